@@ -1,0 +1,89 @@
+# What a newcomer types. `make demo` needs Python >= 3.11, a C compiler and a Rust toolchain, and builds the rest.
+#
+#   make demo    six real nodes, a load, a kill, a reshard, and a table of what happened
+#   make test    lint, types and every test (CI runs this)
+#   make dev     a local cluster until Ctrl-C
+#   make bench   side by side with this machine's redis-server
+#   make sim SEEDS=200 | make soak SECONDS=600 | make fuzz SECONDS=60
+#
+# Two stamps keep this quick: .venv/.built (the package with its extension; redone when a Rust source or the
+# packaging changed) and .venv/.dev (the tools of the tests).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+SEEDS ?= 50
+SECONDS ?= 60
+PYTEST_ARGS ?=
+CARGO := . .ci/toolchain && cargo
+ENGINE := node/engine/Cargo.toml
+
+# Sources whose change asks for a new build. Python sources do not: the install is editable.
+BUILD_SOURCES := pyproject.toml MANIFEST.in garrison/__init__.py \
+	$(shell find node/engine -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -type f -print)
+
+.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim soak fuzz clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(PY):
+	@.ci/venv $(VENV)
+
+$(VENV)/.built: $(PY) $(BUILD_SOURCES)
+	@echo "building (the engine is compiled once, about two minutes on two cores)"
+	@. .ci/toolchain && $(PY) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.built .ci/dev_requirements.py
+	@$(PY) .ci/dev_requirements.py | xargs -d '\n' $(PY) -m pip install --quiet --disable-pip-version-check
+	@touch $@
+
+build: $(VENV)/.built
+
+demo: build
+	@$(PY) -m garrison.cluster.demo
+
+dev: build
+	@$(PY) -m garrison dev
+
+test: $(VENV)/.dev
+	@.ci/services
+	@$(MAKE) --no-print-directory py-lint rust-lint rust-test py-test
+
+lint: $(VENV)/.dev
+	@$(MAKE) --no-print-directory py-lint rust-lint
+
+py-lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p garrison
+
+rust-lint:
+	@.ci/cargo-component rustfmt fmt --manifest-path $(ENGINE) --all --check
+	@.ci/cargo-component clippy clippy --manifest-path $(ENGINE) --workspace --all-targets --quiet -- -D warnings
+
+rust-test:
+	@$(CARGO) test --manifest-path $(ENGINE) --workspace --quiet
+
+py-test: $(VENV)/.dev
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev
+	@$(PY) bench/run.py
+
+sim: $(VENV)/.dev
+	$(BIN)/pytest tests/sim --sim-seeds=$(SEEDS) $(PYTEST_ARGS)
+
+soak: $(VENV)/.dev
+	$(BIN)/pytest tests/integration -m soak --soak-seconds=$(SECONDS) --timeout=0 $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.dev
+	@.ci/fuzz $(SECONDS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .demo
+	rm -rf node/engine/target node/_engine*.so

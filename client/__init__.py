@@ -1,0 +1,58 @@
+"""The asyncio client of Garrison, for one server or a whole cluster.
+
+::
+
+    import asyncio
+    from garrison.client import connect
+
+    async def main():
+        async with await connect("redis://127.0.0.1:7000") as client:
+            await client.set("greeting", "hello", ex=60)
+            print(await client.get("greeting"))
+
+    asyncio.run(main())
+
+:func:`connect` finds out by itself whether the server is part of a cluster. Commands go straight to
+the node that serves their key; redirects, failovers and resharding are followed within the deadline
+of the call. :func:`open_connection` is the level below: one connection to one node, no routing.
+
+How the room is laid out: ``core/`` decides, without sockets or clocks (RESP, slots, topology, routing,
+the command table); ``wire`` and ``connection`` are one socket; ``nodes`` and ``router`` know the
+cluster; ``execution`` carries a call out; ``commands/`` has the typed methods; ``client``,
+``pipeline`` and ``pubsub`` are what users hold. Errors are drawn as a tree in ``errors``, limits and
+times are listed in ``settings``.
+"""
+
+from garrison.client.client import Client, connect
+from garrison.client.connection import Connection, open_connection
+from garrison.client.core.slots import SLOT_COUNT, key_slot
+from garrison.client.core.topology import Address
+from garrison.client.errors import (
+    CallTimeoutError,
+    ClientError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    ReplyError,
+    UsageError,
+)
+from garrison.client.pipeline import Pipeline, Queued
+from garrison.client.settings import Settings
+
+__all__ = [
+    "SLOT_COUNT",
+    "Address",
+    "CallTimeoutError",
+    "Client",
+    "ClientError",
+    "Connection",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "Pipeline",
+    "Queued",
+    "ReplyError",
+    "Settings",
+    "UsageError",
+    "connect",
+    "key_slot",
+    "open_connection",
+]

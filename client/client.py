@@ -1,0 +1,287 @@
+"""The client: :func:`connect` and the :class:`Client` it makes.
+
+::
+
+    client = await connect("redis://127.0.0.1:7000")
+    await client.set("greeting", "hello")
+    await client.get("greeting")                          # b'hello'
+    await client.mget("a", "b", "c")                      # one request a slot, all at once
+    await client.call("OBJECT", "ENCODING", "greeting")   # any command, by name
+    await client.close()
+
+One client serves any number of tasks. It keeps one connection to each node it needs; what the tasks
+send to a node in one turn of the event loop leaves in one write.
+"""
+
+from __future__ import annotations
+
+import ssl as ssl_module
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from types import TracebackType
+from typing import Any, Generic, Literal, overload
+
+from garrison.client.commands.base import CommandSet, Merge, T
+from garrison.client.commands.cluster_wide import ClusterWideCommands
+from garrison.client.commands.hashes import HashCommands
+from garrison.client.commands.keys import KeyCommands
+from garrison.client.commands.strings import StringCommands
+from garrison.client.connection import Connection, open_with_settings
+from garrison.client.core.commands import Command, Retry, find_command
+from garrison.client.core.resp import Arg, encode_args, encode_command, to_bytes
+from garrison.client.core.slots import key_slot
+from garrison.client.core.topology import Address, Topology
+from garrison.client.core.url import Target, parse_address, parse_url
+from garrison.client.errors import ClientError, ReplyError, UsageError
+from garrison.client.execution import ANY_SLOT, Call, Executor
+from garrison.client.nodes import AddressMap, NodePool
+from garrison.client.pipeline import Pipeline, call_of_part, split_if
+from garrison.client.pubsub import Kind, Overflow, Subscription
+from garrison.client.router import Router
+from garrison.client.settings import Settings, make_settings
+
+__all__ = ["Client", "connect"]
+
+
+class Client(
+    StringCommands[T], KeyCommands[T], HashCommands[T], ClusterWideCommands[T], CommandSet[T], Generic[T]
+):
+    """A connected client. Make one with :func:`connect`; close it, or use it in ``async with``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        seeds: Sequence[Address],
+        *,
+        ssl: ssl_module.SSLContext | None = None,
+        address_map: AddressMap | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self._rng = rng = rng if rng is not None else Random()
+        self._pool = NodePool(settings, ssl, address_map)
+        self._router = Router(self._pool, seeds, settings, rng)
+        self._executor = Executor(self._router, settings, rng)
+        # The hot path without a method call in between.
+        self._keyed = self._executor.keyed  # type: ignore[method-assign]
+
+    async def start(self) -> None:
+        """Connect; :func:`connect` has done this."""
+        try:
+            await self._router.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close all connections. Calls under way fail; closing twice is allowed."""
+        self._router.close()
+        self._pool.close()
+
+    async def __aenter__(self) -> Client[T]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # ---- what it is connected to ---------------------------------------------------------------
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the server is part of a cluster."""
+        return self._router.clustered
+
+    @property
+    def topology(self) -> Topology | None:
+        """The slot map as last told by a node; None when not a cluster."""
+        return self._router.topology
+
+    def primaries(self) -> list[Address]:
+        """The addresses of all nodes that serve slots."""
+        return [node.address for node in self._router.primaries()]
+
+    def node_of(self, key: Arg) -> Address:
+        """The address of the node that serves ``key``, by the present map."""
+        return self._router.node_for(key_slot(to_bytes(key))).address
+
+    async def refresh_topology(self) -> None:
+        """Ask the cluster for its slot map now; never needed, as redirects and failures ask too."""
+        await self._router.refresh()
+
+    # ---- calls ---------------------------------------------------------------------------------
+
+    async def call(self, *command: Arg, key: Arg | None = None) -> Any:
+        """Carry out any command by name: ``call("OBJECT", "ENCODING", "k")``.
+
+        It goes to the node of its key, which is found by the client's table; for a command that is
+        not in it the server is asked (COMMAND GETKEYS), unless ``key`` says it. Replies come as the
+        server sends them.
+        """
+        row = find_command(command)
+        if row is None:
+            return await self._call_unknown(command, key)
+        args = command[row.word_count :]
+        row.check_shared(clustered=self._router.clustered)
+        keys = [to_bytes(key)] if key is not None else row.keys(args)
+        slot = key_slot(keys[0]) if keys else ANY_SLOT
+        if row.blocks(args):
+            return await self._call_apart(slot, command)
+        packed = row.prefix(len(args)) + encode_args(args)
+        return await self._executor.run(Call(row.name, row.retry_of(args), slot, packed))
+
+    async def call_node(self, node: Address | tuple[str, int] | str, *command: Arg) -> Any:
+        """Send a command to one node, ``"host:port"`` or (host, port); no redirect, no retry."""
+        address = parse_address(node) if isinstance(node, str) else Address(*node)
+        connection = await self._router.find(address).connection()
+        return await connection.call(*command)
+
+    async def _call_unknown(self, command: Sequence[Arg], key: Arg | None) -> Any:
+        slot = key_slot(to_bytes(key)) if key is not None else await self._ask_for_slot(command)
+        name = to_bytes(command[0])
+        packed = encode_command(name, *command[1:])
+        return await self._executor.run(Call(name.upper(), Retry.ONCE, slot, packed))
+
+    async def _ask_for_slot(self, command: Sequence[Arg]) -> int:
+        if not self._router.clustered:
+            return 0
+        question = encode_command("COMMAND", "GETKEYS", *command)
+        try:
+            keys = await self._executor.run(Call(b"COMMAND GETKEYS", Retry.READ, ANY_SLOT, question))
+        except ReplyError as error:
+            raise UsageError(
+                f"cannot tell which node {to_bytes(command[0]).decode()} belongs to ({error.message}): "
+                "give its key (key=...), or choose a node with call_node(address, ...)"
+            ) from error
+        return key_slot(to_bytes(keys[0]))
+
+    async def _call_apart(self, slot: int, command: Sequence[Arg]) -> Any:
+        """Carry out a command that may block, over a connection of its own. It is not retried."""
+        node = self._router.any_node() if slot == ANY_SLOT else self._router.node_for(slot)
+        patient = self.settings.model_copy(update={"reply_timeout_s": 86_400.0, "call_timeout_s": 86_400.0})
+        connection = await open_with_settings(*node.address, patient, self._pool.ssl)
+        try:
+            return await connection.call(*command)
+        finally:
+            connection.shut()
+
+    @asynccontextmanager
+    async def dedicated(self, key: Arg | None = None) -> AsyncIterator[Connection]:
+        """A connection of your own to the node of ``key`` (or any node), closed at the end of the block.
+
+        For what belongs to one connection: WATCH with MULTI and EXEC, MONITOR, CLIENT TRACKING. It is
+        the lower level: error replies are raised as they come, redirects too.
+        """
+        node = self._router.any_node() if key is None else self._router.node_for(key_slot(to_bytes(key)))
+        connection = await open_with_settings(*node.address, self.settings, self._pool.ssl)
+        try:
+            yield connection
+        finally:
+            connection.shut()
+
+    def _split(
+        self, command: Command, args: Sequence[Arg], step: int, merge: Merge
+    ) -> Coroutine[Any, Any, Any]:
+        parts = split_if(self._router.clustered, args, step)
+        return self._run_parts([call_of_part(command, part) for part in parts], parts, merge)
+
+    async def _run_parts(self, calls: list[Call], parts: Any, merge: Merge) -> Any:
+        replies = await self._executor.batch(calls)
+        for reply in replies:
+            if isinstance(reply, ClientError):
+                raise reply
+        return merge(parts, replies)
+
+    def pipeline(self, *, transaction: bool = False) -> Pipeline[T]:
+        """Queue commands and send them together; see :mod:`garrison.client.pipeline`."""
+        return Pipeline(self._executor, clustered=self._router.clustered, transaction=transaction)
+
+    # ---- publish and subscribe -----------------------------------------------------------------
+
+    async def publish(self, channel: Arg, message: Arg) -> int:
+        """Publish to a channel; in a cluster the count is that of subscribers on one node only."""
+        return int(await self.call("PUBLISH", channel, message))
+
+    async def spublish(self, channel: Arg, message: Arg) -> int:
+        """Publish to a sharded channel; how many subscribers its node has."""
+        return int(await self.call("SPUBLISH", channel, message))
+
+    def subscribe(self, *channels: Arg, overflow: Overflow = "error") -> Subscription[T]:
+        """Messages published to channels; see :mod:`garrison.client.pubsub`."""
+        return self._subscription("SUBSCRIBE", channels, overflow)
+
+    def psubscribe(self, *patterns: Arg, overflow: Overflow = "error") -> Subscription[T]:
+        """Messages published to the channels that match patterns such as ``news.*``."""
+        return self._subscription("PSUBSCRIBE", patterns, overflow)
+
+    def ssubscribe(self, *channels: Arg, overflow: Overflow = "error") -> Subscription[T]:
+        """Messages published to sharded channels, which live on the node of their slot."""
+        return self._subscription("SSUBSCRIBE", channels, overflow)
+
+    def _subscription(self, kind: Kind, channels: Sequence[Arg], overflow: Overflow) -> Subscription[T]:
+        return Subscription(self._pool, self._router, self._rng, kind, channels, overflow)
+
+
+@overload
+async def connect(
+    url: str | Sequence[str],
+    *,
+    decode: Literal[True],
+    ssl: ssl_module.SSLContext | None = None,
+    address_map: AddressMap | None = None,
+    **options: Any,
+) -> Client[str]: ...
+
+
+@overload
+async def connect(
+    url: str | Sequence[str],
+    *,
+    decode: Literal[False] = False,
+    ssl: ssl_module.SSLContext | None = None,
+    address_map: AddressMap | None = None,
+    **options: Any,
+) -> Client[bytes]: ...
+
+
+async def connect(
+    url: str | Sequence[str],
+    *,
+    decode: bool = False,
+    ssl: ssl_module.SSLContext | None = None,
+    address_map: AddressMap | None = None,
+    **options: Any,
+) -> Any:
+    """Connect to a server or a cluster; which of the two it is, the server tells.
+
+    ``url`` is ``redis://[user:password@]host:port[,host:port...][/database]``, or ``rediss://...``
+    for TLS (with ``ssl`` or the system's default context), or a list of such. With ``decode=True``
+    replies are str, else bytes. ``address_map`` translates the addresses that the cluster tells into
+    those that reach it from here (port mappings, NAT). All further ``options`` are the fields of
+    :class:`garrison.client.settings.Settings`.
+
+    Raises :class:`ConnectionFailedError` when no address answers, :class:`AuthenticationError`,
+    :class:`UsageError`.
+    """
+    targets = [parse_url(one) for one in ([url] if isinstance(url, str) else url)]
+    if not targets:
+        raise UsageError("no URL: give at least one, such as redis://127.0.0.1:6379")
+    first = targets[0]
+    settings = make_settings(_options_of(first, {"decode": decode, **options}))
+    if first.tls and ssl is None:
+        ssl = ssl_module.create_default_context()
+    seeds = [address for target in targets for address in target.addresses]
+    client: Client[Any] = Client(settings, seeds, ssl=ssl, address_map=address_map)
+    await client.start()
+    if client.is_cluster and settings.database:
+        await client.close()
+        raise UsageError(f"a cluster has only database 0, not {settings.database}: leave it out of the URL")
+    return client
+
+
+def _options_of(target: Target, options: dict[str, Any]) -> dict[str, Any]:
+    """What the URL says, overridden by what the caller says."""
+    told = {"username": target.username, "password": target.password, "database": target.database}
+    return {**{name: value for name, value in told.items() if value}, **options}

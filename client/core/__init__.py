@@ -1,0 +1,1 @@
+"""What the client decides, without sockets, clocks or tasks: RESP, slots, topology, routing, retry."""

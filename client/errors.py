@@ -1,0 +1,211 @@
+"""Every error the client raises: one tree, each message saying what was wrong and what to do.
+
+::
+
+    ClientError
+    ├── ReplyError                    the server answered with an error (``.code``, ``.message``)
+    │   ├── RedirectError             the slot is served elsewhere (``.slot``, ``.address``)
+    │   │   ├── MovedError            ... from now on
+    │   │   └── AskError              ... for this one command
+    │   ├── NotNowError               the same command may succeed a moment later
+    │   │   ├── TryAgainError         keys of a slot on the move are split between two nodes
+    │   │   ├── ClusterDownError      the cluster (or this slot) is not served
+    │   │   ├── LoadingError          the node is reading its data
+    │   │   ├── MasterDownError       a replica without its primary, told not to serve stale data
+    │   │   └── ReadOnlyError         a write reached a replica
+    │   ├── CrossSlotError            keys of one command hash to different slots
+    │   ├── AuthenticationError       missing or wrong credentials, or no permission
+    │   ├── WrongTypeError            the key holds another type
+    │   └── TransactionAbortedError   EXEC refused the transaction (EXECABORT)
+    ├── ConnectionFailedError         no connection could be opened; nothing was sent
+    ├── ConnectionLostError           an open connection broke (``.maybe_executed``)
+    ├── CallTimeoutError              the deadline of the call passed (``.maybe_executed``)
+    ├── ProtocolError                 the peer does not speak RESP
+    ├── TopologyError                 no node of the cluster could tell who owns which slot
+    ├── TooManyWaitingError           a named limit on waiting callers was reached
+    ├── SubscriberOverflowError       a subscriber read more slowly than messages came
+    └── UsageError                    the call itself cannot work, whatever the server does
+
+``CallTimeoutError`` is also a :class:`TimeoutError`, the two connection errors are also
+:class:`ConnectionError`, and ``UsageError`` is also a :class:`ValueError`, so that code which knows
+only Python's own names catches them.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AskError",
+    "AuthenticationError",
+    "CallTimeoutError",
+    "ClientError",
+    "ClusterDownError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "CrossSlotError",
+    "LoadingError",
+    "MasterDownError",
+    "MovedError",
+    "NotNowError",
+    "ProtocolError",
+    "ReadOnlyError",
+    "RedirectError",
+    "ReplyError",
+    "SubscriberOverflowError",
+    "TooManyWaitingError",
+    "TopologyError",
+    "TransactionAbortedError",
+    "TryAgainError",
+    "UsageError",
+    "WrongTypeError",
+    "reply_error",
+]
+
+
+class ClientError(Exception):
+    """The root: ``except ClientError`` catches whatever this package raises on purpose."""
+
+
+class ReplyError(ClientError):
+    """The server's error reply. ``code`` is its first word (``"WRONGTYPE"``), ``message`` the whole line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = message.partition(" ")[0]
+
+
+class RedirectError(ReplyError):
+    """A redirect: ``slot`` is served at ``address`` = (host, port).
+
+    The host is ``""`` where the node does not know under which name its peers are reached; it
+    then means "the host you asked".
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        words = message.split(" ")
+        try:
+            self.slot = int(words[1])
+            host, _, port = words[2].rpartition(":")
+            self.address: tuple[str, int] = ("" if host == "?" else host, int(port))
+        except (IndexError, ValueError):
+            raise ProtocolError(f"cannot read the redirect {message!r}: expected 'slot host:port'") from None
+
+
+class MovedError(RedirectError):
+    """The slot belongs to another node: the slot map is out of date."""
+
+
+class AskError(RedirectError):
+    """The key is on the node that the slot is moving to: ask there once, the owner has not changed."""
+
+
+class NotNowError(ReplyError):
+    """The server cannot serve this command at the moment; the client retries it until the deadline."""
+
+
+class TryAgainError(NotNowError):
+    """During a slot migration some of the command's keys are here and some already there."""
+
+
+class ClusterDownError(NotNowError):
+    """The cluster, or the slot of this command, has no serving primary at the moment."""
+
+
+class LoadingError(NotNowError):
+    """The node is loading its data set."""
+
+
+class MasterDownError(NotNowError):
+    """The replica has lost its primary and is configured not to serve stale data."""
+
+
+class ReadOnlyError(NotNowError):
+    """A write reached a replica, usually a primary that has just been demoted."""
+
+
+class CrossSlotError(ReplyError):
+    """The keys of one command hash to different slots; give them a common ``{tag}`` or split the call."""
+
+
+class AuthenticationError(ReplyError):
+    """Missing or wrong credentials, or a command, key or channel that the user may not use."""
+
+
+class WrongTypeError(ReplyError):
+    """The key holds a value of another type than the command works on."""
+
+
+class TransactionAbortedError(ReplyError):
+    """EXEC ran nothing, because a command of the transaction was refused when it was queued."""
+
+
+class ConnectionFailedError(ClientError, ConnectionError):
+    """No connection could be opened. Nothing was sent, so nothing was executed."""
+
+
+class ConnectionLostError(ClientError, ConnectionError):
+    """The connection broke while the command waited for its reply.
+
+    ``maybe_executed`` is False when the command certainly never left this process, so that
+    sending it again is safe; True when the server may have executed it.
+    """
+
+    def __init__(self, message: str, *, maybe_executed: bool) -> None:
+        super().__init__(message)
+        self.maybe_executed = maybe_executed
+
+
+class CallTimeoutError(ClientError, TimeoutError):
+    """The call's deadline passed. ``maybe_executed`` as in :class:`ConnectionLostError`."""
+
+    def __init__(self, message: str, *, maybe_executed: bool) -> None:
+        super().__init__(message)
+        self.maybe_executed = maybe_executed
+
+
+class ProtocolError(ClientError):
+    """The peer's bytes are not RESP; the connection is closed. Check host, port and TLS."""
+
+
+class TopologyError(ClientError):
+    """No known node could tell the slot map, or the map has no owner for the slot."""
+
+
+class TooManyWaitingError(ClientError):
+    """More callers wait for room on one connection than ``callers_waiting_max`` allows."""
+
+
+class SubscriberOverflowError(ClientError):
+    """Messages came faster than the subscriber took them; ``dropped`` of them were discarded."""
+
+    def __init__(self, message: str, *, dropped: int) -> None:
+        super().__init__(message)
+        self.dropped = dropped
+
+
+class UsageError(ClientError, ValueError):
+    """The call cannot work as written; the message says how to write it."""
+
+
+# The first word of an error reply decides its class; every other word is a plain ReplyError.
+_CLASS_BY_CODE: dict[str, type[ReplyError]] = {
+    "MOVED": MovedError,
+    "ASK": AskError,
+    "TRYAGAIN": TryAgainError,
+    "CLUSTERDOWN": ClusterDownError,
+    "LOADING": LoadingError,
+    "MASTERDOWN": MasterDownError,
+    "READONLY": ReadOnlyError,
+    "CROSSSLOT": CrossSlotError,
+    "NOAUTH": AuthenticationError,
+    "WRONGPASS": AuthenticationError,
+    "NOPERM": AuthenticationError,
+    "WRONGTYPE": WrongTypeError,
+    "EXECABORT": TransactionAbortedError,
+}
+
+
+def reply_error(message: str) -> ReplyError:
+    """Turn the text of an error reply into the matching exception (the parser calls this)."""
+    return _CLASS_BY_CODE.get(message.partition(" ")[0], ReplyError)(message)

@@ -1,0 +1,99 @@
+"""Every limit and waiting time of the client, by name, with its unit last.
+
+``connect(url, call_timeout_s=5)`` passes such names on; an unknown name or a value out of range is
+refused with a message that says what is allowed. How the times relate::
+
+    call_timeout_s      the caller's patience: all attempts, redirects and pauses of one call together
+      reply_timeout_s     a connection with commands in flight from which no byte came for so long is
+                          taken for dead and closed; its commands are retried or reported
+      silence_refresh_s   ... and of which the other nodes are asked, in a cluster, whether it lives
+      connect_timeout_s   opening one connection, the handshake included
+      backoff_*_s         the pause between two attempts, doubled each time, with jitter
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from garrison.client.core.routing import RetryPolicy
+from garrison.client.errors import UsageError
+
+__all__ = ["Settings", "make_settings"]
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """The options of :func:`garrison.client.connect` that are numbers or switches."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    username: str | None = None
+    password: str | None = Field(default=None, repr=False)
+    client_name: str | None = None
+    """Shown by CLIENT LIST on the server."""
+    database: Annotated[int, Field(ge=0)] = 0
+    protocol: Annotated[int, Field(ge=2, le=3)] = 3
+    """The RESP version to ask for; a server that does not know HELLO is spoken to in RESP2."""
+    decode: bool = False
+    """Replies as str (UTF-8, undecodable bytes kept by surrogateescape) instead of bytes."""
+
+    connect_timeout_s: Seconds = 2.0
+    reply_timeout_s: Seconds = 5.0
+    keepalive_idle_s: Annotated[int, Field(ge=1, le=32_767)] = 60
+    """An idle connection is probed by the kernel after this time, so that firewalls do not forget it."""
+    call_timeout_s: Seconds = 30.0
+    """Long enough to see a failover at the default cluster-node-timeout of 15 s through."""
+
+    in_flight_commands_max: Count = 8_192
+    """Per connection; further callers wait."""
+    in_flight_bytes_max: Count = 16 * 1024 * 1024
+    """Per connection, of commands not yet answered; one command may exceed it alone."""
+    callers_waiting_max: Count = 100_000
+    """Per connection; beyond it a call fails at once with TooManyWaitingError."""
+    socket_buffer_bytes_max: Count = 1024 * 1024
+    """Of written bytes that the socket has not taken; beyond it callers wait."""
+
+    retry: RetryPolicy = "safe"
+    """What to send again after a connection broke with the command perhaps executed: ``safe``, those
+    commands that a second execution does not harm (the table is in ``core/commands.py``); ``always``,
+    every command; ``never``, none. Commands that certainly were not executed are always sent again."""
+    redirects_max: Count = 16
+    """MOVED and ASK followed within one call without a pause."""
+    backoff_first_s: Seconds = 0.01
+    backoff_max_s: Seconds = 0.25
+    reconnect_interval_min_s: Seconds = 0.05
+    """After a failed attempt to connect, callers get its error for this long before the next attempt."""
+    refresh_interval_min_s: Seconds = 0.1
+    """Two topology refreshes start at least this far apart."""
+    silence_refresh_s: Seconds = 0.5
+    """When commands wait so long without a byte coming, the other nodes are asked for the topology; if
+    the silent node has lost its slots meanwhile, its connection is given up before reply_timeout_s."""
+    refresh_hedge_s: Seconds = 0.25
+    """A node that has not told the topology after this time is not waited for alone."""
+    subscriber_messages_max: Count = 10_000
+    """Messages that wait in a subscription for their reader; beyond it the overflow policy acts."""
+    subscriber_bytes_max: Count = 64 * 1024 * 1024
+    """Bytes of the messages that wait in a subscription; beyond it the overflow policy acts."""
+    subscriber_ping_interval_s: Seconds = 10.0
+    """A subscriber's connection is pinged this often, so that a dead one is noticed in silence too."""
+
+
+def make_settings(options: dict[str, object]) -> Settings:
+    """Build the settings from keyword options; a wrong one raises :class:`UsageError`."""
+    try:
+        return Settings.model_validate(options)
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem) for problem in error.errors())
+        raise UsageError(problems) from None
+
+
+def _describe(problem: object) -> str:
+    assert isinstance(problem, dict)
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown option {name!r}: known are {', '.join(sorted(Settings.model_fields))}"
+    return f"option {name}={problem['input']!r}: {problem['msg']}"

@@ -1,0 +1,1 @@
+"""The cluster manager: plans, reshards, rebalances and checks a cluster."""

@@ -1,0 +1,444 @@
+"""``garrison cluster``: the admin command line.
+
+Exit codes: 0 done (for check: healthy), 1 failed or problems found, 2 wrong usage, 3 a node that is needed
+does not answer or refuses the login, 4 stopped by Ctrl-C with work left.
+
+This module defines the words of the command line only. What they do is in
+:mod:`garrison.cluster.manager.commands`, imported when a command runs, so that ``--help`` is quick.
+"""
+
+import asyncio
+import os
+import ssl
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from typer.core import TyperGroup
+
+from garrison.cluster.spelling import respell
+
+if TYPE_CHECKING:
+    from garrison.cluster.core.topology import Address
+    from garrison.cluster.documents import Document
+    from garrison.cluster.manager.session import Session
+
+T = TypeVar("T", int, str)
+PASSWORD_VARIABLE = "REDISCLI_AUTH"
+
+
+class ClusterGroup(TyperGroup):
+    """Accepts the spellings of ``redis-cli --cluster`` beside ours."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, respell(args))
+
+
+app = typer.Typer(
+    name="cluster",
+    cls=ClusterGroup,
+    help="Create, check, grow, shrink and reshard a cluster. Any node's address stands for the whole "
+    "cluster. The options of 'redis-cli --cluster' are accepted as well.",
+    epilog="Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 unreachable, 4 stopped.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options of every command."""
+
+    username: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+    timeout_s: float
+    json: bool
+
+
+@app.callback()
+def shared_options(
+    context: typer.Context,
+    password: Annotated[
+        str | None, typer.Option("--pass", "-a", help="Password of every node; or set REDISCLI_AUTH.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="User name (ACL).")] = None,
+    askpass: Annotated[bool, typer.Option("--askpass", help="Ask for the password.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")] = False,
+    cacert: Annotated[
+        str | None, typer.Option(help="File with the certificate authorities to trust.")
+    ] = None,
+    cert: Annotated[str | None, typer.Option(help="Client certificate file.")] = None,
+    key: Annotated[str | None, typer.Option(help="Client key file.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the nodes' certificates.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a node.")] = 5.0,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
+    ] = False,
+    no_auth_warning: Annotated[bool, typer.Option("--no-auth-warning", hidden=True)] = False,
+) -> None:
+    if askpass:
+        password = typer.prompt("Password", hide_input=True, err=True)
+    secured = _tls_context(cacert, cert, key, insecure) if tls else None
+    context.obj = Shared(user, password or os.environ.get(PASSWORD_VARIABLE), secured, timeout, json)
+
+
+Entry = Annotated[
+    str, typer.Argument(metavar="HOST:PORT", help="Any node of the cluster.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+MigrateTimeout = Annotated[int, typer.Option(help="Milliseconds MIGRATE waits for the target.", min=1)]
+Pipeline = Annotated[
+    int, typer.Option(help="Keys in one write at most; the size is found by measuring.", min=1)
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a key that differs on the target.")]
+MIGRATE_TIMEOUT_MS = 10_000
+PIPELINE_KEYS = 5_000
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    nodes: Annotated[
+        list[str], typer.Argument(metavar="HOST:PORT...", help="Empty nodes.", show_default=False)
+    ],
+    replicas: Annotated[int, typer.Option(help="Replicas of each primary.", min=0)] = 0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for nodes that do not answer yet.", min=0)] = 0,
+    unless_formed: Annotated[
+        bool, typer.Option("--unless-formed", help="Do nothing if the nodes form one cluster already.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Form a cluster from empty nodes, replicas on other hosts than their primary; wait until it serves."""
+    from garrison.cluster.manager import commands
+
+    session = _session(context, yes=yes, dry_run=dry_run)
+    addresses = [_address(node) for node in nodes]
+    creation = commands.create(session, addresses, replicas, wait_s=wait, unless_formed=unless_formed)
+    _run(context, creation)
+
+
+@app.command()
+def info(context: typer.Context, entry: Entry) -> None:
+    """Show the nodes with their slots and keys."""
+    from garrison.cluster.manager import commands
+
+    _run(context, commands.info(_session(context), _address(entry)))
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    entry: Entry,
+    search_multiple_owners: Annotated[
+        bool, typer.Option("--search-multiple-owners", hidden=True, help="Always done.")
+    ] = True,
+    fix_too: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+) -> None:
+    """Ask every node and report what is wrong, with what to do. Exit code 1 if something is."""
+    from garrison.cluster.manager import commands, moving
+
+    session = _session(context)
+    if fix_too:
+        _run(context, moving.fix(session, _address(entry)))
+    _run(context, commands.check(session, _address(entry)))
+
+
+@app.command()
+def fix(
+    context: typer.Context,
+    entry: Entry,
+    with_unreachable: Annotated[
+        bool, typer.Option("--with-unreachable", help="Give away slots of primaries that do not answer.")
+    ] = False,
+    search_multiple_owners: Annotated[bool, typer.Option("--search-multiple-owners", hidden=True)] = True,
+    replace: Replace = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Finish moves that were broken off and give slots without owner to a primary."""
+    from garrison.cluster.manager import moving
+
+    session = _session(context, dry_run=dry_run, replace=replace)
+    _run(context, moving.fix(session, _address(entry), with_unreachable=with_unreachable))
+
+
+@app.command()
+def reshard(
+    context: typer.Context,
+    entry: Entry,
+    to: Annotated[str | None, typer.Option(help="Primary that gets the slots: address or id.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--from", help="Primaries that give them, comma between; 'all'.")
+    ] = None,
+    slots: Annotated[int | None, typer.Option(help="How many.", min=1)] = None,
+    ranges: Annotated[str | None, typer.Option(help="Which instead of how many, as 0-99,205.")] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
+    pipeline: Pipeline = PIPELINE_KEYS,
+    replace: Replace = False,
+) -> None:
+    """Move slots to one primary while clients use them. Finishes first what a stopped run left."""
+    from garrison.cluster.manager import moving
+
+    if slots is None and ranges is None:
+        slots = _ask("How many slots should move?", "--slots", int)
+    target = to or _ask("Which primary gets them (address or id)?", "--to", str)
+    named = [name.strip() for part in source or [] for name in part.split(",") if name.strip()]
+    sources = () if "all" in named else tuple(named)
+    session = _session(
+        context, yes=yes, dry_run=dry_run, replace=replace, timeout_ms=migrate_timeout, keys_max=pipeline
+    )
+    request = moving.ReshardRequest(target, slots, ranges, sources)
+    _run(context, moving.reshard(session, _address(entry), request))
+
+
+@app.command()
+def rebalance(
+    context: typer.Context,
+    entry: Entry,
+    weight: Annotated[
+        list[str] | None, typer.Option(metavar="NODE=W...", help="Weight of a primary; 0 empties it.")
+    ] = None,
+    use_empty: Annotated[
+        bool, typer.Option("--use-empty", help="Give slots to primaries without any too.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(help="Percent off its goal that a primary may be.", min=0)
+    ] = 2.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    dry_run: DryRun = False,
+    migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
+    pipeline: Pipeline = PIPELINE_KEYS,
+    replace: Replace = False,
+) -> None:
+    """Share the slots by weight with the fewest moves."""
+    from garrison.cluster.manager import moving
+
+    session = _session(
+        context, dry_run=dry_run, replace=replace, timeout_ms=migrate_timeout, keys_max=pipeline
+    )
+    weights = dict(_weight(text) for text in weight or [])
+    request = moving.rebalance(
+        session, _address(entry), weights, use_empty=use_empty, threshold_percent=threshold
+    )
+    _run(context, request)
+
+
+@app.command("add-node")
+def add_node(
+    context: typer.Context,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Address of the empty node.", show_default=False)],
+    entry: Entry,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="As a replica of whoever has the fewest.")
+    ] = False,
+    primary: Annotated[str | None, typer.Option(help="As a replica of this primary: address or id.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Let an empty node join, as a primary without slots or as a replica."""
+    from garrison.cluster.manager import commands
+
+    session = _session(context, dry_run=dry_run)
+    _run(
+        context,
+        commands.add_node(session, _address(new), _address(entry), replica=replica, primary=primary),
+    )
+
+
+@app.command("del-node")
+def del_node(
+    context: typer.Context,
+    entry: Entry,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Address or id.", show_default=False)],
+    drain: Annotated[bool, typer.Option("--drain", help="Move its slots to the others first.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Take a node out: its replicas go elsewhere, every other node forgets it, it is reset."""
+    from garrison.cluster.manager import commands
+
+    _run(context, commands.del_node(_session(context, dry_run=dry_run), _address(entry), node, drain=drain))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def call(
+    context: typer.Context,
+    entry: Entry,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", show_default=False)],
+    only_primaries: Annotated[bool, typer.Option("--only-primaries")] = False,
+    only_replicas: Annotated[bool, typer.Option("--only-replicas")] = False,
+) -> None:
+    """Send one command to every node."""
+    from garrison.cluster.manager import commands
+
+    _run(
+        context,
+        commands.call(
+            _session(context),
+            _address(entry),
+            command,
+            primaries=not only_replicas,
+            replicas=not only_primaries,
+        ),
+    )
+
+
+@app.command("set-timeout")
+def set_timeout(
+    context: typer.Context,
+    entry: Entry,
+    milliseconds: Annotated[int, typer.Argument(metavar="MILLISECONDS", show_default=False)],
+) -> None:
+    """Set cluster-node-timeout on every node and write it to their files."""
+    from garrison.cluster.manager import commands
+
+    _run(context, commands.set_timeout(_session(context), _address(entry), milliseconds))
+
+
+@app.command("import")
+def import_keys(
+    context: typer.Context,
+    entry: Entry,
+    source: Annotated[str, typer.Option("--from", help="Standalone server to take the keys from.")],
+    from_user: Annotated[str | None, typer.Option(help="User name on that server.")] = None,
+    from_pass: Annotated[str | None, typer.Option(help="Password on that server.")] = None,
+    from_askpass: Annotated[bool, typer.Option("--from-askpass", help="Ask for that password.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Leave the keys on that server too.")] = False,
+    replace: Replace = False,
+    migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
+) -> None:
+    """Bring the keys of a standalone server into the cluster."""
+    from garrison.cluster.manager import commands
+    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.importer import ImportRequest
+
+    if from_askpass:
+        from_pass = typer.prompt("Password of the source", hide_input=True, err=True)
+    session = _session(context, replace=replace, timeout_ms=migrate_timeout)
+    access = Access(from_user, from_pass, timeout_s=session.options.link_timeout_s)
+    request = ImportRequest(_address(source), access, copy)
+    _run(context, commands.import_(session, _address(entry), request))
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    entry: Entry,
+    directory: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
+) -> None:
+    """Save every primary's data as an RDB file."""
+    from garrison.cluster.manager import commands
+
+    _run(context, commands.backup(_session(context), _address(entry), directory))
+
+
+def _session(
+    context: typer.Context,
+    *,
+    yes: bool = False,
+    dry_run: bool = False,
+    replace: bool = False,
+    timeout_ms: int = MIGRATE_TIMEOUT_MS,
+    keys_max: int = PIPELINE_KEYS,
+) -> "Session":
+    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.progress import choose_display
+    from garrison.cluster.manager.session import Session
+    from garrison.cluster.manager.transfer import TransferOptions
+
+    shared: Shared = context.obj
+
+    def confirm(lines: Sequence[str]) -> bool:
+        for line in lines:
+            print(line, file=sys.stderr if shared.json else sys.stdout)
+        if yes:
+            return True
+        if shared.json or not sys.stdin.isatty():
+            _fail(context, "add --yes to carry out the plan, or --dry-run to see it only", 2)
+        return typer.confirm("Do it?")
+
+    return Session(
+        access=Access(shared.username, shared.password, shared.tls, shared.timeout_s),
+        display=choose_display(json=shared.json),
+        confirm=confirm,
+        options=TransferOptions(timeout_ms, keys_max, replace),
+        dry_run=dry_run,
+    )
+
+
+def _run(context: typer.Context, work: "Coroutine[Any, Any, Document]") -> NoReturn:
+    """Run a command, print its document, leave with its exit code."""
+    from garrison.cluster.core.creation import PlanError
+    from garrison.cluster.errors import ManagerError
+    from garrison.cluster.render import make_console, render
+
+    try:
+        document = asyncio.run(work)
+    except PlanError as error:
+        _fail(context, str(error), 2)
+    except ManagerError as error:
+        _fail(context, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(context, "stopped before anything was changed", 4)
+    if context.obj.json:
+        print(document.model_dump_json(indent=2))
+    else:
+        render(document, make_console())
+    raise typer.Exit(0 if document.ok else 1)
+
+
+def _fail(context: typer.Context, message: str, exit_code: int) -> NoReturn:
+    if context.obj.json:
+        from garrison.cluster.documents import ErrorDocument
+
+        name = context.info_name or ""
+        print(ErrorDocument(command=name, error=message, exit_code=exit_code).model_dump_json(indent=2))
+    else:
+        print(f"garrison cluster: {message}", file=sys.stderr)
+    raise typer.Exit(exit_code)
+
+
+def _address(text: str) -> "Address":
+    from garrison.cluster.core.topology import Address
+
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no weight; write NODE=1.5") from error
+
+
+def _ask(question: str, option: str, kind: type[T]) -> T:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"is missing: {question.lower()}", param_hint=option)
+    return kind(typer.prompt(question, type=kind))
+
+
+def _tls_context(cacert: str | None, cert: str | None, key: str | None, insecure: bool) -> ssl.SSLContext:
+    try:
+        tls = ssl.create_default_context(cafile=cacert)
+        if cert:
+            tls.load_cert_chain(cert, key)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read the TLS files: {error}") from error
+    if insecure:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    return tls

@@ -1,0 +1,223 @@
+"""What ``--json`` prints: one document a command, described by these models.
+
+Fields are only ever added. ``ok`` is true exactly when the exit code is 0.
+"""
+
+from pydantic import BaseModel, Field
+
+from garrison.cluster.core.check import Finding
+from garrison.cluster.core.creation import CreationPlan
+from garrison.cluster.core.moves import Move
+from garrison.cluster.core.ranges import SLOT_COUNT, format_ranges, format_slots
+from garrison.cluster.core.repair import Repair
+from garrison.cluster.core.survey import Survey
+
+
+class Document(BaseModel):
+    """The root: every command's document says whether it went well."""
+
+    command: str
+    ok: bool = True
+
+
+class ErrorDocument(Document):
+    ok: bool = False
+    error: str
+    exit_code: int
+
+
+class NodeDocument(BaseModel):
+    id: str
+    address: str
+    role: str
+    slots: str = Field(default="", description="ranges, as 0-99,205")
+    slot_count: int = 0
+    keys: int = 0
+    epoch: int = 0
+    primary_id: str | None = None
+    reachable: bool = True
+    link_up: bool | None = None
+    version: str = ""
+
+
+class InfoDocument(Document):
+    nodes: list[NodeDocument]
+    keys: int
+    slots_covered: int
+
+
+class FindingDocument(BaseModel):
+    severity: str
+    code: str
+    message: str
+    advice: str
+
+
+class CheckDocument(InfoDocument):
+    findings: list[FindingDocument]
+
+
+class MoveDocument(BaseModel):
+    source: str
+    target: str
+    slot_count: int
+    slots: str
+
+
+class MoveReport(Document):
+    """Of reshard, rebalance and fix. ``finished_first`` counts slots left open by an earlier run."""
+
+    dry_run: bool = False
+    moves: list[MoveDocument] = []
+    slots_moved: int = 0
+    slots_left: int = 0
+    keys_moved: int = 0
+    bytes_moved_estimate: int = 0
+    finished_first: int = 0
+    seconds: float = 0.0
+
+
+class RepairDocument(BaseModel):
+    action: str
+    slots: str
+    target: str
+    sources: list[str]
+
+
+class FixReport(MoveReport):
+    repairs: list[RepairDocument] = []
+    findings_left: list[FindingDocument] = []
+
+
+class ShardDocument(BaseModel):
+    primary: str
+    slots: str
+    replicas: list[str]
+
+
+class CreateReport(Document):
+    dry_run: bool = False
+    shards: list[ShardDocument]
+    warnings: list[str]
+    seconds: float = 0.0
+
+
+class MemberReport(Document):
+    dry_run: bool = False
+    node_id: str
+    address: str
+    primary: str | None = None
+
+
+class ImportReport(Document):
+    keys: int
+    seconds: float
+
+
+class FileDocument(BaseModel):
+    node: str
+    path: str
+    bytes: int
+
+
+class BackupReport(Document):
+    files: list[FileDocument]
+    seconds: float
+
+
+class ReplyDocument(BaseModel):
+    address: str
+    reply: object = None
+    error: str | None = None
+
+
+class CallReport(Document):
+    replies: list[ReplyDocument]
+
+
+def describe_nodes(survey: Survey) -> list[NodeDocument]:
+    """All known nodes: each primary, then its replicas."""
+    documents = []
+    for primary in survey.primaries:
+        owned = survey.slots_of.get(primary.id, frozenset())
+        for node in (primary, *survey.replicas_of(primary.id)):
+            facts = survey.facts.get(node.id)
+            mine = owned if node is primary else frozenset()
+            documents.append(
+                NodeDocument(
+                    id=node.id,
+                    address=str(node.address),
+                    role="primary" if node.is_primary else "replica",
+                    slots=format_ranges(node.with_slots(mine).ranges),
+                    slot_count=len(mine),
+                    keys=facts.keys if facts else 0,
+                    epoch=node.epoch,
+                    primary_id=node.primary_id,
+                    reachable=node.id in survey.views,
+                    link_up=facts.link_up if facts else None,
+                    version=facts.version if facts else "",
+                )
+            )
+    return documents
+
+
+def describe_info(survey: Survey, command: str = "info") -> InfoDocument:
+    nodes = describe_nodes(survey)
+    keys = sum(node.keys for node in nodes if node.role == "primary")
+    return InfoDocument(command=command, nodes=nodes, keys=keys, slots_covered=len(survey.owners))
+
+
+def describe_check(survey: Survey, findings: list[Finding], command: str = "check") -> CheckDocument:
+    info = describe_info(survey, command)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    return CheckDocument(
+        **info.model_dump(exclude={"ok"}),
+        ok=not errors and info.slots_covered == SLOT_COUNT,
+        findings=describe_findings(findings),
+    )
+
+
+def describe_findings(findings: list[Finding]) -> list[FindingDocument]:
+    return [
+        FindingDocument(severity=f.severity, code=f.code, message=f.message, advice=f.advice)
+        for f in findings
+    ]
+
+
+def describe_moves(survey: Survey, moves: tuple[Move, ...]) -> list[MoveDocument]:
+    return [
+        MoveDocument(
+            source=survey.nodes[move.source].label,
+            target=survey.nodes[move.target].label,
+            slot_count=len(move.slots),
+            slots=format_ranges(move.ranges),
+        )
+        for move in moves
+    ]
+
+
+def describe_repairs(survey: Survey, repairs: tuple[Repair, ...]) -> list[RepairDocument]:
+    """Repairs that differ in the slot only, as one line."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for repair in repairs:
+        groups.setdefault((repair.action, repair.target, repair.sources), []).append(repair.slot)
+    return [
+        RepairDocument(
+            action=action,
+            slots=format_slots(slots),
+            target=survey.nodes[target].label,
+            sources=[survey.nodes[source].label for source in sources],
+        )
+        for (action, target, sources), slots in groups.items()
+    ]
+
+
+def describe_plan(plan: CreationPlan) -> list[ShardDocument]:
+    return [
+        ShardDocument(
+            primary=str(shard.primary),
+            slots=format_ranges([shard.slots]),
+            replicas=[str(replica) for replica in shard.replicas],
+        )
+        for shard in plan.shards
+    ]

@@ -1,0 +1,153 @@
+"""Carry out repairs: close, finish or assign slots that a broken run, a failover or a crash left behind.
+
+The plan is :mod:`garrison.cluster.core.repair`; the order of steps and why it is safe is in :mod:`.mover`. A
+holder of keys that does not own their slot must be marked before it will send them: IMPORTING where it knows
+that it is not the owner, MIGRATING where it believes to be.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from garrison.cluster.core.batches import BatchSizer
+from garrison.cluster.core.moves import Move
+from garrison.cluster.core.repair import Repair, plan_repairs, slots_to_examine
+from garrison.cluster.core.survey import Survey
+from garrison.cluster.errors import ManagerError
+from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.mover import WINDOW_SLOTS_MAX, Mover, set_slots
+
+
+async def find_repairs(fleet: Fleet, survey: Survey, *, assign_missing: bool = True) -> tuple[Repair, ...]:
+    """Plan the repairs that the cluster needs, by where the keys are."""
+    slots = slots_to_examine(survey, assign_missing=assign_missing)
+    if not slots:
+        return ()
+    counts = await count_everywhere(fleet, survey, slots)
+    return plan_repairs(survey, counts, assign_missing=assign_missing)
+
+
+async def count_everywhere(
+    fleet: Fleet, survey: Survey, slots: Sequence[int]
+) -> Mapping[int, Mapping[str, int]]:
+    """Slot -> primary -> keys, asked of every primary that answers."""
+    primaries = [node for node in survey.primaries if node.id in survey.views]
+    commands = [("CLUSTER", "COUNTKEYSINSLOT", slot) for slot in slots]
+    replies = await asyncio.gather(*(fleet.demand_many(node.address, commands) for node in primaries))
+    return {
+        slot: {
+            node.id: int(counted[index])
+            for node, counted in zip(primaries, replies, strict=True)
+            if counted[index]
+        }
+        for index, slot in enumerate(slots)
+    }
+
+
+async def mend(mover: Mover, survey: Survey, repairs: Sequence[Repair]) -> int:
+    """Carry out the repairs, in windows of slots that need the same; return how many were left."""
+    left = 0
+    mover.meter.slots += len(repairs)
+    mover.display.start(mover.meter)
+    try:
+        for window in _windows(repairs):
+            if mover.stop.is_set():
+                left += len(window)
+                continue
+            await _mend_window(mover, survey, window)
+    finally:
+        await mover.told_all()
+        mover.display.stop(mover.meter)
+    return left
+
+
+async def _mend_window(mover: Mover, survey: Survey, window: Sequence[Repair]) -> None:
+    first = window[0]
+    slots = tuple(repair.slot for repair in window)
+    for node_id in first.clear:
+        await _stable(mover, node_id, slots)
+    if first.action == "assign":
+        await _assign(mover, first.target, slots)
+    sources = list(first.sources)
+    owner = sources.pop(0) if first.action == "finish" and _owns(survey, sources, slots) else None
+    if sources:
+        await _gather_strays(mover, survey, sources, owner or first.target, first.target, slots)
+    if owner is not None:
+        await _finish(mover, Move(owner, first.target, slots))
+    else:
+        mover.meter.slots_moved += len(slots)
+        mover.display.update(mover.meter)
+
+
+def _owns(survey: Survey, sources: Sequence[str], slots: Sequence[int]) -> bool:
+    """Whether the first source is the owner, rather than one more holder of keys."""
+    return bool(sources) and survey.owners.get(slots[0]) == sources[0]
+
+
+async def _finish(mover: Mover, move: Move) -> None:
+    listed = await mover.open_slots(move)
+    await mover.drain(move.source, move.target, move.slots, BatchSizer(), listed)
+    await mover.hand_over(move)
+
+
+async def _gather_strays(
+    mover: Mover, survey: Survey, strays: Sequence[str], owner: str, target: str, slots: Sequence[int]
+) -> None:
+    """Bring keys that lie with other nodes to ``target``."""
+    if owner != target:
+        await mover.fleet.demand_together(mover.addresses[target], set_slots(slots, "IMPORTING", owner))
+    for stray in strays:
+        claims = stray in survey.claims.get(slots[0], ())
+        mark = set_slots(slots, "MIGRATING", target) if claims else set_slots(slots, "IMPORTING", owner)
+        await mover.fleet.demand_together(mover.addresses[stray], mark)
+        await mover.drain(stray, target, slots, BatchSizer())
+        if claims:
+            # It believed to own them; now that it is empty it can be told who does.
+            await mover.fleet.demand_together(mover.addresses[stray], set_slots(slots, "NODE", owner))
+        await _stable(mover, stray, slots)
+
+
+async def _assign(mover: Mover, target: str, slots: Sequence[int]) -> None:
+    """Give slots without owner to ``target``, with an epoch that wins against older claims.
+
+    The target may still believe in an owner that gave them up a moment ago, and would refuse them as busy: it
+    is told to forget first. Where it believes in none, that is an error reply without meaning.
+    """
+    address = mover.addresses[target]
+    await mover.fleet.call_many(address, [("CLUSTER", "DELSLOTS", slot) for slot in slots])
+    await mover.fleet.demand_many(address, [("CLUSTER", "ADDSLOTS", *slots)])
+    await mover.fleet.demand_many(address, [("CLUSTER", "BUMPEPOCH")])
+
+
+async def _stable(mover: Mover, node_id: str, slots: Sequence[int]) -> None:
+    if node_id in mover.addresses:
+        commands = [("CLUSTER", "SETSLOT", slot, "STABLE") for slot in slots]
+        await mover.fleet.demand_together(mover.addresses[node_id], commands)
+
+
+def _windows(repairs: Iterable[Repair]) -> Iterator[list[Repair]]:
+    """Group repairs that differ in the slot only."""
+    groups: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Repair]] = {}
+    for repair in repairs:
+        key = (repair.action, repair.target, repair.sources, repair.clear)
+        groups.setdefault(key, []).append(repair)
+    for group in groups.values():
+        for start in range(0, len(group), WINDOW_SLOTS_MAX):
+            yield group[start : start + WINDOW_SLOTS_MAX]
+
+
+async def settle_first(mover: Mover, survey: Survey, note: Callable[[str], None]) -> Survey:
+    """Before new work: finish what an earlier run left open. Return a fresh survey if anything was done."""
+    if not survey.open_slots:
+        return survey
+    repairs = await find_repairs(mover.fleet, survey, assign_missing=False)
+    note(f"{len(repairs)} slots are open from an earlier run; finishing them first")
+    left = await mend(mover, survey, repairs)
+    if left:
+        return survey
+    fresh = await mover.fleet.survey()
+    if fresh.open_slots:
+        raise ManagerError(
+            f"{len(fresh.open_slots)} slots opened while the earlier ones were being finished: "
+            "another reshard seems to be running; let it end, then run again"
+        )
+    return fresh

@@ -1,0 +1,200 @@
+"""Move slots between primaries while clients use them, over the standard protocol.
+
+BACKGROUND  A slot moves in five steps: IMPORTING on the target, MIGRATING on the source, its keys by
+            MIGRATE, then NODE on the target and NODE on the source; the other primaries are told last.
+            Clients follow by ASK while the slot is open and by MOVED after.
+INVARIANTS  At every instant each key is served by exactly one node that a client reaches by redirects:
+            - IMPORTING comes before MIGRATING, as the source sends clients to the target from MIGRATING on;
+            - NODE comes to the target first. A source that gave up a slot which its target does not own yet
+              would send clients in circles; a target that owns a slot early serves it at once, for the source
+              holds nothing any more and still redirects;
+            - NODE is sent only after the source has listed no key for the slot while it was MIGRATING.
+            So a manager that is killed leaves open slots behind and nothing else; :mod:`.mend` closes them.
+BEHAVIOUR   Slots travel in *windows* of up to ``WINDOW_SLOTS_MAX``: each step is one write and one
+            transaction for the whole window, so a slot costs five commands and a small part of five
+            round trips and of five syncs of a node's disk.
+            Sources work side by side; each source sends to one target at a time, as MIGRATE keeps it
+            busy. A stop request is honoured between windows, when no slot is open.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from garrison.cluster.core.batches import BatchSizer
+from garrison.cluster.core.moves import Move, slot_count
+from garrison.cluster.core.topology import Address
+from garrison.cluster.errors import ManagerError
+from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.progress import Display, Meter
+from garrison.cluster.manager.transfer import Transfer, TransferOptions, list_keys
+
+WINDOW_SLOTS_MAX = 128
+WINDOW_KEYS_MAX = 20_000
+"""Slots of a window stay open, and cost clients an ASK, until all keys of the window are over."""
+
+
+@dataclass
+class Mover:
+    """Carries out moves. ``addresses`` names every reachable primary by id."""
+
+    fleet: Fleet
+    addresses: Mapping[str, Address]
+    display: Display
+    options: TransferOptions = field(default_factory=TransferOptions)
+    bytes_per_key: Mapping[str, float] = field(default_factory=dict)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    meter: Meter = field(default_factory=Meter)
+    _telling: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def run(self, moves: Sequence[Move]) -> int:
+        """Carry out the moves; return how many slots remain because of a stop request."""
+        counts = await self._count_keys(moves)
+        self.meter.slots += slot_count(moves)
+        self.meter.keys += sum(counts.values())
+        self.meter.bytes += sum(
+            counts[slot] * self.bytes_per_key.get(move.source, 0.0) for move in moves for slot in move.slots
+        )
+        by_source: dict[str, list[Move]] = {}
+        for move in moves:
+            by_source.setdefault(move.source, []).append(move)
+        self.display.start(self.meter)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for source_moves in by_source.values():
+                    tasks.create_task(self._run_source(source_moves, counts))
+        except* ManagerError as group:
+            raise _first(group) from None
+        finally:
+            await self.told_all()
+            self.display.stop(self.meter)
+        return self.meter.slots - self.meter.slots_moved
+
+    async def _run_source(self, moves: Sequence[Move], counts: Mapping[int, int]) -> None:
+        sizer = BatchSizer(keys_max=self.options.keys_per_write_max)
+        for move in moves:
+            for window in windows(move.slots, counts):
+                if self.stop.is_set():
+                    return
+                await self._move_window(Move(move.source, move.target, window), sizer)
+
+    async def _move_window(self, window: Move, sizer: BatchSizer) -> None:
+        listed = await self.open_slots(window)
+        await self.drain(window.source, window.target, window.slots, sizer, listed)
+        await self.hand_over(window)
+
+    async def open_slots(self, window: Move) -> Sequence[Any]:
+        """Mark the slots on both sides and list their keys; on a refusal take the marks back."""
+        source, target = self.addresses[window.source], self.addresses[window.target]
+        try:
+            await self.fleet.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
+            replies = await self.fleet.demand_together(
+                source,
+                set_slots(window.slots, "MIGRATING", window.target),
+                then=[list_keys(slot) for slot in window.slots],
+            )
+        except ManagerError:
+            await self._close_slots(window)
+            raise
+        return replies[len(window.slots) :]
+
+    async def _close_slots(self, window: Move) -> None:
+        """Undo marks before any key has moved. A node that cannot be told is mended by the next run."""
+        stable = [("CLUSTER", "SETSLOT", slot, "STABLE") for slot in window.slots]
+        # The source first: while it is MIGRATING it sends clients to the target.
+        for node_id in (window.source, window.target):
+            try:
+                await self.fleet.demand_together(self.addresses[node_id], stable)
+            except ManagerError:
+                pass
+
+    async def drain(
+        self,
+        source: str,
+        target: str,
+        slots: Sequence[int],
+        sizer: BatchSizer,
+        listed: Sequence[Any] | None = None,
+    ) -> int:
+        """Move all keys of marked slots."""
+
+        def moved(keys: int) -> None:
+            self.meter.moved(keys, self.bytes_per_key.get(source, 0.0))
+            self.display.update(self.meter)
+
+        transfer = Transfer(
+            self.fleet, self.addresses[source], self.addresses[target], sizer, self.options, moved
+        )
+        return await transfer.run(slots, listed)
+
+    async def hand_over(self, window: Move) -> None:
+        """Change the owner of emptied slots: the target, then the source, then everybody else."""
+        owner = set_slots(window.slots, "NODE", window.target)
+        await self.fleet.demand_together(self.addresses[window.target], owner)
+        try:
+            await self.fleet.demand_together(self.addresses[window.source], owner)
+        except ManagerError:
+            # Gossip was quicker. A source that has heard of its last slots' new owner is a replica by
+            # now and refuses SETSLOT; what matters is that it does not claim them any more.
+            source = (await self.fleet.view(self.addresses[window.source])).myself
+            if not source.slots.isdisjoint(window.slots):
+                raise
+        self.meter.slots_moved += len(window.slots)
+        self.display.update(self.meter)
+        others = self.addresses.keys() - {window.source, window.target}
+        for node_id in sorted(others):
+            self._telling.append(asyncio.create_task(self._tell(self.addresses[node_id], owner)))
+
+    async def told_all(self) -> None:
+        """Wait until the other primaries have been told of every slot that changed hands."""
+        telling, self._telling = self._telling, []
+        await asyncio.gather(*telling)
+
+    async def _tell(self, address: Address, owner: Sequence[Sequence[str | int]]) -> None:
+        """Save a node's clients one redirect. Gossip tells it in any case, so a failure is no matter."""
+        try:
+            await self.fleet.demand_together(address, owner)
+        except ManagerError:
+            pass
+
+    async def _count_keys(self, moves: Sequence[Move]) -> dict[int, int]:
+        """Slot -> keys, for the plan of the windows and the progress bar."""
+
+        async def count(move: Move) -> dict[int, int]:
+            commands = [("CLUSTER", "COUNTKEYSINSLOT", slot) for slot in move.slots]
+            replies = await self.fleet.demand_many(self.addresses[move.source], commands)
+            return dict(zip(move.slots, replies, strict=True))
+
+        counted: dict[int, int] = {}
+        for part in await asyncio.gather(*map(count, moves)):
+            counted.update(part)
+        return counted
+
+
+def set_slots(slots: Sequence[int], state: str, node_id: str) -> list[tuple[str | int, ...]]:
+    return [("CLUSTER", "SETSLOT", slot, state, node_id) for slot in slots]
+
+
+def windows(slots: Sequence[int], counts: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Cut slots into windows of bounded size; a slot with very many keys travels alone."""
+    window: list[int] = []
+    keys = 0
+    for slot in slots:
+        more = counts.get(slot, 0)
+        if window and (len(window) == WINDOW_SLOTS_MAX or keys + more > WINDOW_KEYS_MAX):
+            yield tuple(window)
+            window, keys = [], 0
+        window.append(slot)
+        keys += more
+    if window:
+        yield tuple(window)
+
+
+def _first(group: BaseExceptionGroup[ManagerError]) -> ManagerError:
+    """The first error of a group; the others follow from it or will come up again."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ManagerError)
+    return error

@@ -1,0 +1,213 @@
+"""The commands that move slots: reshard, rebalance and fix. They first finish what an earlier run left."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from garrison.cluster import documents as doc
+from garrison.cluster.core import check as core_check
+from garrison.cluster.core.moves import Move, plan_reshard, plan_slots
+from garrison.cluster.core.ranges import parse_ranges, to_slots
+from garrison.cluster.core.rebalance import plan_rebalance
+from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.topology import Address, Node
+from garrison.cluster.errors import ManagerError, StoppedError, UsageProblem
+from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.mend import find_repairs, mend, settle_first
+from garrison.cluster.manager.mover import Mover
+from garrison.cluster.manager.progress import Meter
+from garrison.cluster.manager.session import Session, demand_consent, find_primary, settled_survey
+
+
+@dataclass(frozen=True)
+class ReshardRequest:
+    """Which slots, to whom: ``count`` of the ``sources`` (all others if empty), or the ``ranges``."""
+
+    target: str
+    count: int | None = None
+    ranges: str | None = None
+    sources: tuple[str, ...] = ()
+
+
+async def reshard(session: Session, entry: Address, request: ReshardRequest) -> doc.MoveReport:
+    def plan(survey: Survey) -> tuple[Move, ...]:
+        target = find_primary(survey, request.target).id
+        if request.ranges is not None:
+            return plan_slots(survey.owners, to_slots(_ranges(request.ranges)), target)
+        if request.count is None:
+            raise UsageProblem("say how many slots to move with --slots, or which with --ranges")
+        sources = [find_primary(survey, name).id for name in request.sources]
+        return plan_reshard(survey.slots_of, request.count, target, sources)
+
+    return await _move(session, entry, "reshard", plan, ask=True)
+
+
+async def rebalance(
+    session: Session,
+    entry: Address,
+    weights: Mapping[str, float],
+    *,
+    use_empty: bool = False,
+    threshold_percent: float = 2.0,
+) -> doc.MoveReport:
+    def plan(survey: Survey) -> tuple[Move, ...]:
+        by_id = {find_primary(survey, name).id: weight for name, weight in weights.items()}
+        return plan_rebalance(
+            survey.slots_of, by_id, use_empty=use_empty, threshold_percent=threshold_percent
+        ).moves
+
+    return await _move(session, entry, "rebalance", plan, ask=False)
+
+
+async def _move(
+    session: Session, entry: Address, command: str, plan: Callable[[Survey], tuple[Move, ...]], *, ask: bool
+) -> doc.MoveReport:
+    """Finish what an earlier run left, then plan, ask and move."""
+    started = time.monotonic()
+    async with session.fleet(entry) as fleet:
+        survey = await settled_survey(fleet)
+        _demand_sound(survey)
+        if session.dry_run:
+            moves = plan(survey)
+            return doc.MoveReport(command=command, dry_run=True, moves=doc.describe_moves(survey, moves))
+        with _mover(session, fleet, survey) as mover:
+            opened = len(survey.open_slots)
+            survey = await settle_first(mover, survey, session.note)
+            moves = plan(survey)
+            report = doc.MoveReport(
+                command=command, moves=doc.describe_moves(survey, moves), finished_first=opened
+            )
+            if ask and moves:
+                demand_consent(session, _move_lines(report.moves))
+            for line in () if ask else _move_lines(report.moves):
+                session.note(line)
+            mover.meter = Meter()
+            report.slots_left = await mover.run(moves) if moves else 0
+            _fill(report, mover.meter, started)
+    if report.slots_left:
+        raise StoppedError(
+            f"stopped: {report.slots_moved} slots moved, {report.slots_left} not; every key is reachable. "
+            f"To go on, run the same command again{_remainder(command, report)}"
+        )
+    return report
+
+
+def _remainder(command: str, report: doc.MoveReport) -> str:
+    return f" with --slots {report.slots_left}" if command == "reshard" else ""
+
+
+async def fix(session: Session, entry: Address, *, with_unreachable: bool = False) -> doc.FixReport:
+    """Close or finish open slots, give slots without owner to a primary."""
+    started = time.monotonic()
+    async with session.fleet(entry) as fleet:
+        survey = await settled_survey(fleet)
+        if with_unreachable:
+            survey = without_unreachable(survey)
+        elif lost := _silent_primaries(survey):
+            raise ManagerError(
+                f"{', '.join(node.label for node in lost)} owns slots and does not answer: start it, "
+                "wait for its replica to take over, or add --with-unreachable to give its "
+                "slots away (its keys are lost to the cluster)"
+            )
+        repairs = await find_repairs(fleet, survey)
+        report = doc.FixReport(
+            command="fix", dry_run=session.dry_run, repairs=doc.describe_repairs(survey, repairs)
+        )
+        if session.dry_run:
+            return report
+        with _mover(session, fleet, survey) as mover:
+            report.slots_left = await mend(mover, survey, repairs) if repairs else 0
+            _fill(report, mover.meter, started)
+        if report.slots_left:
+            raise StoppedError(f"stopped: {report.slots_left} slots are still to be mended; run it again")
+        findings = core_check.check(await settled_survey(fleet))
+    report.findings_left = doc.describe_findings(findings)
+    report.ok = not any(finding.severity == "error" for finding in findings)
+    return report
+
+
+def without_unreachable(survey: Survey) -> Survey:
+    """The survey as if nodes that do not answer had never been: their slots have no owner."""
+    views = {
+        node_id: type(view)({n: node for n, node in view.nodes.items() if n in survey.views}, node_id)
+        for node_id, view in survey.views.items()
+    }
+    return Survey(views, survey.facts)
+
+
+def _silent_primaries(survey: Survey) -> list[Node]:
+    return [n for n in survey.primaries if n.id not in survey.views and survey.slots_of.get(n.id)]
+
+
+def _demand_sound(survey: Survey) -> None:
+    """Moving slots in a cluster that is down or torn would make it worse."""
+    if lost := _silent_primaries(survey):
+        raise ManagerError(
+            f"{lost[0].label} owns slots and does not answer; run 'garrison cluster check' first"
+        )
+    harmful = {"uncovered", "disagreement", "multiple-owners", "down"}
+    for finding in core_check.check(survey):
+        if finding.code in harmful:
+            raise ManagerError(f"{finding.message}; {finding.advice}")
+
+
+def _move_lines(moves: Sequence[doc.MoveDocument]) -> list[str]:
+    return [f"{move.slot_count} slots from {move.source} to {move.target}" for move in moves]
+
+
+def _fill(report: doc.MoveReport, meter: Meter, started: float) -> None:
+    report.slots_moved = meter.slots_moved
+    report.keys_moved = meter.keys_moved
+    report.bytes_moved_estimate = int(meter.bytes_moved)
+    report.seconds = round(time.monotonic() - started, 3)
+
+
+@contextlib.contextmanager
+def _mover(session: Session, fleet: Fleet, survey: Survey) -> Iterator[Mover]:
+    """A mover that Ctrl-C stops at a slot boundary; a second Ctrl-C stops at once."""
+    fleet.access = replace(fleet.access, timeout_s=session.options.link_timeout_s)
+    mover = Mover(
+        fleet,
+        {node.id: node.address for node in survey.primaries if node.id in survey.views},
+        session.display,
+        session.options,
+        {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()},
+    )
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def interrupted() -> None:
+        if mover.stop.is_set() and task is not None:
+            task.cancel()
+        mover.stop.set()
+        session.note("stopping when the slots in flight are over; Ctrl-C again stops at once")
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupted)
+    except (RuntimeError, ValueError):
+        # Not the main thread: whoever embeds us handles signals itself and may set ``stop``.
+        pass
+    try:
+        yield mover
+    except asyncio.CancelledError:
+        if not mover.stop.is_set():
+            raise
+        raise StoppedError(
+            f"stopped at once: {mover.meter.slots_moved} slots moved, some are half way; every key is "
+            "reachable. The next reshard, or 'garrison cluster fix', finishes them"
+        ) from None
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+
+def _ranges(text: str) -> tuple[tuple[int, int], ...]:
+    try:
+        return parse_ranges(text)
+    except ValueError as error:
+        raise UsageProblem(str(error)) from error

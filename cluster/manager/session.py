@@ -1,0 +1,81 @@
+"""What the commands share: how to reach nodes, how to talk to the user, how to find what the user names."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.topology import Address, Node
+from garrison.cluster.errors import ManagerError, UsageProblem
+from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.progress import Display, Silent
+from garrison.cluster.manager.transfer import TransferOptions
+
+SETTLE_TIMEOUT_S = 5.0
+SETTLE_INTERVAL_S = 0.1
+
+
+@dataclass
+class Session:
+    """How to reach nodes and how to talk to the user."""
+
+    access: Access = field(default_factory=Access)
+    display: Display = field(default_factory=Silent)
+    confirm: Callable[[Sequence[str]], bool] = lambda lines: True
+    """Show the plan and ask whether to carry it out."""
+    options: TransferOptions = field(default_factory=TransferOptions)
+    dry_run: bool = False
+
+    def note(self, text: str) -> None:
+        self.display.note(text)
+
+    def fleet(self, entry: Address) -> Fleet:
+        return Fleet(entry, self.access)
+
+
+def demand_consent(session: Session, lines: Sequence[str]) -> None:
+    if not session.confirm(lines):
+        raise ManagerError("nothing was done")
+
+
+async def settled_survey(fleet: Fleet) -> Survey:
+    """A survey in which all nodes agree, if they come to within a few seconds of gossip."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    while True:
+        survey = await fleet.survey()
+        agreed = len({view.signature for view in survey.views.values()}) < 2
+        if agreed or time.monotonic() > deadline:
+            return survey
+        await asyncio.sleep(SETTLE_INTERVAL_S)
+
+
+async def resolve(nodes: Sequence[Address]) -> list[Address]:
+    """Names to addresses: CLUSTER MEET takes no names."""
+    loop = asyncio.get_running_loop()
+    resolved = []
+    for node in nodes:
+        try:
+            found = await loop.getaddrinfo(node.host, node.port)
+        except OSError as error:
+            raise ManagerError(f"cannot resolve the host of {node}: {error}") from error
+        hosts = sorted((place[0] for *_, place in found), key=lambda host: ":" in str(host))
+        resolved.append(Address(str(hosts[0]), node.port))
+    return resolved
+
+
+def find_node(survey: Survey, name: str) -> Node:
+    try:
+        return survey.find(name)
+    except LookupError as error:
+        raise UsageProblem(str(error.args[0])) from error
+
+
+def find_primary(survey: Survey, name: str) -> Node:
+    node = find_node(survey, name)
+    if not node.is_primary:
+        primary = survey.nodes.get(node.primary_id or "")
+        raise UsageProblem(
+            f"{node.label} is a replica{f' of {primary.label}' if primary else ''}; name a primary"
+        )
+    return node

@@ -1,0 +1,1 @@
+"""One data process: a Rust data plane and a Python control plane."""

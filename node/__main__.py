@@ -1,0 +1,77 @@
+"""`garrison node`: start one data node, with redis-server's file and options."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import garrison
+from garrison.node.config import ConfigError, load
+
+USAGE = """\
+usage: garrison node [file] [--directive value ...] [-]
+
+  garrison node                                   with the defaults, on port 6379
+  garrison node /etc/redis/redis.conf             with a file of redis-server
+  garrison node --port 7000 --cluster-enabled yes
+  garrison node file --loglevel verbose -         file, options, and more from standard input
+
+  --check-config   say whether the configuration can be used, and stop
+  --version, -v    print the version
+  --help, -h       print this; --help NAME explains one directive
+
+Each directive can also be set by the environment: GARRISON_MAXCLIENTS=100. Options win over the file,
+the file over the environment."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] in (["--version"], ["-v"]):
+        print(f"Garrison node v={garrison.__version__} redis_version=7.0.15 bits=64")
+        return 0
+    if words[:1] in (["--help"], ["-h"]):
+        return _help(words[1:])
+    check_only = "--check-config" in words
+    if check_only:
+        words.remove("--check-config")
+    try:
+        config = load(words, dict(os.environ))
+    except ConfigError as error:
+        print(f"garrison: {error}", file=sys.stderr)
+        return 1
+    if check_only:
+        _report(config.without_effect())
+        return 0
+    from garrison.node.process import run
+
+    return run(config)
+
+
+def _help(names: list[str]) -> int:
+    if not names:
+        print(USAGE)
+        return 0
+    from garrison.node.directives import find
+
+    for name in names:
+        row = find(name)
+        if row is None:
+            print(f"garrison: there is no directive '{name}'", file=sys.stderr)
+            return 1
+        default = row.default or '""'
+        print(
+            f"{row.name} {default}\n  {row.help}\n  It takes {row.kind.allowed}. Heeded by: {row.use.value}."
+        )
+    return 0
+
+
+def _report(ignored: list[str]) -> None:
+    print("the configuration can be used")
+    if ignored:
+        print(f"without effect in this version: {', '.join(ignored)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The text form of a configuration: words, quotes, escapes, includes and options.
+
+A file holds one directive a line: a name and its words. Words are separated by blanks; in double quotes the
+escapes of C and ``\\xHH`` hold, in single quotes only ``\\'``. Options on the command line become the same
+kind of lines, so that there is one way in.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+INCLUDE_DEPTH_MAX = 16
+FILE_BYTES_MAX = 16 << 20
+
+_BLANKS = b" \n\r\t\v\f\0"
+_ESCAPES = {ord("n"): 10, ord("r"): 13, ord("t"): 9, ord("b"): 8, ord("a"): 7}
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the message names the place, the value and what is allowed."""
+
+
+class Line(NamedTuple):
+    """One directive as somebody wrote it."""
+
+    source: str
+    number: int
+    """Line in a file, from 1; 0 where the source has no lines."""
+    words: list[str]
+
+    @property
+    def place(self) -> str:
+        return f"{self.source}, line {self.number}" if self.number else self.source
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a line. Raises ValueError where a quote stays open or text follows one directly."""
+    raw = text.encode("utf-8", "surrogateescape")
+    words: list[str] = []
+    at = 0
+    while True:
+        while at < len(raw) and raw[at] in _BLANKS:
+            at += 1
+        if at == len(raw):
+            return words
+        word, at = _word(raw, at)
+        words.append(word.decode("utf-8", "surrogateescape"))
+
+
+def _word(raw: bytes, at: int) -> tuple[bytes, int]:
+    out = bytearray()
+    while at < len(raw) and raw[at] not in _BLANKS:
+        if raw[at] in b"\"'":
+            at = _quoted(raw, at, out)
+            if at < len(raw) and raw[at] not in _BLANKS:
+                raise ValueError("a blank must follow a closing quote")
+            break
+        out.append(raw[at])
+        at += 1
+    return bytes(out), at
+
+
+def _quoted(raw: bytes, at: int, out: bytearray) -> int:
+    """Append what stands in the quotes that open at `at`; the place after them."""
+    quote = raw[at]
+    at += 1
+    while at < len(raw) and raw[at] != quote:
+        if raw[at] == ord("\\") and at + 1 < len(raw):
+            taken = _escape(raw, at, quote, out)
+            if taken:
+                at += taken
+                continue
+        out.append(raw[at])
+        at += 1
+    if at >= len(raw):
+        raise ValueError("a quote stays open")
+    return at + 1
+
+
+def _escape(raw: bytes, at: int, quote: int, out: bytearray) -> int:
+    """Append what the escape at `at` stands for; how many bytes it takes, 0 where it is none."""
+    following = raw[at + 1]
+    if quote == ord("'"):
+        if following != quote:
+            return 0
+        out.append(quote)
+        return 2
+    if following == ord("x"):
+        digits = raw[at + 2 : at + 4]
+        if len(digits) == 2 and all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+            out.append(int(digits, 16))
+            return 4
+    out.append(_ESCAPES.get(following, following))
+    return 2
+
+
+def lines_of(text: str, source: str) -> Iterator[Line]:
+    """The directives of a text, comments and empty lines left out."""
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip(" \t\r\n")
+        if not stripped or stripped.startswith("#"):
+            continue
+        try:
+            words = split_words(stripped)
+        except ValueError as error:
+            raise ConfigError(f"{source}, line {number}: '{stripped}': {error}") from None
+        if words:
+            yield Line(source, number, words)
+
+
+def lines_of_file(path: str, depth: int = 0) -> Iterator[Line]:
+    """The directives of a file and of what it includes, in order."""
+    for line in lines_of(read_text(path), path):
+        if line.words[0].lower() != "include":
+            yield line
+            continue
+        if len(line.words) != 2:
+            raise ConfigError(f"{line.place}: include takes one file or pattern")
+        if depth >= INCLUDE_DEPTH_MAX:
+            raise ConfigError(f"{line.place}: includes are nested deeper than {INCLUDE_DEPTH_MAX}")
+        pattern = line.words[1]
+        found = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+        for included in found:
+            yield from lines_of_file(included, depth + 1)
+
+
+def read_text(path: str) -> str:
+    """A whole configuration file; '-' is standard input. Raises ConfigError."""
+    try:
+        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}") from None
+    if len(data) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is longer than {FILE_BYTES_MAX} bytes: not a configuration file")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def lines_of_options(arguments: Sequence[str]) -> Iterator[Line]:
+    """`--name word ...`: each option takes the words up to the next one."""
+    at = 0
+    while at < len(arguments):
+        if not arguments[at].startswith("--") or len(arguments[at]) < 3:
+            raise ConfigError(f"'{arguments[at]}' is no option: write --directive value")
+        end = at + 1
+        while end < len(arguments) and not arguments[end].startswith("--"):
+            end += 1
+        yield Line(f"option {arguments[at]}", 0, [arguments[at][2:], *arguments[at + 1 : end]])
+        at = end
+
+
+def lines_of_environment(environment: dict[str, str], known: Sequence[str]) -> Iterator[Line]:
+    """GARRISON_MAXMEMORY=1gb and the like; the value is split as a line of a file is."""
+    names = {"GARRISON_" + name.replace("-", "_").upper(): name for name in known}
+    for variable, value in environment.items():
+        if variable in names:
+            try:
+                words = split_words(value) or [""]
+            except ValueError as error:
+                raise ConfigError(f"environment variable {variable}: {error}") from None
+            yield Line(f"environment variable {variable}", 0, [names[variable], *words])

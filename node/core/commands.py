@@ -1,0 +1,264 @@
+"""The CLUSTER command family: what an administrator or a client asks of this node.
+
+BACKGROUND. Texts and reply shapes are Redis 7.0's, because tools match on them. A handler takes the
+words after the subcommand and returns a reply value, or raises `RefusedError` with the error text.
+
+INVARIANTS. A command changes the table only after all its arguments are checked, and its reply
+leaves after what it changed has been saved (the order of the fields of Effects).
+
+BEHAVIOUR. `facts` carries what only the engine knows: `keys_total`, `keys_in_slot` (for SETSLOT), and
+`outside` for a client from outside of the node's networks (see `cluster_outside_endpoint`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from garrison.node.core import flags as fl
+from garrison.node.core import slots as sl
+from garrison.node.core.command_slots import SlotCommands
+from garrison.node.core.command_table import BY_NAME, arity_fits, help_lines
+from garrison.node.core.command_values import RefusedError, integer
+from garrison.node.core.describe import Descriptions
+from garrison.node.core.effects import DropSlots, EmptyData, Promote
+from garrison.node.core.lease import Lease
+from garrison.node.core.manual_failover import ManualFailover
+from garrison.node.core.nodes import Node
+from garrison.node.core.ownership import Ownership
+from garrison.node.core.packets import is_meeting
+from garrison.node.core.reply import OK, Error, Simple, Verbatim
+from garrison.node.core.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command: its words after the subcommand, as text, and the engine's facts."""
+
+    words: list[str]
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def outside(self) -> bool:
+        return bool(self.facts.get("outside", 0))
+
+
+class Commands:
+    """Answers CLUSTER subcommands."""
+
+    def __init__(
+        self,
+        world: World,
+        descriptions: Descriptions,
+        ownership: Ownership,
+        manual: ManualFailover,
+        lease: Lease,
+    ) -> None:
+        self._world = world
+        self._descriptions = descriptions
+        self._ownership = ownership
+        self._manual = manual
+        self._lease = lease
+        slots = SlotCommands(world, ownership)
+        self._handlers: dict[str, Callable[[Request], Any]] = {
+            "ADDSLOTS": lambda r: slots.add(r.words, ranges=False),
+            "ADDSLOTSRANGE": lambda r: slots.add(r.words, ranges=True),
+            "DELSLOTS": lambda r: slots.delete(r.words, ranges=False),
+            "DELSLOTSRANGE": lambda r: slots.delete(r.words, ranges=True),
+            "FLUSHSLOTS": lambda r: slots.flush(r.facts),
+            "SETSLOT": lambda r: slots.set_slot(r.words, r.facts),
+            "BUMPEPOCH": self._bump_epoch,
+            "COUNT-FAILURE-REPORTS": self._count_failure_reports,
+            "FAILOVER": self._failover,
+            "FORGET": self._forget,
+            "INFO": lambda r: Verbatim(descriptions.info_text()),
+            "LINKS": lambda r: descriptions.links(),
+            "MEET": self._meet,
+            "MYID": lambda r: world.me.node_id,
+            "MYSHARDID": lambda r: world.me.shard_id,
+            "NODES": lambda r: Verbatim(descriptions.nodes_text()),
+            "REPLICAS": self._replicas,
+            "REPLICATE": self._replicate,
+            "RESET": self._reset,
+            "SAVECONFIG": self._save_config,
+            "SET-CONFIG-EPOCH": self._set_config_epoch,
+            "SHARDS": lambda r: descriptions.shards(outside=r.outside),
+            "SLAVES": self._replicas,
+            "SLOTS": lambda r: descriptions.slots(outside=r.outside),
+            "HELP": lambda r: [Simple(line) for line in help_lines()],
+        }
+
+    def run(self, argv: list[bytes], facts: Mapping[str, int]) -> object:
+        """The reply to a CLUSTER command; an error reply where it is refused."""
+        words = [word.decode("utf-8", "surrogateescape") for word in argv]
+        name = words[1].upper() if len(words) > 1 else ""
+        row = BY_NAME.get(name)
+        handler = self._handlers.get(name)
+        if len(words) < 2:
+            return Error("ERR wrong number of arguments for 'cluster' command")
+        if row is None or handler is None:
+            shown = words[1][:128]
+            return Error(f"ERR unknown subcommand '{shown}'. Try CLUSTER HELP.")
+        if not arity_fits(row, len(words)):
+            return Error(f"ERR wrong number of arguments for 'cluster|{name.lower()}' command")
+        try:
+            return handler(Request(words[2:], facts))
+        except RefusedError as refusal:
+            return Error(f"ERR {refusal}")
+
+    def _node(self, node_id: str, error: str = "Unknown node {}") -> Node:
+        node = self._world.table.get(node_id)
+        if node is None:
+            raise RefusedError(error.format(node_id))
+        return node
+
+    def _bump_epoch(self, request: Request) -> object:
+        epoch = self._ownership.bump_epoch()
+        return Simple(f"STILL {self._world.me.config_epoch}" if epoch is None else f"BUMPED {epoch}")
+
+    def _count_failure_reports(self, request: Request) -> object:
+        node = self._node(request.words[0])
+        oldest = self._world.now_ms - 2 * self._world.timeout_ms
+        return sum(1 for at_ms in node.reports.values() if at_ms >= oldest)
+
+    def _meet(self, request: Request) -> object:
+        world, words = self._world, request.words
+        if len(words) > 3:
+            raise RefusedError(_too_many("MEET"))
+        port = _port(words[1], "base")
+        bus_port = _port(words[2], "bus") if len(words) > 2 else port + 10_000
+        try:
+            ip = str(ipaddress.ip_address(words[0]))
+        except ValueError:
+            ip = ""
+        if not ip or not 0 < port < 65536 or not 0 < bus_port < 65536:
+            raise RefusedError(f"Invalid node address specified: {words[0]}:{words[1]}")
+        if not is_meeting(world, ip, bus_port):
+            node = Node(world.new_id(), ip, port, bus_port, flags=fl.HANDSHAKE | fl.MEET | fl.PRIMARY)
+            node.created_ms = world.now_ms
+            world.table.add(node)
+            world.open_link(node)
+        return OK
+
+    def _forget(self, request: Request) -> object:
+        world = self._world
+        if world.is_forgotten(request.words[0]) and world.table.get(request.words[0]) is None:
+            return OK  # Another node has passed the FORGET on already.
+        node = self._node(request.words[0])
+        if node is world.me:
+            raise RefusedError("I tried hard but I can't forget myself...")
+        if world.me.is_replica() and node is world.me.primary:
+            raise RefusedError("Can't forget my master!")
+        world.forgotten[node.node_id] = world.now_ms + world.settings.cluster_forget_ms
+        world.drop_node(node)
+        world.changed()
+        return OK
+
+    def _replicate(self, request: Request) -> object:
+        world = self._world
+        me = world.me
+        node = self._node(request.words[0])
+        if node is me:
+            raise RefusedError("Can't replicate myself")
+        if not node.is_primary():
+            raise RefusedError("I can only replicate a master, not a replica.")
+        if me.is_primary() and (me.slots or request.facts.get("keys_total", 0)):
+            raise RefusedError("To set a master the node must be empty and without assigned slots.")
+        self._manual.reset()
+        if node is not me.primary:
+            self._ownership.follow(node)
+        return OK
+
+    def _replicas(self, request: Request) -> object:
+        node = self._node(request.words[0])
+        if not node.is_primary():
+            raise RefusedError("The specified node is not a master")
+        return self._descriptions.replicas(node)
+
+    def _save_config(self, request: Request) -> object:
+        self._world.save(sync=True)
+        return OK
+
+    def _set_config_epoch(self, request: Request) -> object:
+        world = self._world
+        epoch = integer(request.words[0])
+        if epoch < 0:
+            raise RefusedError(f"Invalid config epoch specified: {epoch}")
+        if len(world.table) > 1:
+            raise RefusedError(
+                "The user can assign a config epoch only when the node does not know any other node."
+            )
+        if world.me.config_epoch:
+            raise RefusedError("Node config epoch is already non-zero")
+        world.me.config_epoch = epoch
+        world.current_epoch = max(world.current_epoch, epoch)
+        world.changed(sync=True)
+        world.log("notice", f"configEpoch set to {epoch} via CLUSTER SET-CONFIG-EPOCH")
+        return OK
+
+    def _failover(self, request: Request) -> object:
+        world = self._world
+        me, words = world.me, request.words
+        option = words[0].upper() if words else ""
+        if len(words) > 1:
+            raise RefusedError(_too_many("FAILOVER"))
+        if option not in ("", "FORCE", "TAKEOVER"):
+            raise RefusedError("syntax error")
+        if me.is_primary():
+            raise RefusedError("You should send CLUSTER FAILOVER to a replica")
+        if me.primary is None:
+            raise RefusedError("I'm a replica but my master is unknown to me")
+        unreachable = me.primary.outbound is None or not me.primary.outbound.up
+        if not option and (me.primary.is_failing() or unreachable):
+            raise RefusedError("Master is down or failed, please use CLUSTER FAILOVER FORCE")
+        self._manual.start(option)
+        return OK
+
+    def _reset(self, request: Request) -> object:
+        world = self._world
+        me, words = world.me, request.words
+        option = words[0].upper() if words else "SOFT"
+        if len(words) > 1:
+            raise RefusedError(_too_many("RESET"))
+        if option not in ("SOFT", "HARD"):
+            raise RefusedError("syntax error")
+        if me.is_primary() and request.facts.get("keys_total", 0):
+            raise RefusedError("CLUSTER RESET can't be called with master nodes containing keys")
+        self._manual.reset()
+        if me.is_replica():
+            world.table.set_primary(me)
+            world.act(Promote())
+            world.act(EmptyData())
+        world.table.migrating.clear()
+        world.table.importing.clear()
+        if me.slots:
+            world.act(DropSlots(sl.ranges(me.slots)))
+        for node in [node for node in world.table if node is not me]:
+            world.drop_node(node)
+        me.slots = sl.NO_SLOTS
+        self._lease.withdraw()
+        if option == "HARD":
+            self._start_anew()
+        world.changed(sync=True)
+        return OK
+
+    def _start_anew(self) -> None:
+        world = self._world
+        world.current_epoch = world.last_vote_epoch = world.me.config_epoch = 0
+        world.last_vote_for = ""
+        world.table.rename(world.me, world.new_id())
+        world.me.shard_id = world.new_id()
+        world.log("notice", f"Node hard reset, now I'm {world.me.node_id}")
+
+
+def _too_many(name: str) -> str:
+    return f"unknown subcommand or wrong number of arguments for '{name}'. Try CLUSTER HELP."
+
+
+def _port(text: str, what: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise RefusedError(f"Invalid TCP {what} port specified: {text}") from None

@@ -1,0 +1,170 @@
+"""What CLUSTER NODES, SLOTS, SHARDS, LINKS and INFO answer, in the exact form that clients parse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from garrison.node.core import bus
+from garrison.node.core import flags as fl
+from garrison.node.core import slots as sl
+from garrison.node.core.nodes import Node
+from garrison.node.core.serving import Serving
+from garrison.node.core.world import World
+
+
+class Descriptions:
+    """The read-only answers about the cluster."""
+
+    def __init__(self, world: World, serving: Serving) -> None:
+        self._world = world
+        self._serving = serving
+
+    # CLUSTER NODES and its relatives.
+
+    def nodes_text(self) -> str:
+        return "".join(self.node_line(node) + "\n" for node in self._world.table)
+
+    def node_line(self, node: Node) -> str:
+        """One line of CLUSTER NODES, without its end."""
+        world = self._world
+        me = node is world.me
+        address = f"{node.ip}:{node.port}@{node.bus_port}" + (f",{node.hostname}" if node.hostname else "")
+        primary = node.primary.node_id if node.primary is not None else "-"
+        pong_ms = node.pong_received_ms
+        if me:
+            pong_ms = world.now_ms if len(world.table) > 1 else 0
+        link = "connected" if me or (node.outbound is not None and node.outbound.up) else "disconnected"
+        speaker = node.primary if node.primary is not None else node
+        fields = [
+            node.node_id, address, fl.to_text(node.flags), primary, str(world.wall(node.ping_sent_ms)),
+            str(world.wall(pong_ms)), str(speaker.config_epoch), link,
+        ]  # fmt: skip
+        if node.slots:
+            fields.append(sl.describe(node.slots))
+        if me:
+            table = world.table
+            moves = [(slot, f"[{slot}->-{target.node_id}]") for slot, target in table.migrating.items()]
+            moves += [(slot, f"[{slot}-<-{source.node_id}]") for slot, source in table.importing.items()]
+            fields += [text for _, text in sorted(moves)]
+        return " ".join(fields)
+
+    def replicas(self, primary: Node) -> list[str]:
+        return [self.node_line(node) for node in primary.replicas]
+
+    # CLUSTER SLOTS.
+
+    def slots(self, *, outside: bool = False) -> list[Any]:
+        """[first, last, primary, replica...] for each range, ascending."""
+        found: list[tuple[int, list[Any]]] = []
+        for node in self._world.table:
+            if not node.slots:
+                continue
+            members = [self._slots_member(node, outside)]
+            members += [
+                self._slots_member(replica, outside) for replica in node.replicas if not replica.is_failing()
+            ]
+            found += [(first, [first, last, *members]) for first, last in sl.ranges(node.slots)]
+        return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+
+    def _slots_member(self, node: Node, outside: bool) -> list[Any]:
+        preferred = self._world.settings.cluster_preferred_endpoint_type
+        metadata: dict[str, str] = {}
+        if preferred != "ip":
+            metadata["ip"] = node.ip
+        if preferred != "hostname" and node.hostname:
+            metadata["hostname"] = node.hostname
+        return [self._endpoint(node, outside), node.port, node.node_id, metadata]
+
+    def _endpoint(self, node: Node, outside: bool) -> str | None:
+        settings = self._world.settings
+        if outside and settings.cluster_outside_endpoint:
+            told = settings.cluster_outside_endpoint
+            return None if told == "unknown" else told
+        if settings.cluster_preferred_endpoint_type == "unknown-endpoint":
+            return None
+        return self._serving.host(node)
+
+    # CLUSTER SHARDS.
+
+    def shards(self, *, outside: bool = False) -> list[dict[str, Any]]:
+        shards = []
+        for primary in self._world.table.primaries():
+            members = [primary, *primary.replicas]
+            shards.append(
+                {
+                    "slots": [bound for pair in sl.ranges(primary.slots) for bound in pair],
+                    "nodes": [self._shard_member(node, outside) for node in members],
+                }
+            )
+        return shards
+
+    def _shard_member(self, node: Node, outside: bool) -> dict[str, Any]:
+        offset = self._world.facts.offset if node is self._world.me else node.offset
+        member: dict[str, Any] = {
+            "id": node.node_id,
+            "port": node.port,
+            "ip": node.ip,
+            "endpoint": self._endpoint(node, outside),
+        }
+        if node.hostname:
+            member["hostname"] = node.hostname
+        member["role"] = "replica" if node.is_replica() else "master"
+        member["replication-offset"] = offset
+        loading = node.is_replica() and offset == 0
+        member["health"] = "fail" if node.is_failing() else "loading" if loading else "online"
+        return member
+
+    # CLUSTER LINKS.
+
+    def links(self) -> list[dict[str, Any]]:
+        """Buffers are the shell's; until it reports them here they read 0."""
+        found = []
+        for node in self._world.table:
+            for direction, link in (("to", node.outbound), ("from", node.inbound)):
+                if link is not None:
+                    found.append(
+                        {
+                            "direction": direction,
+                            "node": node.node_id,
+                            "create-time": self._world.wall(link.created_ms),
+                            "events": "r" if link.up else "rw",
+                            "send-buffer-allocated": 0,
+                            "send-buffer-used": 0,
+                        }
+                    )
+        return found
+
+    # CLUSTER INFO.
+
+    def info_text(self) -> str:
+        world = self._world
+        table, me = world.table, world.me
+        assigned = pfail = fail = 0
+        for node in table:
+            if node.slots:
+                count = sl.count(node.slots)
+                assigned += count
+                fail += count if node.is_failing() else 0
+                pfail += count if node.flags & fl.PFAIL else 0
+        speaker = me.primary if me.primary is not None else me
+        lines: list[tuple[str, object]] = [
+            ("cluster_state", "ok" if world.state_ok else "fail"),
+            ("cluster_slots_assigned", assigned),
+            ("cluster_slots_ok", assigned - pfail - fail),
+            ("cluster_slots_pfail", pfail),
+            ("cluster_slots_fail", fail),
+            ("cluster_known_nodes", len(table)),
+            ("cluster_size", len(table.voters())),
+            ("cluster_current_epoch", world.current_epoch),
+            ("cluster_my_epoch", speaker.config_epoch),
+        ]
+        for direction, counts in (("sent", world.sent), ("received", world.received)):
+            lines += [
+                (f"cluster_stats_messages_{bus.TYPE_NAMES[kind]}_{direction}", n)
+                for kind, n in enumerate(counts)
+                if n
+            ]
+            lines.append((f"cluster_stats_messages_{direction}", sum(counts)))
+        lines.append(("total_cluster_links_buffer_limit_exceeded", 0))
+        lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(world.refused.items())]
+        return "".join(f"{name}:{value}\r\n" for name, value in lines)

@@ -1,0 +1,328 @@
+"""The election of a replica in place of its failed primary, and the votes of the primaries.
+
+BACKGROUND. When a majority holds a primary for failed, its replicas stand, best data first. The
+voting primaries each give one vote per epoch; a majority of votes gives the epoch to the winner,
+which claims its primary's slots with it.
+
+INVARIANTS.
+- One vote per voter and epoch: `last_vote_epoch` is synced before the AUTH_ACK leaves, and the
+  candidate's new epoch before its AUTH_REQUEST leaves.
+- Votes are a set of node ids at exactly the epoch of the request; a late one counts for nothing.
+- Ours: a voter that has itself heard the primary within T, or started within T, does not vote (see
+  lease), and a candidate without data gets no vote while its primary is known to have some.
+- Within the vote window a voter votes for one replica of a primary only; for that one again, in a
+  later epoch, since it has given up its earlier attempt.
+
+BEHAVIOUR. The delay before standing is min(500, T/30), as much again at random, and a second per
+better sibling; none at all when every sibling has shown since the failure that it has no more data.
+A candidate that lost its epoch to another shard stands again at once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.node.core import bus
+from garrison.node.core import flags as fl
+from garrison.node.core import slots as sl
+from garrison.node.core.effects import Promote
+from garrison.node.core.heartbeat import Heartbeats
+from garrison.node.core.lease import Lease
+from garrison.node.core.nodes import Node
+from garrison.node.core.ownership import Ownership
+from garrison.node.core.world import World
+
+ELECTION_DELAY_MS_MAX: Final = 500
+ELECTION_DELAY_SHARE: Final = 30
+RANK_DELAY_MS: Final = 1000
+
+
+class Election:
+    """This node as a candidate and as a voter."""
+
+    def __init__(self, world: World, heartbeats: Heartbeats, ownership: Ownership, lease: Lease) -> None:
+        self._world = world
+        self._heartbeats = heartbeats
+        self._ownership = ownership
+        self._lease = lease
+        self.stand_ms = 0
+        """When I may ask for votes; 0 while no attempt is planned."""
+        self.requested_ms = 0
+        """When I asked; 0 before that."""
+        self.epoch = 0
+        self.rank = 0
+        self.votes: dict[str, Node] = {}
+        self._rival_ms = 0
+        self._reason = ""
+        self._parked: tuple[Node, bus.Frame, int] | None = None
+        """A request that I may not grant yet, and when it came."""
+
+    # As a candidate.
+
+    def tick(self, manual_ready: bool, manual_under_way: bool) -> None:
+        """Plan, start, renew or win an attempt, if my primary failed or a manual failover is ready."""
+        world = self._world
+        primary = world.me.primary
+        if not self._may_stand(primary, manual_ready):
+            self._cancel_plan(primary, manual_under_way)
+            return
+        assert primary is not None
+        if self._is_over():
+            self._plan(primary, manual_ready)
+        if self.requested_ms:
+            if world.now_ms - self.requested_ms > world.vote_window_ms():
+                self._say("Failover attempt expired.")
+            return
+        if not manual_ready:
+            self._adjust(primary)
+        if world.now_ms >= self.stand_ms:
+            self._request(primary, manual_ready)
+
+    def next_deadline(self) -> int | None:
+        """When (core clock) the candidate wants to act next."""
+        if not self.stand_ms or not self.world_has_failed_primary():
+            return None
+        if not self.requested_ms:
+            return self.stand_ms
+        return self._rival_ms or None
+
+    def world_has_failed_primary(self) -> bool:
+        primary = self._world.me.primary
+        return primary is not None and primary.is_failing()
+
+    def _may_stand(self, primary: Node | None, manual_ready: bool) -> bool:
+        world = self._world
+        if not world.me.is_replica() or primary is None or not primary.slots:
+            return False
+        if manual_ready:
+            return True
+        if not primary.is_failing() or world.settings.cluster_replica_no_failover:
+            return False
+        if not world.facts.synced:
+            self._say("Currently unable to failover: this replica has no whole copy of its primary's data.")
+            return False
+        if self._data_too_old():
+            self._say("Currently unable to failover: Disconnected from master for longer than allowed.")
+            return False
+        return True
+
+    def _cancel_plan(self, primary: Node | None, manual_under_way: bool) -> None:
+        if self.stand_ms and not manual_under_way and (primary is None or not primary.is_failing()):
+            self.reset()
+
+    def reset(self) -> None:
+        """Give the attempt up; the next one is planned from the beginning."""
+        self.stand_ms = self.requested_ms = self._rival_ms = 0
+        self.votes.clear()
+        self._reason = ""
+
+    def _data_too_old(self) -> bool:
+        world, settings = self._world, self._world.settings
+        if settings.cluster_replica_validity_factor == 0:
+            return False
+        facts = world.facts
+        age = 0 if facts.link_up else world.now_ms - facts.link_down_since_ms
+        limit = (
+            settings.repl_ping_replica_period + world.timeout_ms * settings.cluster_replica_validity_factor
+        )
+        return age - world.timeout_ms > limit
+
+    def _is_over(self) -> bool:
+        """Whether there is no attempt, or the last one is so old that another may be planned."""
+        world = self._world
+        if self.stand_ms == 0:
+            return True
+        if self._rival_ms and world.now_ms >= self._rival_ms:
+            return True
+        return world.now_ms - self.stand_ms > 2 * world.vote_window_ms()
+
+    def _plan(self, primary: Node, manual_ready: bool) -> None:
+        world = self._world
+        again = self._rival_ms != 0
+        self.reset()
+        self.rank = self._rank(primary)
+        fixed = min(ELECTION_DELAY_MS_MAX, world.timeout_ms // ELECTION_DELAY_SHARE)
+        self.stand_ms = world.now_ms
+        if not manual_ready:
+            self.stand_ms += (
+                world.rng.randrange(fixed + 1) + (0 if again else fixed) + self.rank * RANK_DELAY_MS
+            )
+            self._heartbeats.announce(self._siblings(primary))
+            world.log(
+                "notice",
+                f"Start of election delayed for {self.stand_ms - world.now_ms} milliseconds "
+                f"(rank #{self.rank}, offset {world.facts.offset}).",
+            )
+
+    def _siblings(self, primary: Node) -> list[Node]:
+        return [node for node in primary.replicas if node is not self._world.me]
+
+    def _rank(self, primary: Node) -> int:
+        """How many siblings have more data than I; of equals the smaller id comes first."""
+        world = self._world
+        mine = (-world.facts.offset, world.me.node_id)
+        return sum(
+            1
+            for node in self._siblings(primary)
+            if (-node.offset, node.node_id) < mine and not node.flags & (fl.NO_FAILOVER | fl.FAIL)
+        )
+
+    def _adjust(self, primary: Node) -> None:
+        """Siblings tell their offsets while we wait: come later if one is better, at once if none is."""
+        world = self._world
+        rank = self._rank(primary)
+        if rank > self.rank:
+            self.stand_ms += (rank - self.rank) * RANK_DELAY_MS
+            world.log("notice", f"Replica rank updated to #{rank}, added delay.")
+        self.rank = max(rank, self.rank)
+        if self.rank == 0 and all(
+            node.offset_ms >= primary.fail_ms or node.is_suspect() for node in self._siblings(primary)
+        ):
+            self.stand_ms = min(self.stand_ms, world.now_ms)
+
+    def _request(self, primary: Node, forced: bool) -> None:
+        world = self._world
+        self.epoch = world.raise_epoch()
+        self.requested_ms = world.now_ms
+        self.votes.clear()
+        world.log("notice", f"Starting a failover election for epoch {self.epoch}.")
+        if primary.is_failing():
+            verdict = world.frame(bus.FAIL)
+            verdict.failing_id = primary.node_id
+            world.broadcast(verdict)
+        request = world.frame(bus.AUTH_REQUEST)
+        request.message_flags |= bus.FLAG_FORCE_ACK if forced else 0
+        world.broadcast(request)
+        self._check_won()
+
+    def receive_ack(self, sender: Node, epoch: int) -> None:
+        """A voting primary gives me its vote."""
+        if not self.requested_ms or not sender.votes() or epoch != self.epoch:
+            return
+        if self._world.now_ms - self.requested_ms > self._world.vote_window_ms():
+            return
+        self.votes[sender.node_id] = sender
+        self._check_won()
+
+    def _check_won(self) -> None:
+        world = self._world
+        if len(self.votes) < world.table.majority():
+            return
+        me = world.me
+        requested_ms, voters = self.requested_ms, list(self.votes.values())
+        world.log("notice", f"Failover election won: I'm the new master. configEpoch set to {self.epoch}.")
+        me.config_epoch = max(me.config_epoch, self.epoch)
+        self.take_over()
+        self._lease.elected(requested_ms, voters)
+
+    def take_over(self) -> None:
+        """Become the primary with all the slots of mine, save it, and tell everybody."""
+        world = self._world
+        me, former = world.me, world.me.primary
+        assert former is not None, "only a replica takes over"
+        slots = former.slots
+        world.table.set_primary(me)
+        world.table.assign(slots, me)
+        self.reset()
+        self._lease.claimed_anew()
+        world.act(Promote())
+        world.changed(sync=True)
+        self._heartbeats.announce()
+
+    def hear_epoch_won(self, sender: Node) -> None:
+        """Another shard's replica won the epoch that I asked for: stand again at once."""
+        if self.requested_ms and sender.config_epoch == self.epoch and sender is not self._world.me:
+            self._rival_ms = self._world.now_ms
+
+    def _say(self, reason: str) -> None:
+        """Log why there is no failover, once per reason."""
+        if reason != self._reason:
+            self._reason = reason
+            self._world.log("notice", reason)
+
+    # As a voter.
+
+    def receive_request(self, sender: Node, frame: bus.Frame) -> None:
+        """A replica asks for my vote."""
+        world = self._world
+        if sender.primary is not None and self.requested_ms and frame.current_epoch == self.epoch:
+            self._meet_rival(sender)
+        if not world.me.votes():
+            return
+        refusal = self._refusal(sender, frame)
+        if refusal:
+            world.log("notice", f"Failover auth denied to {sender.name_for_people()}: {refusal}")
+            return
+        early = self._too_early(sender, frame)
+        if early:
+            world.log("verbose", f"Failover auth for {sender.name_for_people()} has to wait: {early}")
+            self._parked = (sender, frame, world.now_ms)
+            return
+        self._vote(sender)
+
+    def reconsider(self) -> None:
+        """Give the vote that had to wait, if the request still stands."""
+        if self._parked is None:
+            return
+        sender, frame, came_ms = self._parked
+        world = self._world
+        if world.now_ms - came_ms > world.vote_window_ms() // 2 or self._refusal(sender, frame):
+            self._parked = None
+        elif not self._too_early(sender, frame):
+            self._parked = None
+            self._vote(sender)
+
+    def _vote(self, sender: Node) -> None:
+        world = self._world
+        primary = sender.primary
+        assert primary is not None
+        primary.voted_ms, primary.voted_for = world.now_ms, sender.node_id
+        world.last_vote_epoch = world.current_epoch
+        world.last_vote_for = primary.node_id
+        world.save(sync=True)
+        world.send(sender.outbound, bus.AUTH_ACK, bus.encode(world.frame(bus.AUTH_ACK)))
+        world.log(
+            "notice", f"Failover auth granted to {sender.name_for_people()} for epoch {world.current_epoch}"
+        )
+
+    def _meet_rival(self, sender: Node) -> None:
+        """A replica of another shard asks for votes in the same epoch: whoever loses tries again soon."""
+        world = self._world
+        if sender.primary is not world.me.primary and not self._rival_ms:
+            pause = min(ELECTION_DELAY_MS_MAX, world.timeout_ms // ELECTION_DELAY_SHARE)
+            self._rival_ms = world.now_ms + pause + world.rng.randrange(2 * pause + 1)
+
+    def _refusal(self, sender: Node, frame: bus.Frame) -> str:
+        """Why the request gets no vote; empty if it gets one."""
+        world = self._world
+        primary = sender.primary
+        forced = bool(frame.message_flags & bus.FLAG_FORCE_ACK)
+        if frame.current_epoch < world.current_epoch:
+            return f"request epoch ({frame.current_epoch}) < curEpoch ({world.current_epoch})"
+        if world.last_vote_epoch == world.current_epoch:
+            return f"already voted for epoch {world.current_epoch}"
+        if sender.is_primary() or primary is None:
+            return "it is a master node" if sender.is_primary() else "I don't know its master"
+        if not forced and frame.offset == 0 and primary.offset > 0:
+            return "it has no data"
+        if world.now_ms - primary.voted_ms < world.vote_window_ms() and primary.voted_for != sender.node_id:
+            return "I voted for another replica of its master a moment ago"
+        claimed = sl.from_bitmap(frame.slots)
+        for node in world.table:
+            if node.slots & claimed and node.config_epoch > frame.config_epoch:
+                world.send_update(sender.outbound, node)
+                return f"its epoch {frame.config_epoch} is older than {node.config_epoch} of {node.node_id}"
+        return ""
+
+    def _too_early(self, sender: Node, frame: bus.Frame) -> str:
+        """What forbids the vote for now but may pass in a moment; empty if nothing does."""
+        world, primary = self._world, sender.primary
+        if primary is None or frame.message_flags & bus.FLAG_FORCE_ACK:
+            return ""
+        if not primary.is_failing():
+            return "its master is up"
+        if world.silence_ms(primary) <= world.timeout_ms:
+            return "I have heard its master within the node timeout"
+        if world.now_ms - world.started_ms <= world.timeout_ms:
+            return "I started less than the node timeout ago"
+        return ""

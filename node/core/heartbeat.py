@@ -1,0 +1,206 @@
+"""Heartbeats: whom to ping, what a heartbeat tells, and what we take from the gossip in it.
+
+BACKGROUND. Each pair of nodes keeps two links, one opened by either. Pings leave on our link to
+the peer, and their pongs come back on it. A heartbeat carries a sample of the node table, so that
+news spread without anybody talking to everybody all the time.
+
+INVARIANTS.
+- Gossip adds nodes that a known node vouches for, by id, never a stranger's address alone; an id
+  that was forgotten stays out while the bar lasts.
+- Every node that I suspect (PFAIL) is in each of my heartbeats, whatever the sample.
+- A pong to a node that I suspect, or for whose replacement I voted, says so in an entry about the
+  receiver itself (flag fail?): this refuses it the lease. Redis ignores such an entry.
+
+BEHAVIOUR. Every second the stalest of five random peers is pinged; every peer whose last pong is
+older than T/2 is pinged; voting primaries ping each other every T/4, which renews their leases.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.node.core import bus
+from garrison.node.core import flags as fl
+from garrison.node.core.nodes import Link, Node
+from garrison.node.core.world import World
+
+GOSSIP_ENTRIES_MIN: Final = 3
+GOSSIP_SHARE: Final = 10
+"""A heartbeat samples one in this many nodes."""
+RANDOM_PEERS: Final = 5
+RANDOM_PING_INTERVAL_MS: Final = 1000
+LEASE_PING_INTERVAL_MS_MIN: Final = 50
+HANDSHAKE_TIMEOUT_MS_MIN: Final = 1000
+TRUST_GOSSIP_NODES_MIN: Final = 100
+"""In tables from this size on, a peer's word that a third node answered spares us a ping."""
+RECONNECT_INTERVAL_MS: Final = 100
+
+
+class Heartbeats:
+    """Pings, pongs and the gossip in them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._next_random_ping_ms = world.now_ms
+
+    # Sending.
+
+    def ping(self, node: Node) -> None:
+        """Send PING, or MEET to a node that we are told to introduce ourselves to."""
+        link, world = node.outbound, self._world
+        if link is None or not link.up:
+            return
+        kind = bus.MEET if node.flags & fl.MEET else bus.PING
+        if node.ping_sent_ms == 0:
+            node.ping_sent_ms = world.now_ms
+            node.ping_awake_ms = world.awake_ms
+        node.last_pinged_ms = world.now_ms
+        link.pings_sent_ms.append(world.now_ms)
+        world.send(link, kind, bus.encode(self._compose(kind, link, node)))
+
+    def pong(self, link: Link, to: Node | None) -> None:
+        """Answer a PING or MEET on the link it came by."""
+        self._world.send(link, bus.PONG, bus.encode(self._compose(bus.PONG, link, to)))
+
+    def announce(self, nodes: list[Node] | None = None) -> None:
+        """An unasked PONG, on our own links: news about ourselves that should not wait."""
+        for node in list(self._world.table) if nodes is None else nodes:
+            if node is not self._world.me and not node.in_handshake() and node.outbound is not None:
+                frame = self._compose(bus.PONG, node.outbound, node)
+                self._world.send(node.outbound, bus.PONG, bus.encode(frame))
+
+    def _compose(self, kind: int, link: Link, to: Node | None) -> bus.Frame:
+        world = self._world
+        frame = world.frame(kind)
+        frame.gossip = [self._entry(node) for node in self._sample(to)]
+        if to is not None and to.is_primary() and self.refuses_lease(to):
+            frame.gossip.append(self._entry(to)._replace(flags=to.flags & ~fl.FAIL | fl.PFAIL))
+        if kind == bus.MEET or not link.extended or (to is not None and to.knows_extensions):
+            link.extended = True
+            me = world.me
+            frame.extensions = bus.Extensions(me.hostname, me.human_name or None, me.shard_id)
+        elif world.me.hostname:
+            frame.extensions = bus.Extensions(world.me.hostname)
+        return frame
+
+    def refuses_lease(self, node: Node) -> bool:
+        """Whether I may not help `node` to a lease: it is suspect, or I voted for its replacement."""
+        world = self._world
+        return node.is_suspect() or world.now_ms - node.voted_ms < world.vote_window_ms()
+
+    def _entry(self, node: Node) -> bus.Gossip:
+        world = self._world
+        return bus.Gossip(
+            node.node_id,
+            max(0, world.wall(node.ping_sent_ms)) // 1000,
+            max(0, world.wall(node.pong_received_ms)) // 1000,
+            node.ip,
+            node.port,
+            node.bus_port,
+            node.flags & ~fl.MYSELF,
+            node.plain_port,
+        )
+
+    def _sample(self, to: Node | None) -> list[Node]:
+        """The nodes to gossip about: a random part of the others, then all suspects."""
+        world = self._world
+        nodes = list(world.table)
+        wanted = min(max(GOSSIP_ENTRIES_MIN, len(nodes) // GOSSIP_SHARE), len(nodes) - 2)
+        chosen: dict[str, Node] = {}
+        attempts = 3 * wanted
+        while len(chosen) < wanted and attempts > 0:
+            attempts -= 1
+            node = nodes[world.rng.randrange(len(nodes))]
+            if node is not world.me and node is not to and self._worth_telling(node):
+                chosen[node.node_id] = node
+        for node in nodes:
+            if node.flags & fl.PFAIL and node is not to and self._worth_telling(node):
+                chosen[node.node_id] = node
+        return list(chosen.values())
+
+    @staticmethod
+    def _worth_telling(node: Node) -> bool:
+        unreachable = node.outbound is None and not node.slots and not node.is_suspect()
+        return not node.flags & (fl.HANDSHAKE | fl.NOADDR) and not unreachable
+
+    # The timer.
+
+    def tick(self) -> None:
+        """Connect, give up handshakes, ping whoever is due, replace links that have gone quiet."""
+        world = self._world
+        for node in list(world.table):
+            if node is not world.me and node.has_address():
+                self._keep_link(node)
+        if world.now_ms >= self._next_random_ping_ms:
+            self._next_random_ping_ms = world.now_ms + RANDOM_PING_INTERVAL_MS
+            self._ping_stalest_of_a_few()
+
+    def _keep_link(self, node: Node) -> None:
+        world = self._world
+        if node.in_handshake() and world.now_ms - node.created_ms > max(
+            world.timeout_ms, HANDSHAKE_TIMEOUT_MS_MIN
+        ):
+            world.drop_node(node)
+            return
+        link = node.outbound
+        if link is None:
+            world.open_link(node)
+            return
+        if not link.up:
+            if world.now_ms - link.created_ms > world.timeout_ms:
+                world.drop_link(link)
+            return
+        half = world.timeout_ms // 2
+        if (
+            node.ping_sent_ms
+            and world.now_ms - link.created_ms > world.timeout_ms
+            and world.awake_ms - node.ping_awake_ms > half
+            and world.silence_ms(node) > half
+        ):
+            world.drop_link(link)
+            return
+        if self._ping_due(node):
+            self.ping(node)
+
+    def _ping_due(self, node: Node) -> bool:
+        world = self._world
+        if world.me.votes() and node.votes():
+            interval = max(world.timeout_ms // 4, LEASE_PING_INTERVAL_MS_MIN)
+            if world.now_ms - node.last_pinged_ms >= interval and len(node_pings(node)) < 8:
+                return True
+        return node.ping_sent_ms == 0 and world.now_ms - node.pong_received_ms > world.timeout_ms // 2
+
+    def _ping_stalest_of_a_few(self) -> None:
+        world = self._world
+        nodes = list(world.table)
+        stalest: Node | None = None
+        for _ in range(RANDOM_PEERS):
+            node = nodes[world.rng.randrange(len(nodes))]
+            if node is world.me or node.in_handshake() or node.outbound is None or node.ping_sent_ms:
+                continue
+            if stalest is None or node.pong_received_ms < stalest.pong_received_ms:
+                stalest = node
+        if stalest is not None:
+            self.ping(stalest)
+
+    def link_up(self, link: Link) -> None:
+        """Our connection stands: speak first, keeping the start of a ping that is pending already."""
+        node = link.node
+        if node is None:
+            return
+        pending, pending_awake = node.ping_sent_ms, node.ping_awake_ms
+        self.ping(node)
+        if pending:
+            node.ping_sent_ms, node.ping_awake_ms = pending, pending_awake
+        node.flags &= ~fl.MEET
+
+    def link_down(self, node: Node) -> None:
+        """A link to `node` broke or could not be made: its silence begins now, if it has not yet."""
+        world = self._world
+        if node.ping_sent_ms == 0:
+            node.ping_sent_ms, node.ping_awake_ms = world.now_ms, world.awake_ms
+
+
+def node_pings(node: Node) -> list[int]:
+    """The pings without an answer on the link to `node`."""
+    return node.outbound.pings_sent_ms if node.outbound is not None else []

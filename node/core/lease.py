@@ -1,0 +1,110 @@
+"""The write lease: until when this primary may acknowledge writes.
+
+BACKGROUND. A primary that was cut off or stopped does not know that a replica has been elected in
+its place, and would go on acknowledging writes that are lost. So it may write only while a majority
+of the voting primaries has recently promised that nobody is elected yet. The promise is a pong.
+
+INVARIANTS, and why two primaries of one slot never hold a lease at once. Let P be the old and R the
+elected primary, T the node timeout, t when the ping left that a voter X answered.
+- P's lease ends at t + T (less a margin), t being the youngest time that a majority has answered.
+- X gives no vote for a replica of P before it has itself heard nothing from P for T (manual
+  failover aside, where P has stopped its writes). So a vote after the answer comes after the lease.
+- X, once it suspects P or has voted, answers P's pings with an entry that refuses the lease, until
+  the election can no longer be won. The last vote is on disk with its primary, so this holds
+  across a restart of X; and X does not vote within T of its start, having forgotten what it heard.
+- X answers a claim that it knows to be outdated with UPDATE on the same link, before the pong. So
+  a P that returns after R was announced steps down before it can count that pong.
+- R counts the votes as answers to its request. If its lease then lapses before a majority has
+  answered a ping that carries the new claim, R waits for T after it has: those who did not know of
+  R may have renewed P's lease meanwhile.
+
+BEHAVIOUR. FORCE and TAKEOVER are the administrator's word against this, and real Redis peers do not
+refuse leases or check their own silence before a vote; with them, and with clocks of unequal speed,
+the lease only makes the window small. All nodes must have the same node timeout.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.node.core.effects import LEASE_FOREVER_MS
+from garrison.node.core.nodes import NEVER_MS, Node
+from garrison.node.core.world import World
+
+LEASE_MARGIN_MS_MAX: Final = 100
+LEASE_MARGIN_SHARE: Final = 10
+"""The margin is T over this, at most LEASE_MARGIN_MS_MAX: for checking, and for clocks' drift."""
+
+
+class Lease:
+    """Counts promises and tells until when writes are allowed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._until_ms = 0
+        self._told_ms: int | None = None
+        self._hold_until_ms = NEVER_MS
+        self._confirmed = True
+        self._claim_ms = NEVER_MS
+
+    @property
+    def until_ms(self) -> int:
+        """The end of the lease that was told last."""
+        return self._told_ms or 0
+
+    def claimed_anew(self) -> None:
+        """I claim slots that were another's: what was promised to me before does not count."""
+        self.withdraw()
+        self._claim_ms = self._world.now_ms
+        self._confirmed = False
+
+    def elected(self, requested_ms: int, voters: list[Node]) -> None:
+        """I won an election: the votes promise what a pong promises."""
+        for voter in voters:
+            voter.granted_ms = max(voter.granted_ms, requested_ms)
+
+    def granted(self, voter: Node, ping_sent_ms: int) -> None:
+        """`voter` has answered the ping that left at `ping_sent_ms`, and does not refuse."""
+        voter.granted_ms = max(voter.granted_ms, ping_sent_ms)
+
+    def withdraw(self) -> None:
+        """All promises are void: this node is a replica, or was reset."""
+        for node in self._world.table:
+            node.granted_ms = NEVER_MS
+
+    def news(self) -> int | None:
+        """The end of the lease if it differs from what was told last; None otherwise."""
+        until = self._compute()
+        if until == self._told_ms:
+            return None
+        self._told_ms = until
+        return until
+
+    def _compute(self) -> int:
+        world = self._world
+        if not world.settings.cluster_write_lease:
+            return LEASE_FOREVER_MS
+        me = world.me
+        if not me.is_primary():
+            return 0
+        voters = world.table.voters()
+        if not voters or voters == [me]:
+            return LEASE_FOREVER_MS
+        answered = sorted((world.now_ms if v is me else v.granted_ms for v in voters), reverse=True)
+        youngest = answered[world.table.majority() - 1]
+        if youngest == NEVER_MS:
+            return 0
+        self._confirm(youngest)
+        margin = min(LEASE_MARGIN_MS_MAX, world.timeout_ms // LEASE_MARGIN_SHARE)
+        if world.now_ms < self._hold_until_ms:
+            return 0
+        return youngest + world.timeout_ms - margin
+
+    def _confirm(self, youngest_ms: int) -> None:
+        """See whether a majority knows my present claim, and hold the lease back if that was late."""
+        world = self._world
+        if self._confirmed or youngest_ms <= self._claim_ms:
+            return
+        self._confirmed = True
+        if world.now_ms >= (self._told_ms or 0):
+            self._hold_until_ms = world.now_ms + world.timeout_ms

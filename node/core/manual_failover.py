@@ -1,0 +1,132 @@
+"""Manual failover: the administrator asks a replica to take over from a primary that is alive.
+
+BACKGROUND. The replica sends MFSTART; the primary pauses its clients' writes and tells its offset
+in heartbeats marked PAUSED; the replica waits until it has reached that offset and is then elected
+without delay, its request marked FORCEACK. So no acknowledged write is lost.
+
+INVARIANTS.
+- The primary tells its offset only once the engine has reported that writes stand still.
+- The primary's pause outlasts the time in which the replica may win (the limit, then as much again).
+- Both sides give up at the limit; the primary's clients then go on.
+
+BEHAVIOUR. FORCE skips the handshake (the primary may be unreachable), TAKEOVER skips the vote too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.node.core import bus
+from garrison.node.core.effects import PauseWrites, ResumeWrites
+from garrison.node.core.election import Election
+from garrison.node.core.heartbeat import Heartbeats
+from garrison.node.core.nodes import Node
+from garrison.node.core.ownership import Ownership
+from garrison.node.core.world import World
+
+MANUAL_FAILOVER_MS_MAX: Final = 5000
+PAUSE_FACTOR: Final = 2
+"""The primary pauses its clients for this many times the limit, or until it is demoted."""
+
+
+class ManualFailover:
+    """Either side of a manual failover."""
+
+    def __init__(
+        self, world: World, heartbeats: Heartbeats, election: Election, ownership: Ownership
+    ) -> None:
+        self._world = world
+        self._heartbeats = heartbeats
+        self._election = election
+        self._ownership = ownership
+        self.end_ms = 0
+        """When the attempt under way is given up; 0 if none is."""
+        self.ready = False
+        """Whether the replica may stand."""
+        self._replica: Node | None = None
+        self._primary_offset: int | None = None
+        self._told_offset = False
+
+    # On the replica.
+
+    def start(self, option: str) -> None:
+        """CLUSTER FAILOVER, with the option ``""``, ``FORCE`` or ``TAKEOVER``; the caller has checked it."""
+        world = self._world
+        self.reset()
+        self._election.reset()
+        self.end_ms = world.now_ms + MANUAL_FAILOVER_MS_MAX
+        if option == "TAKEOVER":
+            world.log("notice", "Taking over the master (user request).")
+            self._ownership.bump_epoch()
+            self._election.take_over()
+            self.reset()
+        elif option == "FORCE":
+            world.log("notice", "Forced failover user request accepted.")
+            self.ready = True
+        else:
+            world.log("notice", "Manual failover user request accepted.")
+            primary = world.me.primary
+            assert primary is not None
+            world.send(primary.outbound, bus.MFSTART, bus.encode(world.frame(bus.MFSTART)))
+
+    def hear_primary(self, frame: bus.Frame) -> None:
+        """A header of my primary: in a manual failover it may tell where its stream ends."""
+        if self.end_ms and self._primary_offset is None and frame.message_flags & bus.FLAG_PAUSED:
+            self._primary_offset = frame.offset
+            self._world.log(
+                "notice",
+                f"Received replication offset for paused master manual failover: {frame.offset}",
+            )
+
+    # On the primary.
+
+    def receive_start(self, sender: Node) -> None:
+        """MFSTART of one of my replicas: stop the writes so that it can catch up."""
+        world = self._world
+        if sender.primary is not world.me or not world.me.is_primary():
+            return
+        self.reset()
+        self.end_ms = world.now_ms + MANUAL_FAILOVER_MS_MAX
+        self._replica = sender
+        world.act(PauseWrites(world.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX))
+        world.log("notice", f"Manual failover requested by replica {sender.name_for_people()}.")
+
+    # Both.
+
+    def tick(self) -> None:
+        """Go on with what is under way, or give it up at the limit."""
+        world = self._world
+        if not self.end_ms:
+            return
+        if self._replica is not None and world.me.is_replica():
+            self.reset()
+        elif world.now_ms >= self.end_ms:
+            world.log("notice", "Manual failover timed out.")
+            self._election.reset()
+            self.reset()
+        elif self._replica is not None:
+            self._tell_offset()
+        elif self._caught_up():
+            world.log("notice", "All master replication stream processed, manual failover can start.")
+            self.ready = True
+
+    def _caught_up(self) -> bool:
+        end = self._primary_offset
+        return not self.ready and end is not None and self._world.facts.offset >= end
+
+    def _tell_offset(self) -> None:
+        world = self._world
+        if world.facts.writes_paused and self._replica is not None:
+            world.manual_pause = True
+            if not self._told_offset or world.now_ms - self._replica.last_pinged_ms >= 100:
+                self._told_offset = True
+                self._heartbeats.ping(self._replica)
+
+    def reset(self) -> None:
+        """Nothing is under way any more; a primary's clients go on."""
+        if self._replica is not None:
+            self._world.act(ResumeWrites())
+        self._world.manual_pause = False
+        self.end_ms, self.ready = 0, False
+        self._replica = self._primary_offset = None
+        self._told_offset = False

@@ -1,0 +1,175 @@
+"""Who serves which slots: claims, configuration epochs, and the messages that settle them.
+
+BACKGROUND. A primary claims its slots in every header, with its configuration epoch. The larger
+epoch wins a slot, so any two nodes that hear the same claims agree without talking it over.
+
+INVARIANTS.
+- A slot changes hands by gossip only to a larger configuration epoch, or from nobody.
+- No two primaries keep the same configuration epoch: the one with the smaller id takes a new one.
+- A move into this node follows its slot: when the slot has a new owner, that is the source from
+  then on. (Redis freezes the slot of an import instead, and an abandoned import stays wrong.)
+
+BEHAVIOUR. A claim that is older than what we know is answered with UPDATE, on the link the claim
+came by and before any pong, so that the claimant learns of its loss before it may believe its lease.
+A primary that loses its last slot follows the taker; keys of other lost slots are deleted.
+"""
+
+from __future__ import annotations
+
+from garrison.node.core import slots as sl
+from garrison.node.core.effects import DropSlots, Follow
+from garrison.node.core.nodes import Link, Node
+from garrison.node.core.world import World
+
+
+class Ownership:
+    """The settling of claims."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def hear_claim(self, sender: Node, claimed: bytes, epoch: int, link: Link) -> None:
+        """A header of `sender` claims slots for its primary (or itself, being one)."""
+        primary = sender if sender.is_primary() else sender.primary
+        if primary is None or claimed == sl.to_bitmap(primary.slots):
+            return
+        slots = sl.from_bitmap(claimed)
+        if sender.is_primary():
+            self.take_claim(sender, epoch, slots)
+        self._refute(sender, slots, epoch, link)
+
+    def take_claim(self, claimant: Node, epoch: int, slots: int) -> None:
+        """Give `claimant` those of the slots that are free or whose owner has a smaller epoch."""
+        world = self._world
+        me, table = world.me, world.table
+        contested = slots & ~claimant.slots
+        mine = me if me.is_primary() else me.primary
+        won = contested & ~table.assigned()
+        from_mine = sl.NO_SLOTS
+        for node in list(table):
+            taken = node.slots & contested
+            if taken and node.config_epoch < epoch:
+                won |= taken
+                if node is mine:
+                    from_mine = taken
+                self._repoint(node, claimant, taken)
+        if not won:
+            return
+        lost_by_me = me.slots & won
+        table.assign(won, claimant)
+        for slot in table.importing:
+            if sl.has(won, slot):
+                table.importing[slot] = claimant
+        world.changed(sync=True)
+        if from_mine and mine is not None and claimant is not me:
+            self._after_loss(claimant, mine, slots == from_mine, lost_by_me)
+
+    def _repoint(self, former: Node, claimant: Node, taken: int) -> None:
+        """The target of my leaving slots lost all its slots to `claimant`, which goes on with the move."""
+        table = self._world.table
+        if claimant is table.me or taken != former.slots:
+            return
+        for slot, node in list(table.migrating.items()):
+            if node is former:
+                table.migrating[slot] = claimant
+
+    def _after_loss(self, taker: Node, mine: Node, is_failover: bool, lost_by_me: int) -> None:
+        """Slots of the primary that I am or follow went to `taker`."""
+        world = self._world
+        if not mine.slots and (world.settings.cluster_allow_replica_migration or is_failover):
+            self.follow_taker(taker)
+        elif lost_by_me:
+            world.act(DropSlots(sl.ranges(lost_by_me)))
+
+    def follow_taker(self, taker: Node) -> None:
+        """My last slot, or my primary's, went to `taker`."""
+        name = taker.name_for_people()
+        self._world.log("notice", f"Configuration change: I have no slots left and follow {name}.")
+        self.follow(taker)
+
+    def follow(self, primary: Node) -> None:
+        """Become a replica of `primary`."""
+        world = self._world
+        me = world.me
+        assert primary is not me, "a node cannot follow itself"
+        assert primary.is_primary(), "a node follows primaries only"
+        world.table.migrating.clear()
+        world.table.importing.clear()
+        world.table.set_replica(me, primary)
+        if primary.ip and primary.port:
+            world.act(Follow(primary.ip, primary.port))
+        world.changed(sync=True)
+        world.announce_due = True
+
+    def fold_chain(self) -> None:
+        """My primary has become a replica itself: follow the one that it follows."""
+        world = self._world
+        mine = world.me.primary
+        if mine is None or mine.primary is None:
+            return
+        above = mine.primary
+        if above is not world.me and above.is_primary():
+            world.log("notice", f"I'm a replica of a replica: I follow {above.name_for_people()} now.")
+            self.follow(above)
+
+    def refollow(self) -> None:
+        """The address of my primary is another one now, or has become known."""
+        primary = self._world.me.primary
+        if primary is not None and primary.ip and primary.port:
+            self._world.act(Follow(primary.ip, primary.port))
+
+    def _refute(self, sender: Node, slots: int, epoch: int, link: Link) -> None:
+        """Answer a claim that is older than what we know with the newest configuration we have."""
+        for node in self._world.table:
+            if node is sender or node.config_epoch <= epoch or not node.slots & slots:
+                continue
+            self._world.log(
+                "verbose",
+                f"Node {sender.name_for_people()} has old slots configuration, "
+                f"sending an UPDATE message about {node.name_for_people()}",
+            )
+            self._world.send_update(link, node)
+            return
+
+    def receive_update(self, sender: Node, node_id: str, epoch: int, slots: bytes) -> None:
+        """A known peer tells us about an owner whose epoch is larger than what we knew."""
+        world = self._world
+        node = world.table.known(node_id)
+        if node is None or epoch <= node.config_epoch or node is world.me:
+            return
+        if node.is_replica():
+            world.table.set_primary(node)
+        node.config_epoch = epoch
+        world.current_epoch = max(world.current_epoch, epoch)
+        world.changed(sync=True)
+        self.take_claim(node, epoch, sl.from_bitmap(slots))
+
+    def hear_epoch(self, sender: Node) -> None:
+        """Two primaries with one configuration epoch: the one with the smaller id moves on."""
+        world = self._world
+        me = world.me
+        if not (sender.is_primary() and me.is_primary()):
+            return
+        if sender.config_epoch != me.config_epoch or sender.node_id <= me.node_id:
+            return
+        me.config_epoch = world.raise_epoch()
+        world.changed(sync=True)
+        world.log(
+            "verbose",
+            f"configEpoch collision with node {sender.name_for_people()}. "
+            f"Updating my configEpoch to {me.config_epoch}",
+        )
+
+    def bump_epoch(self) -> int | None:
+        """Take a new, largest configuration epoch without a vote; None if mine is the largest."""
+        world = self._world
+        largest = max(world.table.max_epoch(), world.current_epoch)
+        me = world.me
+        if me.config_epoch and me.config_epoch == largest:
+            return None
+        world.current_epoch = max(world.current_epoch, largest)
+        me.config_epoch = world.raise_epoch()
+        world.changed(sync=True)
+        world.announce_due = True
+        world.log("notice", f"New configEpoch set to {me.config_epoch}")
+        return me.config_epoch

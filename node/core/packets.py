@@ -1,0 +1,344 @@
+"""What a frame from a peer does to this node, in the order in which it must happen.
+
+BACKGROUND. Every frame carries the sender's header, so even a FAIL or a PUBLISH says something
+about epochs, offsets and life. Heartbeats (PING, PONG, MEET) say most.
+
+INVARIANTS.
+- Only a known node's word counts. A stranger can be heard once: by MEET, to be introduced.
+- A claim is judged before the pong that might renew the claimant's lease (see lease, ownership).
+- An id that a peer shows on our own link must be the id we expect there; otherwise the address has
+  been taken by another node, and is forgotten.
+
+BEHAVIOUR. `receive` returns nothing; what follows is in the world's effects.
+"""
+
+from __future__ import annotations
+
+from garrison.node.core import bus
+from garrison.node.core import flags as fl
+from garrison.node.core.effects import Deliver
+from garrison.node.core.election import Election
+from garrison.node.core.failure import Failures
+from garrison.node.core.heartbeat import TRUST_GOSSIP_NODES_MIN, Heartbeats
+from garrison.node.core.lease import Lease
+from garrison.node.core.manual_failover import ManualFailover
+from garrison.node.core.nodes import Link, Node
+from garrison.node.core.ownership import Ownership
+from garrison.node.core.world import World
+
+KEPT_FROM_GOSSIP = fl.PRIMARY | fl.REPLICA | fl.NO_FAILOVER
+CLOCK_SKEW_MS_MAX = 500
+
+
+class Packets:
+    """Frames in."""
+
+    def __init__(
+        self,
+        world: World,
+        heartbeats: Heartbeats,
+        failures: Failures,
+        ownership: Ownership,
+        election: Election,
+        manual: ManualFailover,
+        lease: Lease,
+    ) -> None:
+        self._world = world
+        self._heartbeats = heartbeats
+        self._failures = failures
+        self._ownership = ownership
+        self._election = election
+        self._manual = manual
+        self._lease = lease
+
+    def receive(self, link: Link, frame: bus.Frame) -> None:
+        """Take one decoded frame that came by `link`."""
+        world = self._world
+        if frame.type < len(world.received):
+            world.received[frame.type] += 1
+        sender = self._sender(link, frame)
+        if sender is not None:
+            self._hear_header(sender, frame)
+            if not link.outbound and link.node is None:
+                self._bind_inbound(link, sender)
+        if frame.type <= bus.MEET:
+            self._heartbeat(link, sender, frame)
+        elif sender is not None:
+            self._message(sender, frame)
+
+    def _sender(self, link: Link, frame: bus.Frame) -> Node | None:
+        """The known node that sent the frame; None for a stranger."""
+        node = self._world.table.known(frame.sender)
+        return None if node is self._world.me else node
+
+    def _bind_inbound(self, link: Link, sender: Node) -> None:
+        world = self._world
+        if sender.inbound is not None:
+            sender.inbound.node = None
+        link.node, sender.inbound = sender, link
+        assert link.link_id in world.links
+
+    def _hear_header(self, sender: Node, frame: bus.Frame) -> None:
+        """What every frame of a known node tells: it lives, its epochs, its offset."""
+        world = self._world
+        sender.data_awake_ms, sender.data_received_ms = world.awake_ms, world.now_ms
+        if frame.current_epoch > world.current_epoch:
+            world.current_epoch = frame.current_epoch
+            world.save()
+        if frame.config_epoch > sender.config_epoch and not frame.primary_id:
+            sender.config_epoch = frame.config_epoch
+            world.changed()
+        sender.offset, sender.offset_ms = frame.offset, world.now_ms
+        if sender is world.me.primary:
+            self._manual.hear_primary(frame)
+        if frame.message_flags & bus.FLAG_EXTENSIONS:
+            sender.flags |= fl.EXTENSIONS
+
+    def _message(self, sender: Node, frame: bus.Frame) -> None:
+        kind = frame.type
+        if kind == bus.FAIL:
+            self._failures.receive_fail(sender, frame.failing_id)
+        elif kind in (bus.PUBLISH, bus.PUBLISH_SHARD):
+            sharded = kind == bus.PUBLISH_SHARD
+            self._world.effects.deliver.append(Deliver(frame.channel, frame.message, sharded))
+        elif kind == bus.AUTH_REQUEST:
+            self._election.receive_request(sender, frame)
+        elif kind == bus.AUTH_ACK:
+            self._election.receive_ack(sender, frame.current_epoch)
+        elif kind == bus.UPDATE:
+            self._ownership.receive_update(sender, frame.update_id, frame.update_epoch, frame.update_slots)
+        elif kind == bus.MFSTART:
+            self._manual.receive_start(sender)
+
+    # PING, PONG, MEET.
+
+    def _heartbeat(self, link: Link, sender: Node | None, frame: bus.Frame) -> None:
+        world = self._world
+        if frame.type == bus.MEET or not world.me.ip:
+            self._learn_own_address(link)
+        if link.outbound and not self._expected(link, sender, frame):
+            return
+        if sender is None and link.outbound:
+            sender = world.table.known(frame.sender)
+        if sender is not None:
+            if frame.type == bus.PING:
+                self._update_address(sender, link, frame)
+            self._hear_role(sender, frame)
+            self._ownership.hear_claim(sender, frame.slots, frame.config_epoch, link)
+            self._ownership.hear_epoch(sender)
+            if sender.is_primary():
+                self._election.hear_epoch_won(sender)
+            self._gossip(sender, frame)
+            self._extensions(sender, frame)
+        elif frame.type == bus.MEET:
+            self._introduce(link, frame)
+        if frame.type == bus.PONG:
+            self._hear_pong(link, frame)
+        else:
+            self._heartbeats.pong(link, sender)
+
+    def _learn_own_address(self, link: Link) -> None:
+        """Which of our addresses others reach us by is seen on their connections."""
+        world = self._world
+        if world.settings.cluster_announce_ip or not link.local_ip or link.local_ip == world.me.ip:
+            return
+        world.me.ip = link.local_ip
+        world.log("notice", f"IP address for this node updated to {link.local_ip}")
+        world.changed()
+
+    def _introduce(self, link: Link, frame: bus.Frame) -> None:
+        """An administrator told a node to meet us: get to know it by dialling back."""
+        world = self._world
+        ip = frame.ip or link.remote_ip
+        if frame.sender == world.me.node_id or is_meeting(world, ip, frame.bus_port):
+            return
+        if sum(n.in_handshake() for n in world.table) >= world.settings.cluster_handshakes_max:
+            world.refused["handshakes"] = world.refused.get("handshakes", 0) + 1
+            return
+        node = Node(world.new_id(), ip, frame.port, frame.bus_port, frame.plain_port, flags=fl.HANDSHAKE)
+        node.created_ms = world.now_ms
+        world.table.add(node)
+        world.open_link(node)
+
+    def _expected(self, link: Link, sender: Node | None, frame: bus.Frame) -> bool:
+        """On our own link: is this the node that we expect there? False ends the handling."""
+        world, node = self._world, link.node
+        if node is None:
+            return False
+        if node.in_handshake():
+            return self._end_handshake(link, node, sender, frame)
+        if node.node_id != frame.sender:
+            world.log(
+                "debug",
+                f"PONG contains mismatching sender ID. About node {node.node_id} in shard {node.shard_id}",
+            )
+            node.misses += 1
+            if not node.hostname:
+                node.flags |= fl.NOADDR
+                node.ip, node.port, node.bus_port = "", 0, 0
+                world.changed()
+            world.drop_link(link)
+            return False
+        node.misses = 0
+        return True
+
+    def _end_handshake(self, link: Link, node: Node, sender: Node | None, frame: bus.Frame) -> bool:
+        world = self._world
+        if sender is not None or frame.sender == world.me.node_id:
+            world.log(
+                "verbose", f"Handshake: we already know node {frame.sender}, updating the address if needed."
+            )
+            if sender is not None:
+                self._update_address(sender, link, frame)
+            if node.node_id in world.table.by_id:
+                world.drop_node(node)
+            return False
+        world.table.rename(node, frame.sender)
+        world.log("debug", f"Handshake with node {node.node_id} completed.")
+        node.flags = node.flags & ~(fl.HANDSHAKE | fl.MEET) | frame.flags & KEPT_FROM_GOSSIP
+        world.forgotten.pop(node.node_id, None)
+        self._hear_header(node, frame)
+        world.changed()
+        return True
+
+    def _update_address(self, sender: Node, link: Link, frame: bus.Frame) -> None:
+        """A known node speaks to us from another address than the one we have: dial that."""
+        world = self._world
+        if link is sender.outbound:
+            return
+        ip = frame.ip or link.remote_ip
+        if not ip or (ip, frame.port, frame.bus_port) == (sender.ip, sender.port, sender.bus_port):
+            return
+        sender.ip, sender.port, sender.bus_port, sender.plain_port = (
+            ip,
+            frame.port,
+            frame.bus_port,
+            frame.plain_port,
+        )
+        sender.flags &= ~fl.NOADDR
+        world.drop_link(sender.outbound)
+        world.log("notice", f"Address updated for node {sender.name_for_people()}, now {ip}:{sender.port}")
+        world.changed()
+        if sender is world.me.primary:
+            self._ownership.refollow()
+
+    def _hear_role(self, sender: Node, frame: bus.Frame) -> None:
+        """The sender says whether it is a primary, or whose replica."""
+        world = self._world
+        news = False
+        if not frame.primary_id:
+            news = world.table.set_primary(sender)
+        else:
+            primary = world.table.known(frame.primary_id)
+            if primary is not sender:
+                news = world.table.set_replica(sender, primary)
+        bits = frame.flags & fl.NO_FAILOVER
+        if sender.flags & fl.NO_FAILOVER != bits:
+            sender.flags = sender.flags & ~fl.NO_FAILOVER | bits
+            news = True
+        if news:
+            world.changed()
+
+    def _hear_pong(self, link: Link, frame: bus.Frame) -> None:
+        """The answer to a ping of ours, if it came on our link; else an announcement."""
+        world, node = self._world, link.node
+        if not link.outbound or node is None:
+            return
+        node.pong_received_ms = world.now_ms
+        node.data_awake_ms, node.data_received_ms = world.awake_ms, world.now_ms
+        if link.pings_sent_ms:
+            ping_sent_ms = link.pings_sent_ms.pop(0)
+            if not self._refused(frame):
+                self._lease.granted(node, ping_sent_ms)
+        node.ping_sent_ms = 0
+        self._failures.reachable(node)
+
+    def _refused(self, frame: bus.Frame) -> bool:
+        """Whether the frame says that its sender holds me for failing."""
+        mine = self._world.me.node_id
+        return any(e.node_id == mine and e.flags & (fl.PFAIL | fl.FAIL) for e in frame.gossip)
+
+    def _gossip(self, sender: Node, frame: bus.Frame) -> None:
+        world = self._world
+        for entry in frame.gossip:
+            node = world.table.get(entry.node_id)
+            if node is None:
+                self._add_from_gossip(entry)
+            elif node is not world.me:
+                self._hear_about(sender, node, entry)
+
+    def _hear_about(self, sender: Node, node: Node, entry: bus.Gossip) -> None:
+        world = self._world
+        failing = bool(entry.flags & (fl.PFAIL | fl.FAIL))
+        if sender.votes() and sender is not node:
+            self._failures.report(sender, node, failing)
+        if not failing and not node.is_suspect() and not node.ping_sent_ms and not node.reports:
+            self._trust(node, entry)
+        moved = (entry.ip, entry.port, entry.bus_port) != (node.ip, node.port, node.bus_port)
+        if (node.is_suspect() or not node.has_address()) and not failing and moved and entry.ip:
+            if entry.flags & fl.NOADDR:
+                return
+            world.drop_link(node.outbound)
+            node.ip, node.port, node.bus_port, node.plain_port = (
+                entry.ip,
+                entry.port,
+                entry.bus_port,
+                entry.plain_port,
+            )
+            node.flags &= ~fl.NOADDR
+            world.changed()
+
+    def _trust(self, node: Node, entry: bus.Gossip) -> None:
+        """In a large cluster, the sender's word that `node` answered it spares us a ping."""
+        world = self._world
+        if len(world.table) < TRUST_GOSSIP_NODES_MIN or node.votes():
+            return
+        pong_ms = entry.pong_received_s * 1000 - world.wall_offset_ms
+        if node.pong_received_ms < pong_ms <= world.now_ms + CLOCK_SKEW_MS_MAX:
+            node.pong_received_ms = pong_ms
+
+    def _add_from_gossip(self, entry: bus.Gossip) -> None:
+        world = self._world
+        if entry.flags & (fl.NOADDR | fl.HANDSHAKE) or not entry.ip or world.is_forgotten(entry.node_id):
+            return
+        if len(world.table) >= world.settings.cluster_nodes_max:
+            world.log("warning", f"Node {entry.node_id} is not added: the table has cluster_nodes_max nodes.")
+            return
+        node = Node(entry.node_id, entry.ip, entry.port, entry.bus_port, entry.plain_port)
+        node.flags = entry.flags & KEPT_FROM_GOSSIP or fl.PRIMARY
+        node.created_ms = world.now_ms
+        world.table.add(node)
+        world.changed()
+
+    def _extensions(self, sender: Node, frame: bus.Frame) -> None:
+        world, told = self._world, frame.extensions
+        if told is None:
+            if not frame.message_flags & bus.FLAG_EXTENSIONS and sender.hostname:
+                sender.hostname = ""
+                world.changed()
+            return
+        before = (sender.hostname, sender.human_name, sender.shard_id)
+        sender.hostname = told.hostname or ""
+        if told.shard_id is not None or told.human_name is not None:
+            sender.knows_extensions = True
+            sender.human_name = told.human_name or ""
+            sender.shard_id = told.shard_id or sender.shard_id
+        if before != (sender.hostname, sender.human_name, sender.shard_id):
+            world.changed()
+        for node_id, seconds in told.forgotten:
+            self._forget(sender, node_id, seconds)
+
+    def _forget(self, sender: Node, node_id: str, seconds: int) -> None:
+        """A newer peer passes a FORGET on."""
+        world = self._world
+        node = world.table.known(node_id)
+        if node is None or node is world.me or node is world.me.primary or node is sender or seconds <= 0:
+            return
+        world.forgotten[node_id] = world.now_ms + min(seconds * 1000, world.settings.cluster_forget_ms)
+        world.drop_node(node)
+        world.changed()
+
+
+def is_meeting(world: World, ip: str, bus_port: int) -> bool:
+    """Whether a handshake with this address is under way."""
+    return any(n.in_handshake() and n.ip == ip and n.bus_port == bus_port for n in world.table)

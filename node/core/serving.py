@@ -1,0 +1,113 @@
+"""The cluster state (ok or fail) and the slot table that the engine routes by.
+
+BACKGROUND. The state says whether this node takes commands at all; the lease (see there) whether a
+primary may acknowledge writes.
+
+INVARIANTS.
+- The state is fail while a slot has no owner or its owner has failed (unless full coverage is not
+  required), and always while fewer than a majority of the voting primaries are reachable.
+- A primary that was in the minority, or has just started, waits before it serves again, so that it
+  hears first what was decided without it.
+
+BEHAVIOUR. `update` is called once per step; whatever changes the answer has asked for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.node.core import slots as sl
+from garrison.node.core.effects import Endpoint, SlotTable
+from garrison.node.core.nodes import NEVER_MS, Node
+from garrison.node.core.world import World
+
+REJOIN_DELAY_MS_MAX: Final = 5000
+REJOIN_DELAY_MS_MIN: Final = 500
+START_DELAY_MS: Final = 2000
+NOBODY: Final = b"\xff\xff"
+
+
+class Serving:
+    """Keeps `world.state_ok` and builds slot tables."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._minority_ms = NEVER_MS
+        self._fresh = True
+        """Whether this node began without configured slots, so that there is nothing to miss."""
+
+    def restarted(self) -> None:
+        """The node came up with slots from its file: others may have moved on."""
+        self._fresh = False
+
+    def update(self) -> None:
+        """Compute the state anew, with the delays for a primary that returns."""
+        world = self._world
+        ok, in_minority = self._judge()
+        if in_minority:
+            self._minority_ms = world.now_ms
+        if ok == world.state_ok:
+            return
+        if ok and world.me.is_primary() and self._must_wait():
+            return
+        world.state_ok = ok
+        world.log("notice", f"Cluster state changed: {'ok' if ok else 'fail'}")
+        world.route_due = True
+
+    def _must_wait(self) -> bool:
+        world = self._world
+        if not self._fresh and world.now_ms - world.started_ms < START_DELAY_MS:
+            return True
+        delay = min(max(world.timeout_ms, REJOIN_DELAY_MS_MIN), REJOIN_DELAY_MS_MAX)
+        return world.now_ms - self._minority_ms < delay
+
+    def _judge(self) -> tuple[bool, bool]:
+        """(the state without delays, whether the reachable voting primaries are a minority)"""
+        world = self._world
+        table = world.table
+        ok = True
+        if world.settings.cluster_require_full_coverage:
+            covered = sl.NO_SLOTS
+            for node in table:
+                if node.slots and not node.is_failing():
+                    covered |= node.slots
+            ok = covered == sl.ALL_SLOTS
+        voters = table.voters()
+        reachable = sum(1 for node in voters if not node.is_suspect())
+        in_minority = bool(voters) and reachable < table.majority()
+        return ok and not in_minority, in_minority
+
+    def table(self) -> SlotTable:
+        """The slot table of this moment."""
+        world = self._world
+        nodes = [node for node in world.table if not node.in_handshake()]
+        index = {node: at for at, node in enumerate(nodes)}
+        owners = bytearray(NOBODY * sl.SLOT_COUNT)
+        for node, at in index.items():
+            entry = at.to_bytes(2, "little")
+            for first, last in sl.ranges(node.slots):
+                owners[2 * first : 2 * last + 2] = entry * (last - first + 1)
+        me, settings = world.me, world.settings
+        serving = me.primary if me.is_replica() and me.primary is not None else me
+        return SlotTable(
+            bytes(owners),
+            tuple(Endpoint(n.node_id, self.host(n), n.port, n.is_failing()) for n in nodes),
+            index[me],
+            index.get(serving, index[me]),
+            me.is_replica(),
+            {slot: index[node] for slot, node in world.table.migrating.items() if node in index},
+            {slot: index[node] for slot, node in world.table.importing.items() if node in index},
+            world.state_ok,
+            settings.cluster_require_full_coverage,
+            settings.cluster_allow_reads_when_down,
+            settings.cluster_allow_pubsubshard_when_down,
+        )
+
+    def host(self, node: Node) -> str:
+        """What clients are told as the address of `node`, by cluster-preferred-endpoint-type."""
+        preferred = self._world.settings.cluster_preferred_endpoint_type
+        if preferred == "ip":
+            return node.ip
+        if preferred == "hostname":
+            return node.hostname or "?"
+        return ""

@@ -1,0 +1,175 @@
+"""Kinds whose value is a list: save points, buffer limits, addresses, keyspace event classes and the like."""
+
+from __future__ import annotations
+
+from garrison.node.directives.kinds import Kind, memory_text, parse_memory, quoted
+
+ANY_NUMBER = (0, 1 << 16)
+
+
+class Words(Kind):
+    """Words separated by blanks: `least` to `most` of them."""
+
+    words = ANY_NUMBER
+
+    def __init__(self, least: int = 0, most: int = ANY_NUMBER[1], *, allowed: str = "words") -> None:
+        self.words = (least, most)
+        self._allowed = allowed
+
+    @property
+    def allowed(self) -> str:
+        return self._allowed
+
+    def canonical(self, text: str) -> str:
+        return " ".join(text.split())
+
+    def lines(self, text: str) -> list[str]:
+        return [" ".join(quoted(word) for word in text.split()) or '""']
+
+
+class Repeated(Kind):
+    """A directive of a file that may come more than once; each line is kept, newest last."""
+
+    words = (1, ANY_NUMBER[1])
+
+    @property
+    def allowed(self) -> str:
+        return "at least one word"
+
+    def canonical_words(self, words: list[str], current: str) -> str:
+        line = " ".join(quoted(word) for word in words)
+        return f"{current}\n{line}" if current else line
+
+    def lines(self, text: str) -> list[str]:
+        return text.splitlines()
+
+
+class SavePoints(Words):
+    """Pairs of seconds and changes. Lines in a file add up; the first one replaces the default."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed='pairs of seconds and changes such as 3600 1, or "" for none')
+
+    def canonical(self, text: str) -> str:
+        numbers = text.split()
+        if len(numbers) % 2 or not all(word.isdigit() for word in numbers):
+            raise ValueError("Invalid save parameters")
+        if any(int(seconds) < 1 for seconds in numbers[::2]):
+            raise ValueError("Invalid save parameters")
+        return " ".join(str(int(word)) for word in numbers)
+
+    def canonical_words(self, words: list[str], current: str) -> str:
+        added = self.canonical(" ".join(words))
+        return f"{current} {added}".strip() if added else ""
+
+    def lines(self, text: str) -> list[str]:
+        numbers = text.split()
+        return [" ".join(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)] or ['""']
+
+
+class BufferLimits(Words):
+    """Hard limit, soft limit and seconds for each class of clients; what is not named keeps its values."""
+
+    CLASSES = ("normal", "slave", "pubsub")
+    DEFAULT = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"
+
+    def __init__(self) -> None:
+        super().__init__(
+            4, allowed="groups of class (normal, replica or pubsub), hard limit, soft limit and seconds"
+        )
+
+    def canonical(self, text: str) -> str:
+        return self.canonical_words(text.split(), self.DEFAULT)
+
+    def canonical_words(self, words: list[str], current: str) -> str:
+        if not words or len(words) % 4:
+            raise ValueError("Wrong number of arguments in buffer limit configuration.")
+        old = (current or self.DEFAULT).split()
+        limits = {old[at]: old[at + 1 : at + 4] for at in range(0, len(old), 4)}
+        for at in range(0, len(words), 4):
+            name = {"replica": "slave"}.get(words[at].lower(), words[at].lower())
+            if name not in self.CLASSES:
+                raise ValueError("Invalid client class specified in buffer limit configuration.")
+            hard, soft, seconds = parse_memory(words[at + 1]), parse_memory(words[at + 2]), words[at + 3]
+            if hard is None or soft is None or not seconds.isdigit() or hard < 0 or soft < 0:
+                raise ValueError("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+            limits[name] = [str(hard), str(soft), seconds]
+        return " ".join(f"{name} {' '.join(limits[name])}" for name in self.CLASSES)
+
+    def lines(self, text: str) -> list[str]:
+        words = text.split()
+        return [
+            f"{words[at]} {memory_text(words[at + 1])} {memory_text(words[at + 2])} {words[at + 3]}"
+            for at in range(0, len(words), 4)
+        ]
+
+
+class OomScores(Words):
+    def __init__(self) -> None:
+        super().__init__(3, 3, allowed="three integers from -2000 to 2000")
+
+    def canonical(self, text: str) -> str:
+        words = text.split()
+        if len(words) != 3:
+            raise ValueError("wrong number of arguments")
+        for word in words:
+            if not word.removeprefix("-").isdigit() or not -2000 <= int(word) <= 2000:
+                raise ValueError("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+        return " ".join(str(int(word)) for word in words)
+
+
+class Percentiles(Words):
+    def __init__(self) -> None:
+        super().__init__(allowed="percentiles from 0 to 100 such as 50 99 99.9, or none")
+
+    def canonical(self, text: str) -> str:
+        out = []
+        for word in text.split():
+            try:
+                value = float(word)
+            except ValueError:
+                raise ValueError("Invalid latency-tracking-info-percentiles parameters") from None
+            if not 0.0 <= value <= 100.0:
+                raise ValueError(
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                )
+            out.append(f"{value:.17g}" if float(f"{value:g}") != value else f"{value:g}")
+        return " ".join(out)
+
+
+class ShutdownFlags(Words):
+    NAMES = ("default", "save", "nosave", "now", "force")
+
+    def __init__(self) -> None:
+        super().__init__(1, len(self.NAMES), allowed="words of " + ", ".join(self.NAMES))
+
+    def canonical(self, text: str) -> str:
+        words = text.lower().split()
+        if not words or any(word not in self.NAMES for word in words):
+            raise ValueError("argument(s) must be one of the following: " + ", ".join(self.NAMES))
+        if "save" in words and "nosave" in words:
+            raise ValueError("shutdown options SAVE and NOSAVE can't be used simultaneously")
+        return " ".join(name for name in self.NAMES[1:] if name in words) or "default"
+
+
+class EventClasses(Kind):
+    """Letters of keyspace events, kept in the order in which Redis shows them."""
+
+    ALL = "g$lshzxetd"
+    ORDER = "g$lshzxetdnKEm"
+
+    words = (1, 1)
+
+    @property
+    def allowed(self) -> str:
+        return 'letters of g$lshzxetdnKEmA, or "" for none'
+
+    def canonical(self, text: str) -> str:
+        letters = set(text)
+        if not letters <= {*self.ORDER, "A"}:
+            raise ValueError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+        if "A" in letters:
+            letters |= set(self.ALL)
+        if set(self.ALL) <= letters:
+            return "A" + "".join(letter for letter in "KEm" if letter in letters)
+        return "".join(letter for letter in self.ORDER if letter in letters)

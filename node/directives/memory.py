@@ -1,0 +1,154 @@
+"""Memory: limits, eviction, encodings of the data types."""
+
+from __future__ import annotations
+
+from garrison.node.directives.kinds import (
+    INT_MIN,
+    LONG_MAX,
+    ULONG_MAX,
+    Choice,
+    Directive,
+    Integer,
+    Memory,
+    MemoryOrPercent,
+    Use,
+    YesNo,
+)
+from garrison.node.directives.lists import BufferLimits
+
+E, N = Use.ENGINE, Use.NOTHING
+YES_NO = YesNo()
+
+ROWS = (
+    Directive("maxmemory", Memory(0, ULONG_MAX), "0", E, "Most memory for data; 0 for no limit."),
+    Directive(
+        "maxmemory-policy",
+        Choice(
+            "volatile-lru",
+            "volatile-lfu",
+            "volatile-random",
+            "volatile-ttl",
+            "allkeys-lru",
+            "allkeys-lfu",
+            "allkeys-random",
+            "noeviction",
+        ),
+        "noeviction",
+        E,
+        "What is evicted at maxmemory.",
+    ),
+    Directive("maxmemory-samples", Integer(1), "5", N, "Keys that an eviction compares."),
+    Directive("maxmemory-eviction-tenacity", Integer(0, 100), "10", N, "Effort of an eviction."),
+    Directive("maxmemory-clients", MemoryOrPercent(), "0", E, "Most memory for all clients; 0 for no limit."),
+    Directive(
+        "client-query-buffer-limit",
+        Memory(1 << 20),
+        "1073741824",
+        E,
+        "Most bytes of one client's unfinished request.",
+    ),
+    Directive(
+        "client-output-buffer-limit",
+        BufferLimits(),
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        E,
+        "Most bytes of unread replies, by class of client.",
+    ),
+    Directive("proto-max-bulk-len", Memory(1 << 20), "536870912", E, "Most bytes of one argument."),
+    Directive("lfu-log-factor", Integer(), "10", E, "How fast the access counter saturates."),
+    Directive("lfu-decay-time", Integer(), "1", E, "Minutes after which the access counter fades."),
+    Directive(
+        "activerehashing",
+        YES_NO,
+        "yes",
+        N,
+        "Grow tables in idle time as well (Garrison always grows bucket by bucket).",
+    ),
+    Directive("active-expire-effort", Integer(1, 10), "1", N, "Effort of active expiry."),
+    Directive("lazyfree-lazy-eviction", YES_NO, "no", N, "Free in the background: eviction."),
+    Directive("lazyfree-lazy-expire", YES_NO, "no", N, "Free in the background: expire."),
+    Directive("lazyfree-lazy-server-del", YES_NO, "no", N, "Free in the background: server-del."),
+    Directive("lazyfree-lazy-user-del", YES_NO, "no", E, "Free in the background: user-del."),
+    Directive("lazyfree-lazy-user-flush", YES_NO, "no", E, "Free in the background: user-flush."),
+    Directive("jemalloc-bg-thread", YES_NO, "yes", N, "A background thread of the allocator."),
+    Directive("activedefrag", YES_NO, "no", N, "Move data together in idle time."),
+    Directive("active-defrag-ignore-bytes", Memory(1), "104857600", N, "Waste below which nothing is moved."),
+    Directive(
+        "active-defrag-threshold-lower",
+        Integer(0, 1000),
+        "10",
+        N,
+        "Percentage of waste from which data is moved.",
+    ),
+    Directive(
+        "active-defrag-threshold-upper",
+        Integer(0, 1000),
+        "100",
+        N,
+        "Percentage of waste of the greatest effort.",
+    ),
+    Directive("active-defrag-cycle-min", Integer(1, 99), "1", N, "Least share of the processor for moving."),
+    Directive(
+        "active-defrag-cycle-max", Integer(1, 99), "25", N, "Greatest share of the processor for moving."
+    ),
+    Directive(
+        "active-defrag-max-scan-fields",
+        Integer(1, LONG_MAX),
+        "1000",
+        N,
+        "Fields of a collection that one step visits.",
+    ),
+    Directive(
+        "hash-max-listpack-entries",
+        Integer(0, LONG_MAX),
+        "512",
+        E,
+        "Fields up to which a hash is packed.",
+        alias="hash-max-ziplist-entries",
+    ),
+    Directive(
+        "hash-max-listpack-value",
+        Memory(),
+        "64",
+        E,
+        "Bytes of a field or value up to which a hash is packed.",
+        alias="hash-max-ziplist-value",
+    ),
+    Directive(
+        "list-max-listpack-size",
+        Integer(INT_MIN),
+        "-2",
+        N,
+        "Size of a node of a list: entries, or -1 to -5 for 4 to 64 kb.",
+        alias="list-max-ziplist-size",
+    ),
+    Directive(
+        "list-compress-depth", Integer(), "0", N, "Nodes at each end of a list that stay uncompressed."
+    ),
+    Directive(
+        "set-max-intset-entries",
+        Integer(0, LONG_MAX),
+        "512",
+        N,
+        "Members up to which a set of integers is packed.",
+    ),
+    Directive(
+        "zset-max-listpack-entries",
+        Integer(0, LONG_MAX),
+        "128",
+        N,
+        "Members up to which a sorted set is packed.",
+        alias="zset-max-ziplist-entries",
+    ),
+    Directive(
+        "zset-max-listpack-value",
+        Memory(),
+        "64",
+        N,
+        "Bytes of a member up to which a sorted set is packed.",
+        alias="zset-max-ziplist-value",
+    ),
+    Directive("hll-sparse-max-bytes", Memory(), "3000", N, "Bytes up to which a HyperLogLog is sparse."),
+    Directive("stream-node-max-bytes", Memory(), "4096", N, "Bytes of a node of a stream."),
+    Directive("stream-node-max-entries", Integer(0, LONG_MAX), "100", N, "Entries of a node of a stream."),
+)

@@ -1,0 +1,39 @@
+"""Garrison's own directives: limits that Redis does not name, each with its unit."""
+
+from __future__ import annotations
+
+from garrison.node.directives.kinds import Directive, Integer, Memory, Use
+
+C = Use.CONTROL
+
+ROWS = (
+    Directive(
+        "cluster-bus-frame-bytes-max",
+        Memory(4096, 1 << 30),
+        "1048576",
+        C,
+        "Longest frame that the bus accepts.",
+    ),
+    Directive("cluster-bus-links-max", Integer(16), "4096", C, "Most incoming bus links."),
+    Directive(
+        "cluster-bus-control-queue-bytes-max",
+        Memory(65536),
+        "16777216",
+        C,
+        "Most bytes of control frames that wait on one bus link before it is dropped.",
+    ),
+    Directive(
+        "cluster-bus-pubsub-queue-bytes-max",
+        Memory(65536),
+        "33554432",
+        C,
+        "Most bytes of published messages that wait on one bus link; newer ones are dropped and counted.",
+    ),
+    Directive(
+        "cluster-bus-connect-timeout-ms",
+        Integer(10),
+        "5000",
+        C,
+        "Milliseconds after which an attempt to connect to a bus is given up.",
+    ),
+)

@@ -1,0 +1,133 @@
+"""Replication."""
+
+from __future__ import annotations
+
+from garrison.node.directives.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.node.directives.lists import Words
+
+E, C, N = Use.ENGINE, Use.CONTROL, Use.NOTHING
+YES_NO = YesNo()
+
+ROWS = (
+    Directive(
+        "replicaof",
+        Words(2, 2, allowed="a host and a port, or no one"),
+        "",
+        C,
+        "The primary that this node follows.",
+        alias="slaveof",
+        immutable=True,
+    ),
+    Directive("masteruser", Text(), "", E, "User with which a replica logs in."),
+    Directive("masterauth", Text(), "", E, "Password with which a replica logs in.", sensitive=True),
+    Directive(
+        "replica-serve-stale-data",
+        YES_NO,
+        "yes",
+        E,
+        "Answer while the link to the primary is down.",
+        alias="slave-serve-stale-data",
+    ),
+    Directive("replica-read-only", YES_NO, "yes", E, "Refuse writes on a replica.", alias="slave-read-only"),
+    Directive(
+        "replica-lazy-flush",
+        YES_NO,
+        "no",
+        N,
+        "Free the old data of a replica in the background.",
+        alias="slave-lazy-flush",
+    ),
+    Directive(
+        "replica-ignore-maxmemory",
+        YES_NO,
+        "yes",
+        N,
+        "Let only the primary evict.",
+        alias="slave-ignore-maxmemory",
+    ),
+    Directive(
+        "replica-ignore-disk-write-errors", YES_NO, "no", N, "Let a replica go on when its disk fails."
+    ),
+    Directive("replica-announced", YES_NO, "yes", N, "Show this replica to Sentinels."),
+    Directive(
+        "replica-announce-ip",
+        Text(),
+        "",
+        E,
+        "Address that a replica names to its primary.",
+        alias="slave-announce-ip",
+    ),
+    Directive(
+        "replica-announce-port",
+        Integer(0, 65535),
+        "0",
+        E,
+        "Port that a replica names to its primary.",
+        alias="slave-announce-port",
+    ),
+    Directive(
+        "replica-priority",
+        Integer(),
+        "100",
+        E,
+        "Rank in a Sentinel failover; 0 for never.",
+        alias="slave-priority",
+    ),
+    Directive(
+        "repl-diskless-sync", YES_NO, "yes", N, "Send a full sync without a file (Garrison always does)."
+    ),
+    Directive(
+        "repl-diskless-sync-delay", Integer(), "5", E, "Seconds to wait for more replicas before a full sync."
+    ),
+    Directive("repl-diskless-sync-max-replicas", Integer(), "0", N, "Replicas at which the wait ends early."),
+    Directive(
+        "repl-diskless-load",
+        Choice("disabled", "on-empty-db", "swapdb"),
+        "disabled",
+        N,
+        "How a replica takes a full sync in.",
+    ),
+    Directive(
+        "repl-ping-replica-period",
+        Integer(1),
+        "10",
+        E,
+        "Seconds between pings to replicas.",
+        alias="repl-ping-slave-period",
+    ),
+    Directive(
+        "repl-timeout", Integer(1), "60", E, "Seconds of silence after which a replication link is broken."
+    ),
+    Directive("repl-disable-tcp-nodelay", YES_NO, "no", N, "Let the kernel join small packets to replicas."),
+    Directive("repl-backlog-size", Memory(1), "1048576", E, "Bytes of the stream kept for partial resyncs."),
+    Directive(
+        "repl-backlog-ttl",
+        Integer(0, LONG_MAX),
+        "3600",
+        E,
+        "Seconds that the backlog is kept without replicas; 0 for ever.",
+    ),
+    Directive(
+        "min-replicas-to-write",
+        Integer(),
+        "0",
+        E,
+        "Replicas in order below which writes are refused.",
+        alias="min-slaves-to-write",
+    ),
+    Directive(
+        "min-replicas-max-lag",
+        Integer(),
+        "10",
+        E,
+        "Seconds of silence after which a replica is not in order.",
+        alias="min-slaves-max-lag",
+    ),
+    Directive(
+        "propagation-error-behavior",
+        Choice("ignore", "panic", "panic-on-replicas"),
+        "ignore",
+        N,
+        "What happens when a replicated command fails.",
+    ),
+)

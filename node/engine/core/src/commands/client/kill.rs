@@ -1,0 +1,124 @@
+//! CLIENT KILL and CLIENT UNBLOCK.
+
+use super::Class;
+use crate::command::failure::SYNTAX;
+use crate::command::{Ctx, Failure, Outcome};
+use crate::effects::Action;
+use crate::engine::Engine;
+use crate::numbers::parse_i64;
+use crate::session::{Kind, Session, SessionKey, Suspension};
+
+/// What a connection must be to be closed; a filter that was not given fits all.
+#[derive(Debug, Default)]
+struct Filter {
+    id: Option<u64>,
+    addr: Option<String>,
+    laddr: Option<String>,
+    class: Option<Class>,
+    keep_myself: bool,
+}
+
+impl Filter {
+    fn fits(&self, session: &Session) -> bool {
+        session.kind != Kind::Internal
+            && !session.close_now
+            && self.id.is_none_or(|id| session.id == id)
+            && self.addr.as_deref().is_none_or(|addr| *session.addr == *addr)
+            && self.laddr.as_deref().is_none_or(|laddr| *session.laddr == *laddr)
+            && self.class.is_none_or(|class| Class::of(session) == class)
+    }
+}
+
+pub(super) fn kill(ctx: &mut Ctx<'_>) -> Outcome {
+    let old_form = ctx.args.len() == 3;
+    let filter =
+        if old_form { Filter { addr: Some(text(ctx.arg(2))), ..Filter::default() } } else { parse(ctx)? };
+    let killed = close_fitting(ctx, &filter);
+    match (old_form, killed) {
+        (true, 0) => Err(Failure::Text("ERR No such client")),
+        (true, _) => ctx.ok(),
+        (false, killed) => ctx.int(killed as i64),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn parse(ctx: &Ctx<'_>) -> Result<Filter, Failure> {
+    if ctx.args.len() % 2 != 0 {
+        return Err(SYNTAX);
+    }
+    let mut filter = Filter { keep_myself: true, ..Filter::default() };
+    for at in (2..ctx.args.len()).step_by(2) {
+        let value = ctx.arg(at + 1);
+        match &*ctx.arg(at).to_ascii_lowercase() {
+            b"id" => match parse_i64(value) {
+                Some(id @ 1..) => filter.id = Some(id as u64),
+                _ => return Err(Failure::Text("ERR client-id should be greater than 0")),
+            },
+            b"type" => filter.class = Some(Class::parse(value)?),
+            b"addr" => filter.addr = Some(text(value)),
+            b"laddr" => filter.laddr = Some(text(value)),
+            b"user" if value == b"default" => {}
+            b"user" => return Err(Failure::new(format!("ERR No such user '{}'", text(value)))),
+            b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.keep_myself = true,
+            b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.keep_myself = false,
+            _ => return Err(SYNTAX),
+        }
+    }
+    Ok(filter)
+}
+
+fn close_fitting(ctx: &mut Ctx<'_>, filter: &Filter) -> usize {
+    let keys: Vec<SessionKey> = ctx
+        .engine
+        .sessions
+        .iter()
+        .filter(|session| filter.fits(session))
+        .map(|session| session.key)
+        .collect();
+    for &key in &keys {
+        ctx.engine.close_soon(key);
+    }
+    let myself = !filter.keep_myself && filter.fits(ctx.session);
+    if myself {
+        ctx.session.close_after_reply = true;
+    }
+    keys.len() + usize::from(myself)
+}
+
+impl Engine {
+    /// Has the reactor close a session that is not running; what it had to be sent is dropped.
+    pub fn close_soon(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.close_now = true;
+            session.out = Vec::new();
+            self.actions.push(Action::Flush(key));
+        }
+    }
+}
+
+pub(super) fn unblock(ctx: &mut Ctx<'_>) -> Outcome {
+    let id = ctx.int_arg(2)?;
+    let with_error = match ctx.args.len() {
+        3 => false,
+        4 if ctx.arg_is(3, "timeout") => false,
+        4 if ctx.arg_is(3, "error") => true,
+        _ => return Err(Failure::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let now_ms = ctx.now_ms();
+    let found = ctx.engine.sessions.iter_mut().find(|session| session.id as i64 == id);
+    let Some(session) = found else { return ctx.int(0) };
+    let Suspension::Replicas { deadline_ms, .. } = &mut session.suspension else { return ctx.int(0) };
+    if with_error {
+        session.suspension = Suspension::None;
+        session.out.extend_from_slice(b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+        let key = session.key;
+        ctx.engine.actions.push(Action::Resume(key));
+    } else {
+        // Answered with what there is as soon as deadlines are looked at.
+        *deadline_ms = now_ms;
+    }
+    ctx.int(1)
+}

@@ -1,0 +1,29 @@
+//! CLIENT PAUSE and CLIENT UNPAUSE; the mechanism is in [`crate::pause`].
+
+use crate::command::{Ctx, Failure, Outcome};
+use crate::numbers::parse_i64;
+use crate::pause::{OwnPause, Pause};
+
+pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
+    let all = match ctx.args.len() {
+        3 => true,
+        4 if ctx.arg_is(3, "write") => false,
+        4 if ctx.arg_is(3, "all") => true,
+        _ => return Err(Failure::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let until_ms = match parse_i64(ctx.arg(2)) {
+        Some(..=-1) => return Err(Failure::Text("ERR timeout is negative")),
+        Some(timeout_ms) => timeout_ms.checked_add(ctx.now_ms()),
+        None => None,
+    };
+    let until_ms = until_ms.ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
+    ctx.engine.pauses.clients.extend(Pause { until_ms, all });
+    ctx.engine.combine_pauses();
+    ctx.ok()
+}
+
+pub(super) fn unpause(ctx: &mut Ctx<'_>) -> Outcome {
+    ctx.engine.pauses.clients = OwnPause::default();
+    ctx.engine.combine_pauses();
+    ctx.ok()
+}

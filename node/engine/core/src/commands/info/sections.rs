@@ -1,0 +1,148 @@
+//! The sections about the work done: persistence, stats, commands, errors, latency, keyspace.
+
+use super::Fields;
+use crate::command::table::table;
+use crate::engine::Engine;
+
+pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
+    for name in ["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+        out.field(name, 0);
+    }
+    out.field("current_fork_perc", "0.00");
+    out.field("current_save_keys_processed", 0);
+    out.field("current_save_keys_total", 0);
+    out.field("rdb_changes_since_last_save", engine.dirty);
+    out.field("rdb_bgsave_in_progress", 0);
+    out.field("rdb_last_save_time", engine.started_ms / 1000);
+    out.field("rdb_last_bgsave_status", "ok");
+    out.field("rdb_last_bgsave_time_sec", -1);
+    out.field("rdb_current_bgsave_time_sec", -1);
+    for name in ["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
+    {
+        out.field(name, 0);
+    }
+    for name in ["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"] {
+        out.field(name, 0);
+    }
+    out.field("aof_last_rewrite_time_sec", -1);
+    out.field("aof_current_rewrite_time_sec", -1);
+    out.field("aof_last_bgrewrite_status", "ok");
+    out.field("aof_rewrites", 0);
+    out.field("aof_rewrites_consecutive_failures", 0);
+    out.field("aof_last_write_status", "ok");
+    out.field("aof_last_cow_size", 0);
+    out.field("module_fork_in_progress", 0);
+    out.field("module_fork_last_cow_size", 0);
+}
+
+pub(super) fn stats(engine: &Engine, out: &mut Fields) {
+    let stats = &engine.stats;
+    let kbps = |bytes_per_second: u64| format!("{:.2}", bytes_per_second as f64 / 1024.0);
+    out.field("total_connections_received", stats.connections_received);
+    out.field("total_commands_processed", stats.commands_processed);
+    out.field("instantaneous_ops_per_sec", stats.ops_per_second.per_second());
+    out.field("total_net_input_bytes", stats.net_input_bytes);
+    out.field("total_net_output_bytes", stats.net_output_bytes);
+    out.field("total_net_repl_input_bytes", stats.net_repl_input_bytes);
+    out.field("total_net_repl_output_bytes", stats.net_repl_output_bytes);
+    out.field("instantaneous_input_kbps", kbps(stats.input_bytes_per_second.per_second()));
+    out.field("instantaneous_output_kbps", kbps(stats.output_bytes_per_second.per_second()));
+    out.field("instantaneous_input_repl_kbps", "0.00");
+    out.field("instantaneous_output_repl_kbps", "0.00");
+    out.field("rejected_connections", stats.connections_rejected);
+    out.field("sync_full", stats.sync_full);
+    out.field("sync_partial_ok", stats.sync_partial_ok);
+    out.field("sync_partial_err", stats.sync_partial_err);
+    out.field("expired_keys", stats.expired_keys);
+    out.field("expired_stale_perc", "0.00");
+    out.field("expired_time_cap_reached_count", 0);
+    out.field("expire_cycle_cpu_milliseconds", 0);
+    out.field("evicted_keys", stats.evicted_keys);
+    out.field("evicted_clients", stats.evicted_clients);
+    out.field("total_eviction_exceeded_time", 0);
+    out.field("current_eviction_exceeded_time", 0);
+    out.field("keyspace_hits", stats.keyspace_hits);
+    out.field("keyspace_misses", stats.keyspace_misses);
+    out.field("pubsub_channels", engine.pubsub.channels.len());
+    out.field("pubsub_patterns", engine.pubsub.patterns.len());
+    out.field("pubsubshard_channels", engine.pubsub.shard_channels.len());
+    for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
+        out.field(name, 0);
+    }
+    for name in ["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"] {
+        out.field(name, 0);
+    }
+    for name in ["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"] {
+        out.field(name, 0);
+    }
+    for name in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
+        out.field(name, 0);
+    }
+    out.field("unexpected_error_replies", 0);
+    out.field("total_error_replies", stats.error_replies);
+    out.field("dump_payload_sanitizations", 0);
+    out.field("total_reads_processed", stats.turns);
+    out.field("total_writes_processed", stats.turns);
+    out.field("io_threaded_reads_processed", 0);
+    out.field("io_threaded_writes_processed", 0);
+    out.field("reply_buffer_shrinks", 0);
+    out.field("reply_buffer_expands", 0);
+    out.field("client_query_buffer_limit_disconnections", stats.query_limit_disconnections);
+    out.field("client_output_buffer_limit_disconnections", stats.output_limit_disconnections);
+    out.field("acl_access_denied_auth", stats.auth_failures);
+    out.field("protocol_errors", stats.protocol_errors);
+}
+
+pub(super) fn commandstats(engine: &Engine, out: &mut Fields) {
+    for (entry, stats) in table().entries.iter().zip(&engine.stats.commands) {
+        if stats.calls + stats.rejected_calls == 0 {
+            continue;
+        }
+        let per_call = if stats.calls == 0 { 0.0 } else { stats.usec as f64 / stats.calls as f64 };
+        out.field(
+            &format!("cmdstat_{}", entry.full_name),
+            format_args!(
+                "calls={},usec={},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
+                stats.calls, stats.usec, stats.rejected_calls, stats.failed_calls
+            ),
+        );
+    }
+}
+
+pub(super) fn errorstats(engine: &Engine, out: &mut Fields) {
+    for (code, count) in &engine.stats.errors {
+        out.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+pub(super) fn latencystats(engine: &Engine, out: &mut Fields) {
+    for (entry, stats) in table().entries.iter().zip(&engine.stats.commands) {
+        if stats.calls == 0 {
+            continue;
+        }
+        let percentile = |share: f64| stats.latency.percentile_us(share);
+        out.field(
+            &format!("latency_percentiles_usec_{}", entry.full_name),
+            format_args!(
+                "p50={}.000,p99={}.000,p99.9={}.000",
+                percentile(0.5),
+                percentile(0.99),
+                percentile(0.999)
+            ),
+        );
+    }
+}
+
+pub(super) fn keyspace(engine: &Engine, out: &mut Fields) {
+    for (number, db) in engine.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+        out.field(
+            &format!("db{number}"),
+            format_args!(
+                "keys={},expires={},avg_ttl={}",
+                db.len(),
+                db.expiring_len(),
+                db.average_ttl_ms(engine.clock.unix_ms)
+            ),
+        );
+    }
+}

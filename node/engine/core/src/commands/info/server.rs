@@ -1,0 +1,125 @@
+//! The sections about the process: server, clients, memory, processor time.
+
+use super::{human, Fields};
+use crate::engine::Engine;
+use crate::session::{Kind, Suspension};
+
+pub(super) fn server(engine: &Engine, out: &mut Fields) {
+    let fact =
+        |name: &str, otherwise: &str| engine.facts.get(name).cloned().unwrap_or_else(|| otherwise.to_owned());
+    let uptime_s = (engine.clock.unix_ms - engine.started_ms).max(0) / 1000;
+    out.field("redis_version", crate::REDIS_VERSION);
+    out.field("server_name", "garrison");
+    out.field("garrison_version", crate::VERSION);
+    out.field("redis_git_sha1", "00000000");
+    out.field("redis_git_dirty", 0);
+    out.field("redis_build_id", fact("redis_build_id", "0"));
+    out.field("redis_mode", if engine.settings.cluster_enabled { "cluster" } else { "standalone" });
+    out.field("os", fact("os", std::env::consts::OS));
+    out.field("arch_bits", usize::BITS);
+    out.field("monotonic_clock", "POSIX clock_gettime");
+    out.field("multiplexing_api", "epoll");
+    out.field("process_id", fact("process_id", "0"));
+    out.field("process_supervised", fact("process_supervised", "no"));
+    out.field("run_id", fact("run_id", &"0".repeat(40)));
+    out.field("tcp_port", fact("tcp_port", &engine.settings.port.to_string()));
+    out.field("server_time_usec", engine.clock.unix_us);
+    out.field("uptime_in_seconds", uptime_s);
+    out.field("uptime_in_days", uptime_s / 86_400);
+    out.field("hz", engine.settings.hz);
+    out.field("configured_hz", engine.settings.hz);
+    out.field("lru_clock", (engine.clock.unix_ms / 1000) & 0xff_ffff);
+    out.field("executable", fact("executable", ""));
+    out.field("config_file", fact("config_file", ""));
+    out.field("io_threads_active", 0);
+}
+
+pub(super) fn clients(engine: &Engine, out: &mut Fields) {
+    let of_kind = |kind: Kind| engine.sessions.iter().filter(move |session| session.kind == kind);
+    // The session that asks is running, and so not among the others.
+    let connected = of_kind(Kind::Client).count() + 1;
+    let blocked = of_kind(Kind::Client)
+        .filter(|session| matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_)));
+    let pubsub = of_kind(Kind::Client).filter(|session| session.is_subscriber());
+    out.field("connected_clients", connected);
+    out.field("cluster_connections", 0);
+    out.field("maxclients", engine.settings.maxclients);
+    out.field("client_recent_max_input_buffer", engine.stats.query_buffer_bytes_max);
+    out.field("client_recent_max_output_buffer", engine.stats.output_buffer_bytes_max);
+    out.field("blocked_clients", blocked.count());
+    out.field("tracking_clients", 0);
+    out.field("pubsub_clients", pubsub.count());
+    out.field("watching_clients", of_kind(Kind::Client).filter(|session| session.is_watching()).count());
+    out.field("clients_in_timeout_table", 0);
+}
+
+pub(super) fn memory(engine: &Engine, out: &mut Fields) {
+    let figures = engine.memory_figures();
+    let process = (engine.process)();
+    let percent = |part: u64, whole: u64| {
+        format!("{:.2}%", if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 })
+    };
+    out.bytes("used_memory", figures.used);
+    out.bytes("used_memory_rss", process.resident_bytes);
+    out.bytes("used_memory_peak", figures.peak);
+    out.field("used_memory_peak_perc", percent(figures.used, figures.peak));
+    out.field("used_memory_overhead", figures.overhead);
+    out.field("used_memory_startup", figures.startup);
+    out.field("used_memory_dataset", figures.dataset());
+    out.field(
+        "used_memory_dataset_perc",
+        percent(figures.dataset(), figures.used.saturating_sub(figures.startup)),
+    );
+    out.field("allocator_allocated", figures.used);
+    out.field("allocator_active", process.resident_bytes);
+    out.field("allocator_resident", process.resident_bytes);
+    out.bytes("total_system_memory", process.machine_bytes);
+    for name in ["used_memory_lua", "used_memory_vm_eval"] {
+        out.field(name, 0);
+    }
+    out.field("used_memory_lua_human", human(0));
+    for name in [
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ] {
+        out.field(name, 0);
+    }
+    out.bytes("used_memory_vm_total", 0);
+    out.field("used_memory_functions", 0);
+    out.bytes("used_memory_scripts", 0);
+    out.bytes("maxmemory", engine.settings.maxmemory);
+    out.field("maxmemory_policy", engine.settings.maxmemory_policy.name());
+    let ratio = if figures.used == 0 { 0.0 } else { process.resident_bytes as f64 / figures.used as f64 };
+    let excess = process.resident_bytes as i64 - figures.used as i64;
+    for (name, bytes) in [("allocator_frag", 0), ("allocator_rss", 0), ("rss_overhead", 0)] {
+        out.field(&format!("{name}_ratio"), "1.00");
+        out.field(&format!("{name}_bytes"), bytes);
+    }
+    out.field("mem_fragmentation_ratio", format!("{ratio:.2}"));
+    out.field("mem_fragmentation_bytes", excess);
+    out.field("mem_not_counted_for_evict", 0);
+    out.field("mem_replication_backlog", figures.backlog);
+    out.field("mem_total_replication_buffers", figures.backlog);
+    out.field("mem_clients_slaves", figures.clients_replicas);
+    out.field("mem_clients_normal", figures.clients_normal);
+    out.field("mem_cluster_links", 0);
+    out.field("mem_aof_buffer", 0);
+    out.field("mem_allocator", "mimalloc");
+    out.field("active_defrag_running", 0);
+    out.field("lazyfree_pending_objects", 0);
+    out.field("lazyfreed_objects", 0);
+}
+
+pub(super) fn cpu(engine: &Engine, out: &mut Fields) {
+    let process = (engine.process)();
+    let mut seconds = |name: &str, value: f64| out.field(name, format!("{value:.6}"));
+    seconds("used_cpu_sys", process.cpu_system);
+    seconds("used_cpu_user", process.cpu_user);
+    seconds("used_cpu_sys_children", 0.0);
+    seconds("used_cpu_user_children", 0.0);
+    seconds("used_cpu_sys_main_thread", process.cpu_system_engine);
+    seconds("used_cpu_user_main_thread", process.cpu_user_engine);
+}

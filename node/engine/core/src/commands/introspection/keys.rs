@@ -1,0 +1,60 @@
+//! COMMAND GETKEYS and GETKEYSANDFLAGS.
+
+use super::describe::key_flags;
+use super::INVALID_COMMAND;
+use crate::command::table::{table, Entry};
+use crate::command::{Ctx, Failure, Outcome};
+use crate::resp::Args;
+
+/// The keys of a whole command, each with what would be done to it.
+fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], &'static str)>, Failure> {
+    let entry = entry_of(args)?;
+    if !entry.accepts(args.len()) {
+        return Err(Failure::Text("ERR Invalid number of arguments specified for command"));
+    }
+    if entry.command.keys.iter().all(|spec| spec.not_key) {
+        return Err(Failure::Text("ERR The command has no key arguments"));
+    }
+    let mut keys = Vec::new();
+    for spec in entry.command.keys {
+        spec.for_each(args, |index| keys.push((args.get(index), flags(entry, spec.flags, args))));
+    }
+    Ok(keys)
+}
+
+fn entry_of(args: Args<'_>) -> Result<&'static Entry, Failure> {
+    let entry = table().find(args.get(0)).ok_or(INVALID_COMMAND)?;
+    match entry.children.is_empty() || args.len() < 2 {
+        true => Ok(entry),
+        false => table().find_subcommand(entry, args.get(1)).ok_or(INVALID_COMMAND),
+    }
+}
+
+/// SET reads its key only with GET.
+fn flags(entry: &Entry, all: &'static str, args: Args<'_>) -> &'static str {
+    match entry.full_name {
+        "set" if args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) => "RW access update",
+        "set" => "OW update",
+        _ => all,
+    }
+}
+
+pub(super) fn getkeys(ctx: &mut Ctx<'_>) -> Outcome {
+    let keys = find(ctx.args.skip(2))?;
+    let mut reply = ctx.reply();
+    reply.array(keys.len());
+    keys.iter().for_each(|(key, _)| reply.bulk(key));
+    Ok(())
+}
+
+pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>) -> Outcome {
+    let keys = find(ctx.args.skip(2))?;
+    let mut reply = ctx.reply();
+    reply.array(keys.len());
+    for (key, flags) in &keys {
+        reply.array(2);
+        reply.bulk(key);
+        key_flags(&mut reply, flags);
+    }
+    Ok(())
+}

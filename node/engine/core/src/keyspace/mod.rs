@@ -1,0 +1,42 @@
+//! The keyspace: where keys live, found in one or two cache misses and stored in few bytes.
+//!
+//! From the inside out: [`entry`] is one key with its value in one allocation; [`segment`] holds a few hundred
+//! entries in 64-byte buckets; [`table`] is a directory of segments that grows and shrinks in small steps;
+//! [`Db`] is one table, or in a cluster one per slot, with [`expiry`] beside it and the hook of [`capture`] before
+//! every change.
+//!
+//! `unsafe` stays in `entry`, `segment` and (for sending a table to the thread that frees it) `table`. The
+//! rest, and everything above, sees borrows bound to the database. `model_tests` compares it with a
+//! naive model. The tests pass under Miri, which finds undefined behaviour, and, whole and in seconds, under the
+//! address sanitizer:
+//!
+//! ```text
+//! MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p garrison-engine-core keyspace::
+//! RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" \
+//!     cargo +nightly test -p garrison-engine-core --lib --target x86_64-unknown-linux-gnu keyspace::
+//! ```
+
+pub mod access;
+pub mod capture;
+mod db;
+mod entry;
+mod expiry;
+mod key;
+#[cfg(test)]
+mod model_tests;
+pub mod prng;
+mod segment;
+mod table;
+
+pub use capture::{Capture, SlotSet, SnapshotId};
+pub use db::{Db, EntryRef, Garbage, Ttl};
+pub use entry::{Content, Value, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
+pub use key::{key_slot, KeyHasher, KeyRef, SLOT_COUNT};
+
+pub use crate::types::{Object, ObjectMut, ValueRef};
+
+/// A collection of more allocations than this is freed on another thread.
+pub const FREE_EFFORT_INLINE_MAX: usize = 64;
+
+/// A string of more bytes than this is freed on another thread.
+pub const FREE_BYTES_INLINE_MAX: usize = 256 * 1024;

@@ -1,0 +1,93 @@
+//! Pauses: commands are held, not refused, until a time or until they are let go.
+//!
+//! Two may pause: clients by CLIENT PAUSE, and the control plane during a failover. Each ends only
+//! its own pause; commands are held while either lasts. A held command waits in its session
+//! ([`Suspension::Retry`](crate::session::Suspension::Retry)) and is checked again when it goes on.
+
+use crate::command::table::Entry;
+use crate::effects::Action;
+use crate::engine::Engine;
+use crate::session::{Kind, Session};
+
+/// Commands are held until a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    /// When it ends, in Unix milliseconds.
+    pub until_ms: i64,
+    /// Whether reads are held too.
+    pub all: bool,
+}
+
+/// The pause of one of those who may pause.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnPause(Option<Pause>);
+
+impl OwnPause {
+    /// Begins a pause; a longer one that is under way is not shortened, nor a wider one narrowed.
+    pub fn extend(&mut self, pause: Pause) {
+        let now = self.0.unwrap_or(Pause { until_ms: 0, all: false });
+        self.0 = Some(Pause { until_ms: pause.until_ms.max(now.until_ms), all: pause.all || now.all });
+    }
+
+    fn end_if_due(&mut self, now_ms: i64) {
+        self.0 = self.0.filter(|pause| pause.until_ms > now_ms);
+    }
+}
+
+/// All pauses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pauses {
+    /// By CLIENT PAUSE.
+    pub clients: OwnPause,
+    /// By the control plane.
+    pub control: OwnPause,
+}
+
+impl Engine {
+    /// Holds writes, or everything, until a Unix time in milliseconds, for the control plane.
+    pub fn pause(&mut self, until_ms: i64, all: bool) {
+        self.pauses.control.extend(Pause { until_ms, all });
+        self.combine_pauses();
+    }
+
+    /// Ends the control plane's pause.
+    pub fn unpause(&mut self) {
+        self.pauses.control = OwnPause::default();
+        self.combine_pauses();
+    }
+
+    /// Works out what holds now; the sessions that nothing holds any more go on.
+    pub(crate) fn combine_pauses(&mut self) {
+        self.pauses.clients.end_if_due(self.clock.unix_ms);
+        self.pauses.control.end_if_due(self.clock.unix_ms);
+        self.pause = match (self.pauses.clients.0, self.pauses.control.0) {
+            (None, one) | (one, None) => one,
+            // Both: look again when the first one ends.
+            (Some(a), Some(b)) => Some(Pause { until_ms: a.until_ms.min(b.until_ms), all: a.all || b.all }),
+        };
+        if self.pause.is_none_or(|pause| !pause.all) {
+            self.release_paused();
+        }
+    }
+
+    /// Whether the pause holds this command.
+    pub(crate) fn is_paused_for(&self, session: &Session, entry: &Entry) -> bool {
+        if session.kind != Kind::Client || entry.full_name == "client|unpause" {
+            return false;
+        }
+        let writes = || match entry.full_name {
+            "exec" => session.transaction.as_ref().is_some_and(|transaction| transaction.writes()),
+            _ => entry.may_replicate(),
+        };
+        self.pause.is_some_and(|pause| pause.all || writes())
+    }
+
+    /// Lets all held sessions try again.
+    fn release_paused(&mut self) {
+        for (key, id) in std::mem::take(&mut self.paused) {
+            if self.sessions.get(key).is_some_and(|session| session.id == id) {
+                self.actions.push(Action::Resume(key));
+            }
+        }
+    }
+}

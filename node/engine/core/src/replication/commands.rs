@@ -1,0 +1,189 @@
+//! REPLICAOF, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
+
+use super::history::StreamId;
+use super::replicas::Introduction;
+use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::numbers::parse_i64;
+use crate::session::Kind;
+
+const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
+const ROLE_CHANGE: Flags = ADMIN.union(Flags::STALE).union(Flags::NO_ASYNC_LOADING);
+const SYNC: Flags = ADMIN.union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI);
+
+/// Longest address or host name that a replica may announce, in bytes.
+const HOST_BYTES_MAX: usize = 255;
+
+/// The commands of this file.
+pub const COMMANDS: &[Command] = &[
+    Command::new("replicaof", 3, Group::Server, replicaof).flags(ROLE_CHANGE).docs(
+        "5.0.0",
+        "O(1)",
+        "host port",
+        "Makes this node a replica of another one, or a primary (NO ONE).",
+    ),
+    Command::new("slaveof", 3, Group::Server, replicaof).flags(ROLE_CHANGE).docs(
+        "1.0.0",
+        "O(1)",
+        "host port",
+        "The old name of REPLICAOF.",
+    ),
+    Command::new("replconf", -1, Group::Server, replconf)
+        .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY))
+        .docs("3.0.0", "O(1)", "", "What replicas and primaries tell each other."),
+    Command::new("psync", -3, Group::Server, psync).flags(SYNC).docs(
+        "2.8.0",
+        "O(N) with N keys for a full sync",
+        "replicationid offset",
+        "Asks for the replication stream from an offset.",
+    ),
+    Command::new("sync", 1, Group::Server, sync).flags(SYNC).docs(
+        "1.0.0",
+        "O(N) with N keys",
+        "",
+        "Asks for a snapshot and the replication stream, in the old way.",
+    ),
+    Command::new("role", 1, Group::Server, role)
+        .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST))
+        .categories(&["admin", "dangerous"])
+        .docs("2.8.12", "O(1)", "", "Says whether this node is a primary or a replica, and how far it is."),
+    Command::new("wait", 3, Group::Generic, wait).flags(Flags::NOSCRIPT.union(Flags::BLOCKING)).docs(
+        "3.0.0",
+        "O(1)",
+        "numreplicas timeout",
+        "Waits until replicas have acknowledged what this client has written.",
+    ),
+];
+
+fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.engine.settings.cluster_enabled {
+        return Err(Failure::Text("ERR REPLICAOF not allowed in cluster mode."));
+    }
+    if ctx.arg_is(1, "no") && ctx.arg_is(2, "one") {
+        ctx.engine.promote();
+        return ctx.ok();
+    }
+    if ctx.session.kind == Kind::Replica {
+        return Err(Failure::Text("ERR Command is not valid when client is a replica."));
+    }
+    let port = u16::try_from(ctx.int_arg(2)?).map_err(|_| Failure::Text("ERR Invalid master port"))?;
+    let host = match std::str::from_utf8(ctx.arg(1)) {
+        Ok(host) if !host.is_empty() && host.len() <= HOST_BYTES_MAX => host,
+        _ => return Err(Failure::Text("ERR Invalid master host")),
+    };
+    let present = ctx.engine.replication.primary.as_ref();
+    if present.is_some_and(|primary| primary.host.eq_ignore_ascii_case(host) && primary.port == port) {
+        ctx.reply().simple("OK Already connected to specified master");
+        return Ok(());
+    }
+    ctx.engine.follow(host, port);
+    ctx.ok()
+}
+
+fn psync(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.args.len() > 3 {
+        return Err(Failure::Text(
+            "ERR PSYNC with FAILOVER is not supported: this node does not take part in FAILOVER yet",
+        ));
+    }
+    let offset = ctx.int_arg(2)?;
+    // A replica asks for the byte it wants next, counted from one.
+    let position = StreamId::parse(ctx.arg(1)).zip(u64::try_from(offset - 1).ok());
+    attach(ctx, position)
+}
+
+fn sync(ctx: &mut Ctx<'_>) -> Outcome {
+    introduction(ctx).is_old = true;
+    attach(ctx, None)
+}
+
+fn attach(ctx: &mut Ctx<'_>, position: Option<(StreamId, u64)>) -> Outcome {
+    if ctx.session.kind != Kind::Client {
+        return Ok(());
+    }
+    if ctx.engine.replication.is_replica() && !ctx.engine.replication.is_link_up() {
+        return Err(Failure::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
+    }
+    let Ctx { engine, session, .. } = ctx;
+    engine.attach_replica(session, position);
+    Ok(())
+}
+
+fn introduction<'a>(ctx: &'a mut Ctx<'_>) -> &'a mut Introduction {
+    ctx.engine.replication.introductions.entry(ctx.session.key).or_default()
+}
+
+fn replconf(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.args.len() % 2 == 0 {
+        return Err(SYNTAX);
+    }
+    for at in (1..ctx.args.len()).step_by(2) {
+        let (option, value) = (ctx.arg(at).to_ascii_lowercase(), ctx.arg(at + 1));
+        match option.as_slice() {
+            b"ack" => return acknowledge(ctx, value),
+            // Only our primary asks, and its questions are answered where its stream is applied.
+            b"getack" => return Ok(()),
+            _ => introduce(ctx, &option, value)?,
+        }
+    }
+    ctx.ok()
+}
+
+fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
+    let number = || parse_i64(value).ok_or(NOT_AN_INTEGER);
+    match option {
+        b"listening-port" => {
+            introduction(ctx).port = number()?.try_into().map_err(|_| NOT_AN_INTEGER)?;
+        }
+        b"ip-address" => {
+            let too_long = || {
+                Failure::Text("ERR REPLCONF ip-address provided by replica instance is too long: >=255 bytes")
+            };
+            let ip = std::str::from_utf8(value).map_err(|_| SYNTAX)?;
+            introduction(ctx).ip = if ip.len() < HOST_BYTES_MAX { ip.into() } else { return Err(too_long()) };
+        }
+        b"capa" if value.eq_ignore_ascii_case(b"eof") => introduction(ctx).takes_end_mark = true,
+        b"capa" if value.eq_ignore_ascii_case(b"psync2") => introduction(ctx).takes_identity = true,
+        // Capabilities that are not known are of no use to us, and no error.
+        b"capa" => {}
+        b"rdb-only" => introduction(ctx).snapshot_only = number()? == 1,
+        _ => {
+            let option = String::from_utf8_lossy(option).into_owned();
+            return Err(Failure::new(format!("ERR Unrecognized REPLCONF option: {option}")));
+        }
+    }
+    Ok(())
+}
+
+/// REPLCONF ACK has no reply: it would stand in the stream.
+fn acknowledge(ctx: &mut Ctx<'_>, value: &[u8]) -> Outcome {
+    if let Some(offset) = parse_i64(value).and_then(|offset| u64::try_from(offset).ok()) {
+        ctx.engine.replica_acked(ctx.session.key, offset);
+    }
+    Ok(())
+}
+
+fn role(ctx: &mut Ctx<'_>) -> Outcome {
+    let Ctx { engine, session, .. } = ctx;
+    let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
+    engine.describe_role(&mut reply);
+    Ok(())
+}
+
+fn wait(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.engine.replication.is_replica() {
+        return Err(Failure::Text(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
+             configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
+        ));
+    }
+    let wanted = usize::try_from(ctx.int_arg(1)?).unwrap_or(0);
+    let timeout_ms =
+        parse_i64(ctx.arg(2)).ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
+    if timeout_ms < 0 {
+        return Err(Failure::Text("ERR timeout is negative"));
+    }
+    let Ctx { engine, session, .. } = ctx;
+    engine.wait_for_replicas(session, wanted, timeout_ms);
+    Ok(())
+}

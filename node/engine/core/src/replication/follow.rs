@@ -1,0 +1,198 @@
+//! Following a primary: what the reactor tells of the connection, and what follows from it.
+
+use std::time::Duration;
+
+use super::link::{Answer, Link, Phase};
+use super::load::Loader;
+use crate::effects::{Action, Event, Level};
+use crate::engine::Engine;
+use crate::formats::rdb::RdbOptions;
+use crate::keyspace::Db;
+use crate::session::Kind;
+
+impl Engine {
+    /// The connection that [`Action::Follow`] asked for stands.
+    pub fn primary_link_connected(&mut self) {
+        let now_ms = self.clock.boot_ms;
+        if let Some(link) = self.replication.link.as_mut().filter(|link| link.phase == Phase::Connecting) {
+            self.replication.link_output.clear();
+            link.connected(now_ms, &mut self.replication.link_output);
+        }
+    }
+
+    /// Bytes have come from our primary.
+    pub fn primary_link_bytes(&mut self, bytes: &[u8]) {
+        let Some(mut link) = self.replication.link.take() else { return };
+        link.last_io_ms = self.clock.boot_ms;
+        self.stats.net_repl_input_bytes += bytes.len() as u64;
+        let outcome = self.take_link_bytes(&mut link, bytes);
+        self.replication.link = Some(link);
+        if let Err(reason) = outcome {
+            self.lose_link(&reason);
+        }
+    }
+
+    /// Bytes that wait to be sent to our primary; the reactor drains them.
+    pub fn primary_link_output(&mut self) -> &mut Vec<u8> {
+        &mut self.replication.link_output
+    }
+
+    /// The connection to our primary could not be had, or is gone.
+    pub fn primary_link_closed(&mut self, error: &str) {
+        let is_ours = |link: &Link| !matches!(link.phase, Phase::Waiting { .. });
+        if self.replication.link.as_deref().is_some_and(is_ours) {
+            self.lose_link(error);
+        }
+    }
+
+    fn take_link_bytes(&mut self, link: &mut Link, mut bytes: &[u8]) -> Result<(), String> {
+        while !bytes.is_empty() {
+            let used = match link.phase {
+                Phase::Waiting { .. } | Phase::Connecting => bytes.len(),
+                Phase::Online => {
+                    link.last_data_ms = self.clock.boot_ms;
+                    self.apply(link, bytes)?;
+                    bytes.len()
+                }
+                Phase::Receiving => self.load(link, bytes)?,
+                _ => {
+                    let position = self.replication.position();
+                    let out = &mut self.replication.link_output;
+                    let (used, answer) = link.read_line(bytes, &self.settings, position, out)?;
+                    if let Some(answer) = answer {
+                        self.take_answer(link, answer);
+                    }
+                    used
+                }
+            };
+            bytes = &bytes[used..];
+        }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, link: &mut Link, answer: Answer) {
+        match answer {
+            Answer::Continue(id) => {
+                let offset = self.replication.offset();
+                if let Some(id) = id.filter(|id| *id != self.replication.history.id) {
+                    self.replication.history.continue_as(id, offset);
+                    self.drop_replicas("the history goes on under another identity, which it must learn");
+                }
+                self.log(Level::Notice, format!("Partial sync with the primary from offset {offset}"));
+                self.go_online(link);
+            }
+            Answer::FullSync(id, offset) => {
+                self.log(Level::Notice, format!("Full sync from the primary: {id} at offset {offset}"));
+                self.events.push(Event::Replication);
+            }
+            Answer::Payload(form) => {
+                let staging = self.dbs.iter().map(Db::new_like).collect();
+                let options = RdbOptions {
+                    hash_limits: self.hash_limits(),
+                    checksum: self.settings.rdbchecksum,
+                    ..RdbOptions::default()
+                };
+                link.loader = Some(Loader::new(form, staging, options, self.access_clock()));
+            }
+        }
+    }
+
+    /// Takes bytes of the snapshot; returns how many.
+    fn load(&mut self, link: &mut Link, bytes: &[u8]) -> Result<usize, String> {
+        let Some(loader) = &mut link.loader else { return Err("no snapshot is due".into()) };
+        let (used, is_complete) = loader
+            .take(bytes)
+            .map_err(|error| format!("the full sync failed, and the data is as it was before: {error}"))?;
+        if is_complete {
+            self.install_full_sync(link);
+        }
+        Ok(used)
+    }
+
+    /// The snapshot is here and right: it becomes the data.
+    fn install_full_sync(&mut self, link: &mut Link) {
+        let (Some(loader), Some((id, offset))) = (link.loader.take(), link.full_sync.take()) else { return };
+        self.drop_replicas("the data set was replaced by a full sync");
+        let bytes = loader.bytes;
+        self.replication.history.adopt(id);
+        self.replication.stream.restart_at(offset);
+        self.replication.is_kept = true;
+        self.replication.stream_db = Some(loader.stream_db);
+        for (db, new) in self.dbs.iter_mut().zip(loader.into_databases()) {
+            db.replace_contents(new);
+        }
+        self.watches.all_changed();
+        self.log(
+            Level::Notice,
+            format!("MASTER <-> REPLICA sync: Finished with success, {bytes} bytes loaded"),
+        );
+        self.go_online(link);
+    }
+
+    fn go_online(&mut self, link: &mut Link) {
+        let now_ms = self.clock.boot_ms;
+        link.phase = Phase::Online;
+        link.failures = 0;
+        link.last_data_ms = now_ms;
+        let db = self.replication.stream_db.unwrap_or(0);
+        let addr =
+            self.replication.primary.as_ref().map(|primary| format!("{}:{}", primary.host, primary.port));
+        let session = self.open_session(Kind::Primary);
+        session.db = db;
+        session.addr = addr.unwrap_or_default().into();
+        link.applier.session = Some(session.key);
+        self.send_ack();
+        self.events.push(Event::Replication);
+    }
+
+    /// Gives the connection up; what was applied stays, and another attempt follows.
+    pub(super) fn lose_link(&mut self, reason: &str) {
+        let now_ms = self.clock.boot_ms;
+        let Some(mut link) = self.replication.link.take() else { return };
+        let was_online = link.is_online();
+        if let Some(session) = link.applier.session.take() {
+            self.close_session(session);
+        }
+        link.lost(now_ms);
+        let pause = match link.phase {
+            Phase::Waiting { until_ms } => Duration::from_millis((until_ms - now_ms).max(0) as u64),
+            _ => Duration::ZERO,
+        };
+        self.replication.link = Some(link);
+        self.replication.link_output.clear();
+        self.actions.push(Action::Unfollow);
+        self.log(
+            Level::Warning,
+            format!("The link to the primary is down: {reason}. Next attempt in {pause:?}"),
+        );
+        if was_online {
+            self.events.push(Event::Replication);
+        }
+    }
+
+    /// Attempts to connect that are due, and silence of the primary.
+    pub(super) fn tick_link(&mut self) {
+        let now_ms = self.clock.boot_ms;
+        let Some(link) = self.replication.link.as_deref() else { return };
+        match link.phase {
+            Phase::Waiting { until_ms } if now_ms >= until_ms => self.connect_link(),
+            _ if link.is_silent(now_ms, &self.settings) => {
+                let seconds = self.settings.repl_timeout;
+                self.lose_link(&format!("no byte came for {seconds} seconds (repl-timeout)"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks the reactor for a connection to the primary.
+    pub(super) fn connect_link(&mut self) {
+        let now_ms = self.clock.boot_ms;
+        let (Some(primary), Some(link)) = (&self.replication.primary, self.replication.link.as_mut()) else {
+            return;
+        };
+        link.phase = Phase::Connecting;
+        link.last_io_ms = now_ms;
+        self.replication.link_output.clear();
+        self.actions.push(Action::Follow { host: primary.host.clone(), port: primary.port });
+    }
+}

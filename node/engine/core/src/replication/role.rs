@@ -1,0 +1,79 @@
+//! Becoming a replica, becoming a primary, and what either may write.
+
+use super::link::Link;
+use super::Primary;
+use crate::command::table::Entry;
+use crate::command::Failure;
+use crate::effects::{Action, Event, Level};
+use crate::engine::Engine;
+
+const READ_ONLY: Failure = Failure::Text("READONLY You can't write against a read only replica.");
+const NO_REPLICAS: Failure = Failure::Text("NOREPLICAS Not enough good replicas to write.");
+
+impl Engine {
+    /// Becomes a replica of this primary, keeping the data until a sync says what differs.
+    pub fn follow(&mut self, host: &str, port: u16) {
+        let primary = Primary { host: host.to_owned(), port };
+        if self.replication.primary.as_ref() == Some(&primary) {
+            return;
+        }
+        self.leave_primary();
+        self.refuse_waiters();
+        self.log(Level::Notice, format!("This node becomes a replica of {host}:{port}"));
+        self.replication.primary = Some(primary);
+        self.replication.is_recording = false;
+        self.replication.link = Some(Box::new(Link::new(self.clock.boot_ms)));
+        self.connect_link();
+        self.events.push(Event::Replication);
+    }
+
+    /// Becomes a primary, keeping data and history: siblings that followed the same primary can go on from
+    /// here without a full sync.
+    pub fn promote(&mut self) {
+        if !self.replication.is_replica() {
+            return;
+        }
+        self.leave_primary();
+        let offset = self.replication.offset();
+        self.replication.history.fork(offset);
+        self.replication.stream_db = None;
+        self.replication.is_recording = self.replication.is_kept;
+        self.drop_replicas("this node was promoted: the history goes on under another identity");
+        let message =
+            format!("This node is a primary now: {} from offset {offset}", self.replication.history.id);
+        self.log(Level::Notice, message);
+        self.replication.alone_since_ms = self.clock.boot_ms;
+        self.events.push(Event::Replication);
+    }
+
+    /// Ends the link to the present primary, if there is one.
+    fn leave_primary(&mut self) {
+        if self.replication.primary.take().is_none() {
+            return;
+        }
+        if let Some(session) = self.replication.link.take().and_then(|link| link.applier.session) {
+            self.close_session(session);
+        }
+        self.replication.link_output.clear();
+        self.actions.push(Action::Unfollow);
+    }
+
+    /// Whether this node takes writes: it is no read-only replica, and has the replicas it needs.
+    #[inline]
+    pub(crate) fn check_writable(&self, _entry: &Entry) -> Result<(), Failure> {
+        if self.replication.is_replica() {
+            return if self.settings.replica_read_only { Err(READ_ONLY) } else { Ok(()) };
+        }
+        let (wanted, lag_seconds_max) =
+            (self.settings.min_replicas_to_write, self.settings.min_replicas_max_lag);
+        if wanted > 0 && lag_seconds_max > 0 && self.good_replicas() < wanted {
+            return Err(NO_REPLICAS);
+        }
+        Ok(())
+    }
+
+    /// How many replicas are in sync and have acknowledged within `min-replicas-max-lag`.
+    pub fn good_replicas(&self) -> usize {
+        self.replication.replicas.good(self.clock.boot_ms, self.settings.min_replicas_max_lag)
+    }
+}

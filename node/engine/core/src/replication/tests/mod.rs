@@ -1,0 +1,6 @@
+//! Replication from end to end, between engines in one process.
+
+mod chaos;
+mod commands;
+mod net;
+mod scenarios;

@@ -1,0 +1,85 @@
+//! The slot table: who serves each of the 16,384 hash slots, installed by the control plane.
+//!
+//! The engine redirects by it and decides nothing: ownership changes only when a new table arrives.
+
+use std::collections::HashMap;
+
+pub use crate::keyspace::SLOT_COUNT;
+
+/// No node.
+pub const NOBODY: u16 = u16::MAX;
+
+/// Where a node's clients connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What a redirect names: an address, a host name, or nothing (the client keeps the address it used).
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Whether the cluster serves, by this node's view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterState {
+    /// It serves.
+    Ok,
+    /// It does not, and reads neither.
+    Down,
+    /// It does not, but reads are allowed (`cluster-allow-reads-when-down`).
+    ReadsOnly,
+}
+
+/// The slot table.
+#[derive(Clone, Debug)]
+pub struct SlotTable {
+    /// Position in `endpoints` of each slot's owner, or [`NOBODY`].
+    pub owners: Box<[u16; SLOT_COUNT]>,
+    /// Primaries by position.
+    pub endpoints: Vec<Endpoint>,
+    /// This node's own position, when it is a primary.
+    pub myself: u16,
+    /// The position of the primary that this node replicates, when it is a replica.
+    pub my_primary: u16,
+    /// Slots that move away, with the taker's position.
+    pub migrating: HashMap<u16, u16>,
+    /// Slots that come in, with the giver's position.
+    pub importing: HashMap<u16, u16>,
+    /// Whether the cluster serves.
+    pub state: ClusterState,
+    /// Until when writes may be acknowledged, in milliseconds of the monotonic clock that runs while the process sleeps.
+    pub writes_until_ms: i64,
+    /// Whether shard channels work while the cluster is down.
+    pub shard_channels_when_down: bool,
+}
+
+impl Default for SlotTable {
+    fn default() -> Self {
+        SlotTable {
+            owners: Box::new([NOBODY; SLOT_COUNT]),
+            endpoints: Vec::new(),
+            myself: NOBODY,
+            my_primary: NOBODY,
+            migrating: HashMap::new(),
+            importing: HashMap::new(),
+            state: ClusterState::Down,
+            writes_until_ms: i64::MAX,
+            shard_channels_when_down: true,
+        }
+    }
+}
+
+impl SlotTable {
+    /// The owner of a slot, if it has one.
+    #[inline]
+    pub fn owner(&self, slot: u16) -> Option<u16> {
+        Some(self.owners[slot as usize & (SLOT_COUNT - 1)]).filter(|&owner| owner != NOBODY)
+    }
+
+    /// The reply that sends a client elsewhere: `MOVED` or `ASK`. `host` stands for the node's own.
+    pub fn redirect(&self, kind: &str, slot: u16, node: u16, host: Option<&str>) -> String {
+        let unknown = Endpoint::default();
+        let endpoint = self.endpoints.get(node as usize).unwrap_or(&unknown);
+        let host = host.unwrap_or(&endpoint.host);
+        format!("{kind} {slot} {host}:{}", endpoint.port)
+    }
+}

@@ -1,0 +1,187 @@
+//! Commands that store strings whole: SET and its older relatives, GETSET, MSET, MSETNX.
+
+use super::read::reply_string;
+use super::{StringOptions, TimeUnit};
+use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::keyspace::{KeyRef, Ttl};
+use crate::notify::NotifyClass;
+
+const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
+const STORE_FAST: Flags = STORE.union(Flags::FAST);
+const UPDATE_KEY: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE")];
+
+/// The commands of this file.
+pub const COMMANDS: &[Command] = &[
+    Command::new("set", -3, Group::String, set)
+        .flags(STORE)
+        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE VARIABLE_FLAGS")])
+        .docs(
+            "1.0.0",
+            "O(1)",
+            "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+             PXAT unix-time-milliseconds | KEEPTTL]",
+            "Stores a string at a key, whatever the key held before.",
+        ),
+    Command::new("setnx", 3, Group::String, setnx)
+        .flags(STORE_FAST)
+        .keys(&[KeySpec::one(1, "OW INSERT")])
+        .docs("1.0.0", "O(1)", "key value", "Stores a string at a key if there is no such key."),
+    Command::new("setex", 4, Group::String, setex).flags(STORE).keys(UPDATE_KEY).docs(
+        "2.0.0",
+        "O(1)",
+        "key seconds value",
+        "Stores a string at a key that expires after some seconds.",
+    ),
+    Command::new("psetex", 4, Group::String, psetex).flags(STORE).keys(UPDATE_KEY).docs(
+        "2.6.0",
+        "O(1)",
+        "key milliseconds value",
+        "Stores a string at a key that expires after some milliseconds.",
+    ),
+    Command::new("getset", 3, Group::String, getset)
+        .flags(STORE_FAST)
+        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
+        .docs("1.0.0", "O(1)", "key value", "Stores a string at a key and answers what was there before."),
+    Command::new("mset", -3, Group::String, mset)
+        .flags(STORE)
+        .keys(&[KeySpec::range(1, -1, 2, "OW UPDATE")])
+        .docs(
+            "1.0.1",
+            "O(N) with the number of keys",
+            "key value [key value ...]",
+            "Stores strings at several keys.",
+        ),
+    Command::new("msetnx", -3, Group::String, msetnx)
+        .flags(STORE)
+        .keys(&[KeySpec::range(1, -1, 2, "OW INSERT")])
+        .docs(
+            "1.0.1",
+            "O(N) with the number of keys",
+            "key value [key value ...]",
+            "Stores strings at several keys if none of them is there.",
+        ),
+];
+
+fn set(ctx: &mut Ctx<'_>) -> Outcome {
+    let key = ctx.key(1);
+    if ctx.args.len() == 3 {
+        store(ctx, &key, ctx.arg(2), Ttl::Clear);
+        return ctx.ok();
+    }
+    let options = StringOptions::parse(ctx, 3, true)?;
+    let expiry = options.expiry_ms(ctx)?;
+    if options.get {
+        reply_string(ctx)?;
+    }
+    if options.if_missing || options.if_there {
+        let is_there = ctx.find(&key).is_some();
+        if is_there == options.if_missing {
+            if !options.get {
+                ctx.reply().null();
+            }
+            return Ok(());
+        }
+    }
+    match expiry {
+        Some(at_ms) => store_with_expiry(ctx, &key, ctx.arg(2), at_ms),
+        None => {
+            store(ctx, &key, ctx.arg(2), if options.keep_ttl { Ttl::Keep } else { Ttl::Clear });
+            if options.get {
+                propagate_without_get(ctx);
+            }
+        }
+    }
+    if !options.get {
+        ctx.reply().ok();
+    }
+    Ok(())
+}
+
+/// What SET answers is no matter of the replicas.
+fn propagate_without_get(ctx: &mut Ctx<'_>) {
+    let is_get = |index: usize, arg: &[u8]| index >= 3 && arg.eq_ignore_ascii_case(b"get");
+    let args = ctx.args.iter_from(0).enumerate().filter(|(index, arg)| !is_get(*index, arg));
+    let args: Vec<&[u8]> = args.map(|(_, arg)| arg).collect();
+    ctx.propagate(&args);
+}
+
+/// Stores a string, replicated as the command was given.
+#[inline]
+fn store(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, value: &[u8], ttl: Ttl) {
+    let (db, kind) = (ctx.session.db, ctx.session.kind);
+    ctx.engine.expire_if_due(db, key, kind);
+    let clock = ctx.engine.access_clock();
+    let existed = ctx.db().set_string(key, value, ttl, clock);
+    ctx.string_stored(key, existed, "set");
+}
+
+/// Stores a string with an expiry; the replicas get the time at which it expires, not how long from now.
+fn store_with_expiry(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, value: &[u8], at_ms: i64) {
+    store(ctx, key, value, Ttl::At(at_ms));
+    ctx.notify(NotifyClass::GENERIC, "expire", key.bytes);
+    ctx.propagate(&[b"SET", key.bytes, value, b"PXAT", itoa::Buffer::new().format(at_ms).as_bytes()]);
+}
+
+fn setnx(ctx: &mut Ctx<'_>) -> Outcome {
+    let key = ctx.key(1);
+    let is_missing = ctx.find(&key).is_none();
+    if is_missing {
+        store(ctx, &key, ctx.arg(2), Ttl::Clear);
+    }
+    ctx.int(i64::from(is_missing))
+}
+
+fn setex(ctx: &mut Ctx<'_>) -> Outcome {
+    set_for(ctx, TimeUnit { seconds: true, absolute: false })
+}
+
+fn psetex(ctx: &mut Ctx<'_>) -> Outcome {
+    set_for(ctx, TimeUnit { seconds: false, absolute: false })
+}
+
+fn set_for(ctx: &mut Ctx<'_>, unit: TimeUnit) -> Outcome {
+    let at_ms = unit.expiry_ms(ctx, ctx.arg(2))?;
+    let key = ctx.key(1);
+    store_with_expiry(ctx, &key, ctx.arg(3), at_ms);
+    ctx.ok()
+}
+
+fn getset(ctx: &mut Ctx<'_>) -> Outcome {
+    reply_string(ctx)?;
+    let (key, value) = (ctx.key(1), ctx.arg(2));
+    store(ctx, &key, value, Ttl::Clear);
+    ctx.propagate(&[b"SET", key.bytes, value]);
+    Ok(())
+}
+
+fn mset(ctx: &mut Ctx<'_>) -> Outcome {
+    check_pairs(ctx)?;
+    store_pairs(ctx);
+    ctx.ok()
+}
+
+fn msetnx(ctx: &mut Ctx<'_>) -> Outcome {
+    check_pairs(ctx)?;
+    for index in (1..ctx.args.len()).step_by(2) {
+        let key = ctx.key(index);
+        if ctx.find(&key).is_some() {
+            return ctx.int(0);
+        }
+    }
+    store_pairs(ctx);
+    ctx.int(1)
+}
+
+fn check_pairs(ctx: &Ctx<'_>) -> Outcome {
+    if ctx.args.len() % 2 == 0 {
+        return Err(Failure::wrong_arity(ctx.entry.full_name));
+    }
+    Ok(())
+}
+
+fn store_pairs(ctx: &mut Ctx<'_>) {
+    for index in (1..ctx.args.len()).step_by(2) {
+        let key = ctx.key(index);
+        store(ctx, &key, ctx.arg(index + 1), Ttl::Clear);
+    }
+}

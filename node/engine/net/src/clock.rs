@@ -1,0 +1,21 @@
+//! The clocks of the machine, read once a turn.
+
+use garrison_engine_core::engine::Clock;
+use rustix::time::{clock_gettime, ClockId};
+
+/// The time now.
+pub fn now() -> Clock {
+    let real = clock_gettime(ClockId::Realtime);
+    let boot = clock_gettime(ClockId::Boottime);
+    Clock {
+        unix_ms: real.tv_sec * 1000 + real.tv_nsec / 1_000_000,
+        unix_us: real.tv_sec * 1_000_000 + real.tv_nsec / 1000,
+        boot_ms: boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000,
+    }
+}
+
+/// Microseconds of a clock that never steps.
+pub fn ticks() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
+}

@@ -1,0 +1,62 @@
+//! What the control plane asks, carried out on the engine.
+
+use garrison_engine_core::effects::Action;
+
+use crate::mailbox::Request;
+use crate::reactor::Reactor;
+
+impl Reactor {
+    /// Takes everything that waits in the mailbox.
+    pub(crate) fn take_requests(&mut self) {
+        for request in self.mailbox.drain() {
+            self.take_request(request);
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let engine = &mut self.engine;
+        match request {
+            Request::Reply { ticket, bytes } => engine.control_reply(ticket, &bytes),
+            Request::Settings { ticket, values } => engine.apply_settings(ticket, &values),
+            Request::Slots(table) => engine.install_slots(table),
+            Request::Lease { until_boot_ms } => engine.extend_lease(until_boot_ms),
+            Request::Follow { host, port } => engine.follow(&host, port),
+            Request::Promote => engine.promote(),
+            Request::Pause { until_boot_ms, all } => {
+                let until_ms = engine.clock.unix_ms.saturating_add(until_boot_ms - engine.clock.boot_ms);
+                engine.pause(until_ms, all);
+            }
+            Request::Unpause => engine.unpause(),
+            Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
+            Request::Publish { channel, message, sharded } => {
+                engine.publish(&channel, &message, sharded);
+            }
+            Request::DropSlots(ranges) => engine.drop_slots(&ranges),
+            Request::Empty => engine.empty(),
+            Request::Facts(facts) => engine.facts.extend(facts),
+            Request::Resolved { question, addresses } => self.resolved(question, &addresses),
+            Request::ResetStats => engine.reset_stats(),
+            Request::Stop => self.stopping = true,
+        }
+    }
+
+    /// Carries out an action that concerns more than one client's connection.
+    pub(crate) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Flush(key) => self.unsent.push(key),
+            Action::Resume(key) => self.resume(key),
+            Action::Follow { host, port } => self.follow(&host, port),
+            Action::Sleep { ms } => std::thread::sleep(std::time::Duration::from_millis(ms)),
+            Action::Unfollow => self.unfollow(),
+            Action::Migrate(job) => {
+                self.migrations.send(job, &mut self.engine, self.poll.registry(), &self.mailbox);
+            }
+        }
+    }
+
+    /// The resolver has answered.
+    fn resolved(&mut self, question: u64, addresses: &Result<Vec<std::net::SocketAddr>, String>) {
+        self.primary_resolved(question, addresses);
+        self.migrations.resolved(question, addresses, &mut self.engine, self.poll.registry());
+    }
+}

@@ -1,0 +1,168 @@
+"""The life of a node process: configuration, log, data plane, control plane, signals, exit code.
+
+The order matters. The folder is entered and the process goes to the background before any thread exists; the
+cluster's file is locked and read before a port is bound, so that a damaged file never shows a listening node;
+the line that supervisors wait for comes when both planes serve. Exit codes: 0 after an orderly shutdown, 1
+for everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import garrison
+from garrison.node.config import Config, ConfigError
+from garrison.node.daemon import Readiness, go_to_background
+from garrison.node.log import Log
+
+if TYPE_CHECKING:
+    from garrison.node.shell.control import ControlPlane
+
+EXIT_FAILED = 1
+
+
+class StartError(Exception):
+    """Why the node cannot start, in one sentence."""
+
+
+def run(config: Config) -> int:
+    """Be a node until it is shut down; the exit code."""
+    try:
+        readiness = _prepare(config)
+    except (StartError, ConfigError) as error:
+        print(f"garrison: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    log = Log(config.text("logfile"), config.text("loglevel"))
+    if config.flag("syslog-enabled"):
+        log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
+    _greet(config, log)
+    try:
+        return _serve(config, log, readiness)
+    except (StartError, OSError, ConfigError) as error:
+        log.warning(f"Cannot start: {error}")
+        if config.text("logfile") or config.flag("daemonize"):
+            print(f"garrison: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        _remove_pidfile(config)
+
+
+def _prepare(config: Config) -> Readiness:
+    """Everything that must happen before there is a thread."""
+    folder = config.text("dir")
+    if folder:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise StartError(f"cannot enter the folder {folder} (dir): {error.strerror}") from None
+    config.values["dir"] = os.getcwd()
+    problem = Log(config.text("logfile")).check()
+    if problem:
+        raise StartError(problem)
+    readiness = Readiness(config.text("supervised"))
+    if config.flag("daemonize") and readiness.supervisor == "no":
+        go_to_background(readiness)
+    return readiness
+
+
+def _greet(config: Config, log: Log) -> None:
+    log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
+    log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
+    log.warning("Configuration loaded")
+    ignored = config.without_effect()
+    if ignored:
+        log.warning(f"Accepted, but without effect in this version: {', '.join(ignored)}")
+
+
+def _make_room_for_clients(config: Config, log: Log) -> None:
+    from garrison.node.shell.descriptors import RESERVED, make_room
+
+    wanted = config.integer("maxclients")
+    possible = make_room(wanted)
+    if possible < wanted:
+        log.warning(
+            f"maxclients is {possible} instead of {wanted}: this process may open no more than "
+            f"{possible + RESERVED} files (raise 'ulimit -n')"
+        )
+        config.values["maxclients"] = str(possible)
+
+
+def _serve(config: Config, log: Log, readiness: Readiness) -> int:
+    from garrison.node import _engine
+    from garrison.node.shell.control import ControlPlane
+
+    _write_pidfile(config)
+    _make_room_for_clients(config, log)
+    mode = "cluster" if config.flag("cluster-enabled") else "standalone"
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        loop = runner.get_loop()
+        plane = _engine.DataPlane(config.engine_settings())
+        control = ControlPlane(config, log, plane, loop)
+        _watch_signals(config, log, control, loop)
+        control.prepare()
+        log.notice(f"Running mode={mode}, port={config.text('port')}.")
+        return runner.run(_main(control, log, readiness))
+
+
+async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
+    await control.start()
+    log.role = "M"
+    log.warning("Server initialized")
+    log.notice("Ready to accept connections")
+    readiness.tell()
+    return await control.wait()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _watch_signals(config: Config, log: Log, control: ControlPlane, loop: asyncio.AbstractEventLoop) -> None:
+    """The first SIGTERM or SIGINT goes down in order, the second at once."""
+    received: list[str] = []
+
+    def stop(name: str) -> None:
+        if received:
+            log.warning(f"Received {name} again, going down at once")
+            os._exit(EXIT_FAILED)
+        received.append(name)
+        log.warning(f"Received {name} scheduling shutdown...")
+        flags = set(config.text(f"shutdown-on-{name.lower()}").split()) - {"default"}
+        if not control.request_shutdown(flags):
+            received.clear()
+
+    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
+    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    import faulthandler
+
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+
+def _write_pidfile(config: Config) -> None:
+    path = config.text("pidfile")
+    if path:
+        try:
+            with open(path, "w") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError as error:
+            raise StartError(f"cannot write the pidfile {path}: {error.strerror}") from None
+
+
+def _remove_pidfile(config: Config) -> None:
+    path = config.text("pidfile")
+    try:
+        with open(path) as file:
+            is_ours = file.read().strip() == str(os.getpid())
+        if is_ours:
+            os.unlink(path)
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,1 @@
+"""The sockets, files and timers around the node's control plane."""

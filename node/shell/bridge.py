@@ -1,0 +1,94 @@
+"""The border between control plane and data plane: events are drained in one go, requests posted in one
+batch.
+
+The data plane makes a descriptor readable; the loop wakes up, takes every event that waits and hands each to
+its handler. What the handlers want from the data plane is collected and posted once, at the end of the turn,
+so a hundred CLUSTER commands cost one wake-up each way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from garrison.node.core.reply import encode
+from garrison.node.shell.border import ClientInfo, Plane
+
+Handler = Callable[..., None]
+
+
+class Bridge:
+    """Events up and requests down for one data plane, on one loop."""
+
+    def __init__(self, plane: Plane, loop: asyncio.AbstractEventLoop) -> None:
+        self.plane = plane
+        self._loop = loop
+        self._handlers: dict[str, Handler] = {}
+        self._requests: list[tuple[Any, ...]] = []
+        self._post_is_due = False
+        self._next_ticket = 1
+        self._waiting: dict[int, Callable[[Any], None]] = {}
+        self._open = False
+        self.on("ran", self._answered)
+        self.on("applied", self._answered)
+
+    def on(self, kind: str, handler: Handler) -> None:
+        """Let `handler` take events of this kind; it gets the fields after the kind."""
+        self._handlers[kind] = handler
+
+    def open(self) -> None:
+        """Begin, the data plane runs: what was queued before goes down first."""
+        self._open = True
+        self._loop.add_reader(self.plane.fileno(), self.drain)
+        self.flush()
+
+    def close(self) -> None:
+        if self._open:
+            self._loop.remove_reader(self.plane.fileno())
+            self._open = False
+
+    def drain(self) -> None:
+        """Hand every event that waits to its handler."""
+        for event in self.plane.drain():
+            handler = self._handlers.get(event[0])
+            if handler is None:
+                raise RuntimeError(f"the data plane sent an event that nobody handles: {event[0]!r}")
+            handler(*event[1:])
+
+    def post(self, *request: Any) -> None:
+        """Queue one request; all that a turn of the loop queues goes down as one batch."""
+        self._requests.append(request)
+        if self._open and not self._post_is_due:
+            self._post_is_due = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Post what is queued now."""
+        self._post_is_due = False
+        if self._open and self._requests:
+            requests, self._requests = self._requests, []
+            self.plane.post(requests)
+
+    def reply(self, ticket: int, client: ClientInfo, value: object) -> None:
+        """Answer a client that waits, in its protocol."""
+        self.post("reply", ticket, encode(value, client["resp"]))
+
+    def run(self, argv: list[bytes], done: Callable[[bytes], None]) -> None:
+        """Run a command as the node itself; `done` gets the raw reply."""
+        self.post("run", self._ticket(done), argv)
+
+    def settings(self, values: dict[str, str], done: Callable[[str], None]) -> None:
+        """Apply settings, all or nothing; `done` gets an empty text or what was wrong."""
+        self.post("settings", self._ticket(done), values)
+
+    def _ticket(self, done: Callable[[Any], None]) -> int:
+        ticket = self._next_ticket
+        self._next_ticket += 1
+        self._waiting[ticket] = done
+        return ticket
+
+    def _answered(self, ticket: int, answer: Any) -> None:
+        done = self._waiting.pop(ticket, None)
+        if done is not None:
+            done(answer)

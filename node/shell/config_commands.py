@@ -1,0 +1,161 @@
+"""CONFIG GET, SET, REWRITE and RESETSTAT; HELP comes from the engine's table of commands.
+
+SET takes several directives and changes all or none: every value is checked first, then they are applied
+together. The texts of refusals are Redis's, since tools read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from garrison.node.config import Config
+from garrison.node.config_rewrite import rewrite
+from garrison.node.config_text import ConfigError, read_text
+from garrison.node.core.reply import OK, Error
+from garrison.node.directives import DIRECTIVES, Directive, find
+from garrison.node.glob import is_pattern, matches
+from garrison.node.shell import disk
+
+Reply = object
+
+AT_START_ONLY = {"port", "bind", "unixsocket", "unixsocketperm", "tcp-backlog"}
+"""Directives that Redis changes while it runs and we do not yet: the listening sockets stay as they are."""
+
+
+class Applier(Protocol):
+    """Who carries a checked change out."""
+
+    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
+        """Apply all or nothing, then call `done` with an empty text or with what failed."""
+
+    def reset_statistics(self) -> None: ...
+
+
+class ConfigCommands:
+    """Answers CONFIG for one node; `answer` calls `done` at once or, for SET, when the change is applied."""
+
+    def __init__(self, config: Config, applier: Applier) -> None:
+        self._config = config
+        self._applier = applier
+
+    def answer(self, argv: list[bytes], is_local: bool, done: Callable[[Reply], None]) -> None:
+        words = [word.decode("utf-8", "surrogateescape") for word in argv]
+        subcommand = words[1].lower() if len(words) > 1 else ""
+        arity = {"get": len(words) >= 3, "set": len(words) >= 4}.get(subcommand, len(words) == 2)
+        if len(words) < 2:
+            done(Error("ERR wrong number of arguments for 'config' command"))
+        elif subcommand not in ("get", "set", "rewrite", "resetstat"):
+            done(Error(f"ERR unknown subcommand '{words[1][:128]}'. Try CONFIG HELP."))
+        elif not arity:
+            done(Error(f"ERR wrong number of arguments for 'config|{subcommand}' command"))
+        elif subcommand == "set":
+            self._set(words[2:], is_local, done)
+        else:
+            done(self._at_once(subcommand, words[2:]))
+
+    def _at_once(self, subcommand: str, words: list[str]) -> Reply:
+        if subcommand == "get":
+            return self._get(words)
+        if subcommand == "rewrite":
+            return self._rewrite()
+        self._applier.reset_statistics()
+        return OK
+
+    def _get(self, patterns: list[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for pattern in patterns:
+            if not is_pattern(pattern):
+                row = find(pattern)
+                if row is not None and not row.file_only:
+                    found.setdefault(pattern, self._config.text(row.name))
+                continue
+            for row in DIRECTIVES.values():
+                for name in (row.name, row.alias):
+                    if name and not row.hidden and not row.file_only and matches(pattern, name):
+                        found.setdefault(name, self._config.text(row.name))
+        return found
+
+    def _set(self, words: list[str], is_local: bool, done: Callable[[Reply], None]) -> None:
+        if len(words) % 2:
+            done(Error("ERR syntax error"))
+            return
+        changes: dict[str, str] = {}
+        asked: set[str] = set()
+        for name, text in zip(words[::2], words[1::2], strict=True):
+            row = find(name)
+            if row is None or row.file_only:
+                done(Error(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'"))
+                return
+            refusal = self._barred(row, is_local) or ("duplicate parameter" if name.lower() in asked else "")
+            asked.add(name.lower())
+            if not refusal:
+                changes[row.name], refusal = self._checked(row, text)
+            if refusal:
+                done(_failed(name, refusal))
+                return
+        self._apply(changes, words[0], done)
+
+    def _barred(self, row: Directive, is_local: bool) -> str:
+        if row.immutable:
+            return "can't set immutable config"
+        if row.protected:
+            permitted = self._config.text("enable-protected-configs")
+            if permitted == "no" or (permitted == "local" and not is_local):
+                return "can't set protected config"
+        return ""
+
+    def _checked(self, row: Directive, text: str) -> tuple[str, str]:
+        """The canonical value and why it is refused, one of them empty."""
+        current = self._config.text(row.name)
+        try:
+            value = (
+                row.kind.canonical_words(text.split(), current) if _adds_up(row) else row.kind.canonical(text)
+            )
+            value.encode()
+        except UnicodeEncodeError:
+            return "", "argument must be UTF-8"
+        except ValueError as error:
+            return "", str(error)
+        if value != current and row.name in AT_START_ONLY:
+            return (
+                "",
+                f"{row.name} can only be set at the start of a Garrison node: restart it with the new value",
+            )
+        return value, ""
+
+    def _apply(self, changes: dict[str, str], first: str, done: Callable[[Reply], None]) -> None:
+        effective = {name: value for name, value in changes.items() if value != self._config.text(name)}
+        if not effective:
+            done(OK)
+            return
+
+        def applied(error: str) -> None:
+            if error:
+                done(_failed(first, error))
+                return
+            self._config.values.update(effective)
+            done(OK)
+
+        self._applier.apply(effective, applied)
+
+    def _rewrite(self) -> Reply:
+        path = self._config.file
+        if not path:
+            return Error("ERR The server is running without a config file")
+        try:
+            disk.replace(path, rewrite(read_text(path), self._config.values))
+        except ConfigError as error:
+            return Error(f"ERR Rewriting config file: {error}")
+        except OSError as error:
+            return Error(f"ERR Rewriting config file: {error.strerror}")
+        return OK
+
+
+def _adds_up(row: Directive) -> bool:
+    """Whether a value names parts and leaves the others as they are."""
+    return row.name == "client-output-buffer-limit"
+
+
+def _failed(name: str, why: str) -> Error:
+    return Error(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")

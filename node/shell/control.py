@@ -1,0 +1,206 @@
+"""The control plane of one node: it puts the parts of the shell together and sees to it that they end
+together.
+
+An exception that nobody expected is logged with its traceback and takes the node down in order: a control
+plane that limps would keep heartbeats going for a node that cannot decide any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from garrison.node.config import Config
+from garrison.node.log import Log
+from garrison.node.shell.border import Plane
+from garrison.node.shell.bridge import Bridge
+from garrison.node.shell.commands import Commands
+from garrison.node.shell.config_commands import ConfigCommands
+from garrison.node.shell.descriptors import make_room
+from garrison.node.shell.replication import primary_of_role
+from garrison.node.shell.shutdown import Shutdown, ShutdownError
+
+if TYPE_CHECKING:
+    from garrison.node.shell.cluster import Cluster
+
+STOP_TIMEOUT_S = 5.0
+"""How long the data plane may take to write what is buffered and end."""
+
+
+class ControlPlane:
+    """Create it, `prepare` it (files, no ports yet), `start` it, `wait` for the exit code."""
+
+    def __init__(self, config: Config, log: Log, plane: Plane, loop: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        self._log = log
+        self._plane = plane
+        self._loop = loop
+        self._ended: asyncio.Future[int] = loop.create_future()
+        self._exit_code = 0
+        self._plane_runs = False
+        self.bridge = Bridge(plane, loop)
+        self.shutdown = Shutdown(config, self.bridge, log, self._stop_plane)
+        self._cluster = self._new_cluster() if config.flag("cluster-enabled") else None
+        self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
+        self.bridge.on("log", log.write)
+        self.bridge.on("replication", self._replication_changed)
+        self.bridge.on("published", self._published)
+        self.bridge.on("stopped", self._plane_stopped)
+        loop.set_exception_handler(self._unexpected)
+
+    def _new_cluster(self) -> Cluster:
+        from garrison.node.shell.cluster import Cluster
+
+        return Cluster(self._config, self._log, self.bridge, self._loop, self.fail)
+
+    def prepare(self) -> None:
+        """Read and lock what is on disk. Raises ConfigError or OSError."""
+        if self._cluster is not None:
+            self._cluster.prepare()
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError."""
+        self._plane.start()
+        self._plane_runs = True
+        self.bridge.open()
+        self.bridge.post("facts", process_facts(self._config))
+        if self._config.text("replicaof"):
+            host, port = self._config.text("replicaof").split()
+            self.bridge.post("follow", host, int(port))
+        if self._cluster is not None:
+            await self._cluster.start()
+        self.bridge.flush()
+
+    async def wait(self) -> int:
+        """Serve until the end; the exit code."""
+        code = await self._ended
+        self.bridge.close()
+        if self._cluster is not None:
+            self._cluster.close()
+        if self._plane_runs:
+            await self._loop.run_in_executor(None, self._plane.join)
+        self._log.warning("Garrison is now ready to exit, bye bye...")
+        return code
+
+    def request_shutdown(self, flags: set[str]) -> bool:
+        """A signal asks for the end; whether it was heard."""
+        try:
+            self.shutdown.begin(flags)
+        except ShutdownError as error:
+            self._log.warning(str(error))
+            return False
+        return True
+
+    def fail(self, why: str) -> None:
+        """Something happened after which this node must not go on."""
+        self._log.warning(f"Going down: {why}")
+        self._exit_code = 1
+        if not self.shutdown.is_final:
+            self.shutdown.begin({"now", "nosave"})
+
+    # -- what CONFIG changes ------------------------------------------------------------------------------
+
+    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
+        """Carry checked settings out; `done` gets an empty text or what failed."""
+        former = os.getcwd()
+        try:
+            settings = self._cluster.check_settings(changes) if self._cluster is not None else None
+            if "maxclients" in changes:
+                _check_room(int(changes["maxclients"]))
+            if "dir" in changes:
+                os.chdir(changes["dir"])
+                changes["dir"] = os.getcwd()
+        except ValueError as error:
+            done(str(error))
+            return
+        except OSError as error:
+            done(str(error.strerror))
+            return
+
+        def applied(error: str) -> None:
+            if error:
+                os.chdir(former)
+            if not error and "loglevel" in changes:
+                self._log.set_level(changes["loglevel"])
+            if not error and self._cluster is not None and settings is not None:
+                self._cluster.configure(settings, self._config.values | changes)
+            done(error)
+
+        self.bridge.settings(changes, applied)
+
+    def reset_statistics(self) -> None:
+        self.bridge.post("reset_statistics")
+
+    # -- what the data plane tells ------------------------------------------------------------------------
+
+    def _published(self, channel: bytes, message: bytes, sharded: bool) -> None:
+        if self._cluster is not None:
+            self._cluster.published(channel, message, sharded)
+
+    def _replication_changed(self, state: dict[str, Any]) -> None:
+        is_replica = state.get("role") == "slave"
+        self._log.role = "S" if is_replica else "M"
+        if self._cluster is not None:
+            self._cluster.replication_changed(state)
+        elif is_replica:
+            self.bridge.run([b"ROLE"], self._follows)
+        else:
+            self._config.values["replicaof"] = ""
+
+    def _follows(self, reply: bytes) -> None:
+        """CONFIG REWRITE must know whom we follow."""
+        self._config.values["replicaof"] = primary_of_role(reply)
+
+    def _stop_plane(self) -> None:
+        self._log.warning("User requested shutdown..." if not self._exit_code else "Shutting down")
+        self.bridge.flush()
+        self._plane.stop()
+        self._loop.call_later(STOP_TIMEOUT_S, self._give_up)
+
+    def _plane_stopped(self, error: str) -> None:
+        self._plane_runs = not error and self._plane_runs
+        if error or not self.shutdown.is_final:
+            self._log.warning(f"The data plane has stopped: {error or 'unasked'}")
+            self._exit_code = 1
+        self._end()
+
+    def _give_up(self) -> None:
+        if not self._ended.done():
+            self._log.warning(f"The data plane did not end within {STOP_TIMEOUT_S} s")
+            self._exit_code, self._plane_runs = 1, False
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(self._exit_code)
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        text = "".join(traceback.format_exception(error)) if error is not None else ""
+        self._log.warning(f"{context.get('message', 'unexpected')}\n{text}".rstrip())
+        self.fail("an error in the control plane that it was not made for, see above")
+
+
+def process_facts(config: Config) -> dict[str, str]:
+    """What INFO shows of this process and only the outside of the engine knows."""
+    system = os.uname()
+    return {
+        "executable": sys.executable,
+        "config_file": config.file,
+        "process_id": str(os.getpid()),
+        "process_supervised": config.text("supervised"),
+        "run_id": os.urandom(20).hex(),
+        "os": f"{system.sysname} {system.release} {system.machine}",
+    }
+
+
+def _check_room(clients: int) -> None:
+    possible = make_room(clients)
+    if possible < clients:
+        raise ValueError(
+            f"The operating system is not able to handle the specified number of clients, try with {possible}"
+        )

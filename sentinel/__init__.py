@@ -1,0 +1,1 @@
+"""Quorum failover for setups without sharding. Not built yet."""

@@ -1,0 +1,138 @@
+"""COMMAND: our table beside Redis's, command by command.
+
+`DIFFERENCES` lists what differs, with the reason; a difference that is not in it fails, and so does one that
+has gone: the list stays true.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.commands.wire import Peers, Wire
+
+REDIS_7_2 = "as in Redis 7.2, whose behaviour we match"
+WAITS = "it waits for the other server without stopping ours, which a transaction or a script cannot do"
+
+DIFFERENCES = {
+    ("client|no-touch", "missing"): REDIS_7_2,
+    ("client|setinfo", "missing"): REDIS_7_2,
+    ("cluster|myshardid", "missing"): REDIS_7_2,
+    **{
+        (f"cluster|{name}", "flags"): REDIS_7_2
+        for name in (
+            "count-failure-reports",
+            "info",
+            "keyslot",
+            "links",
+            "myid",
+            "nodes",
+            "replicas",
+            "shards",
+            "slaves",
+            "slots",
+        )
+    },
+    ("command|getkeys", "arity"): REDIS_7_2,
+    ("command|getkeysandflags", "arity"): REDIS_7_2,
+    ("publish", "flags"): REDIS_7_2,
+    ("spublish", "flags"): REDIS_7_2,
+    ("wait", "flags"): REDIS_7_2,
+    ("wait", "categories"): REDIS_7_2,
+    ("migrate", "flags"): WAITS,
+}
+
+
+def _described(raw: list[Any]) -> dict[str, dict[str, Any]]:
+    """COMMAND INFO's reply by full name, in a form that can be compared."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, arity, flags, first, last, step, categories, tips, keys, subcommands in raw:
+        found[name.decode()] = {
+            "arity": arity,
+            "flags": sorted(flags),
+            "range": (first, last, step),
+            "categories": sorted(categories),
+            "tips": sorted(tips),
+            "keys": [_key_spec(spec) for spec in keys],
+        }
+        found |= _described(subcommands)
+    return found
+
+
+def _key_spec(spec: Any) -> dict[str, Any]:
+    fields = spec if isinstance(spec, dict) else dict(zip(spec[::2], spec[1::2], strict=True))
+    fields.pop(b"notes", None)
+    return fields | {b"flags": sorted(fields[b"flags"])}
+
+
+def test_the_tables_agree(peers: Peers) -> None:
+    redis = _described(peers.redis("COMMAND"))
+    differences = set()
+    for name, ours in _described(peers.garrison("COMMAND")).items():
+        if name not in redis:
+            differences.add((name, "missing"))
+            continue
+        for field, value in ours.items():
+            if value != redis[name][field]:
+                differences.add((name, field))
+    assert differences == set(DIFFERENCES)
+
+
+def test_documentation_has_redis_shape(peers: Peers) -> None:
+    """Group and first version of each command are Redis's; the words are our own."""
+    redis, ours = peers.redis.map("COMMAND", "DOCS"), peers.garrison.map("COMMAND", "DOCS")
+    wrong = {}
+    for name, raw in ours.items():
+        if name not in redis:
+            continue
+        mine, theirs = _as_map(raw), _as_map(redis[name])
+        for field in (b"group", b"since"):
+            if mine[field] != theirs.get(field):
+                wrong[name, field] = (mine[field], theirs.get(field))
+        assert mine[b"summary"] != theirs[b"summary"], f"the summary of {name!r} is not ours"
+        if (b"arguments" in mine) != (b"arguments" in theirs):
+            wrong[name, b"arguments"] = (b"arguments" in mine, b"arguments" in theirs)
+    assert wrong == {}
+
+
+def _as_map(raw: Any) -> dict[bytes, Any]:
+    return raw if isinstance(raw, dict) else dict(zip(raw[::2], raw[1::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "GETKEYS GET a",
+        "GETKEYS MSET a 1 b 2",
+        "GETKEYS COPY a b",
+        "GETKEYS MIGRATE h 1 k 0 9",
+        "GETKEYS OBJECT ENCODING k",
+        "GETKEYS NOTHING a",
+        "GETKEYSANDFLAGS SET a b",
+        "GETKEYSANDFLAGS SET a b GET",
+        "GETKEYSANDFLAGS RENAME a b",
+        "LIST FILTERBY MODULE x",
+        "LIST FILTERBY ACLCAT nothing",
+        "LIST FILTERBY NOTHING x",
+        "LIST NOTHING",
+        "NOTHING",
+        "INFO nothing",
+        "DOCS nothing",
+    ],
+)
+def test_the_same_replies(peers: Peers, words: str) -> None:
+    peers.same("COMMAND", *words.split())
+
+
+def test_list_by_pattern_and_category(peers: Peers) -> None:
+    for words in [("PATTERN", "get*"), ("ACLCAT", "hash"), ("ACLCAT", "transaction"), ("ACLCAT", "string")]:
+        ours, redis = (
+            set(peer("COMMAND", "LIST", "FILTERBY", *words)) for peer in (peers.garrison, peers.redis)
+        )
+        assert ours <= redis, words
+
+
+def test_count(r: Wire) -> None:
+    assert r("COMMAND", "COUNT") == len(r("COMMAND"))
+    assert len(r("COMMAND", "LIST")) > r("COMMAND", "COUNT")

@@ -1,0 +1,139 @@
+"""What commands become on their way to replicas: the stream of each server, command by command."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.commands.resp import IncompleteError
+from tests.commands.test_string import words_of
+from tests.commands.wire import Peers, Wire
+
+SCRIPTS: dict[str, str] = {
+    "set": """
+        SET k v | SET k v EX 100 | SET k v PX 5000 NX | SET k2 v PX 5000 NX | SET k v EXAT 99999999999
+        SET k v KEEPTTL | SET k v GET | SET k v XX GET | SET k w GET EX 10 | SET none v XX | SET k v NX
+        SETEX k 100 v | PSETEX k 100000 v | SETNX k v | SETNX n v | GETSET k w | MSET a 1 b 2
+        MSETNX a 1 z 2
+        MSETNX y 1 z 2 | SET k v PXAT 99999999999999 GET""",
+    "read and change": """
+        SET k v | GETEX k | GETEX k EX 100 | GETEX k PERSIST | GETEX k PERSIST | GETEX k PXAT 99999999999999
+        GETEX k EXAT 1 | SET k v | GETDEL k | GETDEL k | GET k""",
+    "numbers and edits": """
+        INCR n | DECR n | INCRBY n 5 | DECRBY n 3 | INCRBYFLOAT n 0.1 | INCRBYFLOAT m 1e3 | APPEND s abc
+        APPEND s '' | SETRANGE s 5 x | SETRANGE s 5 '' | SETRANGE none 0 '' | INCR s""",
+    "expiry": """
+        SET k v | EXPIRE k 100 | PEXPIRE k 100000 | EXPIREAT k 99999999999 | PEXPIREAT k 99999999999999
+        EXPIRE k 5 GT | EXPIRE k 5 LT | PERSIST k | PERSIST k | EXPIRE k -1 | EXPIRE k 10 | SET k v
+        EXPIREAT k 1
+        SET k v | PEXPIREAT k 99999999999998 NX""",
+    "keys": """
+        SET a 1 | SET b 2 | RENAME a c | RENAMENX c b | RENAMENX c d | RENAME d d | COPY b e
+        COPY b e | COPY b e REPLACE
+        COPY b e DB 1 | MOVE b 2 | DEL e none | DEL none | UNLINK c d | TOUCH e | SELECT 1 | DEL e
+        SELECT 0
+        SWAPDB 0 1 | FLUSHDB | FLUSHALL | FLUSHALL ASYNC""",
+    "hashes": """
+        HSET h a 1 b 2 | HSET h a 1 | HMSET h c 3 d 4 | HSETNX h a 9 | HSETNX h e 5 | HINCRBY h a 10
+        HINCRBYFLOAT h a 0.25 | HINCRBYFLOAT new f 1e2 | HINCRBY h none x | HINCRBYFLOAT h a inf
+        HDEL h none | HDEL h a b | HDEL h c d e | HSET h a | HGETALL h | HRANDFIELD new
+        SET s text | HSET s f v | HDEL s f""",
+    "transactions": """
+        MULTI | SET a 1 | EXEC | MULTI | SET a 1 | INCR a | GETDEL a | EXEC | MULTI | GET a | EXEC
+        MULTI | EXEC
+        MULTI | SET b 1 EX 100 | DEL none | EXEC""",
+}
+
+
+class Stream:
+    """A connection that became a replica, after its copy of the data."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        wire("REPLCONF", "listening-port", "1", "capa", "eof", "capa", "psync2")
+        wire.raw(b"PSYNC ? -1\r\n")
+        self._data = b""
+        self._skip_snapshot()
+
+    def _more(self) -> None:
+        data = self.wire._socket.recv(1 << 16)
+        assert data, "the server closed the stream"
+        self._data += data
+
+    def _skip_snapshot(self) -> None:
+        while not (match := re.search(rb"\$(EOF:(.{40})|(\d+))\r\n", self._data)):
+            self._more()
+        if mark := match.group(2):
+            while (end := self._data.find(mark, match.end())) < 0:
+                self._more()
+            self._data = self._data[end + len(mark) :]
+        else:
+            length = match.end() + int(match.group(3))
+            while len(self._data) < length:
+                self._more()
+            self._data = self._data[length:]
+        self.wire._reader.feed(self._data)
+        self.wire._socket.settimeout(0.2)
+
+    def _read_on(self) -> None:
+        """Reads, and acknowledges while nothing comes: Redis begins only after an acknowledgement."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                data = self.wire._socket.recv(1 << 16)
+            except TimeoutError:
+                self.wire.raw(b"REPLCONF ACK 0\r\n")
+                continue
+            assert data, "the server closed the stream"
+            return self.wire._reader.feed(data)
+        raise AssertionError("nothing came for 20 seconds")
+
+    def until(self, end: bytes) -> list[tuple[bytes, ...]]:
+        """The commands up to one that publishes `end`; pings and the like are left out."""
+        commands = []
+        while True:
+            try:
+                command = tuple(self.wire._reader.take())
+            except IncompleteError:
+                self._read_on()
+                continue
+            if command[0].upper() == b"PUBLISH" and command[2] == end:
+                return commands
+            if command[0].upper() not in (b"PING", b"REPLCONF"):
+                commands.append(tuple(map(comparable, enumerate(command))))
+
+
+def comparable(numbered: tuple[int, bytes]) -> bytes:
+    """The command's name in capitals; times of about now as one word, because the servers' clocks go on."""
+    index, word = numbered
+    if index == 0:
+        return word.upper()
+    return b"<about now>" if re.fullmatch(rb"1[6-9]\d{11}", word) else word
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_streams_are_the_same(peers: Peers, name: str) -> None:
+    streams = []
+    for wire in (peers.redis, peers.garrison):
+        wire("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        stream = Stream(wire.another(2))
+        wire("SET", "first", "1")
+        for command in SCRIPTS[name].replace("\n", "|").split("|"):
+            if command.strip():
+                wire(*words_of(command))
+        wire("PUBLISH", "channel", "end")
+        streams.append(stream.until(b"end"))
+    theirs, ours = streams
+    assert ours == theirs
+    assert theirs
+
+
+def test_expired_keys_are_deleted_in_the_stream(r: Wire) -> None:
+    r("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    stream = Stream(r.another(2))
+    r("SET", "k", "v", "PX", 20)
+    r.until(None, "GET", "k")
+    r("PUBLISH", "channel", "end")
+    assert stream.until(b"end")[-1] == (b"DEL", b"k")

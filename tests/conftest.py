@@ -1,0 +1,82 @@
+"""What every test of the house may use: options, markers, free ports and the root of the repository."""
+
+from __future__ import annotations
+
+import socket
+import tracemalloc  # noqa: F401  pytest imports it while it reports a warning, which fails half-way through an import
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# A busy machine is no reason to call a property false, so no example has a deadline of its own.
+hypothesis.settings.register_profile("garrison", deadline=None)
+hypothesis.settings.load_profile("garrison")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--sim-seeds", type=int, default=5, help="seeds that each simulation runs (make sim SEEDS=)"
+    )
+    parser.addoption(
+        "--soak-seconds", type=int, default=0, help="length of the soak tests; 0 leaves them out"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "containers: needs a container engine and Compose")
+    config.addinivalue_line("markers", "soak: runs for as long as --soak-seconds says (make soak)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--soak-seconds") > 0:
+        return
+    for item in items:
+        if item.get_closest_marker("soak") is not None:
+            item.add_marker(pytest.mark.skip(reason="a soak test: run it with make soak SECONDS=600"))
+
+
+@pytest.fixture(scope="session")
+def sim_seeds(request: pytest.FixtureRequest) -> range:
+    """The seeds that a simulation test runs."""
+    return range(1, int(request.config.getoption("--sim-seeds")) + 1)
+
+
+@pytest.fixture(scope="session")
+def soak_seconds(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--soak-seconds"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port that nothing listens on now, whose bus port (+ 10000) is free and valid too."""
+    return find_free_port()
+
+
+def find_free_port(first: int = 20000, last: int = 29999) -> int:
+    """A free port between `first` and `last` whose companion 10,000 above is free as well."""
+    import random
+
+    for _ in range(200):
+        port = random.randint(first, last)
+        if _is_free(port) and _is_free(port + 10000):
+            return port
+    raise RuntimeError(f"no free port between {first} and {last}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

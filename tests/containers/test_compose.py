@@ -1,0 +1,158 @@
+"""Six containers: served from both sides, through a kill, a pause, a cut network and a changed address."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from garrison.client import Client, connect
+from tests.containers.conftest import NODES, PROJECT, Compose
+
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
+FAILOVER_SECONDS_MAX = 30.0
+
+EXAMPLE = """
+import asyncio
+from garrison.client import connect
+
+async def main():
+    client = await connect("redis://node-1:7001")
+    for number in range(100):
+        await client.set(f"inside:{number}", number)
+    print(sum([int(await client.get(f"inside:{number}")) for number in range(100)]))
+    await client.close()
+
+asyncio.run(main())
+"""
+
+
+ASK_FOR_NODES = """
+import os, socket
+connection = socket.create_connection(("127.0.0.1", int(os.environ["GARRISON_PORT"])), timeout=5)
+connection.sendall(b"CLUSTER NODES\\r\\n")
+print(connection.recv(65536).decode())
+"""
+
+
+async def serving(compose: Compose) -> Client:
+    await compose.wait_until_serving()
+    return await connect("redis://127.0.0.1:7001", call_timeout_s=FAILOVER_SECONDS_MAX)
+
+
+async def primary_of(client: Client, key: str) -> str:
+    """The service whose node owns the slot of a key: its port says which."""
+    slot = await client.call("CLUSTER", "KEYSLOT", key)
+    for first, last, member, *_ in await client.call("CLUSTER", "SLOTS"):
+        if first <= slot <= last:
+            return f"node-{int(member[1]) - 7000}"
+    raise AssertionError(f"nobody owns slot {slot}")
+
+
+async def write_through(client: Client, key: str) -> float:
+    """Write one key until it is acknowledged; how long that took, in seconds."""
+    begun = time.monotonic()
+    await client.set(key, "after")
+    return time.monotonic() - begun
+
+
+async def test_it_is_served_from_the_host(compose: Compose) -> None:
+    client = await serving(compose)
+    for number in range(100):
+        await client.set(f"outside:{number}", number)
+    assert [int(value) for value in await client.mget(*(f"outside:{n}" for n in range(100)))] == list(
+        range(100)
+    )
+    await client.close()
+
+
+async def test_it_is_served_from_a_container_beside_it(compose: Compose) -> None:
+    await compose.wait_until_serving()
+    assert compose.inside("node-6", "python3", "-c", EXAMPLE).strip() == "4950"
+
+
+async def test_nodes_run_without_root(compose: Compose) -> None:
+    assert compose.inside("node-1", "id", "-u").strip() == "10001"
+
+
+async def test_every_node_is_healthy(compose: Compose) -> None:
+    await compose.wait_until_serving()
+    deadline = time.monotonic() + 30
+    for service in NODES:
+        while True:
+            container = compose.container(service)
+            health = container.attrs["State"]["Health"]["Status"]
+            if health == "healthy":
+                break
+            assert time.monotonic() < deadline, f"{service} is {health}"
+            time.sleep(0.5)
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
+async def test_a_lost_primary_is_replaced(compose: Compose, fault: str) -> None:
+    client = await serving(compose)
+    key = f"fault:{fault}"
+    await client.set(key, "before")
+    service = await primary_of(client, key)
+    container = compose.container(service)
+    network = compose.engine.networks.get(f"{PROJECT}_default")
+    if fault == "kill":
+        container.kill()
+    elif fault == "pause":
+        container.pause()
+    else:
+        network.disconnect(container)
+    try:
+        # Through node-1's published port unless it is the one that is gone: the client knows the others.
+        assert await write_through(client, key) < FAILOVER_SECONDS_MAX
+        assert await primary_of(client, key) != service
+    finally:
+        if fault == "kill":
+            container.start()
+        elif fault == "pause":
+            container.unpause()
+        else:
+            network.connect(container, aliases=[service])
+        await client.close()
+    await compose.wait_until_serving()
+    await rejoined(compose, service)
+
+
+async def rejoined(compose: Compose, service: str, seconds: float = 60.0) -> None:
+    """Wait until the node of a service is back: a member without a failure flag, for a node that stayed."""
+    other = "node-1" if service != "node-1" else "node-2"
+    port = 7000 + int(service[-1])
+    deadline = time.monotonic() + seconds
+    while True:
+        nodes = compose.inside(other, "python3", "-c", ASK_FOR_NODES)
+        mine = [line for line in nodes.splitlines() if f":{port}@" in line]
+        if mine and "fail" not in mine[0] and " connected" in mine[0]:
+            return
+        assert time.monotonic() < deadline, f"{service} did not come back:\n{nodes}"
+        time.sleep(0.5)
+
+
+async def test_a_node_on_another_address_rejoins_by_its_id(compose: Compose) -> None:
+    client = await serving(compose)
+    service = await primary_of(client, "address")
+    container = compose.container(service)
+    network = compose.engine.networks.get(f"{PROJECT}_default")
+    before = container.attrs["NetworkSettings"]["Networks"][f"{PROJECT}_default"]["IPAddress"]
+    container.stop()
+    network.disconnect(container)
+    # Somebody else takes the old address, so that the node cannot have it again.
+    squatter = compose.engine.containers.run(
+        "garrison:latest", ["health", "127.0.0.1:1"], detach=True, entrypoint=["sleep", "300"],
+        network=f"{PROJECT}_default",
+    )  # fmt: skip
+    try:
+        network.connect(container, aliases=[service])
+        container.start()
+        container.reload()
+        after = container.attrs["NetworkSettings"]["Networks"][f"{PROJECT}_default"]["IPAddress"]
+        assert after != before
+        await rejoined(compose, service)
+        await client.set("address", "still served")
+    finally:
+        squatter.remove(force=True)
+        await client.close()

@@ -1,0 +1,16 @@
+"""A failing run is one number: the same seed gives the same run, frame for frame."""
+
+from __future__ import annotations
+
+from .chaos import Chaos
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    runs = []
+    for _ in range(2):
+        chaos = Chaos(7)
+        chaos.run(8_000)
+        runs.append((chaos.sim.lines, chaos.sim.network.frames, chaos.sim.checks.writes))
+    assert runs[0] == runs[1]
+    assert runs[0][2] > 0
+    assert len(runs[0][0]) > 20

@@ -1,0 +1,19 @@
+"""The readable scenarios still end as they are written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .golden import FOLDER, Script
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_scenario(path: Path) -> None:
+    text = path.read_text()
+    assert Script().play(text) == text, f"read the difference, then: python -m tests.sim.golden ({path.name})"
+
+
+def test_there_are_scenarios() -> None:
+    assert len(list(FOLDER.glob("*.txt"))) >= 6

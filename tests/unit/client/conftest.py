@@ -1,0 +1,130 @@
+"""Fixtures of the client's tests: a scripted server, and real servers of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import pytest
+
+from .servers import PROGRAMS, ServerProcess, running_cluster, running_server
+
+Script = Callable[[list[bytes]], Any]
+"""Takes a command; returns the reply as sent, None for no reply, or raises HangupError."""
+
+
+class HangupError(Exception):
+    """Raised by a script: the fake server drops the connection without a reply."""
+
+
+class FakeServer:
+    """A server on a free loopback port whose every reply comes from a script."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.commands: list[list[bytes]] = []
+        self.reads = 0
+        self.connections = 0
+        self.port = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await self._server.wait_closed()
+            self._server = None
+
+    def hang_up(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    def send_all(self, data: bytes) -> None:
+        """Send bytes that nobody asked for to every connection."""
+        for writer in self._writers:
+            writer.write(data)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        parser = hiredis.Reader()
+        try:
+            while data := await reader.read(1 << 16):
+                self.reads += 1
+                parser.feed(data)
+                while (command := parser.gets()) is not False:
+                    self.commands.append(command)
+                    reply = self.script(command)
+                    if asyncio.iscoroutine(reply):
+                        reply = await reply
+                    if reply is not None:
+                        writer.write(reply)
+        except (HangupError, ConnectionError):
+            writer.transport.abort()
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    def names(self) -> list[str]:
+        """The names of the commands that came, handshake and topology questions left out."""
+        names = [command[0].decode().upper() for command in self.commands]
+        return [name for name in names if name not in ("HELLO", "CLUSTER", "CLIENT")]
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[Callable[..., Any]]:
+    """Start fake servers: ``server = await fake(script)``; all stop at the end of the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(script: Script) -> FakeServer:
+            server = FakeServer(script)
+            await server.start()
+            stack.push_async_callback(server.stop)
+            return server
+
+        yield start
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Wait until a condition holds; fails the test when it does not in time."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real redis-server: the oracle."""
+    with running_server("redis", tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=list(PROGRAMS))
+def any_server(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of each kind in turn."""
+    with running_server(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture(params=list(PROGRAMS))
+def own_cluster(request: Any, tmp_path: Path) -> Iterator[list[ServerProcess]]:
+    """A cluster of each kind in turn, for one test alone, which may kill its nodes."""
+    with running_cluster(request.param, tmp_path) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="session", params=list(PROGRAMS))
+def shared_cluster(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ServerProcess]]:
+    """A cluster of each kind, for the tests that leave its nodes and slots alone; keys may be left behind."""
+    with running_cluster(request.param, tmp_path_factory.mktemp("cluster")) as nodes:
+        yield nodes

@@ -1,0 +1,82 @@
+"""Small pure parts: encoding, URLs, splitting over slots, settings."""
+
+from __future__ import annotations
+
+import hiredis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from garrison.client.core.fanout import merge_in_order, split
+from garrison.client.core.resp import encode_command, to_bytes
+from garrison.client.core.slots import key_slot
+from garrison.client.core.topology import Address
+from garrison.client.core.url import parse_url
+from garrison.client.errors import UsageError
+
+args = st.binary(max_size=2000) | st.text() | st.integers() | st.floats(allow_nan=False)
+
+
+@given(st.lists(args))
+def test_an_encoded_command_is_parsed_back(values: list[bytes | str | int | float]) -> None:
+    reader = hiredis.Reader()
+    reader.feed(encode_command("CLUSTER SLOTS", *values))
+    assert reader.gets() == [b"CLUSTER", b"SLOTS", *(to_bytes(value) for value in values)]
+    assert reader.gets() is False
+
+
+def test_arguments_are_sent_as_documented() -> None:
+    assert [
+        to_bytes(v) for v in (b"b", "\u00e9", 5, -1.5, 1e300, bytearray(b"x"), memoryview(b"y"), "\udcff")
+    ] == [
+        b"b",
+        b"\xc3\xa9",
+        b"5",
+        b"-1.5",
+        b"1e+300",
+        b"x",
+        b"y",
+        b"\xff",
+    ]
+    for value, what in ((True, "bool"), (None, "NoneType"), ([], "list")):
+        with pytest.raises(UsageError, match=what):
+            to_bytes(value)  # type: ignore[arg-type]
+
+
+def test_urls() -> None:
+    target = parse_url("rediss://u%3A:p%40ss:x@[::1]:7000,db/4")
+    assert target.addresses == (Address("::1", 7000), Address("db", 6379))
+    assert (target.tls, target.username, target.password, target.database) == (True, "u:", "p@ss:x", 4)
+    plain = parse_url("redis://host")
+    assert (plain.tls, plain.username, plain.password, plain.database) == (False, None, None, 0)
+    assert parse_url("redis://:secret@host").password == "secret"
+    assert str(Address("::1", 5)) == "[::1]:5"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:6379",
+        "http://host",
+        "redis://",
+        "redis://host:0",
+        "redis://h:99999",
+        "redis://h/name",
+        "redis://h:x",
+    ],
+)
+def test_a_malformed_url_says_how_to_write_it(url: str) -> None:
+    with pytest.raises(UsageError, match=r"write|must be"):
+        parse_url(url)
+
+
+@given(st.lists(st.binary(max_size=2)), st.integers(1, 2))
+def test_splitting_and_merging_keeps_every_key_in_its_place(keys: list[bytes], step: int) -> None:
+    flat = [part for key in keys for part in ([key] if step == 1 else [key, b"v" + key])]
+    parts = split(flat, step=step)
+    for part in parts:
+        assert {key_slot(key) for key in part.args[::step]} == {part.slot}
+        assert all(
+            part.args[at + 1] == b"v" + part.args[at] for at in range(0, len(part.args), 2) if step == 2
+        )
+    assert merge_in_order(parts, [part.args[::step] for part in parts]) == keys

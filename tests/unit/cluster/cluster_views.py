@@ -1,0 +1,35 @@
+"""Small clusters for tests of planners: every node's view, built from one picture."""
+
+from collections.abc import Collection, Mapping
+
+from garrison.cluster.core.ranges import to_ranges
+from garrison.cluster.core.survey import Facts, Survey, survey_of
+from garrison.cluster.core.topology import Address, Node, View
+
+
+def node(name: str, slots: Collection[int] = (), **more: object) -> Node:
+    """A node whose id is its one-letter name, 40 times."""
+    address = more.pop("address", Address("10.0.0.1", 7000 + ord(name)))
+    return Node(id=name * 40, address=address, ranges=to_ranges(slots), **more)  # type: ignore[arg-type]
+
+
+def replica(name: str, primary: str, **more: object) -> Node:
+    return node(name, flags=frozenset({"slave"}), primary_id=primary * 40, **more)
+
+
+def survey(
+    *nodes: Node,
+    opinions: Mapping[str, tuple[Node, ...]] | None = None,
+    facts: Mapping[str, Facts] | None = None,
+    silent: Collection[str] = (),
+) -> Survey:
+    """All ``nodes`` see the same table, but for those whose own ``opinions`` are given by name."""
+    table = {each.id: each for each in nodes}
+    views = []
+    for each in nodes:
+        if each.id[0] in silent:
+            continue
+        seen = dict(table)
+        seen.update({other.id: other for other in (opinions or {}).get(each.id[0], ())})
+        views.append(View(seen, each.id))
+    return survey_of(views, {name * 40: fact for name, fact in (facts or {}).items()})

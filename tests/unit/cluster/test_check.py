@@ -1,0 +1,79 @@
+"""Each thing that can be wrong is found, named and has an advice; a healthy cluster has no finding."""
+
+from cluster_views import node, replica, survey
+
+from garrison.cluster.core.check import check
+from garrison.cluster.core.ranges import SLOT_COUNT
+from garrison.cluster.core.survey import Facts, Survey
+from garrison.cluster.core.topology import Address
+
+THIRD = SLOT_COUNT // 3
+SLOTS = {"a": range(THIRD), "b": range(THIRD, 2 * THIRD), "c": range(2 * THIRD, SLOT_COUNT)}
+PRIMARIES = {name: node(name, slots, epoch=rank) for rank, (name, slots) in enumerate(SLOTS.items(), 1)}
+REPLICAS = {name: replica(name, of) for name, of in zip("xyz", "abc", strict=True)}
+HEALTHY = (*PRIMARIES.values(), *REPLICAS.values())
+
+
+def codes(found: Survey) -> list[str]:
+    return [finding.code for finding in check(found)]
+
+
+def test_a_healthy_cluster_has_no_finding() -> None:
+    assert check(survey(*HEALTHY)) == []
+
+
+def test_uncovered_slots_are_an_error() -> None:
+    found = check(survey(*(n for n in HEALTHY if n.id[0] not in "cz")))
+    assert [(f.severity, f.code) for f in found] == [("error", "uncovered")]
+    assert "5462 slots" in found[0].message
+    assert "10922-16383" in found[0].message
+
+
+def test_a_view_that_differs_is_named_with_its_slots() -> None:
+    other = node("a", range(THIRD - 1), epoch=1)
+    found = check(survey(*HEALTHY, opinions={"y": (other,)}))
+    assert [f.code for f in found] == ["disagreement"]
+    assert str(THIRD - 1) in found[0].message
+    assert REPLICAS["y"].label in found[0].message
+
+
+def test_open_slots_are_an_error() -> None:
+    source = node("a", SLOTS["a"], epoch=1, migrating={5: "b" * 40})
+    target = node("b", SLOTS["b"], epoch=2, importing={5: "a" * 40})
+    assert codes(survey(source, target, *HEALTHY[2:])) == ["open", "open"]
+
+
+def test_two_claims_and_equal_epochs_are_found() -> None:
+    b = node("b", {*SLOTS["b"], 5}, epoch=1)
+    found = codes(survey(PRIMARIES["a"], b, *HEALTHY[2:]))
+    assert found == ["multiple-owners", "epoch-collision"]
+    assert "multiple-owners" not in [
+        f.code for f in check(survey(PRIMARIES["a"], b, *HEALTHY[2:]), search_multiple_owners=False)
+    ]
+
+
+def test_replication_and_placement_are_warnings() -> None:
+    found = check(survey(*HEALTHY, facts={"x": Facts(link_up=False)}))
+    assert [(f.severity, f.code) for f in found] == [("warning", "replica-link")]
+    assert codes(survey(*(n for n in HEALTHY if n.id[0] != "x"))) == ["no-replica"]
+    elsewhere = replica("x", "a", address=Address("10.0.0.2", 1))
+    assert codes(survey(*PRIMARIES.values(), elsewhere)) == ["no-replica"]
+    assert codes(survey(*PRIMARIES.values(), elsewhere, REPLICAS["y"], REPLICAS["z"])) == [
+        "placement",
+        "placement",
+    ]
+
+
+def test_states_failures_and_strangers_are_found() -> None:
+    assert codes(survey(*HEALTHY, facts={"a": Facts(state_ok=False)})) == ["down"]
+    failing = node("a", SLOTS["a"], epoch=1, flags=frozenset({"master", "fail?"}))
+    assert codes(survey(*HEALTHY, opinions={"b": (failing,)})) == ["failing"]
+    stranger = replica("q", "a")
+    assert codes(survey(*HEALTHY, opinions={"b": (stranger,)})) == ["unknown-node"] * 5
+
+
+def test_a_silent_primary_with_slots_is_an_error_a_silent_replica_a_warning() -> None:
+    silent = survey(*HEALTHY, silent="ax")
+    dead = {PRIMARIES["a"].address: "refused", REPLICAS["x"].address: "refused"}
+    found = check(Survey(silent.views, silent.facts, dead))
+    assert [(f.severity, f.code) for f in found] == [("error", "unreachable"), ("warning", "unreachable")]

@@ -1,0 +1,259 @@
+"""Cluster shells over real sockets and files, around data planes that are test doubles."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garrison.node.config import ConfigError, load
+from garrison.node.log import Log
+from garrison.node.shell import disk
+from garrison.node.shell.control import ControlPlane
+
+CLIENT = {"id": 1, "addr": "127.0.0.1:5000", "laddr": "", "resp": 2, "user": "default", "name": ""}
+
+
+class Node:
+    """One control plane with its double of a data plane."""
+
+    def __init__(self, plane: Any, folder: Path, *options: str) -> None:
+        self.plane = plane
+        self.folder = folder
+        self.port = _port()
+        folder.mkdir(exist_ok=True)
+        config = load(
+            [
+                *("--port", str(self.port), "--cluster-enabled", "yes", "--bind", "127.0.0.1"),
+                *("--cluster-node-timeout", "1000", "--save", ""),
+                *("--cluster-config-file", str(folder / "nodes.conf"), *options),
+            ]
+        )
+        self.log = folder / "log"
+        self.control = ControlPlane(config, Log(str(self.log), "debug"), plane, asyncio.get_running_loop())
+        self._ticket = 0
+
+    async def start(self) -> None:
+        self.control.prepare()
+        await self.control.start()
+
+    async def ask(self, *words: str) -> bytes:
+        self._ticket += 1
+        ticket = self._ticket
+        argv = [b"CLUSTER", *[word.encode() for word in words]]
+        self.plane.emit("command", ticket, CLIENT, argv, {"keys_total": 0, "keys_in_slot": 0})
+        async with asyncio.timeout(3):
+            while ticket not in self.plane.replies():
+                await asyncio.sleep(0.005)
+        reply: bytes = self.plane.replies()[ticket]
+        return reply
+
+    async def stop(self) -> int:
+        self.control.request_shutdown({"now", "nosave"})
+        return await asyncio.wait_for(self.control.wait(), 3)
+
+
+def _port() -> int:
+    """A port of this process's own range whose bus port is free too."""
+    while True:
+        port = random.randrange(21000, 29000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+        return port
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def new_node(plane_factory: Callable[[], Any], tmp_path: Path) -> AsyncIterator[Callable[..., Node]]:
+    nodes: list[Node] = []
+
+    def new(name: str, *options: str) -> Node:
+        nodes.append(Node(plane_factory(), tmp_path / name, *options))
+        return nodes[-1]
+
+    yield new
+    for node in nodes:
+        if not node.plane.joined:
+            await node.stop()
+
+
+async def test_two_nodes_meet_and_agree_on_slots(new_node: Callable[..., Node]) -> None:
+    one, two = new_node("one"), new_node("two")
+    await one.start()
+    await two.start()
+    assert await one.ask("ADDSLOTSRANGE", "0", "8191") == b"+OK\r\n"
+    assert await two.ask("ADDSLOTSRANGE", "8192", "16383") == b"+OK\r\n"
+    assert await two.ask("SET-CONFIG-EPOCH", "2") == b"+OK\r\n"
+    assert await one.ask("MEET", "127.0.0.1", str(two.port)) == b"+OK\r\n"
+
+    async def ok() -> bool:
+        answers = [await node.ask("INFO") for node in (one, two)]
+        return all(b"cluster_state:ok" in answer and b"cluster_known_nodes:2" in answer for answer in answers)
+
+    await until(ok)
+    tables = [request for request in two.plane.posted if request[0] == "slots"]
+    owners, endpoints, me = tables[-1][1:4]
+    assert endpoints[int.from_bytes(owners[:2], "little")] == ("127.0.0.1", one.port)
+    assert endpoints[me] == ("127.0.0.1", two.port)
+    assert tables[-1][5] == "ok"
+
+
+async def test_a_published_message_reaches_the_other_node(new_node: Callable[..., Node]) -> None:
+    one, two = new_node("one"), new_node("two")
+    await one.start()
+    await two.start()
+    await one.ask("MEET", "127.0.0.1", str(two.port))
+
+    async def met() -> bool:
+        answers = [await node.ask("INFO") for node in (one, two)]
+        return all(b"cluster_known_nodes:2" in answer for answer in answers)
+
+    await until(met)
+
+    async def delivered() -> bool:
+        one.plane.emit("published", b"news", b"hello", False)
+        await asyncio.sleep(0.02)
+        return ("publish", b"news", b"hello", False) in two.plane.posted
+
+    await until(delivered)
+
+
+async def test_a_restart_keeps_the_identity(plane_factory: Callable[[], Any], tmp_path: Path) -> None:
+    first = Node(plane_factory(), tmp_path / "n")
+    await first.start()
+    my_id = await first.ask("MYID")
+    assert await first.stop() == 0
+    second = Node(plane_factory(), tmp_path / "n")
+    await second.start()
+    assert await second.ask("MYID") == my_id
+    assert await second.stop() == 0
+
+
+async def test_two_processes_cannot_share_the_file(new_node: Callable[..., Node], tmp_path: Path) -> None:
+    one = new_node("n")
+    await one.start()
+    other = new_node("n")
+    with pytest.raises(ConfigError, match="in use by another node"):
+        other.control.prepare()
+    other.plane.joined = True
+
+
+async def test_a_damaged_file_stops_the_start(new_node: Callable[..., Node], tmp_path: Path) -> None:
+    node = new_node("n")
+    (node.folder / "nodes.conf").write_text("this is no node line\n")
+    with pytest.raises(ConfigError, match=r"nodes\.conf: "):
+        node.control.prepare()
+    node.plane.joined = True
+
+
+async def test_a_bus_port_in_use_is_named(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", node.port + 10000))
+        taken.listen()
+        with pytest.raises(OSError, match=f"127.0.0.1:{node.port + 10000}: Address already in use"):
+            node.control.prepare()
+    node.plane.joined = True
+
+
+async def test_a_promise_is_synced_before_it_leaves(
+    new_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = new_node("n")
+    await node.start()
+    steps: list[str] = []
+    real_fsync = os.fsync
+
+    def slow_fsync(descriptor: int) -> None:
+        real_fsync(descriptor)
+        steps.append("synced")
+
+    monkeypatch.setattr(os, "fsync", slow_fsync)
+    post = node.plane.post
+
+    def recording_post(requests: list[tuple[Any, ...]]) -> None:
+        steps.extend("replied" for request in requests if request[0] == "reply")
+        post(requests)
+
+    node.plane.post = recording_post
+    await node.ask("BUMPEPOCH")
+    assert "synced" in steps
+    assert steps.index("synced") < steps.index("replied")
+
+
+async def test_a_batch_of_commands_costs_one_save(
+    new_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = new_node("n")
+    await node.start()
+    saves: list[str] = []
+    real_replace = disk.replace
+
+    def replace(path: str, text: str, **options: Any) -> None:
+        saves.append(text)
+        real_replace(path, text, **options)
+
+    monkeypatch.setattr(disk, "replace", replace)
+    for slot in range(100):
+        node.plane.emit("command", 1000 + slot, CLIENT, [b"CLUSTER", b"ADDSLOTS", str(slot).encode()], {})
+
+    async def answered() -> bool:
+        return all(1000 + slot in node.plane.replies() for slot in range(100))
+
+    await until(answered)
+    assert len(saves) <= 2
+
+
+async def test_a_disk_that_fails_takes_the_node_down_without_an_answer(
+    new_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = new_node("n")
+    await node.start()
+
+    def broken(path: str, text: str, **options: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(disk, "replace", broken)
+    node.plane.emit("command", 77, CLIENT, [b"CLUSTER", b"BUMPEPOCH"], {})
+    assert await asyncio.wait_for(node.control.wait(), 3) == 1
+    assert 77 not in node.plane.replies()
+    assert "Input/output error" in node.log.read_text()
+
+
+async def test_a_stranger_on_the_bus_is_refused(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    await node.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port + 10000)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert await asyncio.wait_for(reader.read(), 3) == b""
+    writer.close()
+    assert b"cluster_state" in await node.ask("INFO")
+
+
+async def test_config_set_reaches_the_core(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    await node.start()
+    node.plane.emit("command", 5, CLIENT, [b"CONFIG", b"SET", b"cluster-node-timeout", b"0"], {})
+    node.plane.emit("command", 6, CLIENT, [b"CONFIG", b"SET", b"cluster-announce-hostname", b"a.example"], {})
+
+    async def answered() -> bool:
+        return {5, 6} <= set(node.plane.replies())
+
+    await until(answered)
+    assert b"at least 1 ms" in node.plane.replies()[5]
+    assert node.plane.replies()[6] == b"+OK\r\n"
+    assert b"a.example" in await node.ask("NODES")

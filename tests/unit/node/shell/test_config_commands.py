@@ -1,0 +1,154 @@
+"""CONFIG as a client sees it; the texts are compared with a real Redis in tests/commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from garrison.node.config import Config, load
+from garrison.node.core.reply import OK, Error
+from garrison.node.shell.config_commands import ConfigCommands
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.applied: list[dict[str, str]] = []
+        self.error = ""
+        self.resets = 0
+
+    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
+        self.applied.append(changes)
+        done(self.error)
+
+    def reset_statistics(self) -> None:
+        self.resets += 1
+
+
+@pytest.fixture
+def config() -> Config:
+    return load([])
+
+
+@pytest.fixture
+def applier() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def ask(config: Config, applier: Recorder) -> Callable[..., object]:
+    commands = ConfigCommands(config, applier)
+
+    def asked(*words: str, is_local: bool = True) -> object:
+        replies: list[object] = []
+        commands.answer([b"CONFIG", *[word.encode() for word in words]], is_local, replies.append)
+        assert len(replies) == 1
+        return replies[0]
+
+    return asked
+
+
+def test_get_by_name_alias_and_pattern(ask: Callable[..., object]) -> None:
+    assert ask("GET", "MaxMemory") == {"MaxMemory": "0"}
+    assert ask("GET", "slaveof") == {"slaveof": ""}
+    assert ask("GET", "replica-prio*", "slave-prio*") == {"replica-priority": "100", "slave-priority": "100"}
+    assert ask("GET", "nothing") == {}
+    assert ask("GET", "watchdog-period") == {"watchdog-period": "0"}
+    assert ask("GET", "watchdog*") == {}
+
+
+def test_set_applies_all_or_nothing(ask: Callable[..., object], config: Config, applier: Recorder) -> None:
+    assert ask("SET", "timeout", "5", "maxclients", "x") == Error(
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - "
+        "argument couldn't be parsed into an integer"
+    )
+    assert applier.applied == []
+    assert ask("SET", "timeout", "5", "maxclients", "50") is OK
+    assert applier.applied == [{"timeout": "5", "maxclients": "50"}]
+    assert config.text("timeout") == "5"
+
+
+def test_what_the_data_plane_refuses_stays_as_it_was(
+    ask: Callable[..., object], config: Config, applier: Recorder
+) -> None:
+    applier.error = "no room"
+    assert "no room" in str(ask("SET", "maxclients", "50"))
+    assert config.text("maxclients") == "10000"
+
+
+def test_set_without_change_does_not_bother_the_data_plane(
+    ask: Callable[..., object], applier: Recorder
+) -> None:
+    assert ask("SET", "timeout", "0") is OK
+    assert applier.applied == []
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("SET", "databases", "4"), "can't set immutable config"),
+        (("SET", "dir", "/tmp"), "can't set protected config"),
+        (("SET", "hz", "10", "hz", "20"), "duplicate parameter"),
+        (("SET", "foo", "bar"), "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"),
+        (("SET", "user", "bar"), "ERR Unknown option or number of arguments for CONFIG SET - 'user'"),
+        (("SET", "foo"), "ERR wrong number of arguments for 'config|set' command"),
+        (("SET", "hz", "10", "timeout"), "ERR syntax error"),
+        (("GET",), "ERR wrong number of arguments for 'config|get' command"),
+        (("RESETSTAT", "x"), "ERR wrong number of arguments for 'config|resetstat' command"),
+        (("FOO",), "ERR unknown subcommand 'FOO'. Try CONFIG HELP."),
+        ((), "ERR wrong number of arguments for 'config' command"),
+        (("REWRITE",), "ERR The server is running without a config file"),
+        (("SET", "port", "7001"), "restart it with the new value"),
+    ],
+)
+def test_refusals(ask: Callable[..., object], words: tuple[str, ...], text: str) -> None:
+    reply = ask(*words)
+    assert isinstance(reply, Error)
+    assert text in reply
+
+
+def test_protected_directives_for_local_clients(tmp_path: Path) -> None:
+    config = load(["--enable-protected-configs", "local"])
+    commands = ConfigCommands(config, Recorder())
+    replies: list[object] = []
+    commands.answer([b"CONFIG", b"SET", b"dbfilename", b"x.rdb"], False, replies.append)
+    commands.answer([b"CONFIG", b"SET", b"dbfilename", b"x.rdb"], True, replies.append)
+    assert isinstance(replies[0], Error)
+    assert replies[1] is OK
+
+
+def test_rewrite_changes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "node.conf"
+    path.write_text("# mine\nmaxclients 20\n")
+    commands = ConfigCommands(load([str(path)]), Recorder())
+    replies: list[object] = []
+    commands.answer([b"CONFIG", b"SET", b"maxclients", b"30"], True, replies.append)
+    commands.answer([b"CONFIG", b"REWRITE"], True, replies.append)
+    assert replies == [OK, OK]
+    assert path.read_text() == "# mine\nmaxclients 30\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["node.conf"]
+
+
+def test_rewrite_that_fails_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "node.conf"
+    path.write_text("maxclients 20\n")
+    commands = ConfigCommands(load([str(path)]), Recorder())
+    path.unlink()
+    replies: list[object] = []
+    commands.answer([b"CONFIG", b"REWRITE"], True, replies.append)
+    assert str(replies[0]).startswith("ERR Rewriting config file: ")
+
+
+def test_bytes_that_are_no_text_are_refused(config: Config, applier: Recorder) -> None:
+    replies: list[object] = []
+    ConfigCommands(config, applier).answer(
+        [b"CONFIG", b"SET", b"requirepass", b"\xff\xfe"], True, replies.append
+    )
+    assert "must be UTF-8" in str(replies[0])
+    assert applier.applied == []
+
+
+def test_resetstat(ask: Callable[..., object], applier: Recorder) -> None:
+    assert ask("RESETSTAT") is OK
+    assert applier.resets == 1

@@ -1,0 +1,155 @@
+"""Bridge, commands and shutdown around a data plane that is a test double."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garrison.node.config import load
+from garrison.node.log import Log
+from garrison.node.shell.control import ControlPlane
+
+CLIENT = {
+    "id": 1,
+    "addr": "127.0.0.1:50000",
+    "laddr": "127.0.0.1:6379",
+    "resp": 2,
+    "user": "default",
+    "name": "",
+}
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def log_path(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+async def control(plane: Any, log_path: Path) -> AsyncIterator[ControlPlane]:
+    control = ControlPlane(load(["--save", ""]), Log(str(log_path)), plane, asyncio.get_running_loop())
+    control.prepare()
+    await control.start()
+    yield control
+    control.bridge.close()
+
+
+async def ask(plane: Any, *words: bytes, ticket: int = 7, resp: int = 2) -> bytes | None:
+    plane.emit("command", ticket, {**CLIENT, "resp": resp}, list(words), {})
+    await turns()
+    reply: bytes | None = plane.replies().get(ticket)
+    return reply
+
+
+async def test_config_in_both_protocols(control: ControlPlane, plane: Any) -> None:
+    assert await ask(plane, b"config", b"get", b"hz") == b"*2\r\n$2\r\nhz\r\n$2\r\n10\r\n"
+    assert await ask(plane, b"CONFIG", b"GET", b"hz", ticket=8, resp=3) == b"%1\r\n$2\r\nhz\r\n$2\r\n10\r\n"
+
+
+async def test_config_set_waits_for_the_data_plane(control: ControlPlane, plane: Any) -> None:
+    assert await ask(plane, b"CONFIG", b"SET", b"maxclients", b"5") == b"+OK\r\n"
+    assert ("settings", 1, {"maxclients": "5"}) in plane.posted
+    plane.settings_error = "too few"
+    assert b"too few" in (await ask(plane, b"CONFIG", b"SET", b"maxclients", b"1", ticket=9) or b"")
+
+
+async def test_many_commands_are_answered_in_one_batch(control: ControlPlane, plane: Any) -> None:
+    before = plane.batches
+    for ticket in range(100):
+        plane.emit("command", ticket, CLIENT, [b"CONFIG", b"GET", b"hz"], {})
+    await turns()
+    assert len(plane.replies()) == 100
+    assert plane.batches == before + 1
+
+
+async def test_what_is_posted_before_the_start_waits_for_it(plane: Any, log_path: Path) -> None:
+    control = ControlPlane(load([]), Log(str(log_path)), plane, asyncio.get_running_loop())
+    control.bridge.post("unpause")
+    await turns()
+    assert plane.posted == []
+    await control.start()
+    assert plane.posted[0] == ("unpause",)
+    control.bridge.close()
+
+
+async def test_cluster_on_a_node_that_is_none(control: ControlPlane, plane: Any) -> None:
+    reply = await ask(plane, b"CLUSTER", b"INFO")
+    assert reply == b"-ERR This instance has cluster support disabled\r\n"
+
+
+async def test_an_unknown_command_gets_an_honest_answer(control: ControlPlane, plane: Any) -> None:
+    assert await ask(plane, b"FOO") == b"-ERR 'FOO' is not built yet\r\n"
+
+
+async def test_shutdown_without_replicas_is_at_once(control: ControlPlane, plane: Any) -> None:
+    assert await ask(plane, b"SHUTDOWN", b"NOSAVE") is None
+    assert await asyncio.wait_for(control.wait(), 1) == 0
+    assert plane.joined
+
+
+@pytest.mark.parametrize(
+    ("words", "reply"),
+    [
+        ((b"SHUTDOWN", b"SAVE"), b"snapshots are not built yet"),
+        ((b"SHUTDOWN", b"ABORT"), b"ERR No shutdown in progress."),
+        ((b"SHUTDOWN", b"SAVE", b"NOSAVE"), b"ERR syntax error"),
+        ((b"SHUTDOWN", b"ABORT", b"NOW"), b"ERR syntax error"),
+        ((b"SHUTDOWN", b"soon"), b"ERR syntax error"),
+    ],
+)
+async def test_shutdowns_that_are_refused(
+    control: ControlPlane, plane: Any, words: tuple[bytes, ...], reply: bytes
+) -> None:
+    assert reply in (await ask(plane, *words) or b"")
+
+
+async def test_shutdown_waits_for_replicas_and_can_be_called_off(control: ControlPlane, plane: Any) -> None:
+    plane.state["lagging"] = 2
+    assert await ask(plane, b"SHUTDOWN") is None
+    assert [request[0] for request in plane.posted].count("pause") == 1
+    assert await ask(plane, b"SHUTDOWN", b"ABORT", ticket=8) == b"+OK\r\n"
+    assert plane.replies()[7] == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+    assert ("unpause",) in plane.posted
+
+
+async def test_shutdown_goes_on_when_the_replicas_have_caught_up(control: ControlPlane, plane: Any) -> None:
+    plane.state["lagging"] = 1
+    await ask(plane, b"SHUTDOWN")
+    assert not control.shutdown.is_final
+    plane.state["lagging"] = 0
+    assert await asyncio.wait_for(control.wait(), 1) == 0
+
+
+async def test_a_data_plane_that_ends_unasked_takes_the_node_down(
+    control: ControlPlane, plane: Any, log_path: Path
+) -> None:
+    plane.emit("stopped", "out of descriptors")
+    assert await asyncio.wait_for(control.wait(), 1) == 1
+    assert "out of descriptors" in log_path.read_text()
+
+
+async def test_an_unexpected_exception_is_logged_and_takes_the_node_down(
+    control: ControlPlane, plane: Any, log_path: Path
+) -> None:
+    plane.emit("surprise")
+    assert await asyncio.wait_for(control.wait(), 1) == 1
+    text = log_path.read_text()
+    assert "Traceback" in text
+    assert "an event that nobody handles: 'surprise'" in text
+
+
+async def test_replication_is_known_to_config_rewrite(control: ControlPlane, plane: Any) -> None:
+    plane.answers[b"ROLE"] = b"*5\r\n$5\r\nslave\r\n$8\r\n10.0.0.1\r\n:7000\r\n$9\r\nconnected\r\n:0\r\n"
+    plane.emit("replication", {"role": "slave"})
+    await turns()
+    assert b"10.0.0.1 7000" in (await ask(plane, b"CONFIG", b"GET", b"replicaof") or b"")
+    plane.emit("replication", {"role": "master"})
+    assert await ask(plane, b"CONFIG", b"GET", b"slaveof", ticket=8) == b"*2\r\n$7\r\nslaveof\r\n$0\r\n\r\n"

@@ -1,0 +1,108 @@
+"""The saver: order, coalescing, promises, failures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from garrison.node.shell import disk
+from garrison.node.shell.saver import Saver
+
+
+class SlowDisk:
+    """Stands in for `disk.replace`; it writes when the test lets it."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, bool]] = []
+        self.gate = threading.Semaphore(0)
+        self.error: OSError | None = None
+
+    def replace(self, path: str, text: str, *, sync: bool = True, **options: Any) -> None:
+        assert self.gate.acquire(timeout=5)
+        if self.error is not None:
+            raise self.error
+        self.written.append((text, sync))
+
+    def allow(self, count: int) -> None:
+        for _ in range(count):
+            self.gate.release()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
+    slow = SlowDisk()
+    monkeypatch.setattr(disk, "replace", slow.replace)
+    yield slow
+    slow.allow(100)
+
+
+async def turns(slow: SlowDisk, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(slow.written) < count:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.01)
+
+
+async def test_only_the_youngest_of_several_texts_is_written(slow: SlowDisk) -> None:
+    saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
+    for text in "abcde":
+        saver.save_soon(text)
+    slow.allow(5)
+    await turns(slow, 2)
+    assert slow.written == [("a", False), ("e", False)]
+    saver.close()
+
+
+async def test_a_promise_is_written_after_what_came_before_and_told_when_done(slow: SlowDisk) -> None:
+    saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
+    done: list[str] = []
+    saver.save_soon("a")
+    saver.save_soon("b")
+    saver.save_synced("c", lambda: done.append("c"))
+    await asyncio.sleep(0.02)
+    assert done == []
+    slow.allow(5)
+    await turns(slow, 2)
+    assert slow.written == [("a", False), ("c", True)]  # b was overtaken: it must not replace c
+    assert done == ["c"]
+    saver.close()
+
+
+async def test_what_comes_after_a_promise_is_written_after_it(slow: SlowDisk) -> None:
+    saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
+    saver.save_synced("a", lambda: None)
+    saver.save_soon("b")
+    slow.allow(5)
+    await turns(slow, 2)
+    assert slow.written == [("a", True), ("b", False)]
+    saver.close()
+
+
+async def test_a_failure_is_told_once_and_promises_nothing(slow: SlowDisk) -> None:
+    failures: list[str] = []
+    saver = Saver("f", asyncio.get_running_loop(), failures.append)
+    slow.error = OSError(28, "No space left on device")
+    saver.save_synced("a", lambda: pytest.fail("the promise was made"))
+    saver.save_synced("b", lambda: pytest.fail("the promise was made"))
+    slow.allow(5)
+    async with asyncio.timeout(5):
+        while not failures:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.02)
+    assert len(failures) == 1
+    assert "cannot save f: " in failures[0]
+    saver.close()
+
+
+async def test_closing_writes_what_waits(tmp_path: Path) -> None:
+    path = tmp_path / "nodes.conf"
+    saver = Saver(str(path), asyncio.get_running_loop(), pytest.fail)
+    saver.save_soon("a")
+    saver.save_soon("b")
+    saver.close()
+    assert path.read_text() == "b"
