@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 import socket
 import tracemalloc  # noqa: F401  pytest imports it while it reports a warning, which fails half-way through an import
 from pathlib import Path
@@ -61,22 +63,25 @@ def free_port() -> int:
     return find_free_port()
 
 
-def find_free_port(first: int = 20000, last: int = 29999) -> int:
-    """A free port between `first` and `last` whose companion 10,000 above is free as well."""
-    import random
+# Ports of the tests' servers and, 10,000 above, of their buses. Both lie below the range from which the kernel
+# takes the ports of outgoing connections: one of those may take a bus port that was free a moment ago.
+PORTS_FROM, PORTS_BELOW = 12_000, 20_000
+_candidates = itertools.cycle(random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM))
 
-    for _ in range(200):
-        port = random.randint(first, last)
-        if _is_free(port) and _is_free(port + 10000):
+
+def find_free_port() -> int:
+    """A free port whose companion 10,000 above is free as well; no port twice before all were given."""
+    for port in itertools.islice(_candidates, PORTS_BELOW - PORTS_FROM):
+        if _is_free(port) and _is_free(port + 10_000):
             return port
-    raise RuntimeError(f"no free port between {first} and {last}")
+    raise RuntimeError(f"no free port between {PORTS_FROM} and {PORTS_BELOW}")
 
 
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
         except OSError:
             return False
     return True

@@ -20,8 +20,6 @@ def test_every_field_of_redis_is_there(peers: Peers) -> None:
     assert list(redis) == [name for name in ours if name in redis]
     for name in (
         "name",
-        "age",
-        "idle",
         "flags",
         "db",
         "sub",
@@ -34,6 +32,8 @@ def test_every_field_of_redis_is_there(peers: Peers) -> None:
         "resp",
     ):
         assert ours[name] == redis[name], name
+    # Whole seconds, each server's own: a connection may have crossed into its next second.
+    assert all(0 <= int(shown[name]) <= 2 for shown in (ours, redis) for name in ("age", "idle"))
 
 
 def test_states_are_shown(r: Wire) -> None:

@@ -78,7 +78,8 @@ def wait_for_ping(node: RealNode) -> None:
             return
         except redis.ConnectionError:
             time.sleep(0.05)
-    raise AssertionError(f"redis-server does not answer on port {node.port}")
+    log = (node.folder / "log").read_text()
+    raise AssertionError(f"redis-server does not answer on port {node.port}; its log ends:\n{log[-2000:]}")
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import find_free_port
 
 PROGRAMS = {
     "redis": ["redis-server"],
@@ -33,25 +34,12 @@ def require(kind: str) -> None:
         pytest.skip("the engine is not built here: pip install -e . first")
 
 
-def free_port() -> int:
-    """A free port in 20000-29999 whose bus port (+10000) is free too."""
-    for port in range(20_000 + (time.monotonic_ns() // 7_919) % 9_000, 30_000):
-        with socket.socket() as one, socket.socket() as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 10_000))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port in 20000-29999")
-
-
 class ServerProcess:
     """One real server on loopback."""
 
     def __init__(self, kind: str, directory: Path, *directives: str) -> None:
         self.kind = kind
-        self.port = free_port()
+        self.port = find_free_port()
         self.directory = directory
         self.directives = directives
         self.password: str | None = None

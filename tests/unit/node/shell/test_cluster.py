@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from garrison.node.config import ConfigError, load
 from garrison.node.log import Log
 from garrison.node.shell import disk
 from garrison.node.shell.control import ControlPlane
+from tests.conftest import find_free_port
 
 CLIENT = {"id": 1, "addr": "127.0.0.1:5000", "laddr": "", "resp": 2, "user": "default", "name": ""}
 
@@ -26,7 +26,7 @@ class Node:
     def __init__(self, plane: Any, folder: Path, *options: str) -> None:
         self.plane = plane
         self.folder = folder
-        self.port = _port()
+        self.port = find_free_port()
         folder.mkdir(exist_ok=True)
         config = load(
             [
@@ -57,18 +57,6 @@ class Node:
     async def stop(self) -> int:
         self.control.request_shutdown({"now", "nosave"})
         return await asyncio.wait_for(self.control.wait(), 3)
-
-
-def _port() -> int:
-    """A port of this process's own range whose bus port is free too."""
-    while True:
-        port = random.randrange(21000, 29000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port + 10000))
-            except OSError:
-                continue
-        return port
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
