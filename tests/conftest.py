@@ -63,8 +63,8 @@ def free_port() -> int:
     return find_free_port()
 
 
-# Ports of the tests' servers and, 10,000 above, of their buses. Both lie below the range from which the kernel
-# takes the ports of outgoing connections: one of those may take a bus port that was free a moment ago.
+# Ports of the tests' servers and, 10,000 above, of their buses. Both lie below the range the kernel takes
+# the ports of outgoing connections from: one of those may take a bus port that was free a moment ago.
 PORTS_FROM, PORTS_BELOW = 12_000, 20_000
 _candidates = itertools.cycle(random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM))
 
