@@ -1,7 +1,7 @@
 """The configuration of a node: from environment, file and options to one table of values.
 
 Priority rises from the environment (for containers) over the file to the options of the command line. Values
-are kept as text in their canonical form (:mod:`garrison.node.directives.kinds`); whoever needs a number asks
+are kept as text in their canonical form (:mod:`garrison.base.kinds`); whoever needs a number asks
 for one. A value that cannot be used stops the start with a :class:`ConfigError` that names its place.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from garrison.node.config_text import (
+from garrison.base.config_text import (
     ConfigError,
     Line,
     lines_of_environment,

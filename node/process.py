@@ -15,9 +15,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import garrison
+from garrison.base.daemon import Readiness, go_to_background
+from garrison.base.log import Log
 from garrison.node.config import Config, ConfigError
-from garrison.node.daemon import Readiness, go_to_background
-from garrison.node.log import Log
 
 if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane

@@ -35,7 +35,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from garrison.node.core import bus, nodes_file, reply
+from garrison.base import reply
+from garrison.node.core import bus, nodes_file
 from garrison.node.core import flags as fl
 from garrison.node.core.commands import Commands
 from garrison.node.core.describe import Descriptions

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from garrison.base.reply import OK
 from garrison.node.core import slots as sl
 from garrison.node.core.command_values import RefusedError, slot_number, slot_set
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
-from garrison.node.core.reply import OK
 from garrison.node.core.world import World
 
 

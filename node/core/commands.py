@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from garrison.base.reply import OK, Error, Simple, Verbatim
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.command_slots import SlotCommands
@@ -29,7 +30,6 @@ from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
 from garrison.node.core.packets import is_meeting
-from garrison.node.core.reply import OK, Error, Simple, Verbatim
 from garrison.node.core.world import World
 
 

@@ -2,13 +2,13 @@
 
 The names, defaults and ranges are those of Redis 7.0, so that an existing file or command line starts a node
 unchanged; :mod:`garrison.node.directives.own` adds Garrison's own limits. A row says who heeds the directive
-today (:class:`~garrison.node.directives.kinds.Use`); nothing that is accepted without effect stays silent.
+today (:class:`~garrison.base.kinds.Use`); nothing that is accepted without effect stays silent.
 """
 
 from __future__ import annotations
 
+from garrison.base.kinds import Directive, Kind, Use
 from garrison.node.directives import cluster, memory, own, persistence, replication, server, tls
-from garrison.node.directives.kinds import Directive, Kind, Use
 
 __all__ = ["ALIASES", "DIRECTIVES", "Directive", "Kind", "Use", "find"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
 
 C, B, N = Use.CONTROL, Use.BOTH, Use.NOTHING
 YES_NO = YesNo()

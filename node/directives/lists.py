@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import Kind, memory_text, parse_memory, quoted
+from garrison.base.kinds import Kind, memory_text, parse_memory, quoted
 
 ANY_NUMBER = (0, 1 << 16)
 

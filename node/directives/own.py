@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import Directive, Integer, Memory, Use
+from garrison.base.kinds import Directive, Integer, Memory, Use
 
 C = Use.CONTROL
 

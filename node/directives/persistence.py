@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import INT_MIN, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.kinds import INT_MIN, Choice, Directive, Integer, Memory, Text, Use, YesNo
 from garrison.node.directives.lists import SavePoints
 
 E, N = Use.ENGINE, Use.NOTHING

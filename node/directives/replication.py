@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
 from garrison.node.directives.lists import Words
 
 E, C, N = Use.ENGINE, Use.CONTROL, Use.NOTHING

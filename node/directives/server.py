@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.node.directives.kinds import (
+from garrison.base.kinds import (
     INT_MAX,
     LONG_MAX,
     UINT_MAX,

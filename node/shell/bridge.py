@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from garrison.node.core.reply import encode
+from garrison.base.reply import encode
 from garrison.node.shell.border import ClientInfo, Plane
 
 Handler = Callable[..., None]

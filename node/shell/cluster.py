@@ -16,6 +16,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from garrison.base.log import Log
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster import ClusterCore
 from garrison.node.core.effects import (
@@ -33,7 +34,6 @@ from garrison.node.core.effects import (
 )
 from garrison.node.core.nodes_file import DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.log import Log
 from garrison.node.shell import disk
 from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from garrison.node.core.reply import OK, Error
+from garrison.base.reply import OK, Error
 from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands

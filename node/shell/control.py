@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from garrison.base.log import Log
 from garrison.node.config import Config
-from garrison.node.log import Log
 from garrison.node.shell.border import Plane
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.commands import Commands

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from garrison.base.log import Log
 from garrison.node.config import Config
-from garrison.node.log import Log
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.clock import boot_ms
 

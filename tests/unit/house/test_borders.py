@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("node", "sentinel", "cluster", "client")
-MAY_IMPORT = {component: {component, "client"} for component in COMPONENTS}
+COMPONENTS = ("base", "node", "sentinel", "cluster", "client")
+MAY_IMPORT = {component: {component, "base", "client"} for component in COMPONENTS} | {"base": {"base"}}
 FORBIDDEN_IN_CORE = {
     "asyncio",
     "socket",

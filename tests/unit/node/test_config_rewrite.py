@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garrison.base.config_text import lines_of
 from garrison.node.config import Config
 from garrison.node.config_rewrite import SIGNATURE, rewrite
-from garrison.node.config_text import lines_of
 from garrison.node.directives import DIRECTIVES
 
 FILE = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from garrison.base.reply import OK, Error
 from garrison.node.config import Config, load
-from garrison.node.core.reply import OK, Error
 from garrison.node.shell.config_commands import ConfigCommands
 
 

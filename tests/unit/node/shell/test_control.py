@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from garrison.base.log import Log
 from garrison.node.config import load
-from garrison.node.log import Log
 from garrison.node.shell.control import ControlPlane
 
 CLIENT = {

@@ -1,10 +1,10 @@
-"""The node's log: Redis's line format, since supervisors and test suites read it.
+"""The log of a server: Redis's line format, since supervisors and test suites read it.
 
     1234:M 22 Nov 2026 02:16:46.898 * Ready to accept connections
 
-The letter is the role (C while starting, M primary, S replica), the mark the level (``.`` debug, ``-``
-verbose, ``*`` notice, ``#`` warning). A line that cannot be written is not worth the node's life: it is
-dropped and counted.
+The letter is the role (C while starting, M primary, S replica, X Sentinel), the mark the level (``.`` debug,
+``-`` verbose, ``*`` notice, ``#`` warning). A line that cannot be written is not worth the server's life: it
+is dropped and counted.
 """
 
 from __future__ import annotations

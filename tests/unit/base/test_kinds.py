@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from garrison.base.kinds import Use, memory_text, parse_memory
 from garrison.node.directives import ALIASES, DIRECTIVES, find
-from garrison.node.directives.kinds import Use, memory_text, parse_memory
 
 
 @pytest.mark.parametrize("name", sorted(DIRECTIVES))

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from garrison.node.log import Log
+from garrison.base.log import Log
 
 
 def test_the_format_of_a_line(tmp_path: Path) -> None:

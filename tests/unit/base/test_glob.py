@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from garrison.node.glob import matches
+from garrison.base.glob import matches
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Running in the background, and telling whoever waits that the node is ready.
+"""Running in the background, and telling whoever waits that the process is ready.
 
-The process that was started waits until the node in the background serves or has failed, so that its exit
+The process that was started waits until the process in the background serves or has failed, so that its exit
 code tells the truth.
 """
 
@@ -13,7 +13,7 @@ import sys
 
 
 class Readiness:
-    """Whom to tell when the node serves: a waiting parent, systemd or upstart."""
+    """Whom to tell when the process serves: a waiting parent, systemd or upstart."""
 
     def __init__(self, supervised: str) -> None:
         self.supervisor = _supervisor(supervised)
@@ -23,7 +23,7 @@ class Readiness:
         self._pipe = pipe
 
     def tell(self) -> None:
-        """The node serves."""
+        """The process serves."""
         if self._pipe >= 0:
             os.write(self._pipe, b"1")
             os.close(self._pipe)

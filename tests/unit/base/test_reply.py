@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.node.core.reply import Error, NullArray, Raw, Simple, Verbatim, encode
+from garrison.base.reply import Error, NullArray, Raw, Simple, Verbatim, encode
 
 PLAIN = st.recursive(
     st.one_of(st.binary(), st.integers(-(2**63), 2**63 - 1), st.none()),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.node.config_text import (
+from garrison.base.config_text import (
     INCLUDE_DEPTH_MAX,
     ConfigError,
     lines_of,
@@ -17,7 +17,7 @@ from garrison.node.config_text import (
     lines_of_options,
     split_words,
 )
-from garrison.node.directives.kinds import quoted
+from garrison.base.kinds import quoted
 
 
 @pytest.mark.parametrize(
