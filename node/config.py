@@ -17,8 +17,8 @@ from garrison.base.config_text import (
     lines_of_file,
     lines_of_options,
 )
-from garrison.node.directives import DIRECTIVES, Directive, Use, find
-from garrison.node.directives.lists import Words
+from garrison.base.directive_lines import parsed, unknown
+from garrison.node.directives import DIRECTIVES, Use, find
 from garrison.node.directives.users import is_the_default_user
 
 __all__ = ["Config", "ConfigError", "load"]
@@ -68,16 +68,9 @@ class Config:
         """Take one line in. Raises ConfigError."""
         row = find(line.words[0])
         if row is None:
-            raise ConfigError(f"{line.place}: {_unknown(line.words[0])}")
-        words = _counted(row, line)
+            raise ConfigError(f"{line.place}: {unknown(line.words[0], DIRECTIVES)}")
         current = self.values[row.name] if row.name in self._set_here else ""
-        try:
-            value = row.kind.canonical_words(words, current)
-            value.encode()
-        except UnicodeEncodeError:
-            raise ConfigError(_refusal(row, line, "not UTF-8")) from None
-        except ValueError as error:
-            raise ConfigError(_refusal(row, line, str(error))) from None
+        value = parsed(row, line, current, may_stand_alone=row.name in NO_VALUE)
         if row.name == "replicaof" and value.lower() == "no one":
             value = ""
         self._set_here.add(row.name)
@@ -136,29 +129,3 @@ def load(arguments: Sequence[str], environment: dict[str, str] | None = None) ->
 def _apply_all(config: Config, lines: Iterable[Line]) -> None:
     for line in lines:
         config.apply(line)
-
-
-def _counted(row: Directive, line: Line) -> list[str]:
-    """The words of the value, if there are as many as there must be."""
-    words = line.words[1:]
-    if not words and row.name in NO_VALUE:
-        return [""]
-    if isinstance(row.kind, Words):
-        words = " ".join(words).split()
-    least, most = row.kind.words
-    if not least <= len(words) <= most or not line.words[1:]:
-        raise ConfigError(_refusal(row, line, "wrong number of arguments"))
-    return words
-
-
-def _refusal(row: Directive, line: Line, why: str) -> str:
-    shown = "(hidden)" if row.sensitive else " ".join(line.words[1:])
-    return f"{line.place}: '{line.words[0]} {shown}': {why}; {row.name} takes {row.kind.allowed}"
-
-
-def _unknown(name: str) -> str:
-    import difflib  # only for a mistake: it is not free to import
-
-    near = difflib.get_close_matches(name.lower(), DIRECTIVES, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"there is no directive '{name}'{hint}"

@@ -15,18 +15,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import garrison
-from garrison.base.daemon import Readiness, go_to_background
+from garrison.base.daemon import Readiness
 from garrison.base.log import Log
+from garrison.base.process import StartError, detach, enter, new_loop, remove_pidfile, write_pidfile
 from garrison.node.config import Config, ConfigError
 
 if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane
 
 EXIT_FAILED = 1
-
-
-class StartError(Exception):
-    """Why the node cannot start, in one sentence."""
 
 
 def run(config: Config) -> int:
@@ -48,25 +45,13 @@ def run(config: Config) -> int:
             print(f"garrison: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:
-        _remove_pidfile(config)
+        remove_pidfile(config.text("pidfile"))
 
 
 def _prepare(config: Config) -> Readiness:
     """Everything that must happen before there is a thread."""
-    folder = config.text("dir")
-    if folder:
-        try:
-            os.chdir(folder)
-        except OSError as error:
-            raise StartError(f"cannot enter the folder {folder} (dir): {error.strerror}") from None
-    config.values["dir"] = os.getcwd()
-    problem = Log(config.text("logfile")).check()
-    if problem:
-        raise StartError(problem)
-    readiness = Readiness(config.text("supervised"))
-    if config.flag("daemonize") and readiness.supervisor == "no":
-        go_to_background(readiness)
-    return readiness
+    config.values["dir"] = enter(config.text("dir"))
+    return detach(config.text("logfile"), config.text("supervised"), daemonize=config.flag("daemonize"))
 
 
 def _greet(config: Config, log: Log) -> None:
@@ -79,7 +64,7 @@ def _greet(config: Config, log: Log) -> None:
 
 
 def _make_room_for_clients(config: Config, log: Log) -> None:
-    from garrison.node.shell.descriptors import RESERVED, make_room
+    from garrison.base.descriptors import RESERVED, make_room
 
     wanted = config.integer("maxclients")
     possible = make_room(wanted)
@@ -95,10 +80,10 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node import _engine
     from garrison.node.shell.control import ControlPlane
 
-    _write_pidfile(config)
+    write_pidfile(config.text("pidfile"))
     _make_room_for_clients(config, log)
     mode = "cluster" if config.flag("cluster-enabled") else "standalone"
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         loop = runner.get_loop()
         plane = _engine.DataPlane(config.engine_settings())
         control = ControlPlane(config, log, plane, loop)
@@ -115,14 +100,6 @@ async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
     log.notice("Ready to accept connections")
     readiness.tell()
     return await control.wait()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _watch_signals(config: Config, log: Log, control: ControlPlane, loop: asyncio.AbstractEventLoop) -> None:
@@ -145,24 +122,3 @@ def _watch_signals(config: Config, log: Log, control: ControlPlane, loop: asynci
     import faulthandler
 
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-
-
-def _write_pidfile(config: Config) -> None:
-    path = config.text("pidfile")
-    if path:
-        try:
-            with open(path, "w") as file:
-                file.write(f"{os.getpid()}\n")
-        except OSError as error:
-            raise StartError(f"cannot write the pidfile {path}: {error.strerror}") from None
-
-
-def _remove_pidfile(config: Config) -> None:
-    path = config.text("pidfile")
-    try:
-        with open(path) as file:
-            is_ours = file.read().strip() == str(os.getpid())
-        if is_ours:
-            os.unlink(path)
-    except (OSError, ValueError):
-        pass

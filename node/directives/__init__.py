@@ -7,14 +7,15 @@ today (:class:`~garrison.base.kinds.Use`); nothing that is accepted without effe
 
 from __future__ import annotations
 
+from garrison.base import tls_directives
 from garrison.base.kinds import Directive, Kind, Use
-from garrison.node.directives import cluster, memory, own, persistence, replication, server, tls
+from garrison.node.directives import cluster, memory, own, persistence, replication, server
 
 __all__ = ["ALIASES", "DIRECTIVES", "Directive", "Kind", "Use", "find"]
 
 DIRECTIVES: dict[str, Directive] = {
     row.name: row
-    for module in (server, memory, persistence, replication, cluster, tls, own)
+    for module in (server, memory, persistence, replication, cluster, tls_directives, own)
     for row in module.ROWS
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from garrison.base.kind_lists import BufferLimits
 from garrison.base.kinds import (
     INT_MIN,
     LONG_MAX,
@@ -14,7 +15,6 @@ from garrison.base.kinds import (
     Use,
     YesNo,
 )
-from garrison.node.directives.lists import BufferLimits
 
 E, N = Use.ENGINE, Use.NOTHING
 YES_NO = YesNo()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from garrison.base.kind_lists import Words
 from garrison.base.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
-from garrison.node.directives.lists import Words
 
 E, C, N = Use.ENGINE, Use.CONTROL, Use.NOTHING
 YES_NO = YesNo()

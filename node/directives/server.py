@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from garrison.base.kind_lists import Repeated, Words
 from garrison.base.kinds import (
     INT_MAX,
     LONG_MAX,
@@ -18,9 +19,7 @@ from garrison.node.directives.lists import (
     EventClasses,
     OomScores,
     Percentiles,
-    Repeated,
     ShutdownFlags,
-    Words,
 )
 
 E, C, B, N, R = Use.ENGINE, Use.CONTROL, Use.BOTH, Use.NOTHING, Use.REFUSED

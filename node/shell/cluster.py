@@ -16,6 +16,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from garrison.base import disk
+from garrison.base.clock import boot_ms, wall_ms
+from garrison.base.listen import listen
 from garrison.base.log import Log
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster import ClusterCore
@@ -34,12 +37,9 @@ from garrison.node.core.effects import (
 )
 from garrison.node.core.nodes_file import DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.shell import disk
 from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge
-from garrison.node.shell.clock import boot_ms, wall_ms
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
-from garrison.node.shell.listen import listen
 from garrison.node.shell.replication import ReplicationView
 from garrison.node.shell.saver import Saver
 

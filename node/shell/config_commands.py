@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from garrison.base import disk
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.glob import is_pattern, matches
 from garrison.base.reply import OK, Error
 from garrison.node.config import Config
 from garrison.node.config_rewrite import rewrite
 from garrison.node.directives import DIRECTIVES, Directive, find
-from garrison.node.shell import disk
 
 Reply = object
 

@@ -14,13 +14,13 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from garrison.base.descriptors import make_room
 from garrison.base.log import Log
 from garrison.node.config import Config
 from garrison.node.shell.border import Plane
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.commands import Commands
 from garrison.node.shell.config_commands import ConfigCommands
-from garrison.node.shell.descriptors import make_room
 from garrison.node.shell.replication import primary_of_role
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
 

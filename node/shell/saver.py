@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from garrison.node.shell import disk
+from garrison.base import disk
 
 Failed = Callable[[str], None]
 

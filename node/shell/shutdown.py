@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from garrison.base.clock import boot_ms
 from garrison.base.log import Log
 from garrison.node.config import Config
 from garrison.node.shell.bridge import Bridge
-from garrison.node.shell.clock import boot_ms
 
 POLL_MS = 20
 FLAGS = {"save", "nosave", "now", "force", "abort"}

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from garrison.base import disk
 from garrison.base.log import Log
 from garrison.node.config import ConfigError, load
-from garrison.node.shell import disk
 from garrison.node.shell.control import ControlPlane
 from tests.conftest import find_free_port
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from garrison.node.shell import disk
+from garrison.base import disk
 from garrison.node.shell.saver import Saver
 
 

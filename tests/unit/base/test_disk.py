@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from garrison.node.shell import disk
+from garrison.base import disk
 
 
 def test_replace_leaves_the_new_text_and_nothing_else(tmp_path: Path) -> None:

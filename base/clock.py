@@ -1,4 +1,4 @@
-"""The clocks of a node, in milliseconds."""
+"""The clocks of a server, in milliseconds."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""What the start of every server process has in common: folder, log, background, pidfile, event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from garrison.base.daemon import Readiness, go_to_background
+from garrison.base.log import Log
+
+
+class StartError(Exception):
+    """Why the process cannot start, in one sentence."""
+
+
+def enter(folder: str) -> str:
+    """Make `folder` (may be empty) the working folder; its absolute path. Raises StartError."""
+    if folder:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise StartError(f"cannot enter the folder {folder} (dir): {error.strerror}") from None
+    return os.getcwd()
+
+
+def detach(logfile: str, supervised: str, *, daemonize: bool) -> Readiness:
+    """See that there is a log, and go to the background if asked to; whom to tell when the process serves.
+
+    Call it before there is a thread. Raises StartError.
+    """
+    problem = Log(logfile).check()
+    if problem:
+        raise StartError(problem)
+    readiness = Readiness(supervised)
+    if daemonize and readiness.supervisor == "no":
+        go_to_background(readiness)
+    return readiness
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's event loop, or asyncio's where there is no uvloop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def write_pidfile(path: str) -> None:
+    """Leave our process id in `path`, if that is no empty text. Raises StartError."""
+    if path:
+        try:
+            with open(path, "w") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError as error:
+            raise StartError(f"cannot write the pidfile {path}: {error.strerror}") from None
+
+
+def remove_pidfile(path: str) -> None:
+    """Take it away again, unless it is another process's."""
+    try:
+        with open(path) as file:
+            is_ours = file.read().strip() == str(os.getpid())
+        if is_ours:
+            os.unlink(path)
+    except (OSError, ValueError):
+        pass
