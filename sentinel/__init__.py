@@ -1,1 +1,1 @@
-"""Quorum failover for setups without sharding. Not built yet."""
+"""Quorum failover for setups without sharding: Sentinels that watch primaries and promote replicas."""

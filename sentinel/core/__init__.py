@@ -1,0 +1,1 @@
+"""What a Sentinel decides: (input, now) in, effects out. No socket, clock, file or thread."""

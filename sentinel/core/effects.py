@@ -1,0 +1,116 @@
+"""What a step of a Sentinel wants done, as one record whose fields are in the order of doing.
+
+The order is the safety argument: an epoch or a vote is on disk, synced, before the reply or request that
+promises it leaves. Records of consecutive inputs may be merged and then carried out once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Failure(Exception):
+    """An error reply of another server, as `SentinelCore.answered` wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a TCP connection; then call link_up or link_down with `link_id`.
+
+    `host` is an address, or a name if `resolve-hostnames` is on. Names are resolved anew for each attempt.
+    `source` is the address to bind to, or empty.
+    """
+
+    link_id: int
+    host: str
+    port: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a command. Its reply comes back as answered(link_id, token, reply); with token 0 it is dropped."""
+
+    link_id: int
+    argv: tuple[bytes, ...]
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close a link now; the core has forgotten it and wants no link_down for it."""
+
+    link_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Look a name up; then call resolved(host, address), with an empty address where it has none."""
+
+    host: str
+
+
+Wire = Connect | Send | Drop | Resolve
+
+
+class Level(Enum):
+    """How loud an event is; debug events are not published."""
+
+    DEBUG = "debug"
+    VERBOSE = "verbose"
+    NOTICE = "notice"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: a line of the log, and a message on the channel of its name."""
+
+    level: Level
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunScript:
+    """Run a program of the administrator's with these arguments, at most so many at once, with retries."""
+
+    path: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Effects:
+    """Carry the fields out from top to bottom; each is empty or None when there is nothing to do."""
+
+    persist: tuple[str, ...] | None = None
+    """1. All directives that the Sentinel itself keeps (`sentinel ...` lines, in order), to replace those of
+    the configuration file: written to a temporary file, synced, renamed, the folder synced. A failure is told
+    by `save_failed`; nothing below may be done then, and the step is repeated with the next tick."""
+    wire: list[Wire] = field(default_factory=list)
+    """2. Links and commands, in this order."""
+    events: list[Event] = field(default_factory=list)
+    """3. For the subscribers and the log."""
+    replies: list[tuple[int, object]] = field(default_factory=list)
+    """4. (ticket, value) for clients that wait; values as garrison.base.reply.encode takes them."""
+    scripts: list[RunScript] = field(default_factory=list)
+    """5. Programs to run."""
+    configured: dict[str, str] = field(default_factory=dict)
+    """6. Settings of the process that SENTINEL CONFIG SET has changed (such as `loglevel`)."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.persist is not None or self.wire or self.events or self.replies or self.scripts
+            or self.configured
+        )  # fmt: skip
+
+    def merge(self, later: Effects) -> None:
+        """Append what a later step wants. The later persist is the younger and holds every earlier promise."""
+        if later.persist is not None:
+            self.persist = later.persist
+        self.wire += later.wire
+        self.events += later.events
+        self.replies += later.replies
+        self.scripts += later.scripts
+        self.configured |= later.configured
