@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
-class Failure(Exception):
+class ReplyError(Exception):
     """An error reply of another server, as `SentinelCore.answered` wants it."""
 
 
@@ -106,7 +106,7 @@ class Effects:
         )  # fmt: skip
 
     def merge(self, later: Effects) -> None:
-        """Append what a later step wants. The later persist is the younger and holds every earlier promise."""
+        """Append what a later step wants. The later persist is the younger: it holds every promise."""
         if later.persist is not None:
             self.persist = later.persist
         self.wire += later.wire

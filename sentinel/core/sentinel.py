@@ -8,7 +8,7 @@ HOW TO DRIVE IT. Every input is a method that takes the time and returns nothing
     core.tick(now_ms)                          # at least every TICK_MS_MAX, and at next_deadline_ms()
     core.link_up(link_id, local_ip, now_ms)    # a Connect effect succeeded
     core.link_down(link_id, now_ms)            # it failed, or the peer closed; pending replies are lost
-    core.answered(link_id, token, reply, now_ms)   # reply: bytes, int, None, list of these, or Failure
+    core.answered(link_id, token, reply, now_ms)   # reply: bytes, int, None, list of these, or ReplyError
     core.message(link_id, channel, payload, now_ms)  # a subscribed link received a message (bytes, bytes)
     core.resolved(host, address, now_ms)       # the answer to a Resolve effect
     core.command(ticket, argv, now_ms)         # a client sent SENTINEL ..., INFO's section, ROLE or PUBLISH
