@@ -98,11 +98,13 @@ class Effects:
     """5. Programs to run."""
     configured: dict[str, str] = field(default_factory=dict)
     """6. Settings of the process that SENTINEL CONFIG SET has changed (such as `loglevel`)."""
+    exit_code: int | None = None
+    """7. End the process at once, as a crash would (SENTINEL SIMULATE-FAILURE)."""
 
     def __bool__(self) -> bool:
         return bool(
             self.persist is not None or self.wire or self.events or self.replies or self.scripts
-            or self.configured
+            or self.configured or self.exit_code is not None
         )  # fmt: skip
 
     def merge(self, later: Effects) -> None:
@@ -114,3 +116,5 @@ class Effects:
         self.replies += later.replies
         self.scripts += later.scripts
         self.configured |= later.configured
+        if later.exit_code is not None:
+            self.exit_code = later.exit_code

@@ -1,9 +1,10 @@
 """SentinelCore: one Sentinel as a state machine.
 
 HOW TO DRIVE IT. Every input is a method that takes the time and returns nothing; the effects gather until
-`take()`, which hands them over as one record to be carried out from top to bottom (see `effects.Effects`).
+`take()`, which hands them over as one record to be carried out from top to bottom (see
+`effects.Effects`).
 
-    core = SentinelCore(settings, rng, now_ms=..., wall_ms=..., process_id=os.getpid())
+    core = SentinelCore(settings, rng, now_ms=..., wall_ms=...)
     carry_out(core.take())                     # first: may save a new id, opens links, tells +monitor
     core.tick(now_ms)                          # at least every TICK_MS_MAX, and at next_deadline_ms()
     core.link_up(link_id, local_ip, now_ms)    # a Connect effect succeeded
@@ -12,17 +13,212 @@ HOW TO DRIVE IT. Every input is a method that takes the time and returns nothing
     core.message(link_id, channel, payload, now_ms)  # a subscribed link received a message (bytes, bytes)
     core.resolved(host, address, now_ms)       # the answer to a Resolve effect
     core.command(ticket, argv, now_ms)         # a client sent SENTINEL ..., INFO's section, ROLE or PUBLISH
-    core.info_section() -> str                 # the text of INFO sentinel, without the heading
+    core.info_section(running, queued) -> str  # the text of INFO sentinel, without the heading
     core.save_failed(reason, now_ms)           # a persist effect could not be carried out
 
 TIME. `now_ms` is a clock in milliseconds that never goes back and runs on while the process is stopped
-(CLOCK_BOOTTIME); a gap between ticks is how a Sentinel knows that it was asleep (TILT). `wall_ms` is the time
-since 1970 and only shown. Read pending replies from the sockets before calling tick after a pause.
+(CLOCK_BOOTTIME); a gap between ticks is how a Sentinel knows that it was asleep (TILT). `wall_ms` is the
+time since 1970 and only shown. Read pending replies from the sockets before calling tick after a pause.
 
 LINKS. The core numbers them. A link is a plain connection that speaks RESP2: what is sent on it, AUTH and
-SUBSCRIBE included, the core sends. Replies of one link arrive in the order of its commands. `Send` on a link
-that has just broken is ignored by the shell.
+SUBSCRIBE included, the core sends. Replies of one link arrive in the order of its commands. `Send` on a
+link that has just broken is ignored by the shell.
 
 COMMANDS. `argv[0]` is the command in any case: SENTINEL and its subcommands, ROLE, PUBLISH (for the hello
-channel only). Every ticket gets exactly one reply; some come later.
+channel only). Every ticket gets exactly one reply, in the effects of the same step. SENTINEL
+PENDING-SCRIPTS is the shell's own, since it runs the scripts.
+
+TILT. Timers that do not run on time, by more than `tilt-trigger`, mean that this process or machine was
+stopped. For `tilt-period` the Sentinel then only watches: it starts nothing, carries nothing on, and
+tells no other that a primary is down. A change of the wall clock means nothing here, since nothing is
+measured by it.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from garrison.sentinel.core import describe, state_lines
+from garrison.sentinel.core.commands import Commands
+from garrison.sentinel.core.down import Down
+from garrison.sentinel.core.effects import Effects, Level
+from garrison.sentinel.core.failover import Failovers
+from garrison.sentinel.core.hello import Hellos
+from garrison.sentinel.core.instances import Address, Instance, Primary
+from garrison.sentinel.core.links import Links
+from garrison.sentinel.core.monitors import Monitors
+from garrison.sentinel.core.polling import Polling
+from garrison.sentinel.core.roles import Roles
+from garrison.sentinel.core.settings import SentinelSettings
+from garrison.sentinel.core.votes import Votes
+from garrison.sentinel.core.world import AWAKE_STEP_MS, AWAKE_STEP_MS_MAX, Randomness, World
+
+TICK_MS_MAX: Final = 100
+"""The longest time between two ticks; `next_deadline_ms` may ask for an earlier one."""
+ROUNDS_MAX: Final = 8
+"""How often one input may make the same server be looked at again; what is left waits for the next tick."""
+
+
+class SentinelCore:
+    """See the module's documentation."""
+
+    def __init__(self, settings: SentinelSettings, rng: Randomness, *, now_ms: int, wall_ms: int) -> None:
+        world = self._world = World(settings, rng, now_ms, wall_ms)
+        self._links = Links(world)
+        self._monitors = Monitors(world, self._links)
+        self._roles = Roles(world, self._monitors)
+        self._polling = Polling(world, self._roles)
+        self._down = Down(world)
+        self._votes = Votes(world)
+        self._failovers = Failovers(
+            world, self._down, self._votes, self._polling, self._roles, self._monitors
+        )
+        self._hellos = Hellos(world, self._links, self._monitors)
+        self._commands = Commands(
+            world, self._links, self._monitors, self._hellos, self._votes, self._down, self._failovers
+        )
+        self._last_tick_ms = now_ms
+        self._start()
+
+    def _start(self) -> None:
+        world = self._world
+        if not world.my_id:
+            world.my_id = f"{world.rng.getrandbits(160):040x}"
+        world.save()
+        world.say(Level.WARNING, f"Sentinel ID is {world.my_id}")
+        for monitor in world.settings.monitors:
+            primary = self._monitors.add(monitor)
+            for host, port, run_id in monitor.known_sentinels:
+                if run_id != world.my_id and run_id not in primary.peers:
+                    self._hellos.remember(primary, run_id, Address(host, port))
+
+    # Inputs.
+
+    def tick(self, now_ms: int) -> None:
+        """The timer."""
+        self._pass_time(now_ms)
+        gap_ms = now_ms - self._last_tick_ms
+        self._last_tick_ms = now_ms
+        self._watch_clock(gap_ms)
+        self._advance()
+
+    def _watch_clock(self, gap_ms: int) -> None:
+        world, tunables = self._world, self._world.tunables
+        if gap_ms < 0 or gap_ms > tunables.tilt_trigger:
+            world.tilt_since_ms = world.now_ms
+            world.event("+tilt", None, "#tilt mode entered")
+        elif world.in_tilt and world.now_ms - world.tilt_since_ms > tunables.tilt_period:
+            world.tilt_since_ms = 0
+            world.event("-tilt", None, "#tilt mode exited")
+            for instance in world.all_instances():
+                world.look_now(instance)
+
+    def link_up(self, link_id: int, local_ip: str, now_ms: int) -> None:
+        """A Connect effect succeeded; `local_ip` is our own address on it."""
+        self._pass_time(now_ms)
+        self._links.up(link_id, local_ip)
+        self._advance()
+
+    def link_down(self, link_id: int, now_ms: int) -> None:
+        """A Connect effect failed, or an established connection is gone."""
+        self._pass_time(now_ms)
+        self._links.down(link_id)
+        self._advance()
+
+    def answered(self, link_id: int, token: int, reply: object, now_ms: int) -> None:
+        """A reply: bytes, int, None, a list of these, or ReplyError. Anything else is ignored."""
+        self._pass_time(now_ms)
+        self._links.answered(link_id, token, reply)
+        self._advance()
+
+    def message(self, link_id: int, channel: bytes, payload: bytes, now_ms: int) -> None:
+        """A message of a channel that we listen to."""
+        self._pass_time(now_ms)
+        found = self._world.connection(link_id)
+        if found is not None:
+            found[1].heard_ms = now_ms
+            self._hellos.heard(payload)
+        self._advance()
+
+    def resolved(self, host: str, address: str, now_ms: int) -> None:
+        """The answer to a Resolve effect; without an address the last one is kept."""
+        self._pass_time(now_ms)
+        if address and self._world.addresses.get(host) != address:
+            self._world.addresses[host] = address
+            for instance in self._world.all_instances():
+                if instance.address.host == host:
+                    self._world.look_now(instance)
+        self._advance()
+
+    def command(self, ticket: int, argv: Sequence[bytes], now_ms: int) -> None:
+        """A client's command; see COMMANDS above."""
+        self._pass_time(now_ms)
+        value = self._commands.answer(argv)
+        self._world.effects.replies.append((ticket, value))
+        self._advance()
+
+    def save_failed(self, reason: str, now_ms: int) -> None:
+        """The configuration could not be written: it is tried again with the next tick."""
+        self._pass_time(now_ms)
+        self._world.say(Level.WARNING, f"The configuration could not be saved, trying again: {reason}")
+        self._world.save()
+
+    def _pass_time(self, now_ms: int) -> None:
+        world = self._world
+        step_ms = now_ms - world.now_ms
+        if step_ms > 0:
+            world.awake_ms += AWAKE_STEP_MS if step_ms > AWAKE_STEP_MS_MAX else step_ms
+        world.now_ms = max(now_ms, world.now_ms)
+
+    def _advance(self) -> None:
+        """Look at everything whose time has come."""
+        for _ in range(ROUNDS_MAX):
+            instances = list(self._world.due())
+            if not instances:
+                return
+            for instance in instances:
+                self._look_at(instance)
+
+    def _look_at(self, instance: Instance) -> None:
+        """What is to be done for one server: connect, ask, find it down, fail over."""
+        self._links.upkeep(instance)
+        self._links.watch(instance)
+        self._polling.poll(instance)
+        if self._world.in_tilt:
+            self._world.look_at(instance, self._world.now_ms + TICK_MS_MAX)
+            return
+        self._down.check(instance)
+        if isinstance(instance, Primary):
+            self._failovers.step(instance)
+            self._down.ask(instance)
+
+    # Outputs.
+
+    def next_deadline_ms(self) -> int:
+        """When `tick` is wanted at the latest."""
+        due_ms = self._world.next_due_ms()
+        latest_ms = self._last_tick_ms + TICK_MS_MAX
+        return latest_ms if due_ms is None else min(latest_ms, due_ms)
+
+    def take(self) -> Effects:
+        """All effects since the last call."""
+        world = self._world
+        taken, world.effects = world.effects, Effects()
+        if world.must_save:
+            world.must_save = False
+            taken.persist = state_lines.lines(world)
+        return taken
+
+    def info_section(self, running_scripts: int = 0, queued_scripts: int = 0) -> str:
+        """INFO sentinel, without its heading."""
+        return describe.info_section(self._world, running_scripts, queued_scripts)
+
+    @property
+    def my_id(self) -> str:
+        return self._world.my_id
+
+    @property
+    def world(self) -> World:
+        """For the simulator's checkers; a shell has no business with it."""
+        return self._world

@@ -18,14 +18,16 @@ class Tunables:
     """How often the other Sentinels are asked about a primary that is down for us."""
     publish_period: int = 2_000
     default_down_after: int = 30_000
+    default_failover_timeout: int = 180_000
     tilt_trigger: int = 2_000
     tilt_period: int = 30_000
     slave_reconf_timeout: int = 10_000
     min_link_reconnect_period: int = 15_000
-    default_failover_timeout: int = 180_000
     election_timeout: int = 10_000
     script_max_runtime: int = 60_000
     script_retry_delay: int = 30_000
+    coordinated_timeout: int = 5_000
+    """How long a primary may hold its writes for a replica to catch up in a coordinated failover."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,334 @@
+"""The failover of one primary, from the first suspicion to the switch.
+
+BACKGROUND. A primary is O_DOWN, or an administrator asks. One Sentinel is elected for a new epoch,
+chooses a replica and makes it primary; once INFO of the replica confirms it, the epoch becomes the
+configuration's epoch and is told to all in hellos. The other replicas are led to the new primary,
+`parallel-syncs` at a time; then the record is switched. A *coordinated* failover asks the living primary
+to hand over: it holds writes until the replica has everything.
+
+INVARIANTS. Only the leader of an epoch gives it to a configuration (`votes.py`), so two configurations
+never share one, unless administrators force failovers in minorities. The configuration's epoch changes
+only after the replica has confirmed. Each step is a pair of the table in `transitions.py`.
+
+BEHAVIOUR. The Sentinels that see O_DOWN do not all start at once: by the order of their ids, turned by
+the epoch, each gives those before it a few round trips, so that votes are rarely split. An election that
+cannot be won any more ends at once and is tried again soon with a new epoch. Who voted for another waits
+twice failover-timeout, as Redis does, but not for a leader that is gone itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.sentinel.core import selection
+from garrison.sentinel.core.down import Down
+from garrison.sentinel.core.effects import Level, ReplyError
+from garrison.sentinel.core.instances import (
+    Address,
+    Attempt,
+    Instance,
+    Primary,
+    Reconfiguration,
+    Replica,
+    State,
+)
+from garrison.sentinel.core.monitors import Monitors
+from garrison.sentinel.core.polling import Polling
+from garrison.sentinel.core.roles import Roles
+from garrison.sentinel.core.transitions import Happened, after
+from garrison.sentinel.core.votes import Votes
+from garrison.sentinel.core.world import World
+
+STAGGER_MS_MIN: Final = 50
+STAGGER_ROUND_TRIPS: Final = 4
+RETRY_MS: Final = 500
+"""The next attempt after a lost election comes after this and a random part up to as much again."""
+FORCED_ELECTION_MS: Final = 1_000
+"""So long a failover that an administrator asked for waits for votes before it goes on without."""
+STEP_MS: Final = 100
+"""How often a failover is looked at when nothing happens."""
+
+
+class Failovers:
+    """Starts failovers and carries them on."""
+
+    def __init__(
+        self, world: World, down: Down, votes: Votes, polling: Polling, roles: Roles, monitors: Monitors
+    ) -> None:
+        self._world = world
+        self._down = down
+        self._votes = votes
+        self._polling = polling
+        self._roles = roles
+        self._monitors = monitors
+        roles.on_progress = world.look_now
+        self._steps = {
+            State.WAIT_START: self._elect,
+            State.SELECT: self._select,
+            State.PROMOTE: self._promote,
+            State.HAND_OVER: self._hand_over,
+            State.WAIT_PROMOTION: self._await_promotion,
+            State.RECONFIGURE: self._reconfigure,
+            State.UPDATE: self._update,
+        }
+
+    def step(self, primary: Primary) -> None:
+        """Start a failover if one is due, and carry on the one that runs as far as it goes now."""
+        if primary.attempt.state is State.NONE:
+            if not primary.is_odown:
+                return
+            objection, again_ms = self.objection(primary)
+            if objection:
+                self._world.look_at(primary, again_ms)
+                return
+            self.start(primary)
+        while (state := primary.attempt.state) is not State.NONE:
+            self._steps[state](primary)
+            if primary.attempt.state is state:
+                self._world.look_at(primary, self._world.now_ms + STEP_MS)
+                return
+
+    # Whether to begin.
+
+    def objection(self, primary: Primary) -> tuple[str, int]:
+        """Why we do not begin a failover of a primary that is O_DOWN, and when to look again."""
+        world, attempt = self._world, primary.attempt
+        now_ms = world.now_ms
+        if attempt.not_before_ms > now_ms and not self._is_abandoned(primary):
+            wait_ms = attempt.not_before_ms - now_ms
+            return f"{attempt.not_before_reason}; own attempt in {wait_ms} ms", min(
+                attempt.not_before_ms, now_ms + 1_000
+            )
+        begin_ms = primary.odown_since_ms + self._stagger_ms(primary)
+        if now_ms < begin_ms:
+            return f"leaving another Sentinel the first {begin_ms - now_ms} ms", begin_ms
+        tried = attempt.started_ms >= primary.odown_since_ms
+        if tried and selection.choose(world, primary) is None:
+            return "no replica is fit to be promoted", now_ms + 1_000
+        return "", 0
+
+    def _is_abandoned(self, primary: Primary) -> bool:
+        """The Sentinel that we voted for is gone itself, and has had its time."""
+        leader = primary.peers.get(primary.vote)
+        patience_ms = min(self._world.tunables.election_timeout, primary.monitor.failover_timeout_ms)
+        return (
+            leader is not None
+            and leader.is_down
+            and self._world.now_ms - primary.attempt.started_ms > patience_ms
+        )
+
+    def _stagger_ms(self, primary: Primary) -> int:
+        present = sorted([self._world.my_id, *(p.run_id for p in primary.peers.values() if not p.is_down)])
+        rank = (present.index(self._world.my_id) - self._world.epoch) % len(present)
+        round_trip = max((peer.link.slack_ms for peer in primary.peers.values()), default=0.0)
+        return rank * max(STAGGER_MS_MIN, int(STAGGER_ROUND_TRIPS * round_trip))
+
+    def start(self, primary: Primary, *, forced: bool = False, coordinated: bool = False) -> None:
+        """Try to lead a failover in a new epoch."""
+        world = self._world
+        world.epoch += 1
+        attempt = Attempt(epoch=world.epoch, started_ms=world.now_ms, forced=forced, coordinated=coordinated)
+        primary.attempt = attempt
+        self._enter(primary, Happened.STARTED)
+        world.event("+new-epoch", None, str(world.epoch))
+        world.event("+try-failover", primary)
+        self._votes.vote(primary, world.epoch, world.my_id)
+        world.save()
+        self._down.ask(primary, urgent=True)
+
+    def _enter(self, primary: Primary, happened: Happened) -> None:
+        attempt = primary.attempt
+        attempt.state = after(attempt.state, happened)
+        attempt.changed_ms = self._world.now_ms
+
+    def _abort(self, primary: Primary, name: str, why: str, retry_ms: int) -> None:
+        """Give up: everything is as before, and another attempt has to wait."""
+        attempt = primary.attempt
+        self._world.event(name, primary)
+        if attempt.promoted is not None:
+            attempt.promoted.is_promoted = False
+            attempt.promoted = None
+        self._enter(primary, Happened.ABORTED)
+        attempt.forced = attempt.coordinated = False
+        attempt.ended = f"{name}: {why}"
+        attempt.not_before_ms = self._world.now_ms + retry_ms
+        attempt.not_before_reason = f"the last attempt ended with {name} ({why})"
+
+    def _retry_ms(self) -> int:
+        return RETRY_MS + self._world.rng.randrange(RETRY_MS)
+
+    # The steps.
+
+    def _elect(self, primary: Primary) -> None:
+        world, attempt = self._world, primary.attempt
+        waited_ms = world.now_ms - attempt.started_ms
+        leader = self._votes.leader(primary, attempt.epoch)
+        if leader == world.my_id or (attempt.forced and waited_ms >= FORCED_ELECTION_MS):
+            if leader != world.my_id:
+                world.say(
+                    Level.WARNING, f"{primary.name}: failing over without the votes of a majority, as asked"
+                )
+            world.event("+elected-leader", primary)
+            if "crash-after-election" in world.simulated_failures:
+                world.effects.exit_code = 99
+            self._enter(primary, Happened.ELECTED)
+            world.event("+failover-state-select-slave", primary)
+            return
+        timeout_ms = min(world.tunables.election_timeout, primary.monitor.failover_timeout_ms)
+        if not attempt.forced and self._is_lost(primary):
+            self._abort(primary, "-failover-abort-not-elected", "others got the votes", self._retry_ms())
+        elif waited_ms > timeout_ms:
+            self._abort(primary, "-failover-abort-not-elected", "too few votes in time", self._retry_ms())
+        else:
+            self._down.ask(primary)
+
+    def _is_lost(self, primary: Primary) -> bool:
+        """Whether not even the votes that are still out would do."""
+        epoch = primary.attempt.epoch
+        mine = open_votes = 0
+        for peer in primary.peers.values():
+            if peer.vote_epoch < epoch:
+                open_votes += 1
+            elif peer.vote_epoch == epoch and peer.vote == self._world.my_id:
+                mine += 1
+        own = primary.vote_epoch == epoch and primary.vote == self._world.my_id
+        return mine + own + open_votes < max(primary.majority, primary.monitor.quorum)
+
+    def _select(self, primary: Primary) -> None:
+        world, attempt = self._world, primary.attempt
+        chosen = selection.choose(world, primary)
+        if chosen is None:
+            self._abort(primary, "-failover-abort-no-good-slave", "no replica is fit", self._retry_ms())
+            return
+        world.event("+selected-slave", chosen)
+        chosen.is_promoted = True
+        attempt.promoted = chosen
+        if attempt.coordinated:
+            self._enter(primary, Happened.CHOSEN_TO_TAKE_OVER)
+            world.event("+failover-state-hand-over", chosen, level=Level.NOTICE)
+            self._ask_to_hand_over(primary, chosen)
+            return
+        self._enter(primary, Happened.CHOSEN)
+        world.event("+failover-state-send-slaveof-noone", chosen, level=Level.NOTICE)
+
+    def _promote(self, primary: Primary) -> None:
+        chosen = self._promoted(primary)
+        if self._roles.follow(chosen, None):
+            self._world.event("+failover-state-wait-promotion", chosen, level=Level.NOTICE)
+            self._enter(primary, Happened.TOLD)
+        else:
+            self._give_up_late(primary, primary.monitor.failover_timeout_ms)
+
+    def _give_up_late(self, primary: Primary, limit_ms: int) -> None:
+        if self._world.now_ms - primary.attempt.changed_ms > limit_ms:
+            self._abort(
+                primary,
+                "-failover-abort-slave-timeout",
+                "the replica did not take over in time",
+                self._retry_ms(),
+            )
+
+    def _promoted(self, primary: Primary) -> Replica:
+        chosen = primary.attempt.promoted
+        assert chosen is not None, "a replica is chosen before it is promoted"
+        return chosen
+
+    def _ask_to_hand_over(self, primary: Primary, chosen: Replica) -> None:
+        epoch = primary.attempt.epoch
+
+        def taken(_: Instance, reply: object) -> None:
+            if primary.attempt.state is not State.HAND_OVER or primary.attempt.epoch != epoch:
+                return
+            if isinstance(reply, ReplyError):
+                self._abort(
+                    primary, "-failover-abort-refused", f"the primary refused: {reply}", self._retry_ms()
+                )
+                return
+            self._enter(primary, Happened.ACCEPTED)
+            self._world.event("+failover-state-wait-promotion", chosen, level=Level.NOTICE)
+            self._polling.ask_info_now(chosen)
+
+        timeout_ms = self._world.tunables.coordinated_timeout
+        host, port = self._world.shown(chosen.address), chosen.address.port
+        words = ("FAILOVER", "TO", host, str(port), "TIMEOUT", str(timeout_ms))
+        self._world.send(primary.link.command, primary, [word.encode() for word in words], taken)
+
+    def _hand_over(self, primary: Primary) -> None:
+        self._give_up_late(primary, self._world.tunables.coordinated_timeout)
+
+    def _await_promotion(self, primary: Primary) -> None:
+        world, attempt, chosen = self._world, primary.attempt, self._promoted(primary)
+        if chosen.role_reported != "master":
+            limit_ms = primary.monitor.failover_timeout_ms
+            if attempt.coordinated:
+                limit_ms = 2 * world.tunables.coordinated_timeout
+            self._give_up_late(primary, limit_ms)
+            return
+        primary.config_epoch = attempt.epoch
+        self._enter(primary, Happened.PROMOTED)
+        world.save()
+        world.event("+promoted-slave", chosen)
+        if "crash-after-promotion" in world.simulated_failures:
+            world.effects.exit_code = 99
+        world.event("+failover-state-reconf-slaves", primary)
+        world.reconfigured(primary, "leader", "start", primary.address, chosen.address)
+        self._polling.say_hello_to_all(primary)
+
+    def _reconfigure(self, primary: Primary) -> None:
+        world, attempt, promoted = self._world, primary.attempt, self._promoted(primary)
+        self._expire_unheeded(primary)
+        open_ones = [r for r in primary.replicas.values() if not _is_settled(r)]
+        timed_out = world.now_ms - attempt.changed_ms > primary.monitor.failover_timeout_ms
+        if not open_ones or timed_out or promoted.is_down:
+            self._end(primary, open_ones if timed_out else [])
+            return
+        under_way = sum(r.reconfiguration in _UNDER_WAY for r in open_ones)
+        for replica in open_ones:
+            if under_way >= primary.monitor.parallel_syncs:
+                break
+            if replica.reconfiguration is Reconfiguration.NONE and self._lead(replica, promoted.address):
+                world.event("+slave-reconf-sent", replica, level=Level.NOTICE)
+                under_way += 1
+
+    def _lead(self, replica: Replica, address: Address) -> bool:
+        if not self._roles.follow(replica, address):
+            return False
+        replica.reconfiguration = Reconfiguration.SENT
+        replica.reconfiguration_sent_ms = self._world.now_ms
+        return True
+
+    def _expire_unheeded(self, primary: Primary) -> None:
+        """A replica that did not heed us is passed over; it is led back later."""
+        limit_ms = self._world.tunables.slave_reconf_timeout
+        for replica in primary.replicas.values():
+            if (
+                replica.reconfiguration is Reconfiguration.SENT
+                and self._world.now_ms - replica.reconfiguration_sent_ms > limit_ms
+            ):
+                self._world.event("-slave-reconf-sent-timeout", replica, level=Level.NOTICE)
+                replica.reconfiguration = Reconfiguration.DONE
+
+    def _end(self, primary: Primary, unsettled: list[Replica]) -> None:
+        if unsettled:
+            self._world.event("+failover-end-for-timeout", primary)
+            for replica in unsettled:
+                if replica.reconfiguration is Reconfiguration.NONE and self._lead(
+                    replica, self._promoted(primary).address
+                ):
+                    self._world.event("+slave-reconf-sent-be", replica, level=Level.NOTICE)
+        self._world.event("+failover-end", primary)
+        self._enter(primary, Happened.FOLLOWED)
+
+    def _update(self, primary: Primary) -> None:
+        address = self._promoted(primary).address
+        primary.attempt.ended = f"+failover-end: {address} took over in epoch {primary.attempt.epoch}"
+        self._enter(primary, Happened.SWITCHED)
+        self._monitors.switch(primary, address)
+
+
+_UNDER_WAY: Final = (Reconfiguration.SENT, Reconfiguration.IN_PROGRESS)
+
+
+def _is_settled(replica: Replica) -> bool:
+    """It follows the new primary, is it, or cannot be told."""
+    return replica.is_promoted or replica.is_down or replica.reconfiguration is Reconfiguration.DONE

@@ -1,0 +1,196 @@
+"""The hello: how Sentinels of one primary find each other and agree on the newest configuration.
+
+The text is `ip,port,run id,current epoch,name,primary's ip,primary's port,configuration epoch`, published
+every two seconds on `__sentinel__:hello` of every server that is watched.
+
+INVARIANT. A configuration replaces another only if its epoch is higher. One failover at most has an
+epoch, since its leader was elected in it; so all Sentinels that hear each other end at the same address.
+Two administrators who forced failovers without a majority may have made two of one epoch: there the
+smaller address wins, everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from garrison.sentinel.core.effects import Level
+from garrison.sentinel.core.instances import Address, Instance, Peer, Primary
+from garrison.sentinel.core.links import Links, attach
+from garrison.sentinel.core.monitors import Monitors
+from garrison.sentinel.core.world import World
+
+HELLO_BYTES_MAX: Final = 1_024
+PEERS_MAX: Final = 256
+"""Other Sentinels of one primary; hellos of more are ignored, with a warning."""
+EPOCH_MAX: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """One hello. Addresses as the sender names them."""
+
+    sender: Address
+    run_id: str
+    epoch: int
+    name: str
+    primary: Address
+    config_epoch: int
+
+
+def encode(hello: Hello) -> bytes:
+    words = (
+        hello.sender.host, hello.sender.port, hello.run_id, hello.epoch,
+        hello.name, hello.primary.host, hello.primary.port, hello.config_epoch,
+    )  # fmt: skip
+    return ",".join(str(word) for word in words).encode("utf-8", "surrogateescape")
+
+
+def decode(text: bytes) -> Hello | None:
+    """The hello in a message; None where it is none."""
+    if len(text) > HELLO_BYTES_MAX:
+        return None
+    words = text.decode("utf-8", "surrogateescape").split(",")
+    if len(words) != 8:
+        return None
+    numbers = [_number(words[at]) for at in (1, 3, 6, 7)]
+    port, epoch, primary_port, config_epoch = numbers
+    if min(numbers) < 0 or max(port, primary_port) > 65535 or max(epoch, config_epoch) > EPOCH_MAX:
+        return None
+    if not words[0] or not words[4] or not words[5] or not is_run_id(words[2]):
+        return None
+    primary = Address(words[5], primary_port)
+    return Hello(Address(words[0], port), words[2], epoch, words[4], primary, config_epoch)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text is 40 hexadecimal digits."""
+    return len(text) == 40 and all(character in "0123456789abcdef" for character in text)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+
+
+def ours(world: World, primary: Primary, receiver: Instance) -> Hello:
+    """What we say of ourselves and of this primary to one server."""
+    settings = world.settings
+    host = settings.announce_ip or receiver.link.local_ip or "127.0.0.1"
+    address = primary.current_address()
+    return Hello(
+        Address(host, settings.announce_port or settings.port),
+        world.my_id,
+        world.epoch,
+        primary.name,
+        Address(world.shown(address), address.port),
+        primary.config_epoch,
+    )
+
+
+class Hellos:
+    """Takes the hellos of other Sentinels."""
+
+    def __init__(self, world: World, links: Links, monitors: Monitors) -> None:
+        self._world = world
+        self._links = links
+        self._monitors = monitors
+
+    def heard(self, text: bytes) -> None:
+        """One message of the hello channel, from whichever server. Our own come back too."""
+        hello = decode(text)
+        if hello is None or hello.run_id == self._world.my_id:
+            return
+        primary = self._world.primaries.get(hello.name)
+        if primary is None:
+            return
+        if hello.sender.port == 0:
+            return
+        peer = self._peer(primary, hello)
+        if hello.epoch > self._world.epoch:
+            self._world.epoch = hello.epoch
+            self._world.event("+new-epoch", None, str(hello.epoch))
+            self._world.save()
+        if peer is not None:
+            peer.heard_hello_ms = self._world.now_ms
+            peer.names, peer.names_epoch = hello.primary, hello.config_epoch
+        self._configure(primary, hello)
+
+    def _peer(self, primary: Primary, hello: Hello) -> Peer | None:
+        """The sender as we know it, learned or moved if need be."""
+        peer = primary.peers.get(hello.run_id)
+        if peer is not None and peer.address == hello.sender:
+            return peer
+        if peer is None and len(primary.peers) >= PEERS_MAX:
+            self._world.say(
+                Level.WARNING, f"{primary.name} has {PEERS_MAX} Sentinels: {hello.run_id} is ignored"
+            )
+            return None
+        if peer is not None:
+            self._move(peer, hello.sender)
+            return peer
+        self._retire_address(primary, hello.sender)
+        return self._add(primary, hello.run_id, hello.sender)
+
+    def _add(self, primary: Primary, run_id: str, address: Address) -> Peer:
+        """A Sentinel that was not known."""
+        peer = self.remember(primary, run_id, address)
+        self._world.event("+sentinel", peer)
+        self._world.save()
+        return peer
+
+    def remember(self, primary: Primary, run_id: str, address: Address) -> Peer:
+        """A Sentinel that the configuration file names."""
+        link = self._links.peer_link(run_id, address)
+        peer = Peer(address, link, run_id, primary=primary)
+        peer.heard_hello_ms = self._world.now_ms
+        attach(peer)
+        primary.peers[run_id] = peer
+        self._world.look_now(peer)
+        return peer
+
+    def _move(self, peer: Peer, address: Address) -> None:
+        """A Sentinel that we know by its id has another address: a container that was started again."""
+        self._retire_address(peer.primary, address)
+        vote = (peer.vote, peer.vote_epoch)
+        self._links.close_all(peer)
+        peer.address, peer.link = address, self._links.peer_link(peer.run_id, address)
+        attach(peer)
+        peer.vote, peer.vote_epoch = vote
+        peer.down_since_ms = 0
+        self._world.event("+sentinel-address-switch", peer.primary, f"ip {address.host} port {address.port} "
+                          f"for {peer.run_id}")  # fmt: skip
+        self._world.save()
+        self._world.look_now(peer)
+
+    def _retire_address(self, primary: Primary, address: Address) -> None:
+        """Another Sentinel was known there: it is reached there no longer, until it says where it is."""
+        for other in primary.peers.values():
+            if other.address.port and self._world.same(other.address, address):
+                self._world.event("+sentinel-invalid-addr", other)
+                self._links.close_all(other)
+                other.address = Address(other.address.host, 0)
+                other.link = self._links.peer_link(other.run_id, other.address)
+                attach(other)
+                self._world.save()
+
+    def _configure(self, primary: Primary, hello: Hello) -> None:
+        """Take a newer configuration over."""
+        world = self._world
+        if hello.config_epoch < primary.config_epoch:
+            return
+        current = primary.current_address()
+        is_same = world.same(current, hello.primary)
+        if hello.config_epoch == primary.config_epoch:
+            if is_same or not hello.config_epoch or primary.failing_over or hello.primary >= current:
+                return
+            world.event("+config-conflict", primary, f"epoch {hello.config_epoch} also names {hello.primary}")
+        primary.config_epoch = hello.config_epoch
+        world.save()
+        if is_same:
+            return
+        sender = f"sentinel {hello.run_id} {hello.sender.host} {hello.sender.port} @ {primary.name}"
+        address = f"{world.shown(primary.address)} {primary.address.port}"
+        world.event("+config-update-from", None, f"{sender} {address}")
+        old = primary.address
+        world.reconfigured(primary, "observer", "start", old, hello.primary)
+        self._monitors.switch(primary, hello.primary)

@@ -1,0 +1,88 @@
+"""Read the reply to INFO: the few fields that a Sentinel goes by.
+
+A reply is some 200 lines and comes from thousands of servers, so lines are found, not all split. Nothing
+in it is trusted to be there or to be a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from garrison.sentinel.core.instances import UNKNOWN, Address
+
+REPLICAS_MAX: Final = 1_000
+"""Replicas that are taken from one reply; a longer list is cut."""
+
+_FIELD: Final = re.compile(
+    rb"^(run_id|role|master_host|master_port|master_link_status|master_link_down_since_seconds|slave_priority|"
+    rb"slave_repl_offset|replica_announced|master_repl_offset|master_failover_state):([^\r\n]*)",
+    re.MULTILINE,
+)
+_REPLICA: Final = re.compile(rb"^slave\d+:([^\r\n]*)", re.MULTILINE)
+_DATABASE: Final = re.compile(rb"^db\d+:keys=(\d+)", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Report:
+    """What a server says of itself."""
+
+    run_id: str = ""
+    role: str = ""
+    """`master`, `slave`, or empty where the reply does not say."""
+    follows: Address = UNKNOWN
+    link_up: bool = False
+    link_down_ms: int = 0
+    priority: int = 100
+    offset: int = 0
+    announced: bool = True
+    keys: int = 0
+    hands_over: bool = False
+    """It is in the middle of a FAILOVER."""
+    replicas: list[Address] = field(default_factory=list)
+
+
+def read(text: bytes) -> Report:
+    """The report in a reply to INFO."""
+    values = {name.decode(): _text(value) for name, value in _FIELD.findall(text)}
+    is_replica = values.get("role") == "slave"
+    report = Report(
+        run_id=values.get("run_id", "")[:40],
+        role=values.get("role", "") if values.get("role") in ("master", "slave") else "",
+        priority=_number(values.get("slave_priority"), 100),
+        offset=_number(values.get("slave_repl_offset" if is_replica else "master_repl_offset"), 0),
+        announced=values.get("replica_announced", "1") != "0",
+        keys=sum(int(count) for count in _DATABASE.findall(text)),
+        hands_over=values.get("master_failover_state", "no-failover") != "no-failover",
+    )
+    if is_replica:
+        report.follows = Address(values.get("master_host", "?"), _number(values.get("master_port"), 0))
+        report.link_up = values.get("master_link_status") == "up"
+        report.link_down_ms = 1000 * max(0, _number(values.get("master_link_down_since_seconds"), 0))
+    else:
+        report.replicas = list(_replicas(text))
+    return report
+
+
+def _replicas(text: bytes) -> list[Address]:
+    found = []
+    for line in _REPLICA.findall(text)[:REPLICAS_MAX]:
+        values = dict(part.split("=", 1) for part in _text(line).split(",") if "=" in part)
+        port = _number(values.get("port"), 0)
+        if values.get("ip") and 0 < port < 65536:
+            found.append(Address(values["ip"], port))
+    return found
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace").strip()
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    if text is None or len(text) > 20:
+        return otherwise
+    try:
+        return int(text)
+    except ValueError:
+        return otherwise

@@ -1,0 +1,191 @@
+"""Keep connections to the servers that are watched, and lead each reply to whom it is for.
+
+A data node has two: one for commands, one that listens to its hello channel. Another Sentinel has one,
+shared by all primaries that both watch. A connection that fails is tried again after RECONNECT_PERIOD_MS;
+one that is established but silent is replaced, since TCP may take minutes to notice a host that is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from garrison.sentinel.core.effects import Level, ReplyError
+from garrison.sentinel.core.instances import (
+    Address,
+    Connection,
+    DataNode,
+    Instance,
+    Link,
+    Peer,
+    primary_of,
+)
+from garrison.sentinel.core.world import World
+
+HELLO_CHANNEL: Final = b"__sentinel__:hello"
+RECONNECT_PERIOD_MS: Final = 1_000
+"""At most this often is a connection tried again, and sooner with a short down-after-milliseconds."""
+
+
+class Links:
+    """Opens, authenticates, watches and closes connections."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def upkeep(self, instance: Instance) -> None:
+        """Connect what is not connected."""
+        link = instance.link
+        if self._world.settings.resolve_hostnames and not self._world.ip(instance.address.host):
+            return
+        if instance.address.port == 0:
+            return
+        wanted = [link.command]
+        if isinstance(instance, DataNode):
+            wanted.append(link.listening)
+        for connection in wanted:
+            if not connection.id and self._world.now_ms - connection.tried_ms >= self._patience(instance):
+                self._world.connect(connection, link, instance.address)
+
+    def _patience(self, instance: Instance) -> int:
+        return min(RECONNECT_PERIOD_MS, max(100, primary_of(instance).monitor.down_after_ms // 4))
+
+    def up(self, link_id: int, local_ip: str) -> None:
+        """A connection is established."""
+        found = self._world.connection(link_id)
+        if found is None:
+            return
+        connection, link = found
+        instance = link.users[0]
+        connection.up, connection.since_ms = True, self._world.now_ms
+        link.local_ip = local_ip
+        if link.listening.up or not isinstance(instance, DataNode):
+            link.heard_ms = self._world.now_ms
+        self._authenticate(connection, instance)
+        kind = b"pubsub" if connection.subscribed else b"cmd"
+        title = b"sentinel-%b-%b" % (self._world.my_id[:8].encode(), kind)
+        self._world.send(connection, instance, (b"CLIENT", b"SETNAME", title))
+        if connection.subscribed:
+            link.heard_ms = self._world.now_ms
+            self._world.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL))
+        elif isinstance(instance, DataNode):
+            instance.info_asked_ms = min(instance.info_asked_ms, instance.info_ms - 1)
+        link.pinged_ms = min(link.pinged_ms, self._world.now_ms - 60_000)
+        for user in link.users:
+            self._world.look_now(user)
+
+    def _authenticate(self, connection: Connection, instance: Instance) -> None:
+        settings = self._world.settings
+        if isinstance(instance, Peer):
+            user, password = settings.sentinel_user, settings.sentinel_pass
+            if not password:
+                user, password = "", settings.requirepass
+        else:
+            monitor = primary_of(instance).monitor
+            user, password = monitor.auth_user, monitor.auth_pass
+        if password:
+            words = (user, password) if user else (password,)
+            command = (b"AUTH", *(word.encode("utf-8", "surrogateescape") for word in words))
+            self._world.send(connection, instance, command, self._authenticated)
+
+    def _authenticated(self, instance: Instance, reply: object) -> None:
+        if isinstance(reply, ReplyError):
+            text = f"{self._world.describe(instance)}: authentication failed: {reply}"
+            self._world.say(Level.WARNING, f"{text}; check auth-pass and auth-user (or sentinel-pass)")
+
+    def down(self, link_id: int) -> None:
+        """A connection has failed or was closed by the other side."""
+        found = self._world.connection(link_id)
+        if found is None:
+            return
+        connection, link = found
+        was_up = connection.up
+        self._lost(connection, link)
+        for user in list(link.users):
+            if was_up:
+                name = "-pubsub-link" if connection.subscribed else "-cmd-link"
+                self._world.event(name, user, "#connection lost", Level.DEBUG)
+            self._world.look_now(user)
+
+    def _lost(self, connection: Connection, link: Link) -> None:
+        self._world.forget_connection(connection)
+
+    def watch(self, instance: Instance) -> None:
+        """Replace connections that are established but silent."""
+        world, link = self._world, instance.link
+        period = world.tunables.min_link_reconnect_period
+        half = primary_of(instance).monitor.down_after_ms // 2
+        command = link.command
+        if (
+            command.up
+            and world.now_ms - command.since_ms > min(period, 2 * half)
+            and link.unanswered_awake_ms >= 0
+            and world.awake_ms - link.unanswered_awake_ms > half
+            and world.now_ms - link.replied_ms > half
+        ):
+            world.close(command)
+        listening = link.listening
+        if (
+            listening.up
+            and world.now_ms - listening.since_ms > period
+            and world.now_ms - link.heard_ms > 3 * world.tunables.publish_period
+        ):
+            world.close(listening)
+
+    def close_all(self, instance: Instance) -> None:
+        """The instance is no longer wanted: close what no other instance uses."""
+        link = instance.link
+        if instance in link.users:
+            link.users.remove(instance)
+        if link.users:
+            self._disown(link, instance)
+            return
+        self._world.close(link.command)
+        self._world.close(link.listening)
+        for key, value in list(self._world.peer_links.items()):
+            if value is link:
+                del self._world.peer_links[key]
+
+    def _disown(self, link: Link, instance: Instance) -> None:
+        """Replies to what this instance has asked come, but nobody takes them."""
+        waiting = link.command.waiting
+        for at, (token, _, asked) in enumerate(waiting):
+            if asked is instance:
+                waiting[at] = (token, None, asked)
+
+    def moved(self, instance: Instance, address: Address) -> None:
+        """The instance listens elsewhere now: what is connected leads to the wrong place."""
+        instance.address = address
+        for connection in (instance.link.command, instance.link.listening):
+            self._world.close(connection)
+            connection.tried_ms = self._world.now_ms - RECONNECT_PERIOD_MS
+        self._world.look_now(instance)
+
+    def peer_link(self, run_id: str, address: Address) -> Link:
+        """The link to another Sentinel, which all primaries share that both watch."""
+        key = (run_id, address)
+        if key not in self._world.peer_links:
+            self._world.peer_links[key] = new_link(self._world)
+        return self._world.peer_links[key]
+
+    def answered(self, link_id: int, token: int, reply: object) -> None:
+        """Lead a reply to whom it is for. Unknown links and tokens are those of connections given up."""
+        found = self._world.connection(link_id)
+        if found is None:
+            return
+        waiting = found[0].waiting
+        while waiting:
+            expected, answer, asked = waiting.popleft()
+            if expected == token:
+                if answer is not None:
+                    answer(asked, reply)
+                return
+
+
+def new_link(world: World) -> Link:
+    """A link without connections, to a server that counts as available until it has had time to answer."""
+    return Link(available_awake_ms=world.awake_ms, replied_ms=world.now_ms, heard_ms=world.now_ms)
+
+
+def attach(instance: Instance) -> None:
+    """Make the instance a user of its link."""
+    instance.link.users.append(instance)

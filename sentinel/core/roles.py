@@ -1,0 +1,224 @@
+"""What servers say they are in INFO, and what follows when that is not what they should be.
+
+BACKGROUND. INFO of a primary names its replicas, so they are found without being configured. INFO of a
+replica says whom it follows and how far it has come. Two claims are wrong in a healthy group: a replica
+that calls itself primary (the former primary, started again), and a replica that follows somebody else.
+
+BEHAVIOUR. Both are mended with REPLICAOF, and carefully, for it may be we who are behind: only when the
+primary looks sane, and the claim has stood for a while in which a newer configuration would have reached
+us. A majority of Sentinels that names our configuration in fresh hellos proves that we are not behind;
+then nothing is waited for, so that a former primary takes writes of mistaken clients for as short a time
+as can be. A primary that calls itself replica is not argued with; it counts as down (`down.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from garrison.sentinel.core import info
+from garrison.sentinel.core.effects import Level
+from garrison.sentinel.core.instances import (
+    Address,
+    DataNode,
+    Primary,
+    Reconfiguration,
+    Replica,
+    primary_of,
+)
+from garrison.sentinel.core.monitors import Monitors
+from garrison.sentinel.core.world import World
+
+HELLO_PERIODS_OF_DOUBT: Final = 4
+"""So long a replica may call itself primary, if nobody confirms our configuration."""
+HELLO_PERIODS_FRESH: Final = 3
+
+
+class Roles:
+    """Takes INFO in."""
+
+    def __init__(self, world: World, monitors: Monitors) -> None:
+        self._world = world
+        self._monitors = monitors
+        self.on_progress: Callable[[Primary], None] = lambda primary: None
+        """Called when a report may carry the failover of a primary on."""
+
+    def informed(self, node: DataNode, text: bytes) -> None:
+        """A reply to INFO."""
+        world = self._world
+        report = info.read(text)
+        node.info_ms, node.info_text = world.now_ms, text
+        self._note_run_id(node, report)
+        if isinstance(node, Primary):
+            for address in report.replicas:
+                if world.replica_at(node, address) is None and not world.same(address, node.address):
+                    self._monitors.add_replica(node, address)
+            self._note_data(node, report)
+        node.offset, node.keys = report.offset, report.keys
+        if isinstance(node, Replica):
+            self._note_replication(node, report)
+        if report.role and report.role != node.role_reported:
+            self._note_role(node, report.role)
+        if world.in_tilt:
+            return
+        if isinstance(node, Replica):
+            self._advance_reconfiguration(node)
+            self.on_progress(node.primary)
+            if node.role_reported == "master":
+                self._turn_back(node)
+            else:
+                self._lead_back(node)
+        elif isinstance(node, Primary):
+            self.on_progress(node)
+
+    def _note_run_id(self, node: DataNode, report: info.Report) -> None:
+        if not report.run_id or report.run_id == node.run_id:
+            return
+        if node.run_id:
+            self._world.event("+reboot", node)
+            if isinstance(node, Primary):
+                node.reboot_ms = self._world.now_ms if node.monitor.reboot_down_after_ms else 0
+                self._note_reboot(node, report)
+        node.run_id = report.run_id
+
+    def _note_reboot(self, primary: Primary, report: info.Report) -> None:
+        """A primary that was seen with data and comes back without: its replicas may still hold it."""
+        if primary.had_keys and not report.keys and report.role == "master":
+            primary.lost_data_since_ms = self._world.now_ms
+            self._world.event("+lost-data", primary, "came back empty")
+
+    def _note_data(self, primary: Primary, report: info.Report) -> None:
+        primary.had_keys = primary.had_keys or report.keys > 0
+        if primary.lost_data_since_ms:
+            holders = [each for each in primary.replicas.values() if each.keys and not each.is_down]
+            if report.keys or report.role != "master" or not holders:
+                primary.lost_data_since_ms = 0
+                primary.had_keys = report.keys > 0
+                self._world.event("-lost-data", primary)
+            self._world.look_now(primary)
+
+    def _note_replication(self, replica: Replica, report: info.Report) -> None:
+        world = self._world
+        replica.link_up = report.link_up
+        replica.link_down_ms = report.link_down_ms
+        replica.priority = report.priority
+        replica.announced = report.announced
+        if report.role == "slave" and report.follows != replica.follows:
+            replica.follows, replica.follows_since_ms = report.follows, world.now_ms
+
+    def _note_role(self, node: DataNode, role: str) -> None:
+        node.role_reported, node.role_reported_ms = role, self._world.now_ms
+        if isinstance(node, Replica):
+            node.follows_since_ms = self._world.now_ms
+        expected = "master" if isinstance(node, Primary) else "slave"
+        name = "+role-change" if role == expected else "-role-change"
+        self._world.event(name, node, f"new reported role is {role}", Level.VERBOSE)
+        self._world.look_now(node)
+
+    # Replicas on their way to a new primary.
+
+    def _advance_reconfiguration(self, replica: Replica) -> None:
+        promoted = replica.primary.attempt.promoted
+        if replica.role_reported != "slave" or promoted is None:
+            return
+        if replica.reconfiguration is Reconfiguration.SENT and self._world.same(
+            replica.follows, promoted.address
+        ):
+            replica.reconfiguration = Reconfiguration.IN_PROGRESS
+            self._world.event("+slave-reconf-inprog", replica, level=Level.NOTICE)
+        if replica.reconfiguration is Reconfiguration.IN_PROGRESS and replica.link_up:
+            replica.reconfiguration = Reconfiguration.DONE
+            self._world.event("+slave-reconf-done", replica, level=Level.NOTICE)
+
+    # Servers that claim otherwise.
+
+    def _turn_back(self, replica: Replica) -> None:
+        """A replica calls itself primary: unless we are promoting it, it is turned back."""
+        primary = replica.primary
+        if replica.is_promoted or primary.failing_over or not self._looks_sane(primary):
+            return
+        if not self.is_confirmed(primary) and not self._has_stood(replica, self._doubt_ms()):
+            return
+        if self.follow(replica, primary.address):
+            self._world.event("+convert-to-slave", replica, level=Level.NOTICE)
+
+    def _lead_back(self, replica: Replica) -> None:
+        """A replica follows another address than our primary's."""
+        world, primary = self._world, replica.primary
+        if primary.failing_over or replica.is_promoted or world.same(replica.follows, primary.address):
+            return
+        if not self._looks_sane(primary):
+            return
+        waited_ms = world.now_ms - replica.follows_since_ms
+        patience_ms = primary.monitor.failover_timeout_ms
+        if self.is_confirmed(primary):
+            patience_ms = min(patience_ms, self._doubt_ms())
+        if waited_ms > patience_ms and not replica.is_down and self.follow(replica, primary.address):
+            replica.follows_since_ms = world.now_ms
+            world.event("+fix-slave-config", replica, level=Level.NOTICE)
+
+    def _doubt_ms(self) -> int:
+        return HELLO_PERIODS_OF_DOUBT * self._world.tunables.publish_period
+
+    def _has_stood(self, replica: Replica, for_ms: int) -> bool:
+        now_ms = self._world.now_ms
+        return (
+            now_ms - replica.role_reported_ms > for_ms
+            and not replica.is_down
+            and now_ms - self._world.started_ms > for_ms
+        )
+
+    def _looks_sane(self, primary: Primary) -> bool:
+        """It is there, calls itself primary, and told us so lately."""
+        age_ms = self._world.now_ms - primary.info_ms
+        return (
+            primary.role_reported == "master"
+            and not primary.is_down
+            and not primary.is_odown
+            and primary.info_ms > 0
+            and age_ms < 2 * self._world.tunables.info_period
+        )
+
+    def is_confirmed(self, primary: Primary) -> bool:
+        """A majority of Sentinels, ourselves included, named our configuration within the last seconds."""
+        world = self._world
+        if not primary.config_epoch:
+            return False
+        fresh_ms = HELLO_PERIODS_FRESH * world.tunables.publish_period
+        agreeing = sum(
+            peer.names_epoch == primary.config_epoch
+            and world.now_ms - peer.heard_hello_ms < fresh_ms
+            and world.same(peer.names, primary.address)
+            for peer in primary.peers.values()
+        )
+        return agreeing + 1 >= primary.majority and agreeing > 0
+
+    # REPLICAOF.
+
+    def follow(self, node: DataNode, address: Address | None) -> bool:
+        """Make a server a replica of an address, or a primary with None; False if it cannot be told now.
+
+        In a transaction, so that its clients are cut off in the same moment and ask for the primary again.
+        """
+        world, command = self._world, node.link.command
+        if not command.up:
+            return False
+        host, port = ("NO", "ONE") if address is None else (world.shown(address), str(address.port))
+        world.send(command, node, (b"MULTI",))
+        world.send(command, node, (b"SLAVEOF", host.encode(), port.encode()))
+        world.send(command, node, (b"CONFIG", b"REWRITE"))
+        for kind in (b"normal", b"pubsub"):
+            world.send(command, node, (b"CLIENT", b"KILL", b"TYPE", kind))
+        world.send(command, node, (b"EXEC",), self._reconfigured)
+        return True
+
+    def _reconfigured(self, instance: object, reply: object) -> None:
+        """The transaction went through: what the server is now is worth asking at once."""
+        if isinstance(instance, DataNode):
+            instance.info_asked_ms = min(instance.info_asked_ms, self._world.now_ms - 60_000)
+            self._world.look_now(instance)
+            primary = primary_of(instance)
+            if isinstance(reply, Exception):
+                self._world.say(
+                    Level.WARNING, f"{primary.name}: {instance.address} refused a new role: {reply}"
+                )

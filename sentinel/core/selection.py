@@ -1,0 +1,79 @@
+"""Which replica is promoted, and for each of the others why not.
+
+A replica is fit if it is reachable, has answered lately, may be promoted (priority above 0), and was not
+cut off from its primary for long before the primary failed. Of the fit ones the order is: lower priority,
+then the larger replication offset, then the smaller run id, so that all Sentinels would choose alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from garrison.sentinel.core.instances import Primary, Replica
+from garrison.sentinel.core.world import World
+
+PING_PERIODS_FRESH: Final = 5
+INFO_PERIODS_FRESH_URGENT: Final = 5
+INFO_PERIODS_FRESH: Final = 3
+DOWN_AFTERS_CUT_OFF: Final = 10
+
+
+class Verdict(NamedTuple):
+    """A replica, and why it cannot be promoted; an empty text if it can."""
+
+    replica: Replica
+    objection: str
+
+
+def judge(world: World, primary: Primary) -> Iterator[Verdict]:
+    """All replicas, in no order."""
+    for replica in primary.replicas.values():
+        yield Verdict(replica, _objection(world, primary, replica))
+
+
+def choose(world: World, primary: Primary) -> Replica | None:
+    """The replica to promote; None where none is fit."""
+    fit = [verdict.replica for verdict in judge(world, primary) if not verdict.objection]
+    return min(fit, key=_rank, default=None)
+
+
+def _rank(replica: Replica) -> tuple[int, int, str]:
+    # A replica whose run id is not known sorts behind those that have one.
+    return (replica.priority, -replica.offset, replica.run_id or "g")
+
+
+def _objection(world: World, primary: Primary, replica: Replica) -> str:
+    now_ms = world.now_ms
+    if replica.is_down:
+        return f"it is down itself ({replica.down_reason})"
+    if not replica.link.command.up:
+        return "not connected to it"
+    silent_ms = world.awake_ms - replica.link.available_awake_ms
+    if silent_ms > PING_PERIODS_FRESH * world.tunables.ping_period:
+        return f"its last reply to PING is {silent_ms} ms old"
+    if replica.priority == 0:
+        return "its replica-priority is 0"
+    if primary.lost_data_since_ms and not replica.keys:
+        return "it holds no data either"
+    if not replica.info_ms:
+        return "it has not answered INFO yet"
+    urgent = primary.is_down
+    periods, period_ms = (
+        (INFO_PERIODS_FRESH_URGENT, 1_000) if urgent else (INFO_PERIODS_FRESH, world.tunables.info_period)
+    )
+    age_ms = now_ms - replica.info_ms
+    if age_ms > max(periods * period_ms, PING_PERIODS_FRESH * world.tunables.ping_period):
+        return f"its last INFO is {age_ms} ms old"
+    cut_off_max_ms = DOWN_AFTERS_CUT_OFF * primary.monitor.down_after_ms
+    if primary.is_down:
+        cut_off_max_ms += now_ms - primary.down_since_ms
+    if replica.link_down_ms > cut_off_max_ms:
+        return f"it was cut off from its primary for {replica.link_down_ms} ms, more than {cut_off_max_ms}"
+    if (
+        replica.role_reported == "slave"
+        and not replica.offset
+        and any(other.offset for other in primary.replicas.values())
+    ):
+        return "it has never been in sync"
+    return ""

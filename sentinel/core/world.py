@@ -1,0 +1,278 @@
+"""What the parts of a Sentinel share: its settings, the servers it knows, its clocks, and its effects.
+
+TWO CLOCKS. `now_ms` runs on while the process is stopped; `awake_ms` counts a long gap between two ticks
+as one short step. Silence is measured on the second: a Sentinel that did not run for a while has heard
+nothing, and that says nothing about the others.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+from garrison.sentinel.core.effects import (
+    Connect,
+    Drop,
+    Effects,
+    Event,
+    Level,
+    Resolve,
+    RunScript,
+    Send,
+    Wire,
+)
+from garrison.sentinel.core.instances import (
+    Address,
+    Answer,
+    Connection,
+    DataNode,
+    Instance,
+    Link,
+    Peer,
+    Primary,
+    Replica,
+    State,
+    primary_of,
+)
+from garrison.sentinel.core.settings import SentinelSettings, Tunables
+
+AWAKE_STEP_MS_MAX: Final = 300
+"""A longer gap between two ticks is a pause of our own ..."""
+AWAKE_STEP_MS: Final = 100
+"""... and counts as so much."""
+RESOLVE_PERIOD_MS: Final = 10_000
+"""How often a host name is looked up again."""
+PENDING_COMMANDS_MAX: Final = 100
+"""Commands without a reply that one connection may have; beyond, periodic ones are left out."""
+
+
+class Randomness(Protocol):
+    """The part of random.Random that is used."""
+
+    def getrandbits(self, k: int, /) -> int: ...
+    def randrange(self, start: int, /) -> int: ...
+
+
+class World:
+    """The state that the parts of `SentinelCore` act on."""
+
+    def __init__(self, settings: SentinelSettings, rng: Randomness, now_ms: int, wall_ms: int) -> None:
+        self.settings = settings
+        self.rng = rng
+        self.now_ms = now_ms
+        self.awake_ms = now_ms
+        self.started_ms = now_ms
+        self.wall_offset_ms = wall_ms - now_ms
+        self.my_id = settings.my_id
+        self.epoch = settings.current_epoch
+        self.primaries: dict[str, Primary] = {}
+        self.by_address: dict[Address, list[Primary]] = {}
+        self.peer_links: dict[tuple[str, Address], Link] = {}
+        self.addresses: dict[str, str] = {}
+        """Resolved host names; an address stands for itself and is not in here."""
+        self.tilt_since_ms = 0
+        self.must_save = False
+        self.effects = Effects()
+        self.simulated_failures: set[str] = set()
+        self._connections: dict[int, tuple[Connection, Link]] = {}
+        self._last_id = 0
+        self._last_token = 0
+        self._resolving: dict[str, int] = {}
+        self._due: list[tuple[int, int, Instance]] = []
+        self._serial = 0
+
+    @property
+    def tunables(self) -> Tunables:
+        return self.settings.tunables
+
+    @property
+    def in_tilt(self) -> bool:
+        return self.tilt_since_ms != 0
+
+    def wall_ms(self, at_ms: int) -> int:
+        """A time of the core's clock as milliseconds since 1970."""
+        return at_ms + self.wall_offset_ms
+
+    # Addresses and names.
+
+    def ip(self, host: str) -> str:
+        """The address of a host: itself, or what its name was last resolved to, or empty."""
+        if not self.settings.resolve_hostnames or is_numeric(host):
+            return host
+        known = self.addresses.get(host, "")
+        if self.now_ms - self._resolving.get(host, -RESOLVE_PERIOD_MS) >= RESOLVE_PERIOD_MS:
+            self._resolving[host] = self.now_ms
+            self.effects.wire.append(Resolve(host))
+        return known
+
+    def same(self, one: Address, other: Address) -> bool:
+        """Whether two addresses are those of one server."""
+        if one.port != other.port:
+            return False
+        return one.host == other.host or (self.ip(one.host) == self.ip(other.host) != "")
+
+    def shown(self, address: Address) -> str:
+        """The host as it is told to others: by name if that is wanted."""
+        if self.settings.announce_hostnames:
+            return address.host
+        return self.ip(address.host) or address.host
+
+    def find_primary(self, host: str, port: int) -> Primary | None:
+        """The primary that listens there."""
+        found = self.by_address.get(Address(host, port))
+        if found:
+            return found[0]
+        if not self.settings.resolve_hostnames:
+            return None
+        wanted = Address(host, port)
+        return next((each for each in self.primaries.values() if self.same(each.address, wanted)), None)
+
+    def index_address(self, primary: Primary, old: Address | None = None) -> None:
+        """Keep `by_address` true after an address was set; without `primary.name` known, it only removes."""
+        if old is not None:
+            at_old = self.by_address.get(old, [])
+            if primary in at_old:
+                at_old.remove(primary)
+            if not at_old:
+                self.by_address.pop(old, None)
+        if self.primaries.get(primary.name) is primary:
+            self.by_address.setdefault(primary.address, []).append(primary)
+
+    # What has happened.
+
+    def event(self, name: str, about: Instance | None, extra: str = "", level: Level = Level.WARNING) -> None:
+        """Tell the log, the subscribers and, if it is a warning, the primary's notification script."""
+        words = [self.describe(about)] if about is not None else []
+        if extra:
+            words.append(extra)
+        text = " ".join(words)
+        self.effects.events.append(Event(level, name, text))
+        if about is not None and level is Level.WARNING:
+            script = primary_of(about).monitor.notification_script
+            if script:
+                self.effects.scripts.append(RunScript(script, (name, text)))
+
+    def say(self, level: Level, text: str) -> None:
+        """A line of the log that no subscriber wants."""
+        self.effects.events.append(Event(level, "", text))
+
+    def describe(self, about: Instance) -> str:
+        """A server as events name it: kind, name, host, port, and after `@` its primary."""
+        own = f"{about.kind.value} {self.name_of(about)} {self.shown(about.address)} {about.address.port}"
+        owner = primary_of(about)
+        if owner is about:
+            return own
+        return f"{own} @ {owner.name} {self.shown(owner.address)} {owner.address.port}"
+
+    def name_of(self, about: Instance) -> str:
+        if isinstance(about, Primary):
+            return about.name
+        if isinstance(about, Peer):
+            return about.run_id
+        return str(about.address)
+
+    def save(self) -> None:
+        """The configuration has changed: write it before anything else of this step is done."""
+        self.must_save = True
+
+    def reconfigured(self, primary: Primary, role: str, state: str, old: Address, new: Address) -> None:
+        """Run the primary's client-reconfig-script."""
+        script = primary.monitor.client_reconfig_script
+        if script:
+            words = (
+                primary.name,
+                role,
+                state,
+                self.shown(old),
+                str(old.port),
+                self.shown(new),
+                str(new.port),
+            )
+            self.effects.scripts.append(RunScript(script, words))
+
+    # Time.
+
+    def look_at(self, instance: Instance, at_ms: int) -> None:
+        """Have an instance looked at when `at_ms` has come, or sooner if something else wants that."""
+        if instance.due_ms <= at_ms and instance.due_ms > self.now_ms:
+            return
+        instance.due_ms = at_ms
+        self._serial += 1
+        heapq.heappush(self._due, (at_ms, self._serial, instance))
+
+    def look_now(self, instance: Instance) -> None:
+        instance.due_ms = 0
+        self.look_at(instance, self.now_ms)
+
+    def next_due_ms(self) -> int | None:
+        return self._due[0][0] if self._due else None
+
+    def due(self) -> Iterator[Instance]:
+        """Those whose time has come, each once."""
+        while self._due and self._due[0][0] <= self.now_ms:
+            at_ms, _, instance = heapq.heappop(self._due)
+            if instance.due_ms == at_ms:
+                instance.due_ms = 0
+                yield instance
+
+    # Connections.
+
+    def put(self, effect: Wire) -> None:
+        self.effects.wire.append(effect)
+
+    def connect(self, connection: Connection, link: Link, address: Address) -> None:
+        self._last_id += 1
+        connection.id, connection.up, connection.tried_ms = self._last_id, False, self.now_ms
+        connection.waiting.clear()
+        self._connections[connection.id] = (connection, link)
+        bind = self.settings.bind[0] if self.settings.bind else ""
+        source = "" if bind in ("", "*", "-::*", "::*", "0.0.0.0", "::") else bind
+        self.put(Connect(connection.id, address.host, address.port, source))
+
+    def connection(self, link_id: int) -> tuple[Connection, Link] | None:
+        return self._connections.get(link_id)
+
+    def forget_connection(self, connection: Connection) -> None:
+        self._connections.pop(connection.id, None)
+        connection.id, connection.up = 0, False
+        connection.waiting.clear()
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection of ours, whatever its state."""
+        if connection.id:
+            self.put(Drop(connection.id))
+            self.forget_connection(connection)
+
+    def send(
+        self, connection: Connection, asked: Instance, words: Sequence[bytes], answer: Answer | None = None
+    ) -> bool:
+        """Send a command, in the words that this server knows it by. False if the connection is not up."""
+        if not connection.up:
+            return False
+        renamed = primary_of(asked).monitor.renamed if isinstance(asked, DataNode) else {}
+        name = words[0]
+        if renamed:
+            name = renamed.get(name.decode().upper(), name.decode()).encode()
+        self._last_token += 1
+        connection.waiting.append((self._last_token, answer, asked))
+        self.put(Send(connection.id, (name, *words[1:]), self._last_token))
+        return True
+
+    def in_failover(self, primary: Primary) -> bool:
+        return primary.attempt.state is not State.NONE
+
+    def all_instances(self) -> Iterator[Instance]:
+        for primary in self.primaries.values():
+            yield from primary.members()
+
+    def replica_at(self, primary: Primary, address: Address) -> Replica | None:
+        found = primary.replicas.get(address)
+        if found is not None or not self.settings.resolve_hostnames:
+            return found
+        return next((each for each in primary.replicas.values() if self.same(each.address, address)), None)
+
+
+def is_numeric(host: str) -> bool:
+    """Whether a host is an address already: IPv6 has a colon, IPv4 only digits and dots."""
+    return ":" in host or (host.replace(".", "").isdigit() and host.count(".") == 3)
