@@ -1,1 +1,1 @@
-"""Whole groups of Sentinels and data servers in one process, from one seed: simulated clock, network and disk."""
+"""Groups of Sentinels and data servers in one process: simulated clock, network and disk, from one seed."""

@@ -1,7 +1,8 @@
 """Simulated time and TCP: connections that keep order, links that are cut in one direction or both.
 
-A cut does not close a connection: what is sent waits, as TCP retransmits, until the cut is healed or an end gives up.
-A host that is killed closes its connections at once; a host that is paused takes nothing in until it goes on.
+A cut does not close a connection: what is sent waits, as TCP retransmits, until the cut is healed or an
+end gives up. A host that is killed closes its connections at once; a host that is paused takes nothing in
+until it goes on.
 """
 
 from __future__ import annotations
