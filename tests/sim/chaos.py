@@ -226,10 +226,16 @@ class Chaos:
         for slot in range(first, max(first - 3, 0), -1):
             if not mine.slots >> slot & 1 or mine.slots.bit_count() < 10:
                 return
-            target.command("SETSLOT", slot, "IMPORTING", source.core.node_id)
-            source.command("SETSLOT", slot, "MIGRATING", target.core.node_id)
-            if target.command("SETSLOT", slot, "NODE", target.core.node_id) == "OK":
-                source.command("SETSLOT", slot, "NODE", target.core.node_id)
+            # A refused step ends the move, or a slot could be taken from its owner for one who has lost it.
+            steps = (
+                (target, "IMPORTING", source),
+                (source, "MIGRATING", target),
+                (target, "NODE", target),
+                (source, "NODE", target),
+            )
+            for told, verb, other in steps:
+                if told.command("SETSLOT", slot, verb, other.core.node_id) != "OK":
+                    return
 
     def _wall(self) -> None:
         node = self._running()
