@@ -66,6 +66,7 @@ def r(request: pytest.FixtureRequest, servers: dict[str, Server | str]) -> Itera
     name, protocol = request.param.split("-resp")
     wire = Wire(_server(servers, name), int(protocol))
     wire("FLUSHALL")
+    wire.until_alone()
     yield wire
     wire.close_all()
 
@@ -74,7 +75,8 @@ def r(request: pytest.FixtureRequest, servers: dict[str, Server | str]) -> Itera
 def peers(request: pytest.FixtureRequest, servers: dict[str, Server | str]) -> Iterator[Peers]:
     """A connection to each server, for comparing reply by reply."""
     pair = Peers(*(Wire(_server(servers, name), request.param) for name in SERVERS))
-    pair.redis("FLUSHALL")
-    pair.garrison("FLUSHALL")
+    for wire in (pair.redis, pair.garrison):
+        wire("FLUSHALL")
+        wire.until_alone()
     yield pair
     pair.close()
