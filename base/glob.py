@@ -10,9 +10,17 @@ from collections.abc import Callable
 Token = Callable[[str], bool] | None  # None stands for a star
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text matches, upper and lower case being the same."""
+def matches(pattern: str, text: str, *, exact: bool = False) -> bool:
+    """Whether the whole text matches, upper and lower case being the same unless `exact`."""
+    if exact:
+        return _match(_tokens(pattern), text)
     return _match(_tokens(pattern.lower()), text.lower())
+
+
+def compiled(pattern: str) -> Callable[[str], bool]:
+    """A test for many texts; upper and lower case differ."""
+    tokens = _tokens(pattern)
+    return lambda text: _match(tokens, text)
 
 
 def is_pattern(text: str) -> bool:

@@ -19,7 +19,7 @@ usage: garrison <command> [arguments]
   dev       keep a local cluster of six nodes until Ctrl-C
   health    does a node answer? exit code 0 or 1, for health checks
   demo      the same with a load, a kill and a reshard; prints what happened
-  sentinel  not built yet
+  sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
   version   print the version
 
 'garrison <command> --help' says more."""
@@ -32,13 +32,6 @@ def _part(module: str) -> Callable[[Sequence[str]], int]:
         return int(importlib.import_module(module).main(arguments))
 
     return run
-
-
-def _sentinel(arguments: Sequence[str]) -> int:
-    print(
-        "garrison sentinel is not built yet; a real redis-sentinel can watch Garrison nodes.", file=sys.stderr
-    )
-    return 2
 
 
 def _version(arguments: Sequence[str]) -> int:
@@ -57,7 +50,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "health": _part("garrison.node.health"),
     "dev": _part("garrison.cluster.dev"),
     "demo": _part("garrison.cluster.demo"),
-    "sentinel": _sentinel,
+    "sentinel": _part("garrison.sentinel.__main__"),
     "version": _version,
     "--version": _version,
     "help": _help,

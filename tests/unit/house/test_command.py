@@ -26,11 +26,6 @@ def test_no_command_prints_the_usage(capsys: pytest.CaptureFixture[str]) -> None
     assert "garrison <command>" in capsys.readouterr().err
 
 
-def test_sentinel_says_that_it_is_not_built(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sentinel"]) == 2
-    assert "not built yet" in capsys.readouterr().err
-
-
 def test_the_command_imports_no_component() -> None:
     code = (
         "import sys, garrison.__main__;"

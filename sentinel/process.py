@@ -1,0 +1,177 @@
+"""The life of a Sentinel's process: configuration, log, listener, core, signals, exit code.
+
+The order matters. The folder is entered and the process goes to the background before anything else; the
+ports are taken before the file is written, so that a second Sentinel started by mistake on the same file
+touches nothing; the core's first record is carried out when the listener serves. Exit codes: 0 after an
+orderly shutdown, 1 for everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import secrets
+import signal
+import sys
+import traceback
+from typing import Any
+
+import garrison
+from garrison.base.config_text import ConfigError, read_text
+from garrison.base.daemon import Readiness
+from garrison.base.descriptors import make_room
+from garrison.base.log import Log
+from garrison.base.process import StartError, detach, enter, new_loop, remove_pidfile, write_pidfile
+from garrison.base.reply import Error
+from garrison.sentinel.config import Config
+from garrison.sentinel.shell.acl import Users, read_users
+from garrison.sentinel.shell.commands import Commands
+from garrison.sentinel.shell.info import Info
+from garrison.sentinel.shell.pubsub import PUT
+from garrison.sentinel.shell.sentinel import Sentinel
+from garrison.sentinel.shell.server import Server
+from garrison.sentinel.shell.state_file import StateFile
+
+EXIT_FAILED = 1
+LINKS_MAX = 30_000
+"""Connections to watched servers for which descriptors are reserved: 1,000 primaries take about 10,000."""
+SHUTDOWN_WORDS = frozenset({b"nosave", b"save", b"now", b"force", b"abort"})
+
+
+def run(config: Config) -> int:
+    """Be a Sentinel until it is shut down; the exit code."""
+    try:
+        config.values["dir"] = enter(config.text("dir"))
+        StateFile(config.file).check()
+        users = load_users(config)
+        readiness = detach(
+            config.text("logfile"), config.text("supervised"), daemonize=config.flag("daemonize")
+        )
+    except (StartError, ConfigError) as error:
+        print(f"garrison: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    log = Log(config.text("logfile"), config.text("loglevel"))
+    log.role = "X"
+    if config.flag("syslog-enabled"):
+        log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
+    _greet(config, log)
+    try:
+        write_pidfile(config.text("pidfile"))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(_Process(config, log, users, runner.get_loop()).live(readiness))
+    except (StartError, OSError, ConfigError) as error:
+        log.warning(f"Cannot start: {error}")
+        if config.text("logfile") or config.flag("daemonize"):
+            print(f"garrison: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        remove_pidfile(config.text("pidfile"))
+
+
+def load_users(config: Config) -> Users:
+    """The users that the configuration or its aclfile names. Raises ConfigError."""
+    path, password = config.text("aclfile"), config.text("requirepass")
+    all_channels = config.text("acl-pubsub-default") == "allchannels"
+    if path:
+        return read_users(read_text(path), path, password, all_channels)
+    lines = "".join(f"user {line}\n" for line in config.text("user").splitlines())
+    return read_users(lines, config.file, password, all_channels)
+
+
+def _greet(config: Config, log: Log) -> None:
+    log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
+    log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
+    log.warning("Configuration loaded")
+    ignored = config.without_effect()
+    if ignored:
+        log.warning(f"Accepted, but without effect in a Sentinel: {', '.join(ignored)}")
+
+
+def _room_for_clients(config: Config, log: Log) -> int:
+    """Most clients, so that they and the links fit below the limit of open files."""
+    wanted = config.integer("maxclients")
+    fitting = make_room(wanted + LINKS_MAX)
+    if fitting >= wanted + LINKS_MAX:
+        return wanted
+    possible = max(1, min(wanted, fitting // 2))
+    if possible < wanted:
+        log.warning(
+            f"maxclients is {possible} instead of {wanted}: this process may open few files, and its "
+            f"links to servers need some (raise 'ulimit -n')"
+        )
+    return possible
+
+
+class _Process:
+    """Puts the parts together and takes them apart again."""
+
+    def __init__(self, config: Config, log: Log, users: Users, loop: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        self._log = log
+        self._stopped = asyncio.Event()
+        loop.set_exception_handler(self._unexpected)
+        self._server = Server(config, users, log, loop, _room_for_clients(config, log))
+        self._server.bind()
+        log.notice(f"Running mode=sentinel, port={config.text('port')}.")
+        self._sentinel = Sentinel(
+            config, config.settings(), log, loop, lambda: self._server.users, self._server.publish
+        )
+        info = Info(config, self._server, secrets.token_hex(20), self._of_core)
+        Commands(self._server, self._sentinel.ask, info.reply, self._shutdown, self._sentinel.scripts.pending)
+        self._watch_signals(loop)
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception that nobody caught: a mistake of ours, which must not end the Sentinel silently."""
+        error = context.get("exception")
+        text = "".join(traceback.format_exception(error)) if error is not None else ""
+        self._log.warning(f"{context.get('message', 'unexpected')}\n{text}".rstrip())
+
+    def _of_core(self) -> str:
+        scripts = self._sentinel.scripts
+        return self._sentinel.core.info_section(scripts.running, scripts.queued)
+
+    async def live(self, readiness: Readiness) -> int:
+        await self._server.start()
+        self._sentinel.start()
+        # What lives now lives long: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        readiness.tell()
+        await self._stopped.wait()
+        await self._sentinel.close()
+        await self._server.stop()
+        self._log.warning("Sentinel is now ready to exit, bye bye...")
+        return 0
+
+    def _watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The first SIGTERM or SIGINT goes down in order, the second at once."""
+
+        def stop(name: str) -> None:
+            if self._stopped.is_set():
+                self._log.warning(f"Received {name} again, going down at once")
+                os._exit(EXIT_FAILED)
+            self._log.warning(f"Received {name} scheduling shutdown...")
+            self._stop()
+
+        loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        import faulthandler
+
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+    def _stop(self) -> None:
+        self._log.warning("User requested shutdown...")
+        self._stopped.set()
+
+    def _shutdown(self, words: list[bytes]) -> object:
+        """SHUTDOWN: there is nothing to save or to wait for; the connection simply ends."""
+        flags = {word.lower() for word in words}
+        alone = b"abort" in flags and len(words) > 1
+        if not flags <= SHUTDOWN_WORDS or {b"save", b"nosave"} <= flags or alone:
+            return Error("ERR syntax error")
+        if b"abort" in flags:
+            return Error("ERR No shutdown in progress.")
+        self._stop()
+        return PUT

@@ -1,0 +1,1 @@
+"""What a Sentinel touches: sockets, files, clocks, programs."""
