@@ -22,12 +22,13 @@ from random import Random
 from types import TracebackType
 from typing import Any, Generic, Literal, overload
 
+from garrison.client.cluster_router import ClusterRouter
 from garrison.client.commands.base import CommandSet, Merge, T
 from garrison.client.commands.cluster_wide import ClusterWideCommands
 from garrison.client.commands.hashes import HashCommands
 from garrison.client.commands.keys import KeyCommands
 from garrison.client.commands.strings import StringCommands
-from garrison.client.connection import Connection, open_with_settings
+from garrison.client.connection import Connection
 from garrison.client.core.commands import Command, Retry, find_command
 from garrison.client.core.resp import Arg, encode_args, encode_command, to_bytes
 from garrison.client.core.slots import key_slot
@@ -39,6 +40,8 @@ from garrison.client.nodes import AddressMap, NodePool
 from garrison.client.pipeline import Pipeline, call_of_part, split_if
 from garrison.client.pubsub import Kind, Overflow, Subscription
 from garrison.client.router import Router
+from garrison.client.sentinel_link import settings_for_sentinels
+from garrison.client.sentinel_router import SentinelRouter
 from garrison.client.settings import Settings, make_settings
 
 __all__ = ["Client", "connect"]
@@ -57,11 +60,18 @@ class Client(
         ssl: ssl_module.SSLContext | None = None,
         address_map: AddressMap | None = None,
         rng: Random | None = None,
+        primary_name: str | None = None,
+        sentinel_ssl: ssl_module.SSLContext | None = None,
     ) -> None:
         self.settings = settings
         self._rng = rng = rng if rng is not None else Random()
-        self._pool = NodePool(settings, ssl, address_map)
-        self._router = Router(self._pool, seeds, settings, rng)
+        self._pool = pool = NodePool(settings, ssl, address_map)
+        self._router: Router
+        if primary_name is None:
+            self._router = ClusterRouter(pool, seeds, settings, rng)
+        else:
+            sentinels = NodePool(settings_for_sentinels(settings), sentinel_ssl, address_map)
+            self._router = SentinelRouter(pool, sentinels, primary_name, seeds, settings, rng)
         self._executor = Executor(self._router, settings, rng)
         # The hot path without a method call in between.
         self._keyed = self._executor.keyed  # type: ignore[method-assign]
@@ -159,9 +169,10 @@ class Client(
 
     async def _call_apart(self, slot: int, command: Sequence[Arg]) -> Any:
         """Carry out a command that may block, over a connection of its own. It is not retried."""
+        await self._router.settled()
         node = self._router.any_node() if slot == ANY_SLOT else self._router.node_for(slot)
         patient = self.settings.model_copy(update={"reply_timeout_s": 86_400.0, "call_timeout_s": 86_400.0})
-        connection = await open_with_settings(*node.address, patient, self._pool.ssl)
+        connection = await node.connection_apart(patient)
         try:
             return await connection.call(*command)
         finally:
@@ -174,8 +185,9 @@ class Client(
         For what belongs to one connection: WATCH with MULTI and EXEC, MONITOR, CLIENT TRACKING. It is
         the lower level: error replies are raised as they come, redirects too.
         """
+        await self._router.settled()
         node = self._router.any_node() if key is None else self._router.node_for(key_slot(to_bytes(key)))
-        connection = await open_with_settings(*node.address, self.settings, self._pool.ssl)
+        connection = await node.connection_apart()
         try:
             yield connection
         finally:
@@ -254,26 +266,39 @@ async def connect(
     address_map: AddressMap | None = None,
     **options: Any,
 ) -> Any:
-    """Connect to a server or a cluster; which of the two it is, the server tells.
+    """Connect to a server or a cluster, which of the two it is, the server tells; or to what Sentinels watch.
 
     ``url`` is ``redis://[user:password@]host:port[,host:port...][/database]``, or ``rediss://...``
-    for TLS (with ``ssl`` or the system's default context), or a list of such. With ``decode=True``
-    replies are str, else bytes. ``address_map`` translates the addresses that the cluster tells into
-    those that reach it from here (port mappings, NAT). All further ``options`` are the fields of
-    :class:`garrison.client.settings.Settings`.
+    for TLS (with ``ssl`` or the system's default context), or a list of such. With
+    ``sentinel://[user:password@]host:port[,host:port...]/NAME[?db=N]`` (``sentinels://...`` for TLS)
+    the hosts are Sentinels, which are asked for the primary that they know as NAME.
 
-    Raises :class:`ConnectionFailedError` when no address answers, :class:`AuthenticationError`,
-    :class:`UsageError`.
+    With ``decode=True`` replies are str, else bytes. ``address_map`` translates the addresses that
+    the cluster, or the Sentinels, tell into those that reach it from here (port mappings, NAT). All
+    further ``options`` are the fields of :class:`garrison.client.settings.Settings`.
+
+    Raises :class:`ConnectionFailedError` when no address answers, or no primary is found within
+    ``call_timeout_s``; :class:`AuthenticationError`; :class:`UsageError`.
     """
     targets = [parse_url(one) for one in ([url] if isinstance(url, str) else url)]
     if not targets:
         raise UsageError("no URL: give at least one, such as redis://127.0.0.1:6379")
     first = targets[0]
+    if any(target.primary_name != first.primary_name for target in targets):
+        raise UsageError(
+            "the URLs lead to different things: give those of one cluster, or of one primary's name"
+        )
     settings = make_settings(_options_of(first, {"decode": decode, **options}))
-    if first.tls and ssl is None:
+    if ssl is None and first.tls:
         ssl = ssl_module.create_default_context()
-    seeds = [address for target in targets for address in target.addresses]
-    client: Client[Any] = Client(settings, seeds, ssl=ssl, address_map=address_map)
+    client: Client[Any] = Client(
+        settings,
+        [address for target in targets for address in target.addresses],
+        ssl=ssl,
+        address_map=address_map,
+        primary_name=first.primary_name,
+        sentinel_ssl=_ssl_for_sentinels(settings.sentinel_tls, ssl),
+    )
     await client.start()
     if client.is_cluster and settings.database:
         await client.close()
@@ -284,4 +309,13 @@ async def connect(
 def _options_of(target: Target, options: dict[str, Any]) -> dict[str, Any]:
     """What the URL says, overridden by what the caller says."""
     told = {"username": target.username, "password": target.password, "database": target.database}
-    return {**{name: value for name, value in told.items() if value}, **options}
+    return {**{name: value for name, value in told.items() if value}, **target.options, **options}
+
+
+def _ssl_for_sentinels(
+    wanted: bool | None, ssl: ssl_module.SSLContext | None
+) -> ssl_module.SSLContext | None:
+    """What to speak TLS to Sentinels with: what the nodes get, unless the user wants it otherwise."""
+    if wanted is False:
+        return None
+    return ssl_module.create_default_context() if wanted and ssl is None else ssl

@@ -238,7 +238,7 @@ class Executor:
         return self._router.any_node() if call.slot == ANY_SLOT else self._router.node_for(call.slot)
 
     def _decide(self, call: Call, error: ClientError) -> Decision:
-        return decide(error, call.retry, self._settings.retry, clustered=self._router.clustered)
+        return decide(error, call.retry, self._settings.retry, finds_primaries=self._router.finds_primaries)
 
     async def recover(
         self, call: Call, started: float, node: Node | None = None, error: ClientError | None = None
@@ -312,8 +312,9 @@ class Executor:
 
     def _too_late(self, call: Call, trail: _Trail) -> CallTimeoutError:
         cause = f"; the last: {trail.error}" if trail.error else ""
-        if isinstance(trail.error, ConnectionFailedError) and self._router.clustered:
-            cause += " Is that an address that works from here? If not, give connect() an address_map."
+        hint = self._router.explain(trail.error)
+        if hint:
+            cause += f" {hint}"
         return CallTimeoutError(
             f"{call.name.decode()} did not succeed within {self._settings.call_timeout_s:g} s "
             f"(call_timeout_s) and {trail.attempts} failed attempts{cause}",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ssl as ssl_module
 from collections.abc import Callable, Mapping
+from weakref import WeakSet
 
 from garrison.client.connection import Connection, open_with_settings
 from garrison.client.core.resp import Arg
@@ -46,6 +47,7 @@ class Node:
         self._pool = pool
         self._opening: asyncio.Task[Connection] | None = None
         self._fence: tuple[Arg, ...] | None = None
+        self._apart: WeakSet[Connection] = WeakSet()
         self._failure: ConnectionFailedError | None = None
         self._failed_at = 0.0
 
@@ -57,6 +59,11 @@ class Node:
     def is_silent(self) -> bool:
         """Whether commands have waited for this node for suspiciously long."""
         return self.live is not None and self.live.silent_s() > self._pool.settings.silence_refresh_s
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no shared connection, nor an attempt to open one."""
+        return self.live is None and self._opening is None
 
     @property
     def is_failing(self) -> bool:
@@ -111,6 +118,28 @@ class Node:
         self.live = None
         self._pool.on_lost(self, error)
 
+    async def connection_apart(self, settings: Settings | None = None) -> Connection:
+        """Open a connection besides the shared one, for a subscription, a blocking call or a transaction."""
+        connection = await open_with_settings(*self.address, settings or self._pool.settings, self._pool.ssl)
+        self._apart.add(connection)
+        return connection
+
+    def leave(self, reason: str, *, at_once: bool) -> bool:
+        """Close all connections, because the node is not what it was; whether none is left.
+
+        A connection that waits for replies is kept unless ``at_once``: what its callers wait for may
+        be on its way. They are told ``reason`` otherwise.
+        """
+        is_empty = True
+        for connection in [self.live, *self._apart]:
+            if connection is None or connection.is_closed:
+                continue
+            if at_once or not connection.in_flight:
+                connection.give_up(reason)
+            else:
+                is_empty = False
+        return is_empty
+
     def close(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
@@ -155,6 +184,11 @@ class NodePool:
             if node not in nodes and not busy:
                 del self._nodes[address]
                 node.close()
+
+    def forget(self, node: Node) -> None:
+        """Drop a node that is no longer of interest, unless it is in use."""
+        if node.is_idle and self._nodes.get(node.address) is node:
+            del self._nodes[node.address]
 
     def close(self) -> None:
         self.is_closed = True

@@ -31,7 +31,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, NamedTuple
 
 from garrison.client.commands.base import T
-from garrison.client.connection import Connection, open_with_settings
+from garrison.client.connection import Connection
 from garrison.client.core.resp import Arg, encode_command, to_bytes
 from garrison.client.core.routing import backoff
 from garrison.client.core.slots import group_by_slot
@@ -260,7 +260,7 @@ class _Link:
     async def _subscribe_and_watch(self) -> None:
         """Open, subscribe, and stay until the connection ends; raises what ended it."""
         node = self._node()
-        connection = await open_with_settings(*node.address, self._pool.settings, self._pool.ssl)
+        connection = await node.connection_apart()
         refusal: list[ReplyError] = []
 
         def on_push(push: Any) -> None:

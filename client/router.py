@@ -1,115 +1,76 @@
-"""The slot map at work: which node a slot goes to, and how the map is kept up to date.
+"""Which node serves a slot, for one client: what every way of finding that out has in common.
 
-BACKGROUND
-    Any node tells the whole map (CLUSTER SLOTS), as it sees it. During a failover or a reshard the
-    nodes disagree for a moment, and a redirect (MOVED) is newer than the map.
+Two know how to find out: :mod:`garrison.client.cluster_router` asks the nodes themselves (a server alone
+is the simplest case of it), :mod:`garrison.client.sentinel_router` asks Sentinels. The rest of the client
+sees only what is declared here.
 
 INVARIANTS
     * ``routes[slot]`` is always a :class:`Node`; a slot without a known owner goes to ``nobody``,
       which never has a connection, so that the hot path needs no test for it.
-    * At most one refresh runs, and two start at least ``refresh_interval_min_s`` apart. However
-      many calls fail at once, the cluster is asked once.
-
-BEHAVIOUR
-    * A refresh asks the known nodes in random order, those that do not answer last, and never the
-      same one first twice in a row. A node that has not answered after ``refresh_hedge_s`` is not
-      waited for alone: the next one is asked beside it, and the first readable map wins.
-    * A connection on which commands wait in silence makes the others be asked; if its node has lost
-      its slots (it was stopped, or cut off, and replaced), what waits there is sent to the new owner.
-    * MOVED changes its slot at once and asks for a refresh in the background.
-    * Whoever waits before a new attempt is woken when the map changes.
+    * ``routes`` is one list object for the client's whole life: the hot path holds a reference to it.
+    * Whoever waits before a new attempt is woken when a route changes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from random import Random
 
-from garrison.client.connection import Connection
 from garrison.client.core.slots import SLOT_COUNT
-from garrison.client.core.topology import Address, Topology, parse_cluster_shards, parse_cluster_slots
-from garrison.client.errors import (
-    AuthenticationError,
-    ClientError,
-    ConnectionFailedError,
-    ReplyError,
-    TopologyError,
-)
+from garrison.client.core.topology import Address, Topology
+from garrison.client.errors import ClientError, TopologyError
 from garrison.client.nodes import Node, NodePool
 from garrison.client.settings import Settings
 
 __all__ = ["Router"]
 
 
-class Router:
-    """The slot map and its upkeep, for one client."""
+class Router(ABC):
+    """The routes and who waits for them; a subclass finds them."""
 
-    def __init__(self, pool: NodePool, seeds: Sequence[Address], settings: Settings, rng: Random) -> None:
+    clustered = False
+    """Whether slots are spread over several primaries."""
+    finds_primaries = False
+    """Whether a refresh can tell that another node has become primary."""
+    topology: Topology | None = None
+    """The slot map as last told; None when not a cluster."""
+    refresh_count = 0
+
+    def __init__(self, pool: NodePool, settings: Settings, rng: Random) -> None:
         self.nobody = Node(Address("", 0), pool)
         self.routes: list[Node] = [self.nobody] * SLOT_COUNT
         """For each slot the node that serves it."""
-        self.clustered = False
-        self.topology: Topology | None = None
-        self.refresh_count = 0
         self._pool = pool
-        self._seeds = tuple(seeds)
         self._settings = settings
         self._rng = rng
-        self._asked_first: Node | None = None
-        self._refreshing: asyncio.Task[None] | None = None
-        self._refreshed_at = float("-inf")
         self._changed: asyncio.Future[None] | None = None
-        pool.on_lost = lambda _node, _error: self.request_refresh()
-        pool.on_silent = self.request_refresh
 
-    # ---- the start -----------------------------------------------------------------------------
+    # ---- what a subclass does ------------------------------------------------------------------
 
+    @abstractmethod
     async def start(self) -> None:
-        """Connect to the first seed that answers and find out what it is part of."""
-        failures: list[str] = []
-        for seed in self._seeds:
-            node = self._pool.at(seed)
-            try:
-                topology = await self._ask(node)
-            except (ConnectionFailedError, TopologyError) as error:
-                failures.append(str(error))
-                continue
-            if topology is None:
-                self.routes[:] = [node] * SLOT_COUNT
-            else:
-                self.clustered = True
-                self._install(topology)
-            return
-        raise ConnectionFailedError("; ".join(failures))
+        """Find the routes for the first time."""
 
-    async def _ask(self, node: Node) -> Topology | None:
-        """The topology as ``node`` sees it; None when it is not part of a cluster."""
-        connection = await node.connection()
-        if _text(connection.server.get("mode", "cluster")) != "cluster":
-            return None
-        host = node.address.host
-        try:
-            return parse_cluster_slots(await connection.call("CLUSTER", "SLOTS"), asked_host=host)
-        except AuthenticationError:
-            raise
-        except ReplyError as error:
-            if "cluster support disabled" in error.message:
-                return None
-            if error.code != "ERR":
-                raise TopologyError(f"{node.address} does not tell its topology: {error.message}") from error
-        return await self._ask_for_shards(node, connection)
+    @abstractmethod
+    def request_refresh(self) -> None:
+        """Start to find out anew in the background, unless that is under way."""
 
-    async def _ask_for_shards(self, node: Node, connection: Connection) -> Topology | None:
-        """For servers that know only the newer command, or neither."""
-        try:
-            reply = await connection.call("CLUSTER", "SHARDS")
-        except ReplyError as error:
-            if self.clustered:
-                raise TopologyError(f"{node.address} does not tell its topology: {error.message}") from error
-            return None
-        tls = self._pool.ssl is not None
-        return parse_cluster_shards(reply, asked_host=node.address.host, tls=tls)
+    @abstractmethod
+    async def refresh(self) -> None:
+        """Wait for a refresh to finish, starting it if needed. Failures are left to the next attempt."""
+
+    @abstractmethod
+    async def settled(self) -> None:
+        """For calls that are not repeated when they find no node: wait for one, within ``call_timeout_s``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what runs in the background."""
+
+    def explain(self, error: ClientError | None) -> str:
+        """A sentence for the message of a call that ended with ``error``; "" if there is nothing to add."""
+        return ""
 
     # ---- routes --------------------------------------------------------------------------------
 
@@ -117,8 +78,11 @@ class Router:
         """The node that serves ``slot``; raises :class:`TopologyError` when none is known."""
         node = self.routes[slot]
         if node is self.nobody:
-            raise TopologyError(f"no node serves slot {slot}: see `garrison cluster check`")
+            raise self._unserved(f"slot {slot}")
         return node
+
+    def _unserved(self, what: str) -> TopologyError:
+        return TopologyError(f"no node serves {what}: see `garrison cluster check`")
 
     def resolve(self, address: Address, asked: Node) -> Node:
         """The node that a redirect names; an empty host means the host of the node that said so."""
@@ -144,7 +108,7 @@ class Router:
         """A serving node for a command without keys: a connected one if there is any."""
         nodes = self.primaries()
         if not nodes:
-            raise TopologyError("no node serves any slot: see `garrison cluster check`")
+            raise self._unserved("any slot")
         connected = [node for node in nodes if node.live is not None]
         return self._rng.choice(connected or nodes)
 
@@ -153,99 +117,14 @@ class Router:
         known = {node.address: node for node in self._pool.known()}
         return known.get(address) or self._pool.told(address)
 
-    # ---- refresh -------------------------------------------------------------------------------
-
-    def request_refresh(self) -> None:
-        """Start a refresh in the background, unless one is under way."""
-        if self.clustered and self._refreshing is None and not self._pool.is_closed:
-            self._refreshing = asyncio.create_task(self._refresh_soon(), name="garrison: refresh topology")
-
-    async def refresh(self) -> None:
-        """Wait for a refresh to finish, starting it if needed. Failures are left to the next attempt."""
-        self.request_refresh()
-        if self._refreshing is not None:
-            await asyncio.shield(self._refreshing)
+    # ---- changes -------------------------------------------------------------------------------
 
     async def changed(self, timeout_s: float) -> None:
-        """Wait until the map changes, or for ``timeout_s``."""
+        """Wait until the routes change, or for ``timeout_s``."""
         if self._changed is None or self._changed.done():
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.wait((self._changed,), timeout=timeout_s)
 
-    def close(self) -> None:
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-
     def _announce(self) -> None:
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
-
-    async def _refresh_soon(self) -> None:
-        loop = asyncio.get_running_loop()
-        interval_s = self._settings.refresh_interval_min_s
-        try:
-            wait_s = self._refreshed_at + interval_s * (1 + self._rng.random() / 2) - loop.time()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            self._refreshed_at = loop.time()
-            self.refresh_count += 1
-            topology = await self._first_answer()
-            if topology is not None and not self._pool.is_closed:
-                self._install(topology)
-        finally:
-            self._refreshing = None
-
-    async def _first_answer(self) -> Topology | None:
-        """Ask one node after the other, not waiting for a slow one alone; None when nobody answers."""
-        candidates = self._candidates()
-        asking: set[asyncio.Task[Topology | None]] = set()
-        try:
-            while candidates or asking:
-                if candidates:
-                    asking.add(asyncio.create_task(self._ask(candidates.pop(0))))
-                patience_s = self._settings.refresh_hedge_s if candidates else None
-                done, asking = await asyncio.wait(
-                    asking, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                answers = [task.result() for task in done if not isinstance(task.exception(), ClientError)]
-                # A map without any slot comes from a node that has been reset or not yet joined.
-                for topology in answers:
-                    if topology is not None and topology.primaries:
-                        return topology
-            return None
-        finally:
-            for task in asking:
-                task.cancel()
-
-    def _candidates(self) -> list[Node]:
-        """Whom to ask, in order: all known nodes and the seeds at random, those in trouble last.
-
-        Whoever was asked first the last time is not the first again: it may be cut off with an old map.
-        """
-        nodes = list(dict.fromkeys([*self._pool.known(), *(self._pool.at(seed) for seed in self._seeds)]))
-        self._rng.shuffle(nodes)
-        nodes.sort(key=lambda node: (node.is_silent or node.is_failing, node is self._asked_first))
-        self._asked_first = nodes[0]
-        return nodes
-
-    def _install(self, topology: Topology) -> None:
-        """Replace the whole map in one step."""
-        told = self._pool.told
-        by_address = {address: told(address) for address in topology.nodes()}
-        routes = [self.nobody if owner is None else by_address[owner] for owner in topology.owners]
-        changed = routes != self.routes
-        demoted = set(self.routes) - set(routes)
-        self.topology = topology
-        self.routes[:] = routes
-        seeds = {self._pool.at(seed) for seed in self._seeds}
-        for node in demoted:
-            # What waits there would wait for reply_timeout_s, while the new owner could answer at once.
-            if node.live is not None and node.is_silent:
-                node.live.give_up("it is silent and has lost its slots")
-        self._pool.keep_only(set(by_address.values()) | seeds)
-        if changed:
-            self._announce()
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -8,6 +8,7 @@ refused with a message that says what is allowed. How the times relate::
                           taken for dead and closed; its commands are retried or reported
       silence_refresh_s   ... and of which the other nodes are asked, in a cluster, whether it lives
       connect_timeout_s   opening one connection, the handshake included
+      sentinel_timeout_s  connecting to a Sentinel, and then its answer
       backoff_*_s         the pause between two attempts, doubled each time, with jitter
 """
 
@@ -73,7 +74,25 @@ class Settings(BaseModel):
     """When commands wait so long without a byte coming, the other nodes are asked for the topology; if
     the silent node has lost its slots meanwhile, its connection is given up before reply_timeout_s."""
     refresh_hedge_s: Seconds = 0.25
-    """A node that has not told the topology after this time is not waited for alone."""
+    """A node that has not told the topology after this time is not waited for alone; after the first
+    Sentinel's answer, the others are waited for so long."""
+
+    sentinel_username: str | None = None
+    sentinel_password: str | None = Field(default=None, repr=False)
+    """What to log in to Sentinels with; username and password are for the nodes."""
+    sentinel_tls: bool | None = None
+    """Whether to speak TLS to Sentinels; None, as to the nodes."""
+    sentinel_timeout_s: Seconds = 1.0
+    """A Sentinel that cannot be connected to, or does not answer, within this time is left out this once."""
+    sentinel_memory_s: Seconds = 60.0
+    """What a Sentinel said last counts for so long after it stopped answering."""
+    sentinel_doubt_s: Seconds = 10.0
+    """A primary that only a minority of the Sentinels names is waited for so long, when it is not reached."""
+    sentinel_reconnect_interval_max_s: Seconds = 2.0
+    """The longest pause before listening to a Sentinel is tried again."""
+    sentinels_max: Count = 64
+    """Sentinels to talk to; those that the others name beyond it are left out."""
+
     subscriber_messages_max: Count = 10_000
     """Messages that wait in a subscription for their reader; beyond it the overflow policy acts."""
     subscriber_bytes_max: Count = 64 * 1024 * 1024

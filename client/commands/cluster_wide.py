@@ -29,6 +29,7 @@ class ClusterWideCommands(Generic[T]):
 
     async def call_primaries(self, *command: Arg) -> dict[str, Any]:
         """Send one command to every primary at once; the replies by ``host:port``."""
+        await self._router.settled()
         nodes = self._router.primaries()
         replies = await asyncio.gather(*(_call(node, command) for node in nodes))
         return {str(node.address): reply for node, reply in zip(nodes, replies, strict=True)}
@@ -67,6 +68,7 @@ class ClusterWideCommands(Generic[T]):
 
     async def randomkey(self) -> T | None:
         """Some key, chosen at random on a node chosen at random; None when there is none."""
+        await self._router.settled()
         for node in self._router.shuffled_primaries():
             key: T | None = await _call(node, ("RANDOMKEY",))
             if key is not None:
@@ -84,6 +86,7 @@ class ClusterWideCommands(Generic[T]):
         options: list[Arg] = []
         for name, value in (("MATCH", match), ("COUNT", count), ("TYPE", type)):
             options += [name, value] if value is not None else []
+        await self._router.settled()
         for node in self._router.primaries():
             cursor = 0
             while True:

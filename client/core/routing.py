@@ -8,7 +8,8 @@ ASK                           ASK        this key is already at the target of a 
 TRYAGAIN                      PAUSE      the keys are split between two nodes for a moment
 CLUSTERDOWN, MASTERDOWN       PAUSE      a failover is under way
 LOADING                       PAUSE      the node is starting
-READONLY (in a cluster)       PAUSE      the node was demoted: the map tells who follows
+READONLY (if somebody tells   PAUSE      the node was demoted: the cluster, or the Sentinels, tell who
+who is primary)                          follows
 no connection could be opened PAUSE      nothing was sent
 connection lost, not sent     PAUSE      nothing was executed
 connection lost, maybe        PAUSE      if the command may be sent twice under the policy, else FAIL
@@ -75,15 +76,18 @@ def may_repeat(retry: Retry, policy: RetryPolicy) -> bool:
     return policy == "always" or (policy == "safe" and retry is not Retry.ONCE)
 
 
-def decide(error: Exception, retry: Retry, policy: RetryPolicy, *, clustered: bool) -> Decision:
-    """Decide what follows ``error``, for a command of this retry class."""
+def decide(error: Exception, retry: Retry, policy: RetryPolicy, *, finds_primaries: bool) -> Decision:
+    """Decide what follows ``error``, for a command of this retry class.
+
+    ``finds_primaries``: whether somebody (a cluster, Sentinels) tells which node is primary now.
+    """
     if isinstance(error, MovedError):
         return Decision(Action.GO, Address(*error.address), error.slot, refresh=True)
     if isinstance(error, AskError):
         return Decision(Action.ASK, Address(*error.address))
     if isinstance(error, TryAgainError):
         return _PAUSE
-    if isinstance(error, ReadOnlyError) and not clustered:
+    if isinstance(error, ReadOnlyError) and not finds_primaries:
         return _FAIL  # Waiting would not help: this is a replica, and nobody told of a primary.
     if isinstance(error, (NotNowError, ConnectionFailedError, TopologyError)):
         return _PAUSE_AND_REFRESH

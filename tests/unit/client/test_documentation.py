@@ -23,6 +23,7 @@ DOCTESTED = (
     "core.resp",
     "core.commands",
     "core.topology",
+    "core.sentinel_replies",
     "core.url",
     "core.fanout",
     "commands.base",
@@ -53,6 +54,7 @@ def test_doctests(name: str) -> None:
 
 def test_every_option_is_a_limit_a_time_or_a_switch_with_its_unit_last() -> None:
     switches = {"username", "password", "client_name", "database", "protocol", "decode", "retry"}
+    switches |= {"sentinel_username", "sentinel_password", "sentinel_tls"}
     for name in Settings.model_fields:
         assert name in switches or name.endswith(("_s", "_max")), name
     assert set(re.findall(r"`(\w+_(?:s|max))`", PAGE.read_text())) <= set(Settings.model_fields)

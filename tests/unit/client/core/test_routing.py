@@ -50,7 +50,7 @@ PAUSE, REFRESH, FAIL = Decision(Action.PAUSE), Decision(Action.PAUSE, refresh=Tr
 )
 def test_each_error_has_its_decision(error: Exception, expected: Decision) -> None:
     for retry in Retry:
-        assert decide(error, retry, "safe", clustered=True) == expected
+        assert decide(error, retry, "safe", finds_primaries=True) == expected
 
 
 def test_a_lost_connection_is_decided_by_the_retry_class_and_the_policy() -> None:
@@ -58,19 +58,19 @@ def test_a_lost_connection_is_decided_by_the_retry_class_and_the_policy() -> Non
     sent = ConnectionLostError("x", maybe_executed=True)
     for policy in ("safe", "always", "never"):
         for retry in Retry:
-            assert decide(unsent, retry, policy, clustered=True) == REFRESH
+            assert decide(unsent, retry, policy, finds_primaries=True) == REFRESH
     repeated = {
         (policy, retry.value)
         for policy in ("safe", "always", "never")
         for retry in Retry
-        if decide(sent, retry, policy, clustered=True) == REFRESH
+        if decide(sent, retry, policy, finds_primaries=True) == REFRESH
     }
     always = {("always", "read"), ("always", "state"), ("always", "once")}
     assert repeated == {("safe", "read"), ("safe", "state")} | always
 
 
 def test_a_lone_replica_is_not_waited_for() -> None:
-    assert decide(reply_error("READONLY x"), Retry.STATE, "safe", clustered=False) == FAIL
+    assert decide(reply_error("READONLY x"), Retry.STATE, "safe", finds_primaries=False) == FAIL
 
 
 @pytest.mark.parametrize("text", ["MOVED", "MOVED x h:1", "ASK 5", "ASK 5 host", "MOVED 5 h:p"])
