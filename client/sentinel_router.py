@@ -239,7 +239,7 @@ class SentinelRouter(Router):
             async with asyncio.timeout(limit_s):
                 connection = await self._pool.told(address).connection()
                 role = await _ask_role(connection)
-            text = "it says that it is a replica"
+            text = f"it says that it is a {role.value}"
         except AuthenticationError as error:
             role, text = Role.UNREACHABLE, error.message
             self._refusal = error

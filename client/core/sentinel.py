@@ -21,7 +21,7 @@ BEHAVIOUR
     * What a Sentinel said last counts for ``memory_s`` after it stopped answering. So the only Sentinel
       that knew of a failover is not forgotten because it died next.
     * Among claims of one epoch (there should be one only) the most frequent is checked first.
-    * *Denied*: the node answers that it is a replica. *Abandoned*: for ``doubt_s`` no majority has taken
+    * *Denied*: the node answers, but not that it is a primary. *Abandoned*: for ``doubt_s`` no majority has taken
       the claim up, and nobody was reached at the address; it stays so until a majority does. So a
       Sentinel that invents an epoch delays the client, and does not stop it. One that names another real
       primary under the highest epoch cannot be told from the truth: Sentinels are trusted in that.
@@ -54,6 +54,8 @@ class Check(NamedTuple):
 
 
 Effect = Ask | Check
+
+_NO_PRIMARY = (Role.REPLICA, Role.UNREADABLE)
 
 
 class _Sentinel:
@@ -176,7 +178,7 @@ class Discovery:
                 for one in self._ranking(now)
                 if one.address == node and now - one.since > self._doubt_s
             }
-        if role is Role.REPLICA and node == self.primary:
+        if role in _NO_PRIMARY and node == self.primary:
             self.primary = None
         return self.tick(now)
 
@@ -273,7 +275,7 @@ class Discovery:
         """Whether a claim is denied or abandoned."""
         if candidate.votes < self._majority and (candidate.address, candidate.epoch) in self._abandoned:
             return True
-        return self._roles.get(candidate.address, (None, ""))[0] is Role.REPLICA
+        return self._roles.get(candidate.address, (None, ""))[0] in _NO_PRIMARY
 
     @property
     def _majority(self) -> int:

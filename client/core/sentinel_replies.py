@@ -76,6 +76,7 @@ class Role(Enum):
     PRIMARY = "primary"
     REPLICA = "replica"
     UNREACHABLE = "unreachable"
+    UNREADABLE = "server of another kind"
 
 
 def questions(name: str) -> list[tuple[str, ...]]:
@@ -134,8 +135,11 @@ def _read_others(reply: Any) -> list[Other]:
 
 
 def read_names(reply: Any) -> list[str]:
-    """The names in a reply to SENTINEL MASTERS."""
-    return sorted(_text(_fields(row)["name"]) for row in reply)
+    """The names in a reply to SENTINEL MASTERS; none of a reply that is something else."""
+    try:
+        return sorted(_text(_fields(row)["name"]) for row in reply)
+    except (TypeError, ValueError, IndexError, KeyError):
+        return []
 
 
 def read_switch(message: Any, name: str) -> bool:
@@ -150,7 +154,10 @@ def read_switch(message: Any, name: str) -> bool:
 
 def read_role(reply: Any) -> Role:
     """Read the reply to ROLE, or to HELLO for a user who may not ask ROLE."""
-    word = _fields(reply).get("role", "") if _is_map(reply) else reply[0]
+    try:
+        word = _fields(reply)["role"] if _is_map(reply) else reply[0]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return Role.UNREADABLE
     return Role.PRIMARY if _text(word) in ("master", "primary") else Role.REPLICA
 
 

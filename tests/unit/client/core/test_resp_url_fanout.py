@@ -53,6 +53,37 @@ def test_urls() -> None:
     assert str(Address("::1", 5)) == "[::1]:5"
 
 
+def test_sentinel_urls() -> None:
+    target = parse_url(
+        "sentinel://ann:p%40ss@a,[::1]:1,b:2/my.master?db=3&sentinel_username=s&sentinel_password="
+    )
+    assert target.addresses == (Address("a", 26379), Address("::1", 1), Address("b", 2))
+    assert (target.username, target.password, target.database) == ("ann", "p@ss", 3)
+    assert (target.primary_name, target.tls) == ("my.master", False)
+    assert target.options == {"sentinel_username": "s", "sentinel_password": ""}
+    secret = parse_url("sentinels://a/x?sentinel_tls=no")
+    assert (secret.tls, secret.options) == (True, {"sentinel_tls": False})
+    assert parse_url("redis://a").primary_name is None
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sentinel://u:hidden@a:1", "which primary: write sentinel://"),
+        ("sentinel://u:hidden@a:1/", "which primary: write sentinel://"),
+        ("sentinel://u:hidden@a/x/3", "goes into \\?db="),
+        ("sentinel://u:hidden@a/x?db=y", "such as db=0, not 'y'"),
+        ("sentinel://u:hidden@a/x?sentinel_tls=1", "yes or no, not '1'"),
+        ("sentinel://u:hidden@a/x?timeout=1", "unknown option 'timeout'.*: it must be one of db"),
+        ("sentinel://u:hidden@a:0/x", "a port of 1 to 65535"),
+    ],
+)
+def test_a_malformed_sentinel_url_says_how_to_write_it_and_no_password(url: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        parse_url(url)
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [
