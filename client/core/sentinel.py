@@ -21,10 +21,10 @@ BEHAVIOUR
     * What a Sentinel said last counts for ``memory_s`` after it stopped answering. So the only Sentinel
       that knew of a failover is not forgotten because it died next.
     * Among claims of one epoch (there should be one only) the most frequent is checked first.
-    * *Denied*: the node answers, but not that it is a primary. *Abandoned*: for ``doubt_s`` no majority has taken
-      the claim up, and nobody was reached at the address; it stays so until a majority does. So a
-      Sentinel that invents an epoch delays the client, and does not stop it. One that names another real
-      primary under the highest epoch cannot be told from the truth: Sentinels are trusted in that.
+    * *Denied*: the node answers, but not that it is a primary. *Abandoned*: for ``doubt_s`` no majority
+      has taken the claim up, and nobody was reached at the address; it stays so until a majority does.
+      So a Sentinel that invents an epoch delays the client, and does not stop it. One that names another
+      real primary under the highest epoch cannot be told from the truth: Sentinels are trusted in that.
     * Other Sentinels are learned from each answer and asked at once. One known under two addresses
       is recognised by its id and has one vote. A learned one that has moved is replaced; one that is
       gone, and that nobody names any more, is forgotten.
