@@ -31,6 +31,7 @@ class FakeServer:
         self.connections = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._subscribers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> None:
@@ -54,6 +55,11 @@ class FakeServer:
         for writer in self._writers:
             writer.write(data)
 
+    def publish(self, data: bytes) -> None:
+        """Send bytes to every connection that has subscribed to something."""
+        for writer in self._subscribers & self._writers:
+            writer.write(data)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
@@ -64,6 +70,8 @@ class FakeServer:
                 parser.feed(data)
                 while (command := parser.gets()) is not False:
                     self.commands.append(command)
+                    if command[0].upper() == b"SUBSCRIBE":
+                        self._subscribers.add(writer)
                     reply = self.script(command)
                     if asyncio.iscoroutine(reply):
                         reply = await reply
