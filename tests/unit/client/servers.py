@@ -97,6 +97,19 @@ def running_server(kind: str, directory: Path, *directives: str) -> Iterator[Ser
 
 
 @contextmanager
+def running_sentinel(directory: Path, config: Path) -> Iterator[int]:
+    """Run Redis's Sentinel with a configuration file; its port."""
+    sentinel = ServerProcess("redis", directory)
+    command = ["redis-server", str(config), "--sentinel", "--port", str(sentinel.port)]
+    sentinel.process = subprocess.Popen([*command, "--logfile", str(directory / "sentinel.log")])
+    try:
+        sentinel.wait()
+        yield sentinel.port
+    finally:
+        sentinel.kill()
+
+
+@contextmanager
 def running_cluster(kind: str, directory: Path) -> Iterator[list[ServerProcess]]:
     """Run 3 primaries, then their 3 replicas, with cluster-node-timeout 1000."""
     require(kind)

@@ -15,7 +15,7 @@ import pytest
 from garrison.client import connect
 from garrison.client.settings import Settings
 
-from .servers import ServerProcess
+from .servers import ServerProcess, running_sentinel
 
 PAGE = Path(__file__).parents[3] / "docs" / "client.md"
 DOCTESTED = (
@@ -31,14 +31,33 @@ DOCTESTED = (
 
 
 async def test_the_examples_of_the_page_run_in_order(shared_cluster: list[ServerProcess]) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    blocks = [block for block in blocks_of_the_page() if "sentinel://" not in block]
     assert len(blocks) >= 10
     async with await connect(f"redis://127.0.0.1:{shared_cluster[0].port}") as client:
         await client.flushall()
+    port = shared_cluster[0].port
+    await run(blocks, {"127.0.0.1:7000": f"127.0.0.1:{port}", '"127.0.0.1", 7000': f'"127.0.0.1", {port}'})
+
+
+async def test_the_examples_with_sentinels_run(redis_server: ServerProcess, tmp_path: Path) -> None:
+    blocks = [block for block in blocks_of_the_page() if "sentinel://" in block]
+    assert len(blocks) == 2
+    path = tmp_path / "sentinel.conf"
+    path.write_text(f"sentinel monitor mymaster 127.0.0.1 {redis_server.port} 1\n")
+    with running_sentinel(tmp_path, path) as port:
+        await run(blocks, {"127.0.0.1:26379": f"127.0.0.1:{port}"})
+
+
+def blocks_of_the_page() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+async def run(blocks: list[str], replacements: dict[str, str]) -> None:
     names: dict[str, Any] = {}
     for block in blocks:
-        source = block.replace("127.0.0.1:7000", f"127.0.0.1:{shared_cluster[0].port}")
-        source = source.replace('"127.0.0.1", 7000', f'"127.0.0.1", {shared_cluster[0].port}')
+        source = block
+        for written, real in replacements.items():
+            source = source.replace(written, real)
         code = compile(source, f"{PAGE.name}: {block[:40]!r}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         result = eval(code, names)
         if inspect.iscoroutine(result):
