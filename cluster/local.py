@@ -38,7 +38,7 @@ BUS_PORT_OFFSET = 10_000
 PORTS_FROM, PORTS_BELOW = 20_000, 22_768
 """The bus ports, 10,000 above, stay below 32,768, where Linux begins to hand out ports to connections:
 one of those could take a port between our look and the node's start."""
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.02
 PR_SET_PDEATHSIG = 1

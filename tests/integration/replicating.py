@@ -15,7 +15,7 @@ import redis
 
 from tests.conftest import find_free_port
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 
 
 class Process:
@@ -36,17 +36,17 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.client = redis.Redis(port=self.port, password=password, socket_timeout=20)
+        self.client = redis.Redis(port=self.port, password=password, socket_timeout=60)
         self.until(self._answers, "it answers PING", START_TIMEOUT_S)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
             return bool(self.client.ping())
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return False
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds} s: {what}\n{self.log.read_text()[-3000:]}"
@@ -70,7 +70,7 @@ class Process:
     def is_online(self) -> bool:
         return bool(self.role()[3] == b"connected")
 
-    def wait_for(self, primary: Process, seconds: float = 30) -> None:
+    def wait_for(self, primary: Process, seconds: float = 60) -> None:
         """Until the link is up and everything has been applied."""
         caught_up = lambda: self.is_online() and self.offset() == primary.offset()  # noqa: E731
         self.until(caught_up, f"in sync with {primary.kind}", seconds)

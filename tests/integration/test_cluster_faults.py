@@ -18,7 +18,7 @@ from garrison.cluster.demo_load import Load
 from garrison.cluster.local import LocalCluster, LocalNode
 
 NODE_TIMEOUT_MS = 1000
-SERVED_AGAIN_SECONDS_MAX = 30.0
+SERVED_AGAIN_SECONDS_MAX = 60.0
 TASKS_PER_SHARD = 4
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -163,8 +163,8 @@ async def test_a_primary_without_its_majority_stops_writing(
 
 
 async def first_refusal(connection: Connection, key: str) -> str:
-    """Write until the node refuses, for which it has a lease and a little more; the code of its error."""
-    deadline = time.monotonic() + NODE_TIMEOUT_MS / 1000 + 2.0
+    """Write until the node refuses; the code of its error. It has its lease and a slow machine's delays."""
+    deadline = time.monotonic() + NODE_TIMEOUT_MS / 1000 + 15.0
     while time.monotonic() < deadline:
         try:
             await connection.call("SET", key, "during")

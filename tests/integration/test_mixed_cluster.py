@@ -49,6 +49,8 @@ def form(nodes: dict[str, Wire]) -> None:
     for wire in nodes.values():
         wire.expect(b"cluster_known_nodes:3", "CLUSTER", "INFO")
         wire.expect(b"cluster_state:ok", "CLUSTER", "INFO")
+        # Slots are learnt on the others' links too; messages leave on our own.
+        wire.until(3, "CLUSTER", "NODES", read_as=lambda reply: bytes(reply).count(b" connected"))
 
 
 def test_all_agree_on_the_slots_and_redirect_to_each_other(nodes: dict[str, Wire]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import hiredis
 import pytest
 
+from tests.conftest import find_free_port
+
 from .servers import PROGRAMS, ServerProcess, running_cluster, running_server
 
 Script = Callable[[list[bytes]], Any]
@@ -35,8 +37,9 @@ class FakeServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Not on a port of the kernel's choice: a connection could take it once the server has stopped."""
+        self.port = port or find_free_port()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -103,7 +106,7 @@ async def fake() -> AsyncIterator[Callable[..., Any]]:
         yield start
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Wait until a condition holds; fails the test when it does not in time."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -21,8 +21,8 @@ PROGRAMS = {
     "redis": ["redis-server"],
     "garrison": [sys.executable, "-m", "garrison", "node"],
 }
-START_TIMEOUT_S = 20.0
-SETTLE_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 60.0
 
 
 def require(kind: str) -> None:

@@ -31,7 +31,7 @@ async def test_messages_come_as_an_iterator(any_server: ServerProcess, protocol:
             Message(b"news", b"hello", b"n*"),
             Message(b"other", b"\xff"),
         ]
-        async with asyncio.timeout(5):  # the server learns of the closed connections in its own time
+        async with asyncio.timeout(30):  # the server learns of the closed connections in its own time
             while await client.publish("news", "nobody"):
                 await asyncio.sleep(0.01)
 
@@ -64,7 +64,7 @@ async def test_a_killed_node_is_replaced_and_the_gap_counted(own_cluster: list[S
         owner = client.node_of("channel")
         async with client.ssubscribe("channel") as messages:
             next(node for node in own_cluster if node.port == owner.port).kill()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await client.spublish("channel", "again") == 0:
                     await asyncio.sleep(0.05)
                 assert (await messages.get()).data == b"again"
@@ -87,7 +87,6 @@ async def test_a_broken_connection_is_replaced_with_all_channels(fake: Any) -> N
     async with client.subscribe("c", "d") as messages:
         server.hang_up()
         await eventually(lambda: server.names().count("SUBSCRIBE") == 2)
-        await asyncio.sleep(0.05)
         server.send_all(MESSAGE % b"1")
         assert (await messages.get()).data == b"1"
         assert messages.gaps == 1
@@ -101,7 +100,7 @@ async def test_a_slow_reader_gets_what_was_kept_and_then_an_error(fake: Any) -> 
     client = await connect(f"redis://127.0.0.1:{server.port}", subscriber_messages_max=3)
     async with client.subscribe("c") as messages:
         server.send_all(b"".join(MESSAGE % b"%d" % n for n in range(6)))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: messages.dropped > 0)
         assert [(await messages.get()).data for _ in range(3)] == [b"0", b"1", b"2"]
         with pytest.raises(SubscriberOverflowError, match="subscriber_messages_max"):
             await messages.get()
@@ -113,9 +112,8 @@ async def test_a_slow_reader_may_choose_the_newest_messages(fake: Any) -> None:
     client = await connect(f"redis://127.0.0.1:{server.port}", subscriber_messages_max=3)
     async with client.subscribe("c", overflow="drop_oldest") as messages:
         server.send_all(b"".join(MESSAGE % b"%d" % n for n in range(6)))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: messages.dropped == 3)
         assert [(await messages.get()).data for _ in range(3)] == [b"3", b"4", b"5"]
-        assert messages.dropped == 3
     await client.close()
 
 

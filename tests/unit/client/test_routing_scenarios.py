@@ -80,7 +80,7 @@ class Cluster:
         return f"*{len(rows)}\r\n{''.join(rows)}".encode()
 
     async def client(self, **options: Any) -> Client[bytes]:
-        given = {"call_timeout_s": 2.0, **options}
+        given = {"call_timeout_s": 60.0, **options}
         return await connect(f"redis://127.0.0.1:{self.a.server.port}", decode=False, **given)
 
 
@@ -149,9 +149,12 @@ async def test_not_now_is_tried_again_after_a_pause(cluster: Cluster, reply: byt
     cluster.a.replies = [reply, reply]
     async with await cluster.client() as client:
         assert await client.set(LOW, 1)
-        await asyncio.sleep(0.25)
+        if refreshed:
+            await eventually(lambda: cluster.asked > 1)
+        else:
+            await asyncio.sleep(0.25)
+            assert cluster.asked == 1
     assert cluster.a.server.names() == ["SET"] * 3
-    assert (cluster.asked > 1) is refreshed
 
 
 async def test_a_demoted_node_is_left_for_the_one_that_the_map_names(cluster: Cluster) -> None:
@@ -215,8 +218,9 @@ async def test_what_was_certainly_not_executed_is_repeated_under_every_policy(cl
 
 async def test_the_deadline_ends_the_retries_and_tells_the_last_error(cluster: Cluster) -> None:
     cluster.a.default = b"-CLUSTERDOWN The cluster is down\r\n"
-    async with await cluster.client(call_timeout_s=0.3) as client:
-        with pytest.raises(CallTimeoutError, match=r"INCR .*0.3 s.*CLUSTERDOWN") as caught:
+    # The pause is longer than the deadline, so that no command is on its way when that comes.
+    async with await cluster.client(call_timeout_s=1, backoff_first_s=60, backoff_max_s=60) as client:
+        with pytest.raises(CallTimeoutError, match=r"INCR .*1 s.*CLUSTERDOWN") as caught:
             await client.incr(LOW)
         assert caught.value.maybe_executed is False
 
@@ -271,7 +275,7 @@ async def test_a_node_with_an_old_map_is_not_the_only_one_asked(cluster: Cluster
 
 
 async def test_a_hanging_node_does_not_hold_up_the_refresh(cluster: Cluster) -> None:
-    async with await cluster.client(reply_timeout_s=1.5) as client:
+    async with await cluster.client(reply_timeout_s=60) as client:
         await client.set(LOW, 1)
         await client.set(HIGH, 1)
 
@@ -282,12 +286,12 @@ async def test_a_hanging_node_does_not_hold_up_the_refresh(cluster: Cluster) -> 
         cluster.owners = [(0, 16383, cluster.b)]
         started = asyncio.get_running_loop().time()
         await client.refresh_topology()
-        assert asyncio.get_running_loop().time() - started < 0.8
+        assert asyncio.get_running_loop().time() - started < 30
         assert client.node_of(LOW).port == cluster.b.server.port
 
 
 async def test_what_waits_at_a_silent_node_goes_to_the_node_that_replaced_it(cluster: Cluster) -> None:
-    async with await cluster.client(silence_refresh_s=0.1, reply_timeout_s=30, call_timeout_s=10) as client:
+    async with await cluster.client(silence_refresh_s=0.1, reply_timeout_s=60) as client:
         await client.set(LOW, 1)
 
         async def hang(_command: list[bytes]) -> None:
@@ -299,7 +303,7 @@ async def test_what_waits_at_a_silent_node_goes_to_the_node_that_replaced_it(clu
         await asyncio.sleep(0.3)
         assert not safe.done()  # The map still names the silent node: it may just be slow.
         cluster.owners = [(0, 16383, cluster.b)]
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             assert await safe
             with pytest.raises(ConnectionLostError, match="lost its slots"):
                 await unsafe
@@ -347,20 +351,20 @@ async def test_a_pipeline_is_one_write_a_node(cluster: Cluster) -> None:
 
 
 async def test_a_call_that_waited_for_room_still_ends_at_its_deadline(cluster: Cluster) -> None:
-    async with await cluster.client(call_timeout_s=0.8, in_flight_commands_max=1) as client:
+    async with await cluster.client(call_timeout_s=3, in_flight_commands_max=1) as client:
         await client.set(LOW, 1)
 
         async def slow_then_never(command: list[bytes]) -> bytes:
-            await asyncio.sleep(0.5 if command[-1] == b"first" else 60)
+            await asyncio.sleep(1 if command[-1] == b"first" else 60)
             return OK
 
         cluster.a.server.script = slow_then_never
-        started = asyncio.get_running_loop().time()
         first, second = (asyncio.create_task(client.set(LOW, value)) for value in ("first", "second"))
         assert await first
+        sent = asyncio.get_running_loop().time()
         with pytest.raises(CallTimeoutError, match="no room and no reply"):
             await second
-        assert asyncio.get_running_loop().time() - started < 1.1
+        assert asyncio.get_running_loop().time() - sent < 2.9  # The time it waited for room is counted.
 
 
 async def test_a_batch_ends_at_the_deadline_even_when_there_is_no_room(cluster: Cluster) -> None:
@@ -374,14 +378,14 @@ async def test_a_batch_ends_at_the_deadline_even_when_there_is_no_room(cluster: 
         pipe = client.pipeline()
         for number in range(3):
             pipe.set(LOW, number)
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(30):
             results = await pipe.execute(raise_errors=False)
         assert [type(result) for result in results] == [CallTimeoutError] * 3
         assert [result.maybe_executed for result in results] == [True, False, False]
 
 
 async def test_a_batch_does_not_try_a_dead_node_for_each_call(cluster: Cluster) -> None:
-    async with await cluster.client(call_timeout_s=0.4) as client:
+    async with await cluster.client(call_timeout_s=1) as client:
         await client.set(LOW, 1)
         await cluster.a.server.stop()
         await eventually(lambda: client._router.routes[LOW_SLOT].live is None)
@@ -392,7 +396,7 @@ async def test_a_batch_does_not_try_a_dead_node_for_each_call(cluster: Cluster) 
         started = asyncio.get_running_loop().time()
         with pytest.raises(CallTimeoutError):
             await pipe.execute()
-        assert asyncio.get_running_loop().time() - started < 1.5
+        assert asyncio.get_running_loop().time() - started < 30  # and not 200 times a second
         assert await kept is True
 
 
@@ -526,7 +530,7 @@ async def test_a_second_seed_is_used_when_the_first_is_down(cluster: Cluster) ->
 
 
 async def test_a_closed_client_says_so(cluster: Cluster) -> None:
-    client = await cluster.client(call_timeout_s=0.3)
+    client = await cluster.client()
     await client.set(LOW, 1)
     await client.close()
     await client.close()

@@ -48,7 +48,7 @@ class Node:
         ticket = self._ticket
         argv = [b"CLUSTER", *[word.encode() for word in words]]
         self.plane.emit("command", ticket, CLIENT, argv, {"keys_total": 0, "keys_in_slot": 0})
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while ticket not in self.plane.replies():
                 await asyncio.sleep(0.005)
         reply: bytes = self.plane.replies()[ticket]
@@ -56,10 +56,10 @@ class Node:
 
     async def stop(self) -> int:
         self.control.request_shutdown({"now", "nosave"})
-        return await asyncio.wait_for(self.control.wait(), 3)
+        return await asyncio.wait_for(self.control.wait(), 30)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.02)
@@ -217,7 +217,7 @@ async def test_a_disk_that_fails_takes_the_node_down_without_an_answer(
 
     monkeypatch.setattr(disk, "replace", broken)
     node.plane.emit("command", 77, CLIENT, [b"CLUSTER", b"BUMPEPOCH"], {})
-    assert await asyncio.wait_for(node.control.wait(), 3) == 1
+    assert await asyncio.wait_for(node.control.wait(), 30) == 1
     assert 77 not in node.plane.replies()
     assert "Input/output error" in node.log.read_text()
 
@@ -227,7 +227,7 @@ async def test_a_stranger_on_the_bus_is_refused(new_node: Callable[..., Node]) -
     await node.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", node.port + 10000)
     writer.write(b"GET / HTTP/1.1\r\n\r\n")
-    assert await asyncio.wait_for(reader.read(), 3) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
     assert b"cluster_state" in await node.ask("INFO")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class SlowDisk:
         self.error: OSError | None = None
 
     def replace(self, path: str, text: str, *, sync: bool = True, **options: Any) -> None:
-        assert self.gate.acquire(timeout=5)
+        assert self.gate.acquire(timeout=30)
         if self.error is not None:
             raise self.error
         self.written.append((text, sync))
@@ -41,10 +41,15 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
     slow.allow(100)
 
 
-async def turns(slow: SlowDisk, count: int) -> None:
-    async with asyncio.timeout(5):
-        while len(slow.written) < count:
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
             await asyncio.sleep(0.002)
+
+
+async def turns(slow: SlowDisk, count: int) -> None:
+    """Wait for so many writes; then a little, in which one too many would show."""
+    await until(lambda: len(slow.written) >= count)
     await asyncio.sleep(0.01)
 
 
@@ -69,7 +74,7 @@ async def test_a_promise_is_written_after_what_came_before_and_told_when_done(sl
     slow.allow(5)
     await turns(slow, 2)
     assert slow.written == [("a", False), ("c", True)]  # b was overtaken: it must not replace c
-    assert done == ["c"]
+    await until(lambda: done == ["c"])
     saver.close()
 
 
@@ -90,9 +95,7 @@ async def test_a_failure_is_told_once_and_promises_nothing(slow: SlowDisk) -> No
     saver.save_synced("a", lambda: pytest.fail("the promise was made"))
     saver.save_synced("b", lambda: pytest.fail("the promise was made"))
     slow.allow(5)
-    async with asyncio.timeout(5):
-        while not failures:
-            await asyncio.sleep(0.002)
+    await until(lambda: bool(failures))
     await asyncio.sleep(0.02)
     assert len(failures) == 1
     assert "cannot save f: " in failures[0]
