@@ -35,7 +35,8 @@ def dev(
 ) -> None:
     """Keep a local cluster until Ctrl-C."""
     from garrison.cluster.errors import ManagerError
-    from garrison.cluster.local import GARRISON_NODE, LocalCluster, consecutive_ports
+    from garrison.cluster.local import GARRISON_NODE, LocalCluster
+    from garrison.cluster.local_process import consecutive_ports
 
     count = primaries * (replicas + 1)
     try:

@@ -11,16 +11,11 @@ held a cluster before, the same nodes come back with their ids, slots and ports.
 
 import asyncio
 import contextlib
-import ctypes
 import json
-import random
 import shutil
-import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,20 +24,13 @@ from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
+from garrison.cluster.local_process import HOST, LocalProcess, free_ports
 from garrison.cluster.manager.fleet import Access, Fleet
 from garrison.cluster.manager.form import form, unready
 
 GARRISON_NODE = (sys.executable, "-m", "garrison", "node")
-HOST = "127.0.0.1"
-BUS_PORT_OFFSET = 10_000
-PORTS_FROM, PORTS_BELOW = 20_000, 22_768
-"""The bus ports, 10,000 above, stay below 32,768, where Linux begins to hand out ports to connections:
-one of those could take a port between our look and the node's start."""
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.02
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 LAYOUT_FILE = "cluster.json"
 SETTINGS = {
     "save": "",
@@ -52,65 +40,16 @@ SETTINGS = {
 }
 
 
-@dataclass
-class LocalNode:
-    """One node process."""
-
-    address: Address
-    directory: Path
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def log(self) -> Path:
-        return self.directory / "node.log"
-
-    @property
-    def running(self) -> bool:
-        return self.process is not None and self.process.returncode is None
+class LocalNode(LocalProcess):
+    """One node of a cluster."""
 
     async def start(self, command: Sequence[str], settings: Mapping[str, str]) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        """Start it with ``redis-server``'s directives."""
         words = [*command, "--port", str(self.address.port), "--bind", self.address.host]
         words += ["--cluster-enabled", "yes", "--dir", str(self.directory)]
         for name, value in settings.items():
             words += [f"--{name}", value]
-        with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop the nodes in order.
-            self.process = await asyncio.create_subprocess_exec(
-                *words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
-
-    def signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.running:
-            self.process.send_signal(number)
-
-    async def kill(self) -> None:
-        """SIGKILL: no goodbye, as in a power cut."""
-        self.signal(signal.SIGKILL)
-        if self.process is not None:
-            await self.process.wait()
-
-    async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for a process that does not heed it."""
-        if self.process is None:
-            return
-        self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await self.process.wait()
-        except TimeoutError:
-            await self.kill()
-
-    def last_words(self) -> str:
-        """The end of its log, for messages about a node that would not start."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-5:]) or "(its log is empty)"
+        await self.run(words)
 
 
 class LocalCluster:
@@ -236,35 +175,3 @@ class LocalCluster:
     def _remembered_ports(self) -> list[int]:
         layout = self.directory / LAYOUT_FILE
         return [int(port) for port in json.loads(layout.read_text())["ports"]] if layout.exists() else []
-
-
-def _end_with_parent() -> None:
-    """Runs in the new process: ask the kernel for SIGTERM when whoever started it dies, even by SIGKILL."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, each with its bus port."""
-    chosen: list[int] = []
-    candidates = random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM)
-    for port in candidates:
-        if len(chosen) == count:
-            break
-        if _is_free(port) and _is_free(port + BUS_PORT_OFFSET):
-            chosen.append(port)
-    return sorted(chosen)
-
-
-def consecutive_ports(first: int, count: int) -> list[int]:
-    """``count`` ports from ``first`` on, if they are free with their bus ports; else none."""
-    wanted = list(range(first, first + count))
-    return wanted if all(_is_free(port) and _is_free(port + BUS_PORT_OFFSET) for port in wanted) else []
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
