@@ -1,11 +1,11 @@
-"""``garrison dev``: a local cluster until Ctrl-C, and how to connect to it."""
+"""``garrison dev``: a local cluster, or a primary with Sentinels, until Ctrl-C, and how to connect to it."""
 
 import asyncio
 import contextlib
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,67 +13,109 @@ import typer
 
 if TYPE_CHECKING:
     from garrison.cluster.local import LocalCluster
+    from garrison.cluster.local_group import LocalGroup
 
 FIRST_PORT = 7000
+FIRST_SENTINEL_PORT = 26379
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
 def dev(
+    sentinel: Annotated[
+        bool, typer.Option("--sentinel", help="One primary, two replicas and three Sentinels instead.")
+    ] = False,
     primaries: Annotated[int, typer.Option(help="How many primaries.", min=3)] = 3,
-    replicas: Annotated[int, typer.Option(help="Replicas of each primary.", min=0)] = 1,
+    replicas: Annotated[
+        int | None, typer.Option(help="Replicas of each primary: 1, or 2 with --sentinel.", min=0)
+    ] = None,
     directory: Annotated[
         Path | None, typer.Option("--dir", help="Keep the nodes' folders here, and start from them again.")
     ] = None,
     port: Annotated[
         int, typer.Option(help="First port; others are chosen if these are in use.")
     ] = FIRST_PORT,
-    node_timeout: Annotated[int, typer.Option(help="cluster-node-timeout in milliseconds.", min=100)] = 1000,
+    node_timeout: Annotated[
+        int,
+        typer.Option(help="cluster-node-timeout, or down-after-milliseconds with --sentinel.", min=100),
+    ] = 1000,
     node_command: Annotated[
         str, typer.Option(help="What starts one node, instead of this Garrison's own.", hidden=True)
     ] = "",
 ) -> None:
-    """Keep a local cluster until Ctrl-C."""
+    """Keep a local cluster, or a primary with Sentinels, until Ctrl-C."""
     from garrison.cluster.errors import ManagerError
-    from garrison.cluster.local import GARRISON_NODE, LocalCluster
-    from garrison.cluster.local_process import consecutive_ports
+    from garrison.cluster.local import GARRISON_NODE
 
-    count = primaries * (replicas + 1)
+    command = shlex.split(node_command) or GARRISON_NODE
     try:
-        cluster = LocalCluster(
-            primaries,
-            replicas,
-            directory=directory,
-            command=shlex.split(node_command) or GARRISON_NODE,
-            settings={"cluster-node-timeout": str(node_timeout)},
-            ports=consecutive_ports(port, count),
-        )
-        asyncio.run(_keep(cluster))
+        if sentinel:
+            _keep_group(2 if replicas is None else replicas, directory, port, node_timeout, command)
+        else:
+            _keep_cluster(
+                primaries, 1 if replicas is None else replicas, directory, port, node_timeout, command
+            )
     except ManagerError as error:
         print(f"garrison dev: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
 
 
-async def _keep(cluster: "LocalCluster") -> None:
+def _keep_cluster(
+    primaries: int, replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
+) -> None:
+    from garrison.cluster.local import LocalCluster
+    from garrison.cluster.local_process import consecutive_ports
+
+    cluster = LocalCluster(
+        primaries,
+        replicas,
+        directory=directory,
+        command=command,
+        settings={"cluster-node-timeout": str(timeout_ms)},
+        ports=consecutive_ports(port, primaries * (replicas + 1)),
+    )
+    asyncio.run(_keep(cluster, f"{len(cluster.nodes)} nodes", lambda: how_to_connect(cluster)))
+
+
+def _keep_group(
+    replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
+) -> None:
+    from garrison.cluster.local_group import LocalGroup
+    from garrison.cluster.local_process import consecutive_ports
+
+    nodes, sentinels = consecutive_ports(port, replicas + 1), consecutive_ports(FIRST_SENTINEL_PORT, 3)
+    group = LocalGroup(
+        replicas,
+        directory=directory,
+        down_after_ms=timeout_ms,
+        node_command=command,
+        ports=[*nodes, *sentinels] if nodes and sentinels else (),
+    )
+    title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
+    asyncio.run(_keep(group, title, lambda: how_to_connect_by_sentinel(group)))
+
+
+async def _keep(servers: "LocalCluster | LocalGroup", title: str, how: Callable[[], str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    print(f"starting {len(cluster.nodes)} nodes in {cluster.directory}", flush=True)
-    starting = asyncio.create_task(cluster.start())
+    print(f"starting {title} in {servers.directory}", flush=True)
+    starting: asyncio.Task[object] = asyncio.create_task(servers.start())
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            print(how_to_connect(cluster), flush=True)
+            print(how(), flush=True)
             await stopping
-            print("stopping the nodes", flush=True)
+            print("stopping them", flush=True)
     finally:
         starting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await starting
-        await cluster.stop()
+        await servers.stop()
 
 
 def how_to_connect(cluster: "LocalCluster") -> str:
@@ -84,6 +126,22 @@ def how_to_connect(cluster: "LocalCluster") -> str:
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
             f'  client = await garrison.client.connect("{cluster.url}")',
+            "Ctrl-C stops them",
+        ]
+    )
+
+
+def how_to_connect_by_sentinel(group: "LocalGroup") -> str:
+    from garrison.cluster.local_group import NAME
+
+    sentinel = group.sentinels[0].address
+    return "\n".join(
+        [
+            f"a primary and its replicas serve at {', '.join(str(node.address) for node in group.nodes)}",
+            f"Sentinels watch it as {NAME} from {', '.join(str(each.address) for each in group.sentinels)}",
+            f"  redis-cli -p {sentinel.port} sentinel get-master-addr-by-name {NAME}",
+            f"  garrison sentinel status --sentinel {sentinel}",
+            f'  client = await garrison.client.connect("{group.url}")',
             "Ctrl-C stops them",
         ]
     )

@@ -24,7 +24,7 @@ from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local_process import HOST, LocalProcess, free_ports
+from garrison.cluster.local_process import HOST, LocalProcess, free_ports, remembered_ports
 from garrison.cluster.manager.fleet import Access, Fleet
 from garrison.cluster.manager.form import form, unready
 
@@ -173,5 +173,4 @@ class LocalCluster:
         )
 
     def _remembered_ports(self) -> list[int]:
-        layout = self.directory / LAYOUT_FILE
-        return [int(port) for port in json.loads(layout.read_text())["ports"]] if layout.exists() else []
+        return remembered_ports(self.directory / LAYOUT_FILE)

@@ -11,6 +11,7 @@ configuration file of ``redis-sentinel``.
 
 import asyncio
 import contextlib
+import json
 import shutil
 import sys
 import tempfile
@@ -23,10 +24,11 @@ from garrison.client import ClientError, open_connection
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local import GARRISON_NODE, POLL_INTERVAL_S, START_TIMEOUT_S
-from garrison.cluster.local_process import HOST, LocalProcess, free_ports
+from garrison.cluster.local_process import HOST, LocalProcess, free_ports, remembered_ports
 
 GARRISON_SENTINEL = (sys.executable, "-m", "garrison", "sentinel")
 NAME = "mymaster"
+LAYOUT_FILE = "group.json"
 SETTINGS = {"save": "", "appendonly": "no", "repl-diskless-sync-delay": "0"}
 
 
@@ -55,7 +57,12 @@ class LocalGroup:
         self.sentinel_command = sentinel_command
         self.settings = SETTINGS | dict(settings or {})
         count = 1 + replicas + sentinels
-        chosen = list(ports) or free_ports(count)
+        chosen = remembered_ports(self.directory / LAYOUT_FILE) or list(ports) or free_ports(count)
+        if len(chosen) != count:
+            raise ManagerError(
+                f"{self.directory} holds a group of {len(chosen)} processes, not {count}; "
+                "use the same numbers of replicas and Sentinels, or another directory"
+            )
         self.nodes = [self._process(port, "node.log") for port in chosen[: 1 + replicas]]
         self.sentinels = [self._process(port, "sentinel.log") for port in chosen[1 + replicas : count]]
 
@@ -85,6 +92,9 @@ class LocalGroup:
         await asyncio.gather(*map(self.start_node, self.nodes))
         await asyncio.gather(*map(self.start_sentinel, self.sentinels))
         await self.wait_watched()
+        processes = [*self.nodes, *self.sentinels]
+        layout = {"ports": [process.address.port for process in processes]}
+        (self.directory / LAYOUT_FILE).write_text(json.dumps(layout))
 
     async def start_node(self, node: LocalProcess) -> None:
         """Start a node, at first as a replica unless it is the first; then as its own file says."""

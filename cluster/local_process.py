@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import json
 import random
 import signal
 import socket
@@ -84,6 +85,11 @@ class LocalProcess:
 def _end_with_parent() -> None:
     """Runs in the new process: ask the kernel for SIGTERM when whoever started it dies, even by SIGKILL."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def remembered_ports(layout: Path) -> list[int]:
+    """The ports of an earlier start, in the order of the processes; none if there was none."""
+    return [int(port) for port in json.loads(layout.read_text())["ports"]] if layout.exists() else []
 
 
 def free_ports(count: int) -> list[int]:

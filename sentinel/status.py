@@ -1,0 +1,182 @@
+"""``garrison sentinel status``: what the Sentinels see, and why they act or do not.
+
+It asks one Sentinel for everything (SENTINEL STATUS) and the others whether they agree on the primary, so
+that a Sentinel that is behind is seen too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_PORT = 26379
+TIMEOUT_S = 3.0
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class StatusError(Exception):
+    """Why there is nothing to show."""
+
+
+@app.command()
+def status(
+    name: Annotated[str, typer.Argument(help="Only this primary.")] = "",
+    sentinel: Annotated[
+        str, typer.Option("--sentinel", "-s", help="host:port of any Sentinel.")
+    ] = f"127.0.0.1:{DEFAULT_PORT}",
+    user: Annotated[str, typer.Option(help="User name for AUTH.")] = "",
+    password: Annotated[
+        str, typer.Option(envvar="GARRISON_SENTINEL_PASSWORD", help="Password for AUTH.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
+    watch: Annotated[float, typer.Option(help="Show it again every so many seconds.", min=0.0)] = 0.0,
+) -> None:
+    """Show primaries, replicas and Sentinels, with the reason for what is or is not being done."""
+    try:
+        healthy = asyncio.run(_show(name, sentinel, user, password, as_json, watch))
+    except StatusError as error:
+        print(f"garrison sentinel status: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    raise typer.Exit(0 if healthy else 1)
+
+
+async def _show(name: str, sentinel: str, user: str, password: str, as_json: bool, watch_s: float) -> bool:
+    host, port = _address(sentinel)
+    while True:
+        picture = await ask(host, port, name, user=user, password=password)
+        healthy = all(primary["state"] == "up" for primary in picture["primaries"])
+        if as_json:
+            print(json.dumps(picture, indent=2), flush=True)
+        else:
+            _print(picture)
+        if not watch_s:
+            return healthy
+        await asyncio.sleep(watch_s)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return text, DEFAULT_PORT
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise StatusError(f"--sentinel {text}: '{port}' is no port; write host:port")
+    return host.strip("[]"), int(port)
+
+
+async def ask(host: str, port: int, name: str = "", *, user: str = "", password: str = "") -> dict[str, Any]:
+    """The picture that one Sentinel has, and beside each primary who else agrees with it.
+
+    Raises StatusError where the Sentinel cannot be asked.
+    """
+    picture: dict[str, Any] = _plain(
+        await _call(host, port, user, password, "SENTINEL", "STATUS", *_words(name))
+    )
+    for primary in picture["primaries"]:
+        others = [(each, _address(each["address"])) for each in primary["sentinels"]]
+        replies = await asyncio.gather(
+            *(
+                _call(*where, user, password, "SENTINEL", "get-master-addr-by-name", primary["name"])
+                for _, where in others
+            ),
+            return_exceptions=True,
+        )
+        for (each, _), reply in zip(others, replies, strict=True):
+            each["names"] = _named(reply)
+    return picture
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return (name,) if name else ()
+
+
+def _named(reply: Any) -> str:
+    if isinstance(reply, BaseException):
+        return f"(no answer: {reply})"
+    if not reply:
+        return "(it does not watch this primary)"
+    return ":".join(_plain(reply))
+
+
+async def _call(host: str, port: int, user: str, password: str, *words: str) -> Any:
+    from garrison.client import ClientError, ReplyError, open_connection
+
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            connection = await open_connection(
+                host, port, username=user or None, password=password or None, protocol=3
+            )
+            try:
+                return await connection.call(*words)
+            finally:
+                await connection.close()
+    except ReplyError as error:
+        if "unknown subcommand" in str(error):
+            raise StatusError(
+                f"{host}:{port} is no Garrison Sentinel: it does not know SENTINEL STATUS"
+            ) from error
+        raise StatusError(f"{host}:{port}: {error}") from error
+    except (ClientError, TimeoutError, OSError) as error:
+        raise StatusError(f"no Sentinel answers at {host}:{port}: {error or 'timeout'}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Replies as JSON has them: texts, numbers, lists, maps."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+_COLOURS = {"up": "green", "suspected": "yellow", "failing over": "yellow", "down": "red"}
+
+
+def _print(picture: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console.print(f"Sentinel {picture['id']}, epoch {picture['epoch']}")
+    for primary in picture["primaries"]:
+        colour = _COLOURS.get(primary["state"], "red")
+        console.print(
+            f"\n[bold]{primary['name']}[/] at {primary['address']}: [{colour}]{primary['state']}[/]"
+            f" (quorum {primary['quorum']}, majority {primary['majority']}, "
+            f"configuration epoch {primary['config_epoch']})"
+        )
+        console.print(f"  {primary['reason']}", markup=False)
+        if primary["last_failover"]:
+            console.print(f"  last failover: {primary['last_failover']}", markup=False)
+        table = Table(box=None, pad_edge=True)
+        for title in ("", "address", "state", "detail"):
+            table.add_column(title, overflow="fold")
+        for replica in primary["replicas"]:
+            behind = f"{replica['behind_bytes']:,} bytes behind"
+            detail = f"link {replica['link']}, {behind}, priority {replica['priority']}"
+            why = f"; not fit: {replica['reason']}" if replica["reason"] else ""
+            table.add_row("replica", replica["address"], replica["state"], detail + why)
+        for other in primary["sentinels"]:
+            agrees = other["names"] == primary["address"]
+            detail = "agrees" if agrees else f"names {other['names']}"
+            why = f"; {other['reason']}" if other["reason"] else ""
+            table.add_row("sentinel", other["address"], other["state"], detail + why)
+        console.print(table)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 all up, 1 not all, 2 nothing to show."""
+    try:
+        app(list(arguments), prog_name="garrison sentinel status")
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    return 0
