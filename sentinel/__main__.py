@@ -1,4 +1,4 @@
-"""`garrison sentinel`: start one Sentinel, with redis-sentinel's file and options."""
+"""`garrison sentinel`: start a Sentinel with redis-sentinel's file and options; `status` asks a running one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from garrison.sentinel.config import ConfigError, load
 
 USAGE = """\
 usage: garrison sentinel FILE [--directive value ...]
+       garrison sentinel status [--sentinel host:port] [NAME]     (status --help says more)
 
   garrison sentinel /etc/redis/sentinel.conf     with a file of redis-sentinel
   garrison sentinel my.conf --port 5000 --sentinel monitor orders 10.0.0.1 6379 2
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[:1] in (["--help"], ["-h"]):
         return _help(words[1:])
+    if words[:1] == ["status"]:
+        from garrison.sentinel.status import main as show_status
+
+        return show_status(words[1:])
     check_only = "--check-config" in words
     if check_only:
         words.remove("--check-config")

@@ -45,6 +45,8 @@ RETRY_MS: Final = 500
 """The next attempt after a lost election comes after this and a random part up to as much again."""
 FORCED_ELECTION_MS: Final = 1_000
 """So long a failover that an administrator asked for waits for votes before it goes on without."""
+REFUSED: Final = "-failover-abort-refused"
+"""Our own event, which says why; those that Redis has keep its form."""
 STEP_MS: Final = 100
 """How often a failover is looked at when nothing happens."""
 
@@ -144,7 +146,7 @@ class Failovers:
     def _abort(self, primary: Primary, name: str, why: str, retry_ms: int) -> None:
         """Give up: everything is as before, and another attempt has to wait."""
         attempt = primary.attempt
-        self._world.event(name, primary)
+        self._world.event(name, primary, f"#{why}" if name == REFUSED else "")
         if attempt.promoted is not None:
             attempt.promoted.is_promoted = False
             attempt.promoted = None
@@ -240,9 +242,7 @@ class Failovers:
             if primary.attempt.state is not State.HAND_OVER or primary.attempt.epoch != epoch:
                 return
             if isinstance(reply, ReplyError):
-                self._abort(
-                    primary, "-failover-abort-refused", f"the primary refused: {reply}", self._retry_ms()
-                )
+                self._abort(primary, REFUSED, f"the primary refused: {reply}", self._retry_ms())
                 return
             self._enter(primary, Happened.ACCEPTED)
             self._world.event("+failover-state-wait-promotion", chosen, level=Level.NOTICE)
