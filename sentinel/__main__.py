@@ -1,4 +1,4 @@
-"""`garrison sentinel`: start a Sentinel with redis-sentinel's file and options; `status` asks a running one."""
+"""`garrison sentinel`: start a Sentinel with redis-sentinel's file and options, or ask one with `status`."""
 
 from __future__ import annotations
 
