@@ -1,7 +1,7 @@
 //! Pauses: commands are held, not refused, until a time or until they are let go.
 //!
-//! Two may pause: clients by CLIENT PAUSE, and the control plane during a failover. Each ends only
-//! its own pause; commands are held while either lasts. A held command waits in its session
+//! Three may pause: clients by CLIENT PAUSE, the control plane, and FAILOVER. Each ends only its own pause;
+//! commands are held while one of them lasts. A held command waits in its session
 //! ([`Suspension::Retry`](crate::session::Suspension::Retry)) and is checked again when it goes on.
 
 use crate::command::table::Entry;
@@ -41,6 +41,8 @@ pub struct Pauses {
     pub clients: OwnPause,
     /// By the control plane.
     pub control: OwnPause,
+    /// By FAILOVER, until it has ended.
+    pub failover: OwnPause,
 }
 
 impl Engine {
@@ -60,11 +62,10 @@ impl Engine {
     pub(crate) fn combine_pauses(&mut self) {
         self.pauses.clients.end_if_due(self.clock.unix_ms);
         self.pauses.control.end_if_due(self.clock.unix_ms);
-        self.pause = match (self.pauses.clients.0, self.pauses.control.0) {
-            (None, one) | (one, None) => one,
-            // Both: look again when the first one ends.
-            (Some(a), Some(b)) => Some(Pause { until_ms: a.until_ms.min(b.until_ms), all: a.all || b.all }),
-        };
+        let Pauses { clients, control, failover } = self.pauses;
+        // Several: look again when the first one ends.
+        let both = |a: Pause, b: Pause| Pause { until_ms: a.until_ms.min(b.until_ms), all: a.all || b.all };
+        self.pause = [clients, control, failover].into_iter().filter_map(|own| own.0).reduce(both);
         if self.pause.is_none_or(|pause| !pause.all) {
             self.release_paused();
         }

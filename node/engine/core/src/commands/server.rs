@@ -60,12 +60,6 @@ pub const COMMANDS: &[Command] =
             .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
             .categories(&["admin", "dangerous"])
             .docs("1.0.0", "O(1)", "", "Tells when the data set was last saved; the start counts as a save."),
-        not_yet("failover", -1, ADMIN.union(Flags::STALE)).docs(
-            "6.2.0",
-            "O(1)",
-            "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
-            "Hands the primary's part to a replica (not built yet; in a cluster, CLUSTER FAILOVER does it).",
-        ),
         Command::container("module", SERVER, MODULE).docs(
             "4.0.0",
             "That of the subcommand",

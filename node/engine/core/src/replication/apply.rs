@@ -173,7 +173,8 @@ impl Engine {
 
     /// Tells the primary how far we are.
     pub(super) fn send_ack(&mut self) {
-        let offset = self.replication.offset().to_string();
+        self.replication.told_offset = self.replication.offset();
+        let offset = self.replication.told_offset.to_string();
         command(&mut self.replication.link_output, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
     }
 }

@@ -1,9 +1,11 @@
-//! REPLICAOF, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
+//! REPLICAOF, FAILOVER, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
 
+use super::failover::{failover, Stage};
 use super::history::StreamId;
 use super::replicas::Introduction;
 use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
 use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::effects::Level;
 use crate::numbers::parse_i64;
 use crate::session::Kind;
 
@@ -27,6 +29,12 @@ pub const COMMANDS: &[Command] = &[
         "O(1)",
         "host port",
         "The old name of REPLICAOF.",
+    ),
+    Command::new("failover", -1, Group::Server, failover).flags(ADMIN.union(Flags::STALE)).docs(
+        "6.2.0",
+        "O(1)",
+        "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
+        "Hands this primary's role over to a replica that has everything.",
     ),
     Command::new("replconf", -1, Group::Server, replconf)
         .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY))
@@ -59,6 +67,9 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.engine.settings.cluster_enabled {
         return Err(Failure::Text("ERR REPLICAOF not allowed in cluster mode."));
     }
+    if ctx.engine.replication.failover.stage != Stage::None {
+        return Err(Failure::Text("ERR REPLICAOF not allowed while failing over."));
+    }
     if ctx.arg_is(1, "no") && ctx.arg_is(2, "one") {
         ctx.engine.promote();
         return ctx.ok();
@@ -81,29 +92,57 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn psync(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.args.len() > 3 {
-        return Err(Failure::Text(
-            "ERR PSYNC with FAILOVER is not supported: this node does not take part in FAILOVER yet",
-        ));
+    if ctx.session.kind != Kind::Client {
+        return Ok(());
     }
+    if ctx.args.len() > 3 && ctx.arg_is(3, "failover") {
+        take_over(ctx)?;
+    }
+    check_may_sync(ctx)?;
     let offset = ctx.int_arg(2)?;
     // A replica asks for the byte it wants next, counted from one.
     let position = StreamId::parse(ctx.arg(1)).zip(u64::try_from(offset - 1).ok());
     attach(ctx, position)
 }
 
+/// Our primary hands its role over to us, and goes on as our replica.
+fn take_over(ctx: &mut Ctx<'_>) -> Outcome {
+    if !ctx.engine.replication.is_replica() {
+        return Err(Failure::Text("ERR PSYNC FAILOVER can't be sent to a master."));
+    }
+    if StreamId::parse(ctx.arg(1)) != Some(ctx.engine.replication.history.id) {
+        return Err(Failure::Text("ERR PSYNC FAILOVER replid must match my replid."));
+    }
+    if ctx.engine.settings.cluster_enabled {
+        return Err(Failure::Text("ERR PSYNC FAILOVER not allowed in cluster mode."));
+    }
+    let message = format!("MASTER MODE enabled (failover request from {})", ctx.session.addr);
+    ctx.engine.log(Level::Notice, message);
+    ctx.engine.promote();
+    Ok(())
+}
+
 fn sync(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.session.kind != Kind::Client {
+        return Ok(());
+    }
+    check_may_sync(ctx)?;
     introduction(ctx).is_old = true;
     attach(ctx, None)
 }
 
-fn attach(ctx: &mut Ctx<'_>, position: Option<(StreamId, u64)>) -> Outcome {
-    if ctx.session.kind != Kind::Client {
-        return Ok(());
+/// Whether this node can be somebody's primary now.
+fn check_may_sync(ctx: &Ctx<'_>) -> Outcome {
+    if ctx.engine.replication.failover.stage != Stage::None {
+        return Err(Failure::Text("NOMASTERLINK Can't SYNC while failing over"));
     }
     if ctx.engine.replication.is_replica() && !ctx.engine.replication.is_link_up() {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
+    Ok(())
+}
+
+fn attach(ctx: &mut Ctx<'_>, position: Option<(StreamId, u64)>) -> Outcome {
     let Ctx { engine, session, .. } = ctx;
     engine.attach_replica(session, position);
     Ok(())

@@ -27,7 +27,9 @@ impl Engine {
         self.stats.net_repl_input_bytes += bytes.len() as u64;
         let outcome = self.take_link_bytes(&mut link, bytes);
         self.replication.link = Some(link);
-        if let Err(reason) = outcome {
+        if let Some(why) = self.replication.failover.refusal.take() {
+            self.failover_refused(&why);
+        } else if let Err(reason) = outcome {
             self.lose_link(&reason);
         }
     }
@@ -80,11 +82,14 @@ impl Engine {
                 }
                 self.log(Level::Notice, format!("Partial sync with the primary from offset {offset}"));
                 self.go_online(link);
+                self.handed_over(link);
             }
             Answer::FullSync(id, offset) => {
                 self.log(Level::Notice, format!("Full sync from the primary: {id} at offset {offset}"));
                 self.events.push(Event::Replication);
+                self.handed_over(link);
             }
+            Answer::Refused(why) => self.replication.failover.refusal = Some(why),
             Answer::Payload(form) => {
                 let staging = self.dbs.iter().map(Db::new_like).collect();
                 let options = RdbOptions {
@@ -94,6 +99,13 @@ impl Engine {
                 };
                 link.loader = Some(Loader::new(form, staging, options, self.access_clock()));
             }
+        }
+    }
+
+    /// The primary serves us: if it was asked to take over, it has.
+    fn handed_over(&mut self, link: &mut Link) {
+        if std::mem::take(&mut link.hands_over) {
+            self.end_failover();
         }
     }
 

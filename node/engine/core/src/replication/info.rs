@@ -30,7 +30,7 @@ impl Engine {
                 replica.acked
             );
         }
-        field(out, "master_failover_state", "no-failover");
+        field(out, "master_failover_state", replication.failover.stage.name());
         field(out, "master_replid", replication.history.id);
         field(out, "master_replid2", replication.history.previous);
         field(out, "master_repl_offset", replication.offset());

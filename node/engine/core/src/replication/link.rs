@@ -71,7 +71,7 @@ pub enum PayloadForm {
 }
 
 /// What the primary granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The stream goes on from where we stand, perhaps under another identity.
     Continue(Option<StreamId>),
@@ -79,6 +79,8 @@ pub enum Answer {
     FullSync(StreamId, u64),
     /// The snapshot begins.
     Payload(PayloadForm),
+    /// It does not take over.
+    Refused(String),
 }
 
 /// The link to our primary.
@@ -99,6 +101,10 @@ pub struct Link {
     pub loader: Option<Loader>,
     /// What has arrived of the stream.
     pub applier: Applier,
+    /// Whether the other side is asked to take over as primary (FAILOVER).
+    pub hands_over: bool,
+    /// How often it has been asked that.
+    pub times_asked: u32,
     line: Vec<u8>,
     /// What is awaited while introducing: the commands sent, in order.
     awaited: VecDeque<&'static str>,
@@ -116,6 +122,8 @@ impl Link {
             full_sync: None,
             loader: None,
             applier: Applier::default(),
+            hands_over: false,
+            times_asked: 0,
             line: Vec::new(),
             awaited: VecDeque::new(),
         }
@@ -243,7 +251,10 @@ impl Link {
     fn ask(&mut self, position: Option<(StreamId, u64)>, out: &mut Vec<u8>) {
         match position {
             Some((id, offset)) => {
-                command(out, &[b"PSYNC", id.as_str().as_bytes(), (offset + 1).to_string().as_bytes()]);
+                let next = (offset + 1).to_string();
+                let words = [&b"PSYNC"[..], id.as_str().as_bytes(), next.as_bytes(), b"FAILOVER"];
+                command(out, &words[..3 + usize::from(self.hands_over)]);
+                self.times_asked += u32::from(self.hands_over);
             }
             None => command(out, &[b"PSYNC", b"?", b"-1"]),
         }
@@ -269,6 +280,7 @@ impl Link {
                 self.phase = Phase::Online;
                 Ok(Answer::Continue(id))
             }
+            _ if self.hands_over && line.starts_with(b"-") => Ok(Answer::Refused(text(&line[1..]))),
             _ => Err(not_understood()),
         }
     }

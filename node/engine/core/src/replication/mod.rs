@@ -26,7 +26,7 @@
 //!
 //! [`Engine::follow`], [`Engine::promote`], and [`Replication::status`] for every heartbeat.
 //!
-//! What is not here yet: a persisted history (a restarted node begins with a full sync), FAILOVER, TLS links,
+//! What is not here yet: a persisted history (a restarted node begins with a full sync), TLS links,
 //! and the refusal of a full sync from a primary that has lost its data.
 //!
 //! [`Kind::Replica`]: crate::session::Kind::Replica
@@ -36,6 +36,7 @@
 mod apply;
 pub mod backlog;
 pub mod commands;
+pub mod failover;
 mod follow;
 pub mod history;
 pub mod info;
@@ -60,6 +61,7 @@ use crate::resp::Args;
 use crate::session::SessionKey;
 use crate::settings::Settings;
 use backlog::Stream;
+use failover::Failover;
 use history::{History, StreamId};
 use link::Link;
 use replicas::{Introduction, Replicas};
@@ -97,6 +99,10 @@ pub struct Replication {
     /// What sessions have told of themselves by REPLCONF before they asked for the stream.
     introductions: HashMap<SessionKey, Introduction>,
     waiters: Vec<Waiter>,
+    /// The failover by command that is under way.
+    pub failover: Failover,
+    /// The offset that our primary was told last.
+    told_offset: u64,
     /// Whether replicas are to be asked for acknowledgements at the end of the turn.
     acks_wanted: bool,
     pinged_ms: i64,
@@ -131,6 +137,8 @@ impl Replication {
             stream_db: None,
             introductions: HashMap::new(),
             waiters: Vec::new(),
+            failover: Failover::default(),
+            told_offset: 0,
             acks_wanted: false,
             pinged_ms: 0,
             ticked_ms: 0,
@@ -298,6 +306,7 @@ impl Engine {
             self.continue_full_syncs();
         }
         self.serve_waiters();
+        self.serve_failover();
         if self.replication.is_kept {
             self.limit_replicas();
             self.replication.trim(&self.settings);
@@ -311,9 +320,11 @@ impl Engine {
         if now_ms - self.replication.ticked_ms >= 1000 {
             self.replication.ticked_ms = now_ms;
             self.tick_replicas();
-            if self.replication.is_link_up() {
-                self.send_ack();
-            }
+            self.replication.told_offset = u64::MAX;
+        }
+        // Every second as a sign of life, and soon after a change: our primary may wait for it to hand over.
+        if self.replication.is_link_up() && self.replication.told_offset != self.replication.offset() {
+            self.send_ack();
         }
     }
 }

@@ -17,8 +17,15 @@ impl Engine {
         if self.replication.primary.as_ref() == Some(&primary) {
             return;
         }
+        self.end_failover();
+        self.start_following(primary);
+    }
+
+    /// Follows a primary from now on.
+    pub(super) fn start_following(&mut self, primary: Primary) {
         self.leave_primary();
         self.refuse_waiters();
+        let Primary { host, port } = &primary;
         self.log(Level::Notice, format!("This node becomes a replica of {host}:{port}"));
         self.replication.primary = Some(primary);
         self.replication.is_recording = false;
@@ -34,6 +41,7 @@ impl Engine {
             return;
         }
         self.leave_primary();
+        self.end_failover();
         let offset = self.replication.offset();
         self.replication.history.fork(offset);
         self.replication.stream_db = None;

@@ -83,9 +83,10 @@ impl Engine {
         }
     }
 
-    /// When the first wait is over by time, in Unix milliseconds.
+    /// When the first wait is over by time, or a failover has something to do, in Unix milliseconds.
     pub fn replication_deadline_ms(&self) -> Option<i64> {
         let deadlines = self.replication.waiters.iter().filter_map(|waiter| self.waits_for(waiter));
-        deadlines.map(|(_, _, deadline_ms)| deadline_ms).filter(|deadline_ms| *deadline_ms > 0).min()
+        let waits = deadlines.map(|(_, _, deadline_ms)| deadline_ms).filter(|deadline_ms| *deadline_ms > 0);
+        waits.chain(self.failover_deadline_ms()).min()
     }
 }

@@ -2,5 +2,6 @@
 
 mod chaos;
 mod commands;
+mod failover;
 mod net;
 mod scenarios;

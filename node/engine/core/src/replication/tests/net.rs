@@ -94,6 +94,11 @@ impl Net {
         String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned()
     }
 
+    /// What the reactor does for a session that is told to resume.
+    pub fn retry(&mut self, node: usize, client: SessionKey) {
+        self.nodes[node].engine.retry(client);
+    }
+
     /// What a client has been sent since.
     pub fn heard(&mut self, node: usize, client: SessionKey) -> String {
         let session = self.nodes[node].engine.sessions.get_mut(client).expect("the client is connected");
