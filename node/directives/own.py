@@ -1,10 +1,10 @@
-"""Garrison's own directives: limits that Redis does not name, each with its unit."""
+"""Garrison's own directives: limits that Redis does not name, each with its unit, and protections."""
 
 from __future__ import annotations
 
-from garrison.base.kinds import Directive, Integer, Memory, Use
+from garrison.base.kinds import Directive, Integer, Memory, Use, YesNo
 
-C = Use.CONTROL
+C, E = Use.CONTROL, Use.ENGINE
 
 ROWS = (
     Directive(
@@ -35,5 +35,13 @@ ROWS = (
         "5000",
         C,
         "Milliseconds after which an attempt to connect to a bus is given up.",
+    ),
+    Directive(
+        "replica-accept-younger-history",
+        YesNo(),
+        "no",
+        E,
+        "Let a replica give up its data for a primary that came back with a younger and smaller history; "
+        "'no' keeps the data, and the link down, until REPLICAOF is given again.",
     ),
 )

@@ -20,7 +20,7 @@ pub enum Event {
         /// Figures that the control plane needs for its answer, by name.
         facts: Vec<(&'static str, i64)>,
     },
-    /// A client's message that other nodes of the cluster must see.
+    /// A client's message that other nodes of the cluster must see, or one of a Sentinel about itself.
     Published {
         /// Its channel.
         channel: Vec<u8>,
@@ -50,6 +50,13 @@ pub enum Event {
         /// Why; empty when it was asked to.
         error: String,
     },
+    /// This node has slept, and holds writes until the Sentinels have been asked.
+    Slept {
+        /// For how long, in milliseconds.
+        ms: i64,
+    },
+    /// Writes are no longer held for the Sentinels.
+    HoldEnded,
     /// A line for the log.
     Log {
         /// Its level.

@@ -10,6 +10,7 @@ use crate::command::table::table;
 use crate::command::Failure;
 use crate::commands::latency::LatencyEvents;
 use crate::effects::{Action, ClientInfo, Event, Level};
+use crate::hold::Hold;
 use crate::keyspace::prng::Prng;
 use crate::keyspace::{Db, KeyHasher};
 use crate::limits::OUTPUT_CHECKED_BYTES_MIN;
@@ -101,6 +102,10 @@ pub struct Engine {
     pub pause: Option<Pause>,
     /// Who holds it.
     pub pauses: Pauses,
+    /// Writes are held for the Sentinels' word, or not.
+    pub hold: Hold,
+    /// Messages of Sentinels that may still be handed up before the next background turn.
+    pub(crate) hellos_left: u32,
     /// Sessions held by the pause.
     pub paused: Vec<(SessionKey, u64)>,
     /// MIGRATE: keys on their way to another node.
@@ -126,6 +131,13 @@ pub struct Engine {
     next_ticket: u64,
 }
 
+/// Most messages of Sentinels that are handed to the control plane between two background turns.
+const HELLOS_PER_CRON_MAX: u32 = 64;
+/// Longest message of a Sentinel that is handed to the control plane, in bytes.
+const HELLO_BYTES_MAX: usize = 1024;
+/// The channel on which Sentinels tell of themselves.
+const HELLO_CHANNEL: &[u8] = b"__sentinel__:hello";
+
 /// The databases of a new engine; in a cluster there is one.
 fn databases(settings: &Settings, seed: u64) -> Vec<Db> {
     let count = if settings.cluster_enabled { 1 } else { settings.databases.max(1) };
@@ -140,7 +152,8 @@ impl Engine {
     pub fn new(settings: Settings, seed: u64, clock: Clock, ticks: fn() -> u64) -> Self {
         let stats =
             Stats { commands: vec![CommandStats::default(); table().entries.len()], ..Stats::default() };
-        Engine {
+        let starts_held = settings.start_held;
+        let mut engine = Engine {
             clock,
             started_ms: clock.unix_ms,
             ticks,
@@ -165,6 +178,8 @@ impl Engine {
             call: Call::default(),
             pause: None,
             pauses: Pauses::default(),
+            hold: Hold::default(),
+            hellos_left: HELLOS_PER_CRON_MAX,
             paused: Vec::new(),
             migrations: Migrations::default(),
             output_waits: Vec::new(),
@@ -177,7 +192,11 @@ impl Engine {
             wrote: Vec::new(),
             asked: HashMap::new(),
             next_ticket: 0,
+        };
+        if starts_held {
+            engine.hold_writes();
         }
+        engine
     }
 
     /// Opens a session for a connection.
@@ -367,6 +386,7 @@ impl Engine {
 impl Engine {
     /// Background work, done `hz` times a second.
     pub fn cron(&mut self) {
+        self.hellos_left = HELLOS_PER_CRON_MAX;
         self.expire_some();
         self.replication_tick();
         let now_ms = self.clock.unix_ms;
@@ -512,6 +532,15 @@ impl Engine {
         }
         if self.replication.is_recording() {
             self.replication.feed(0, OwnedArgs::from_slices(&[b"FLUSHALL"]).view());
+        }
+    }
+
+    /// A client has published: what Sentinels say of themselves is handed to the control plane, within bounds.
+    pub(crate) fn note_hello(&mut self, channel: &[u8], message: &[u8]) {
+        if channel == HELLO_CHANNEL && message.len() <= HELLO_BYTES_MAX && self.hellos_left > 0 {
+            self.hellos_left -= 1;
+            let (channel, message) = (channel.to_vec(), message.to_vec());
+            self.events.push(Event::Published { channel, message, sharded: false });
         }
     }
 

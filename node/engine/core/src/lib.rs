@@ -12,6 +12,7 @@ pub mod effects;
 pub mod engine;
 pub mod formats;
 pub mod glob;
+pub mod hold;
 pub mod keyspace;
 pub mod limits;
 pub mod long_double;

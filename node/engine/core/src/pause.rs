@@ -1,7 +1,7 @@
 //! Pauses: commands are held, not refused, until a time or until they are let go.
 //!
-//! Three may pause: clients by CLIENT PAUSE, the control plane, and FAILOVER. Each ends only its own pause;
-//! commands are held while one of them lasts. A held command waits in its session
+//! Four may pause: clients by CLIENT PAUSE, the control plane, FAILOVER, and the question to the Sentinels
+//! ([`crate::hold`]). Each ends only its own pause; commands are held while one of them lasts. A held command waits in its session
 //! ([`Suspension::Retry`](crate::session::Suspension::Retry)) and is checked again when it goes on.
 
 use crate::command::table::Entry;
@@ -43,6 +43,15 @@ pub struct Pauses {
     pub control: OwnPause,
     /// By FAILOVER, until it has ended.
     pub failover: OwnPause,
+    /// Until the Sentinels have said who is the primary.
+    pub sentinels: OwnPause,
+}
+
+impl Pauses {
+    /// Whether the stream to the replicas must stand still: for every pause but the one for the Sentinels.
+    pub fn stop_the_stream(&self) -> bool {
+        [self.clients, self.control, self.failover].iter().any(|own| own.0.is_some())
+    }
 }
 
 impl Engine {
@@ -62,10 +71,10 @@ impl Engine {
     pub(crate) fn combine_pauses(&mut self) {
         self.pauses.clients.end_if_due(self.clock.unix_ms);
         self.pauses.control.end_if_due(self.clock.unix_ms);
-        let Pauses { clients, control, failover } = self.pauses;
+        let Pauses { clients, control, failover, sentinels } = self.pauses;
         // Several: look again when the first one ends.
         let both = |a: Pause, b: Pause| Pause { until_ms: a.until_ms.min(b.until_ms), all: a.all || b.all };
-        self.pause = [clients, control, failover].into_iter().filter_map(|own| own.0).reduce(both);
+        self.pause = [clients, control, failover, sentinels].into_iter().filter_map(|own| own.0).reduce(both);
         if self.pause.is_none_or(|pause| !pause.all) {
             self.release_paused();
         }

@@ -27,6 +27,8 @@ impl Reactor {
                 engine.pause(until_ms, all);
             }
             Request::Unpause => engine.unpause(),
+            Request::EndHold => engine.end_hold(),
+            Request::WatchSleep { ms_max } => engine.hold.sleep_ms_max = ms_max,
             Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
             Request::Publish { channel, message, sharded } => {
                 engine.publish(&channel, &message, sharded);

@@ -53,6 +53,13 @@ pub enum Request {
     },
     /// End the pause.
     Unpause,
+    /// The Sentinels say that this node is the primary: let held writes go.
+    EndHold,
+    /// Hold writes after a sleep of more than this; Sentinels are known.
+    WatchSleep {
+        /// Milliseconds; 0: never.
+        ms_max: i64,
+    },
     /// Run a command as the control plane; the reply comes back as [`Event::Ran`].
     Run {
         /// The ticket of the reply.

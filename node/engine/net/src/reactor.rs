@@ -144,7 +144,9 @@ impl Reactor {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
+        let before_ms = self.engine.clock.boot_ms;
         self.engine.clock = clock::now();
+        self.engine.turn_begins(before_ms);
         self.engine.stats.turns += 1;
         for event in events.iter() {
             match event.token() {
@@ -221,6 +223,7 @@ impl Reactor {
     /// Sends what sessions have written, and closes those that are done.
     fn send_replies(&mut self) {
         self.engine.withhold_replies_without_lease(clock::now);
+        self.engine.withhold_replies_after_sleep(&self.unsent, clock::now);
         self.send_streams();
         let mut unsent = std::mem::take(&mut self.unsent);
         for key in unsent.drain(..) {
@@ -230,6 +233,9 @@ impl Reactor {
     }
 
     pub(crate) fn send_reply(&mut self, key: SessionKey) {
+        if self.engine.is_withheld(key) {
+            return;
+        }
         let Some(Some(connection)) = self.connections.get_mut(key as usize) else { return };
         let Some(session) = self.engine.sessions.get_mut(key) else { return };
         if session.close_now {

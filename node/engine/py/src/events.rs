@@ -22,6 +22,8 @@ pub fn to_python<'py>(py: Python<'py>, event: Event, status: &Status) -> PyResul
         Event::Replication => ("replication", status_dict(py, status)?).into_pyobject(py),
         Event::Ran { ticket, reply } => ("ran", ticket, PyBytes::new(py, &reply)).into_pyobject(py),
         Event::Applied { ticket, error } => ("applied", ticket, error).into_pyobject(py),
+        Event::Slept { ms } => ("slept", ms).into_pyobject(py),
+        Event::HoldEnded => ("hold_ended",).into_pyobject(py),
         Event::Log { level, message } => ("log", level.name(), message).into_pyobject(py),
         Event::Stopped { error } => ("stopped", error).into_pyobject(py),
     }

@@ -45,6 +45,8 @@ pub fn from_python(tuple: &Bound<'_, PyTuple>) -> PyResult<Request> {
         "promote" => Request::Promote,
         "pause" => Request::Pause { until_boot_ms: fields.get(1)?, all: fields.get::<String>(2)? == "all" },
         "unpause" => Request::Unpause,
+        "release" => Request::EndHold,
+        "watch_sleep" => Request::WatchSleep { ms_max: fields.get(1)? },
         "empty" => Request::Empty,
         "run" => {
             let args: Vec<Vec<u8>> = fields.get(2)?;

@@ -169,6 +169,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
     } else if !ctx.is_from_primary() {
         let db = ctx.session.db;
         ctx.engine.queue_propagation(db, OwnedArgs::copy(ctx.args));
+        ctx.engine.note_hello(channel, message);
     }
     ctx.int(receivers as i64)
 }
@@ -253,6 +254,23 @@ mod tests {
         let client = bench.client();
         assert_eq!(bench.say(client, "PUBLISH a hi"), ":0");
         assert!(matches!(&bench.engine.events[..], [Event::Published { sharded: false, .. }]));
+    }
+
+    #[test]
+    fn what_sentinels_say_is_handed_up_within_bounds() {
+        let mut bench = Bench::new(&[]);
+        let client = bench.client();
+        bench.say(client, "PUBLISH a hi");
+        bench.say(client, &format!("PUBLISH __sentinel__:hello {}", "x".repeat(1025)));
+        assert!(bench.engine.events.is_empty());
+        for _ in 0..1000 {
+            bench.say(client, "PUBLISH __sentinel__:hello hi");
+        }
+        assert_eq!(bench.engine.events.len(), 64);
+        assert!(matches!(&bench.engine.events[0], Event::Published { message, .. } if message == b"hi"));
+        bench.engine.cron();
+        bench.say(client, "PUBLISH __sentinel__:hello hi");
+        assert_eq!(bench.engine.events.len(), 65);
     }
 
     #[test]

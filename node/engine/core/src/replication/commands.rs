@@ -72,6 +72,7 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
     }
     if ctx.arg_is(1, "no") && ctx.arg_is(2, "one") {
         ctx.engine.promote();
+        ctx.engine.end_hold();
         return ctx.ok();
     }
     if ctx.session.kind == Kind::Replica {
@@ -84,6 +85,7 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
     };
     let present = ctx.engine.replication.primary.as_ref();
     if present.is_some_and(|primary| primary.host.eq_ignore_ascii_case(host) && primary.port == port) {
+        ctx.engine.told_again_to_follow();
         ctx.reply().simple("OK Already connected to specified master");
         return Ok(());
     }

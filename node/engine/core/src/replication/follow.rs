@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::link::{Answer, Link, Phase};
+use super::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
 use super::load::Loader;
+use super::younger::{self, Guard};
 use crate::effects::{Action, Event, Level};
 use crate::engine::Engine;
 use crate::formats::rdb::RdbOptions;
@@ -62,7 +63,7 @@ impl Engine {
                     let out = &mut self.replication.link_output;
                     let (used, answer) = link.read_line(bytes, &self.settings, position, out)?;
                     if let Some(answer) = answer {
-                        self.take_answer(link, answer);
+                        self.take_answer(link, answer)?;
                     }
                     used
                 }
@@ -72,7 +73,7 @@ impl Engine {
         Ok(())
     }
 
-    fn take_answer(&mut self, link: &mut Link, answer: Answer) {
+    fn take_answer(&mut self, link: &mut Link, answer: Answer) -> Result<(), String> {
         match answer {
             Answer::Continue(id) => {
                 let offset = self.replication.offset();
@@ -86,6 +87,7 @@ impl Engine {
             }
             Answer::FullSync(id, offset) => {
                 self.log(Level::Notice, format!("Full sync from the primary: {id} at offset {offset}"));
+                self.look_at_history(link, id, offset)?;
                 self.events.push(Event::Replication);
                 self.handed_over(link);
             }
@@ -100,6 +102,7 @@ impl Engine {
                 link.loader = Some(Loader::new(form, staging, options, self.access_clock()));
             }
         }
+        Ok(())
     }
 
     /// The primary serves us: if it was asked to take over, it has.
@@ -116,6 +119,7 @@ impl Engine {
             .take(bytes)
             .map_err(|error| format!("the full sync failed, and the data is as it was before: {error}"))?;
         if is_complete {
+            self.look_at_snapshot(link)?;
             self.install_full_sync(link);
         }
         Ok(used)
@@ -145,6 +149,7 @@ impl Engine {
         let now_ms = self.clock.boot_ms;
         link.phase = Phase::Online;
         link.failures = 0;
+        self.replication.guard = Guard { was_in_sync: true, refused: None };
         link.last_data_ms = now_ms;
         let db = self.replication.stream_db.unwrap_or(0);
         let addr =
@@ -165,7 +170,11 @@ impl Engine {
         if let Some(session) = link.applier.session.take() {
             self.close_session(session);
         }
-        link.lost(now_ms);
+        let delay_ms_max = match self.replication.guard.refused {
+            Some(_) => younger::RETRY_DELAY_MS_MAX,
+            None => RETRY_DELAY_MS_MAX,
+        };
+        link.lost(now_ms, delay_ms_max);
         let pause = match link.phase {
             Phase::Waiting { until_ms } => Duration::from_millis((until_ms - now_ms).max(0) as u64),
             _ => Duration::ZERO,

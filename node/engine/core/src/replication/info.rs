@@ -31,6 +31,7 @@ impl Engine {
             );
         }
         field(out, "master_failover_state", replication.failover.stage.name());
+        self.hold_info(out);
         field(out, "master_replid", replication.history.id);
         field(out, "master_replid2", replication.history.previous);
         field(out, "master_repl_offset", replication.offset());
@@ -71,9 +72,20 @@ impl Engine {
         if !link.is_online() {
             field(out, "master_link_down_since_seconds", seconds_since(link.down_since_ms));
         }
+        if let Some(refused) = &self.replication.guard.refused {
+            let (id, offset, keys) = (refused.id, refused.offset, refused.keys);
+            let value = format_args!("younger-history,replid={id},offset={offset},keys={keys}");
+            field(out, "master_sync_refused", value);
+        }
         field(out, "slave_priority", self.settings.replica_priority);
         field(out, "slave_read_only", u8::from(self.settings.replica_read_only));
         field(out, "replica_announced", 1);
+    }
+
+    fn hold_info(&self, out: &mut String) {
+        if let Some(text) = self.facts.get("sentinel_hold") {
+            field(out, "sentinel_hold", text);
+        }
     }
 
     /// Writes the reply to ROLE.

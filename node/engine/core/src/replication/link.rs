@@ -105,6 +105,8 @@ pub struct Link {
     pub hands_over: bool,
     /// How often it has been asked that.
     pub times_asked: u32,
+    /// Whether the snapshot on its way must be looked at before it replaces the data.
+    pub is_suspect: bool,
     line: Vec<u8>,
     /// What is awaited while introducing: the commands sent, in order.
     awaited: VecDeque<&'static str>,
@@ -124,6 +126,7 @@ impl Link {
             applier: Applier::default(),
             hands_over: false,
             times_asked: 0,
+            is_suspect: false,
             line: Vec::new(),
             awaited: VecDeque::new(),
         }
@@ -142,11 +145,13 @@ impl Link {
     }
 
     /// The connection is gone: everything of it is forgotten, and an attempt is due after a pause.
-    pub fn lost(&mut self, now_ms: i64) {
+    ///
+    /// `delay_ms_max` is the longest such pause.
+    pub fn lost(&mut self, now_ms: i64, delay_ms_max: i64) {
         if self.is_online() {
             self.down_since_ms = now_ms;
         }
-        let delay = (RETRY_DELAY_MS_MIN << self.failures.min(10)).min(RETRY_DELAY_MS_MAX);
+        let delay = (RETRY_DELAY_MS_MIN << self.failures.min(10)).min(delay_ms_max);
         self.failures = self.failures.saturating_add(1);
         self.phase = Phase::Waiting { until_ms: now_ms + delay };
         self.full_sync = None;
@@ -406,7 +411,7 @@ mod tests {
         let mut link = Link::new(0);
         let mut delays = Vec::new();
         for _ in 0..6 {
-            link.lost(0);
+            link.lost(0, RETRY_DELAY_MS_MAX);
             let Phase::Waiting { until_ms } = link.phase else { panic!() };
             delays.push(until_ms);
         }

@@ -47,6 +47,11 @@ impl Loader {
         }
     }
 
+    /// Keys loaded so far.
+    pub fn keys(&self) -> u64 {
+        self.staging.iter().map(|db| db.len() as u64).sum()
+    }
+
     /// The data that was loaded.
     pub fn into_databases(self) -> Vec<Db> {
         self.staging

@@ -26,8 +26,7 @@
 //!
 //! [`Engine::follow`], [`Engine::promote`], and [`Replication::status`] for every heartbeat.
 //!
-//! What is not here yet: a persisted history (a restarted node begins with a full sync), TLS links,
-//! and the refusal of a full sync from a primary that has lost its data.
+//! What is not here yet: a persisted history (a restarted node begins with a full sync), TLS links.
 //!
 //! [`Kind::Replica`]: crate::session::Kind::Replica
 //! [`Action::Follow`]: crate::effects::Action::Follow
@@ -50,6 +49,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod wait;
+pub mod younger;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,6 +66,7 @@ use history::{History, StreamId};
 use link::Link;
 use replicas::{Introduction, Replicas};
 use wait::Waiter;
+use younger::Guard;
 
 /// The primary that this node follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,8 @@ pub struct Replication {
     pub failover: Failover,
     /// The offset that our primary was told last.
     told_offset: u64,
+    /// What is remembered of the primary, so that an empty one does not wipe this node.
+    guard: Guard,
     /// Whether replicas are to be asked for acknowledgements at the end of the turn.
     acks_wanted: bool,
     pinged_ms: i64,
@@ -139,6 +142,7 @@ impl Replication {
             waiters: Vec::new(),
             failover: Failover::default(),
             told_offset: 0,
+            guard: Guard::default(),
             acks_wanted: false,
             pinged_ms: 0,
             ticked_ms: 0,
@@ -315,6 +319,7 @@ impl Engine {
 
     /// Work done about ten times a second.
     pub fn replication_tick(&mut self) {
+        self.reconsider_refused();
         self.tick_link();
         let now_ms = self.clock.boot_ms;
         if now_ms - self.replication.ticked_ms >= 1000 {

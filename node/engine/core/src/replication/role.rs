@@ -1,6 +1,7 @@
 //! Becoming a replica, becoming a primary, and what either may write.
 
 use super::link::Link;
+use super::younger::Guard;
 use super::Primary;
 use crate::command::table::Entry;
 use crate::command::Failure;
@@ -28,9 +29,11 @@ impl Engine {
         let Primary { host, port } = &primary;
         self.log(Level::Notice, format!("This node becomes a replica of {host}:{port}"));
         self.replication.primary = Some(primary);
+        self.replication.guard = Guard::default();
         self.replication.is_recording = false;
         self.replication.link = Some(Box::new(Link::new(self.clock.boot_ms)));
         self.connect_link();
+        self.end_hold();
         self.events.push(Event::Replication);
     }
 

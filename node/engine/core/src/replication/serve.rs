@@ -394,7 +394,7 @@ impl Engine {
         let now_ms = self.clock.boot_ms;
         let period_ms = self.settings.repl_ping_replica_period as i64 * 1000;
         let is_due = now_ms - self.replication.pinged_ms >= period_ms;
-        if is_due && self.pause.is_none() && !self.replication.replicas.list.is_empty() {
+        if is_due && !self.pauses.stop_the_stream() && !self.replication.replicas.list.is_empty() {
             self.replication.pinged_ms = now_ms;
             self.replication.feed_service(&[b"PING"]);
         }

@@ -5,3 +5,4 @@ mod commands;
 mod failover;
 mod net;
 mod scenarios;
+mod younger;

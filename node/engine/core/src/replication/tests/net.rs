@@ -105,6 +105,17 @@ impl Net {
         String::from_utf8_lossy(&std::mem::take(&mut session.out)).replace("\r\n", " ").trim_end().to_owned()
     }
 
+    /// A node ends without warning and starts again at its address, empty.
+    pub fn restart(&mut self, node: usize, seed: u64) {
+        let settings = self.nodes[node].engine.settings.clone();
+        self.disconnect(node);
+        let mut engine = Engine::new(settings, seed * 100 + 77, clock(self.now_ms), || 0);
+        let client = engine.open_session(Kind::Client).key;
+        self.nodes[node].engine = engine;
+        self.nodes[node].client = client;
+        self.close_wires_of_dropped_replicas(node);
+    }
+
     /// A node follows another.
     pub fn follow(&mut self, node: usize, primary: usize) {
         let port = PORT + primary as u16;

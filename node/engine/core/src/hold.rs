@@ -1,0 +1,188 @@
+//! Writes are held until the Sentinels have said whether this node is the primary.
+//!
+//! BACKGROUND. A primary that was down, or asleep (SIGSTOP, a suspended machine), may have a successor by now, and
+//! does not know. What it acknowledged before a Sentinel has found it and made it a replica would be lost. So
+//! the control plane asks the Sentinels first, and until they have answered clients that write have to wait.
+//!
+//! INVARIANTS. A hold begins before the first command is served (`start-held`), or in the turn that notices that
+//! more time has passed than a turn takes, before its commands run and before its replies leave. What was
+//! executed before the sleep and not yet answered is withheld, reads too, until the hold ends; if this node is a
+//! replica by then, those connections are closed, as nobody knows whether their writes survive.
+//!
+//! BEHAVIOUR. Reads go on. The hold ends by the control plane's word, or by anybody's REPLICAOF, which is an order
+//! from outside like a Sentinel's. A turn that took long because a command did is held for as long as the
+//! question takes, which is about a millisecond. Nothing of this costs a command anything: a turn compares two
+//! numbers, and reads the clock once more while Sentinels are known.
+
+use std::collections::HashMap;
+
+use crate::effects::{Action, Event, Level};
+use crate::engine::{Clock, Engine};
+use crate::pause::{OwnPause, Pause};
+use crate::session::{Kind, SessionKey};
+
+/// The hold, and what it needs to know.
+#[derive(Debug, Default)]
+pub struct Hold {
+    /// Whether writes are held.
+    pub is_on: bool,
+    /// A gap between turns beyond which this node has slept, in milliseconds; 0 while no Sentinel is known.
+    pub sleep_ms_max: i64,
+    /// Sessions whose replies are withheld, with their numbers: a key may be reused.
+    withheld: HashMap<SessionKey, u64>,
+}
+
+impl Engine {
+    /// Holds writes until [`Engine::end_hold`].
+    pub fn hold_writes(&mut self) {
+        self.hold.is_on = true;
+        self.pauses.sentinels.extend(Pause { until_ms: i64::MAX, all: false });
+        self.combine_pauses();
+    }
+
+    /// Lets held writes and withheld replies go; whoever does not ask because it knows tells the control plane.
+    pub fn end_hold(&mut self) {
+        if !self.hold.is_on {
+            return;
+        }
+        self.hold.is_on = false;
+        self.pauses.sentinels = OwnPause::default();
+        self.combine_pauses();
+        let is_replica = self.replication.is_replica();
+        for (key, id) in std::mem::take(&mut self.hold.withheld) {
+            let Some(session) = self.sessions.get_mut(key).filter(|session| session.id == id) else {
+                continue;
+            };
+            session.close_now |= is_replica;
+            self.actions.push(Action::Flush(key));
+        }
+        self.events.push(Event::HoldEnded);
+    }
+
+    /// A turn begins: whether this node has slept since the one before began at `before_ms` of the boot clock.
+    #[inline]
+    pub fn turn_begins(&mut self, before_ms: i64) {
+        if self.hold.sleep_ms_max > 0 && self.clock.boot_ms - before_ms > self.hold.sleep_ms_max {
+            self.woke(self.clock.boot_ms - before_ms);
+        }
+    }
+
+    /// Before the replies of a turn leave: whether this node has slept within it. `ready` are the sessions with replies.
+    #[inline]
+    pub fn withhold_replies_after_sleep(&mut self, ready: &[SessionKey], now: impl FnOnce() -> Clock) {
+        if self.hold.sleep_ms_max == 0 || self.replication.is_replica() {
+            return;
+        }
+        let now = now();
+        let slept_ms = now.boot_ms - self.clock.boot_ms;
+        if slept_ms > self.hold.sleep_ms_max {
+            self.clock = now;
+            self.woke(slept_ms);
+            for &key in ready {
+                let session = self.sessions.get(key).filter(|session| session.kind == Kind::Client);
+                if let Some(session) = session.filter(|session| !session.out.is_empty()) {
+                    self.hold.withheld.insert(key, session.id);
+                }
+            }
+        }
+    }
+
+    /// Whether the replies of a session are withheld.
+    #[inline]
+    pub fn is_withheld(&self, key: SessionKey) -> bool {
+        !self.hold.withheld.is_empty()
+            && self.hold.withheld.get(&key).is_some_and(|id| {
+                self.sessions.get(key).is_some_and(|session| session.id == *id && !session.close_now)
+            })
+    }
+
+    #[cold]
+    fn woke(&mut self, slept_ms: i64) {
+        if self.replication.is_replica() {
+            return;
+        }
+        let message = format!(
+            "{slept_ms} ms have passed unnoticed: writes are held until the Sentinels have been asked"
+        );
+        self.log(Level::Warning, message);
+        self.hold_writes();
+        self.events.push(Event::Slept { ms: slept_ms });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::effects::{Action, Event};
+    use crate::testing::Bench;
+
+    fn events(bench: &mut Bench) -> Vec<Event> {
+        let events = std::mem::take(&mut bench.engine.events);
+        events.into_iter().filter(|event| !matches!(event, Event::Log { .. } | Event::Replication)).collect()
+    }
+
+    #[test]
+    fn a_node_that_starts_held_serves_reads_and_holds_writes() {
+        let mut bench = Bench::new(&[("start-held", "yes")]);
+        let client = bench.client();
+        assert_eq!(bench.say(client, "GET a"), "$-1");
+        assert_eq!(bench.say(client, "SET a b"), "");
+        let other = bench.client();
+        assert_eq!(bench.say(other, "CLIENT UNPAUSE"), "+OK");
+        assert!(bench.session(client).is_suspended());
+        bench.engine.end_hold();
+        assert!(bench.engine.actions.contains(&Action::Resume(client)));
+        bench.engine.retry(client);
+        assert_eq!(bench.heard(client), "+OK");
+        assert!(matches!(events(&mut bench)[..], [Event::HoldEnded]));
+    }
+
+    #[test]
+    fn an_order_from_outside_ends_it() {
+        for (order, reply) in [("REPLICAOF NO ONE", "+OK"), ("REPLICAOF a 1", "-READONLY")] {
+            let mut bench = Bench::new(&[("start-held", "yes")]);
+            let (client, other) = (bench.client(), bench.client());
+            assert_eq!(bench.say(client, "SET a b"), "");
+            assert_eq!(bench.say(other, order), "+OK");
+            bench.engine.retry(client);
+            assert!(bench.heard(client).starts_with(reply));
+        }
+    }
+
+    #[test]
+    fn a_gap_between_turns_holds_before_anything_runs() {
+        let mut bench = Bench::new(&[]);
+        let client = bench.client();
+        bench.advance(60_000);
+        bench.engine.turn_begins(1_000);
+        assert_eq!(bench.say(client, "SET a b"), "+OK", "nobody is to be asked");
+        bench.engine.hold.sleep_ms_max = 1000;
+        bench.advance(1000);
+        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1000);
+        assert_eq!(bench.say(client, "SET a b"), "+OK", "not beyond the limit");
+        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1001);
+        assert_eq!(bench.say(client, "SET a b"), "");
+        assert!(matches!(events(&mut bench)[..], [Event::Slept { ms: 1001 }]));
+    }
+
+    #[test]
+    fn replies_of_before_a_sleep_wait_and_are_dropped_on_a_replica() {
+        for is_replica in [false, true] {
+            let mut bench = Bench::new(&[]);
+            bench.engine.hold.sleep_ms_max = 1000;
+            let client = bench.client();
+            bench.session(client).out.extend_from_slice(b"+OK\r\n");
+            let mut later = bench.engine.clock;
+            later.boot_ms += 5000;
+            bench.engine.withhold_replies_after_sleep(&[client], || later);
+            assert!(bench.engine.is_withheld(client) && bench.engine.hold.is_on);
+            if is_replica {
+                bench.engine.follow("a", 1);
+            } else {
+                bench.engine.end_hold();
+            }
+            assert!(!bench.engine.is_withheld(client));
+            assert_eq!(bench.session(client).close_now, is_replica);
+            assert!(bench.engine.actions.contains(&Action::Flush(client)));
+        }
+    }
+}
