@@ -134,7 +134,7 @@ class Hellos:
     def _add(self, primary: Primary, run_id: str, address: Address) -> Peer:
         """A Sentinel that was not known."""
         peer = self.remember(primary, run_id, address)
-        self._world.event("+sentinel", peer)
+        self._world.event("+sentinel", peer, level=Level.NOTICE)
         self._world.save()
         return peer
 
@@ -158,7 +158,7 @@ class Hellos:
         peer.vote, peer.vote_epoch = vote
         peer.down_since_ms = 0
         self._world.event("+sentinel-address-switch", peer.primary, f"ip {address.host} port {address.port} "
-                          f"for {peer.run_id}")  # fmt: skip
+                          f"for {peer.run_id}", Level.NOTICE)  # fmt: skip
         self._world.save()
         self._world.look_now(peer)
 

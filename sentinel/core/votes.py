@@ -31,7 +31,7 @@ class Votes:
         world = self._world
         if epoch > world.epoch:
             world.epoch = epoch
-            world.event("+new-epoch", primary, str(epoch))
+            world.event("+new-epoch", None, str(epoch))
             world.save()
         if primary.vote_epoch < epoch and world.epoch <= epoch:
             primary.vote, primary.vote_epoch = candidate, epoch
