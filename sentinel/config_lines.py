@@ -315,7 +315,8 @@ def _take(reader: _Reader, option: Option, line: Line) -> None:
             raise ValueError("Wrong number of arguments.")
         option.take(reader, words)
     except ValueError as error:
-        shown = " ".join(line.words[:3] if option.secret else line.words)
+        # A password is the last word of those that there should be.
+        shown = " ".join(line.words[: 1 + option.words[1]] if option.secret else line.words)
         raise ConfigError(
             f"{line.place}: '{shown}': {error}; sentinel {option.name} takes {option.usage}"
         ) from None

@@ -30,12 +30,10 @@ def rewrite(
     `changed` the values, as a file holds them, of other directives to set.
     """
     lines = text.split("\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
     wanted = _grouped(state, users, changed or {})
-    owned = {key for key in wanted if not key.startswith("sentinel ")} | (
-        {"user"} if users is not None else set()
-    )
+    owned = {key for key in wanted if not key.startswith("sentinel ")}
+    if users is not None:
+        owned.add("user")
     new: list[str] = []
     for line in lines:
         key = _key(line)
@@ -43,6 +41,8 @@ def rewrite(
             new.append(line)
         elif wanted.get(key):
             new.append(_kept(line, wanted[key]))
+    while new and not new[-1].strip():
+        new.pop()
     added = [line for group in wanted.values() for line in group]
     if added and SIGNATURE not in new:
         new += ["", SIGNATURE] if new else [SIGNATURE]

@@ -33,8 +33,8 @@ from garrison.sentinel.shell.server import Server
 from garrison.sentinel.shell.state_file import StateFile
 
 EXIT_FAILED = 1
-LINKS_MAX = 30_000
-"""Connections to watched servers for which descriptors are reserved: 1,000 primaries take about 10,000."""
+LINKS_RESERVED = 8_192
+"""Descriptors kept for links: 1,000 primaries with two replicas each take 6,000, and a few for Sentinels."""
 SHUTDOWN_WORDS = frozenset({b"nosave", b"save", b"now", b"force", b"abort"})
 
 
@@ -90,8 +90,8 @@ def _greet(config: Config, log: Log) -> None:
 def _room_for_clients(config: Config, log: Log) -> int:
     """Most clients, so that they and the links fit below the limit of open files."""
     wanted = config.integer("maxclients")
-    fitting = make_room(wanted + LINKS_MAX)
-    if fitting >= wanted + LINKS_MAX:
+    fitting = make_room(wanted + LINKS_RESERVED)
+    if fitting >= wanted + LINKS_RESERVED:
         return wanted
     possible = max(1, min(wanted, fitting // 2))
     if possible < wanted:

@@ -9,7 +9,7 @@ from garrison.base.config_text import ConfigError, read_text
 from garrison.base.reply import OK, Error
 from garrison.sentinel.shell.acl import DEFAULT, RuleError, RuleSet, User, read_users
 from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.command_commands import help_reply
+from garrison.sentinel.shell.command_commands import as_set, help_reply
 from garrison.sentinel.shell.command_table import CATEGORIES, find, members, refusal
 from garrison.sentinel.shell.server import Server
 
@@ -84,7 +84,7 @@ def _getuser(server: Server, client: Client, argv: list[bytes]) -> object:
     flags = ["on" if user.on else "off", *(["nopass"] if user.nopass else [])]
     flags += [user.sanitize] if user.sanitize else []
     return {
-        "flags": frozenset(flags) if client.protocol == 3 else flags,
+        "flags": as_set(client, flags),
         "passwords": user.passwords,
         **_rules(user.root),
         "selectors": [_rules(selector) for selector in user.selectors],

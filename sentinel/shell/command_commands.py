@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from garrison.base import glob
-from garrison.base.reply import Error, NullArray, Simple
+from garrison.base.reply import Error, Simple
 from garrison.sentinel.shell.clients import Client
 from garrison.sentinel.shell.command_table import CATEGORIES, EVERY, Command, find, listed, members
 from garrison.sentinel.shell.server import Server
@@ -33,18 +35,23 @@ def help_reply(lines: tuple[str, ...]) -> list[Simple]:
     return [Simple(line) for line in lines]
 
 
-def _describe(command: Command) -> list[object]:
+def as_set(client: Client, items: Iterable[object]) -> object:
+    """A set in RESP3, a list in RESP2, where their order stays."""
+    return frozenset(items) if client.protocol == 3 else list(items)
+
+
+def _describe(client: Client, command: Command) -> list[object]:
     return [
         command.name,
         command.arity,
-        frozenset(Simple(flag) for flag in command.flags),
+        as_set(client, (Simple(flag) for flag in command.flags)),
         0,
         0,
         0,
-        frozenset(Simple(f"@{category}") for category in command.categories),
-        list(command.tips),
-        [],
-        [_describe(member) for member in command.subcommands.values() if not member.extra],
+        as_set(client, (Simple(f"@{category}") for category in command.categories)),
+        as_set(client, command.tips),
+        as_set(client, ()),
+        [_describe(client, member) for member in command.subcommands.values() if not member.extra],
     ]
 
 
@@ -53,7 +60,7 @@ def _named(word: bytes) -> Command | None:
 
 
 def _command(server: Server, client: Client, argv: list[bytes]) -> object:
-    return [_describe(command) for command in listed()]
+    return [_describe(client, command) for command in listed()]
 
 
 def _count(server: Server, client: Client, argv: list[bytes]) -> object:
@@ -64,7 +71,7 @@ def _info(server: Server, client: Client, argv: list[bytes]) -> object:
     if len(argv) == 2:
         return _command(server, client, argv)
     found = [_named(word) for word in argv[2:]]
-    return [NullArray if command is None else _describe(command) for command in found]
+    return [None if command is None else _describe(client, command) for command in found]
 
 
 def _documented(command: Command) -> dict[str, object]:

@@ -258,6 +258,6 @@ def unknown_command(argv: list[bytes]) -> str:
     for word in argv[1:]:
         if len(quoted) >= QUOTED_BYTES_MAX:
             break
-        quoted += b"'%b' " % word[: QUOTED_BYTES_MAX - len(quoted)]
+        quoted += b"'%b' " % word.partition(b"\0")[0][: QUOTED_BYTES_MAX - len(quoted)]
     text = b"unknown command '%b', with args beginning with: %b" % (argv[0][:QUOTED_BYTES_MAX], quoted)
     return "ERR " + text.decode("utf-8", "surrogateescape")

@@ -59,12 +59,12 @@ class Commands:
         if problem or command is None:
             client.reply(Error(problem))
             return
+        client.last_command = command.name
         denial = self._denial(client, command, argv)
         if denial is not None:
             client.reply(denial)
             return
         server.counters.commands += 1
-        client.last_command = command.name
         self._execute(client, command, argv)
 
     def _execute(self, client: Client, command: Command, argv: list[bytes]) -> None:

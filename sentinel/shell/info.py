@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import garrison
 from garrison.base.clock import wall_ms
-from garrison.base.reply import Verbatim
 from garrison.sentinel.config import Config
 from garrison.sentinel.shell.login import REDIS_VERSION
 from garrison.sentinel.shell.server import Server
@@ -35,7 +34,7 @@ class Info:
             "sentinel": of_core,
         }
 
-    def reply(self, words: list[bytes]) -> Verbatim:
+    def reply(self, words: list[bytes]) -> str:
         """The answer to INFO with these words."""
         asked = {word.decode("utf-8", "replace").lower() for word in words} or {"default"}
         everything = bool(asked & EVERYTHING)
@@ -44,7 +43,7 @@ class Info:
             for name, text in self._sections.items()
             if everything or name in asked
         ]
-        return Verbatim("\r\n".join(texts))
+        return "\r\n".join(texts)
 
     def _of_process(self) -> str:
         uptime_s = int(time.monotonic() - self._started_s)
@@ -104,12 +103,17 @@ class Info:
         )
 
     def _of_processors(self) -> str:
-        own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        own, children, thread = (
+            resource.getrusage(who)
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN, resource.RUSAGE_THREAD)
+        )
         return _lines(
             used_cpu_sys=f"{own.ru_stime:.6f}",
             used_cpu_user=f"{own.ru_utime:.6f}",
             used_cpu_sys_children=f"{children.ru_stime:.6f}",
             used_cpu_user_children=f"{children.ru_utime:.6f}",
+            used_cpu_sys_main_thread=f"{thread.ru_stime:.6f}",
+            used_cpu_user_main_thread=f"{thread.ru_utime:.6f}",
         )
 
 

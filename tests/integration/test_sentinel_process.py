@@ -1,0 +1,87 @@
+"""Real Sentinels over real servers: a killed primary is replaced, and comes back as a replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sentinels import (
+    GARRISON,
+    REDIS,
+    Bench,
+    Process,
+    address,
+    redis_program,
+    until,
+    wait_until_seen,
+)
+
+needs_redis = pytest.mark.skipif(redis_program() is None, reason="no redis-server 7.0 on this machine")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    started = Bench(tmp_path)
+    yield started
+    started.close()
+
+
+def replicated(bench: Bench, kind: str) -> list[Process]:
+    """A primary and two replicas."""
+    primary = bench.node(kind)
+    primary.wait_until_ready()
+    replicas = [bench.node(kind, primary=primary) for _ in range(2)]
+    for replica in replicas:
+        replica.wait_until_ready()
+    return [primary, *replicas]
+
+
+def is_replica_of(node: Process, port: int) -> bool:
+    role = node("ROLE")
+    return bool(role[0] == b"slave" and role[2] == port and role[3] == b"connected")
+
+
+def fail_over(bench: Bench, nodes: list[Process], sentinels: list[Process]) -> Process:
+    """Kill the primary, wait for the new one and for the old one's return; the new one."""
+    old, *replicas = nodes
+    old("SET", "k", "v")
+    until("replicated", lambda: all(replica("GET", "k") == b"v" for replica in replicas))
+    old.kill()
+    for sentinel in sentinels:
+        until(
+            f"a new primary at {sentinel.kind}",
+            lambda sentinel=sentinel: address(sentinel) != old.port,  # type: ignore[misc]
+        )
+    ports = {address(sentinel) for sentinel in sentinels}
+    assert len(ports) == 1, "all name the same new primary"
+    (new,) = [replica for replica in replicas if replica.port in ports]
+    until("promoted", lambda: new("ROLE")[0] == b"master")
+    assert new("GET", "k") == b"v"
+    assert new("SET", "k", "w") == "OK"
+    (other,) = [replica for replica in replicas if replica is not new]
+    until("the other replica follows", lambda: is_replica_of(other, new.port))
+    old.start()
+    until("the old primary follows", lambda: is_replica_of(old, new.port))
+    until("the old primary has the new data", lambda: old("GET", "k") == b"w")
+    return new
+
+
+QUORUMS = [
+    pytest.param(REDIS, [GARRISON] * 3, id="ours-over-redis", marks=needs_redis),
+    pytest.param(GARRISON, [GARRISON] * 3, id="ours-over-garrison"),
+    pytest.param(REDIS, [REDIS, REDIS, GARRISON], id="two-of-redis-over-redis", marks=needs_redis),
+    pytest.param(GARRISON, [REDIS, GARRISON, GARRISON], id="one-of-redis-over-garrison", marks=needs_redis),
+]
+
+
+@pytest.mark.parametrize(("kind", "makes"), QUORUMS)
+def test_a_killed_primary_is_replaced(bench: Bench, kind: str, makes: list[str]) -> None:
+    nodes = replicated(bench, kind)
+    sentinels = bench.watching(nodes[0], makes)
+    wait_until_seen(sentinels, replicas=2)
+    fail_over(bench, nodes, sentinels)
+    for sentinel in sentinels:
+        until("told", lambda sentinel=sentinel: "+switch-master orders 127.0.0.1" in sentinel.text())  # type: ignore[misc]
+        assert "Traceback" not in sentinel.text()
