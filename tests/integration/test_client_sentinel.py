@@ -72,6 +72,8 @@ class Watched:
         self.start_node(first)
         for port in others:
             self.start_node(port, "--replicaof", "127.0.0.1", str(first))
+
+    def start_sentinels(self) -> None:
         for port in self.sentinel_ports:
             path = self.folder / f"{port}.conf"
             path.write_text(self.sentinel_conf(port))
@@ -117,13 +119,16 @@ class Watched:
         return await connect(url or self.url, decode=False, **{"call_timeout_s": PATIENCE_S, **options})
 
     async def settled(self) -> None:
-        """Until the replicas follow, and each Sentinel sees all of them and each other Sentinel."""
-        await self.until(self._has_settled, "the replicas follow and the Sentinels agree")
+        """Until the replicas follow; then start the Sentinels, until each sees all nodes and Sentinels."""
+        await self.until(self._is_replicating, "the replicas follow")
+        self.start_sentinels()
+        await self.until(self._is_watched, "the Sentinels agree")
 
-    async def _has_settled(self) -> bool:
-        for port in self.node_ports[1:]:
-            if b"connected" not in await ask(port, "ROLE"):
-                return False
+    async def _is_replicating(self) -> bool:
+        roles = [await ask(port, "ROLE") for port in self.node_ports]
+        return sum(b"connected" in role for role in roles) == 2
+
+    async def _is_watched(self) -> bool:
         for port in self.sentinel_ports:
             if b"OK 3 usable Sentinels" not in await ask(port, "SENTINEL", "CKQUORUM", NAME):
                 return False
