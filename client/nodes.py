@@ -113,8 +113,8 @@ class Node:
             self._failed_at = asyncio.get_running_loop().time()
 
     def _lost(self, error: ClientError) -> None:
-        if self.live is not None and self.live.left_unanswered:
-            self._fence = self.live.identity
+        if self.live is not None:
+            self._fence_off(self.live)
         self.live = None
         self._pool.on_lost(self, error)
 
@@ -127,18 +127,23 @@ class Node:
     def leave(self, reason: str, *, at_once: bool) -> bool:
         """Close all connections, because the node is not what it was; whether none is left.
 
-        A connection that waits for replies is kept unless ``at_once``: what its callers wait for may
-        be on its way. They are told ``reason`` otherwise.
+        None of them takes another command. One that waits for replies is kept until they have come,
+        unless ``at_once``: its callers are then told ``reason``.
         """
-        is_empty = True
-        for connection in [self.live, *self._apart]:
-            if connection is None or connection.is_closed:
-                continue
-            if at_once or not connection.in_flight:
+        live, self.live = self.live, None
+        if live is not None:
+            live.on_lost = lambda _error: self._fence_off(live)
+            self._apart.add(live)
+        for connection in list(self._apart):
+            if at_once:
                 connection.give_up(reason)
             else:
-                is_empty = False
-        return is_empty
+                connection.retire(reason)
+        return all(connection.is_closed for connection in self._apart)
+
+    def _fence_off(self, connection: Connection) -> None:
+        if connection.left_unanswered:
+            self._fence = connection.identity
 
     def close(self) -> None:
         if self._opening is not None:

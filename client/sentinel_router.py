@@ -16,9 +16,10 @@ BEHAVIOUR
       "not a primary now", and by callers that find none. It is not repeated while nobody calls.
     * ``+switch-master`` of any Sentinel makes that Sentinel be asked; its answer, with the epoch, is
       what counts, so the same news from several Sentinels do no harm.
-    * When the primary changes, idle connections to the old one are closed at once, subscriptions too.
-      One with commands in flight is given ``silence_refresh_s`` for their replies, unless it has been
-      silent for so long already; what is then unanswered is decided like any lost connection.
+    * When the primary changes, no command is written to the old one any more, also none that waited
+      for room; idle connections to it are closed at once, subscriptions too. One with commands in flight
+      is given ``silence_refresh_s`` for their replies, unless it has been silent for so long already;
+      what is then unanswered is decided like any lost connection.
 """
 
 from __future__ import annotations
@@ -127,6 +128,8 @@ class SentinelRouter(Router):
     # ---- the router's side ---------------------------------------------------------------------
 
     def _unserved(self, what: str) -> TopologyError:
+        if self._pool.is_closed:
+            raise UsageError("the client is closed: connect() makes a new one")
         text = f"no primary of {self._name!r} is known at the moment"
         return TopologyError(f"{text}: {self._discovery.describe()}")
 
@@ -135,7 +138,7 @@ class SentinelRouter(Router):
 
     async def settled(self) -> None:
         deadline = self._loop.time() + self._settings.call_timeout_s
-        while self._discovery.primary is None and self._loop.time() < deadline:
+        while self._discovery.primary is None and self._loop.time() < deadline and not self._pool.is_closed:
             self.request_refresh()
             await self.changed(self._settings.backoff_max_s)
         if self._discovery.primary is None:

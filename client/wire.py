@@ -75,6 +75,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._paused = False
         self._failure: ClientError | None = None
+        self._retired: str | None = None  # Why no more commands are taken, once that is so.
         self._pending: deque[Sink] = deque()
         self._unsent: list[bytes] = []
         self._bytes_in_flight = 0
@@ -164,6 +165,24 @@ class Wire(asyncio.Protocol):
         """Close at once, for a reason that every command in flight is told."""
         self._fail(ConnectionLostError(f"{self.peer}: {reason}", maybe_executed=True))
 
+    def retire(self, reason: str) -> None:
+        """Take no more commands, and close as soon as those that were written are answered.
+
+        Callers whose command has not been written are told so at once: it was certainly not executed.
+        """
+        self._retired = reason
+        self.ready = False
+        unwritten = [self._pending.pop() for _ in range(len(self._unsent))]
+        self._unsent.clear()
+        for sink in reversed(unwritten):
+            if not sink.done():
+                sink.set_exception(self._lost(maybe_executed=False))
+        while self._waiting:
+            _, turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(self._lost(maybe_executed=False))
+        self._admit()
+
     def _flush(self) -> None:
         unsent = self._unsent
         if not unsent or self._transport is None:
@@ -180,7 +199,7 @@ class Wire(asyncio.Protocol):
         """Wait until a command may be sent, in the order of arrival."""
         if self.ready:
             return
-        if self._transport is None:
+        if self._transport is None or self._retired is not None:
             raise self._lost(maybe_executed=False)
         if len(self._waiting) >= self._settings.callers_waiting_max:
             raise TooManyWaitingError(
@@ -198,6 +217,8 @@ class Wire(asyncio.Protocol):
                 self._admit()
             raise
         self._granted -= 1
+        if self._retired is not None:
+            raise self._lost(maybe_executed=False)
         # This caller sends next, in this turn; what it sends shuts the door again if that was the last room.
         self.ready = not (self._paused or self._granted or self._waiting or self._transport is None)
 
@@ -207,6 +228,10 @@ class Wire(asyncio.Protocol):
         A caller that was let go on sends only when its task runs, so until then its room is taken
         (``_granted``) and the door stays shut: nobody overtakes, and nothing is granted twice.
         """
+        if self._retired is not None:
+            if not self._pending:
+                self.give_up(self._retired)
+            return
         if self._paused or self._transport is None or self._bytes_in_flight >= self._bytes_max:
             return
         room = self._commands_max - len(self._pending) - self._granted
@@ -306,6 +331,8 @@ class Wire(asyncio.Protocol):
 
     def _lost(self, *, maybe_executed: bool) -> ClientError:
         error = self._failure
+        if error is None and self._retired is not None:
+            return ConnectionLostError(f"{self.peer}: {self._retired}", maybe_executed=maybe_executed)
         if error is None:
             return ConnectionLostError(
                 f"the connection to {self.peer} is not open", maybe_executed=maybe_executed

@@ -126,7 +126,9 @@ class Discovery:
         self._doubt_s = doubt_s
         self._sentinels_max = sentinels_max
         self._sentinels = {seed: _Sentinel(seed, is_seed=True) for seed in seeds}
-        self._roles: dict[Address, tuple[Role, str]] = {}
+        self._roles: dict[Address, Role] = {}
+        self._last_words: dict[Address, str] = {}
+        """For the user: what came of the last check of each node that turned out to be no primary."""
         self._checking: set[Address] = set()
         self._abandoned: set[tuple[Address, int]] = set()
         self._decide_at: float | None = None
@@ -137,6 +139,10 @@ class Discovery:
         """Begin a round: ask everyone, and believe no node's role from before."""
         self._forget_the_gone(now)
         self._roles.clear()
+        ranking = self._ranking(now)
+        self._abandoned &= {(one.address, one.epoch) for one in ranking}
+        for node in self._last_words.keys() - {one.address for one in ranking}:
+            del self._last_words[node]
         self._decide_at = None
         return [self._ask(sentinel) for sentinel in self._sentinels.values()]
 
@@ -171,7 +177,10 @@ class Discovery:
     def checked(self, node: Address, role: Role, text: str, now: float) -> list[Effect]:
         """A node has told its role, or did not (``text`` says what happened)."""
         self._checking.discard(node)
-        self._roles[node] = (role, text)
+        self._roles[node] = role
+        self._last_words.pop(node, None)
+        if role is not Role.PRIMARY:
+            self._last_words[node] = text
         if role is Role.UNREACHABLE:
             self._abandoned |= {
                 (one.address, one.epoch)
@@ -198,7 +207,7 @@ class Discovery:
             self.primary = None
         if not is_newer and self._is_waiting(now):
             return []
-        role, _ = self._roles.get(best.address, (None, ""))
+        role = self._roles.get(best.address)
         if role is Role.PRIMARY:
             self.primary, self.epoch = best.address, best.epoch
         elif role is None and best.address not in self._checking:
@@ -232,7 +241,7 @@ class Discovery:
     def describe(self) -> str:
         """What each Sentinel says, and what the nodes that they name say."""
         said = [f"Sentinel {sentinel.address}: {sentinel.says()}" for sentinel in self._sentinels.values()]
-        said += [f"{node}: {text}" for node, (role, text) in self._roles.items() if role is not Role.PRIMARY]
+        said += [f"{node}: {text}" for node, text in self._last_words.items()]
         return "; ".join(said)
 
     # ---- whom to believe -----------------------------------------------------------------------
@@ -246,7 +255,7 @@ class Discovery:
         for candidate in newest:
             if (
                 not self._is_out(candidate)
-                and self._roles.get(candidate.address, (Role.PRIMARY, ""))[0] is Role.PRIMARY
+                and self._roles.get(candidate.address, Role.PRIMARY) is Role.PRIMARY
             ):
                 return candidate
         if not all(self._is_out(candidate) for candidate in newest):
@@ -275,7 +284,7 @@ class Discovery:
         """Whether a claim is denied or abandoned."""
         if candidate.votes < self._majority and (candidate.address, candidate.epoch) in self._abandoned:
             return True
-        return self._roles.get(candidate.address, (None, ""))[0] in _NO_PRIMARY
+        return self._roles.get(candidate.address) in _NO_PRIMARY
 
     @property
     def _majority(self) -> int:

@@ -49,6 +49,10 @@ class FakeServer:
             await self._server.wait_closed()
             self._server = None
 
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._writers)
+
     def hang_up(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()

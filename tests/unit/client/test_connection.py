@@ -95,6 +95,43 @@ async def test_call_many_above_the_limit_goes_in_pieces(fake: Any) -> None:
     await connection.close()
 
 
+async def test_a_retired_connection_finishes_what_was_sent_and_takes_nothing_else(fake: Any) -> None:
+    gate = asyncio.Event()
+
+    async def slow(command: list[bytes]) -> bytes:
+        await gate.wait()
+        return echo(command)
+
+    server = await fake(slow)
+    connection = await open_with_settings("127.0.0.1", server.port, resp2(in_flight_commands_max=1))
+    sent = asyncio.create_task(connection.call("ECHO", "sent"))
+    waiting = asyncio.create_task(connection.call("ECHO", "waiting"))
+    await asyncio.sleep(0.05)
+    connection.retire("it was replaced")
+    late = asyncio.create_task(connection.call("ECHO", "late"))
+    for refused in (waiting, late):
+        with pytest.raises(ConnectionLostError, match="it was replaced") as caught:
+            await refused
+        assert not caught.value.maybe_executed
+    assert not connection.is_closed
+    gate.set()
+    assert await sent == b"sent"
+    await connection.closed
+    assert [command[-1] for command in server.commands] == [b"sent"]
+
+
+async def test_what_a_retired_connection_has_not_written_was_not_sent(fake: Any) -> None:
+    server = await fake(echo)
+    connection = await open_connection("127.0.0.1", server.port)
+    unwritten = connection.send(b"*1\r\n$4\r\nPING\r\n")
+    connection.retire("it was replaced")
+    with pytest.raises(ConnectionLostError, match="it was replaced") as caught:
+        await unwritten
+    assert not caught.value.maybe_executed
+    assert connection.is_closed
+    assert server.commands == []
+
+
 async def test_a_broken_connection_tells_what_may_have_been_executed(fake: Any) -> None:
     def hang_up(_command: list[bytes]) -> bytes:
         raise HangupError

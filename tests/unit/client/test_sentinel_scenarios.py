@@ -175,6 +175,29 @@ async def test_the_only_sentinel_that_knows_the_newest_configuration_is_believed
     assert "ROLE" not in field.old.server.names()
 
 
+async def test_a_sentinel_that_invents_a_primary_delays_the_client_and_does_not_stop_it(
+    field: Field,
+) -> None:
+    nobody = FakeNode()
+    await nobody.server.start()
+    await nobody.server.stop()
+    field.sentinels[0].claim = (nobody, 99)
+    async with await field.client(sentinel_doubt_s=0.2) as client:
+        assert client.primaries() == [field.old.address]
+        await listening(field, client)
+        field.fail_over(told_by=0)
+        for sentinel in field.sentinels[1:]:
+            sentinel.claim = (field.new, 2)
+        assert await client.set("a", 1)
+    assert sent_to(field.new) == ["SET"]
+
+
+async def test_a_sentinel_that_names_a_replica_is_outvoted(field: Field) -> None:
+    field.sentinels[0].claim = (field.new, 99)
+    async with await field.client() as client:
+        assert client.primaries() == [field.old.address]
+
+
 async def test_a_hanging_sentinel_costs_little(field: Field) -> None:
     field.sentinels[0].is_hanging = True
     async with (
@@ -219,6 +242,23 @@ async def test_a_reply_on_its_way_from_the_old_primary_is_waited_for(field: Fiel
         assert not call.done()
         field.old.server.send_all(b":7\r\n")
         assert await call == 7
+
+
+async def test_what_waits_for_room_on_the_old_primary_goes_to_the_new_one(field: Field) -> None:
+    async with await field.client(silence_refresh_s=5.0, in_flight_commands_max=2) as client:
+        await listening(field, client)
+        field.old.reply = None
+        calls = [asyncio.create_task(client.incr(f"key:{at}")) for at in range(6)]
+        await eventually(lambda: sent_to(field.old) == ["INCR"] * 2)
+        field.fail_over()
+        field.new.reply = b":1\r\n"
+        field.sentinels[0].announce(field.old, field.new)
+        await asyncio.wait(calls[2:], timeout=4.0)
+        assert [call.result() for call in calls[2:]] == [1] * 4
+        field.old.server.send_all(b":7\r\n:7\r\n")
+        assert [await call for call in calls[:2]] == [7, 7]
+        await eventually(lambda: not field.old.server.is_connected)
+    assert sent_to(field.old) == ["INCR"] * 2
 
 
 async def test_a_silent_old_primary_is_given_up_and_what_may_be_repeated_is(field: Field) -> None:
@@ -322,8 +362,8 @@ async def test_a_call_that_ends_without_a_primary_says_what_each_sentinel_said(f
 
 async def test_no_primary_within_the_deadline(field: Field) -> None:
     field.old.role = "slave"
-    with pytest.raises(ConnectionFailedError, match=r"no primary of 'orders' within 0.4 s .*is a replica"):
-        await field.client(call_timeout_s=0.4)
+    with pytest.raises(ConnectionFailedError, match=r"no primary of 'orders' within 1 s .*is a replica"):
+        await field.client(call_timeout_s=1.0)
 
 
 async def test_no_sentinel_reachable(field: Field) -> None:
@@ -373,6 +413,18 @@ async def test_error_replies_of_commands_reach_the_caller(field: Field) -> None:
 
 
 # ---- the end -----------------------------------------------------------------------------------
+
+
+async def test_a_closed_client_says_so_even_while_no_primary_is_known(field: Field) -> None:
+    client = await field.client()
+    field.old.role = "slave"
+    field.old.server.hang_up()
+    await eventually(lambda: client.primaries() == [])
+    await client.close()
+    with pytest.raises(UsageError, match="the client is closed"):
+        await client.get("a")
+    with pytest.raises(UsageError, match="the client is closed"):
+        await client.dbsize()
 
 
 async def test_a_closed_client_leaves_no_task_behind(field: Field) -> None:
