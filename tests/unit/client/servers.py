@@ -110,10 +110,10 @@ def running_sentinel(directory: Path, config: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_cluster(kind: str, directory: Path) -> Iterator[list[ServerProcess]]:
-    """Run 3 primaries, then their 3 replicas, with cluster-node-timeout 1000."""
+def running_cluster(kind: str, directory: Path, node_timeout_ms: int = 1000) -> Iterator[list[ServerProcess]]:
+    """Run 3 primaries, then their 3 replicas. Where no node is killed, choose a timeout beyond any stall."""
     require(kind)
-    directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+    directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms)]
     directives += ["--repl-diskless-sync-delay", "0"]
     nodes: list[ServerProcess] = []
     try:
