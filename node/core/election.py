@@ -309,8 +309,9 @@ class Election:
             return "I voted for another replica of its master a moment ago"
         claimed = sl.from_bitmap(frame.slots)
         for node in world.table:
-            if node.slots & claimed and node.config_epoch > frame.config_epoch:
-                world.send_update(sender.outbound, node)
+            kept = node.keeps(frame.config_epoch + 1)
+            if kept & claimed:
+                world.send_update(sender.outbound, node, kept)
                 return f"its epoch {frame.config_epoch} is older than {node.config_epoch} of {node.node_id}"
         return ""
 

@@ -59,6 +59,12 @@ class Node:
     replicas: list[Node] = field(default_factory=list)
     config_epoch: int = 0
     slots: int = sl.NO_SLOTS
+    unclaimed: int = sl.NO_SLOTS
+    """Those of its slots that its latest claim leaves out: somebody has them whom we have not heard yet."""
+    unclaimed_epoch: int = 0
+    """The largest configuration epoch with which it has claimed any of those."""
+    claimed_epoch: int = 0
+    """The configuration epoch of its latest claim."""
     created_ms: int = 0
     ping_sent_ms: int = 0
     """When the ping that has no answer yet left; 0 if none is pending."""
@@ -111,6 +117,22 @@ class Node:
     def votes(self) -> bool:
         """Whether it is a voting primary: one with at least one slot."""
         return bool(self.slots) and bool(self.flags & fl.PRIMARY)
+
+    def hear_claimed(self, slots: int, epoch: int) -> None:
+        """Remember which of its slots it claims with `epoch`; older claims than its latest are no news."""
+        if epoch < self.config_epoch:
+            return
+        if not self.unclaimed:
+            self.unclaimed_epoch = 0
+        self.unclaimed = self.slots & ~slots
+        if self.unclaimed:
+            self.unclaimed_epoch = max(self.unclaimed_epoch, self.claimed_epoch)
+        self.claimed_epoch = epoch
+
+    def keeps(self, epoch: int) -> int:
+        """The slots that it has claimed with this configuration epoch or a larger one."""
+        kept = self.slots if self.config_epoch >= epoch else sl.NO_SLOTS
+        return kept & ~self.unclaimed if self.unclaimed_epoch < epoch else kept
 
     def name_for_people(self) -> str:
         """The id and, if it has one, the human name, for log lines."""
@@ -179,7 +201,7 @@ class NodeTable:
         if node.is_replica() and node.primary is primary:
             return False
         if node.is_primary():
-            node.slots = sl.NO_SLOTS
+            node.slots = node.unclaimed = sl.NO_SLOTS
         self._detach(node)
         node.flags = node.flags & ~(fl.PRIMARY | fl.MIGRATE_TO) | fl.REPLICA
         if primary is not None:
@@ -203,8 +225,10 @@ class NodeTable:
         for other in self.by_id.values():
             if other.slots and other is not node and other.slots & slots:
                 other.slots &= ~slots
+                other.unclaimed &= ~slots
         if node is not None:
             node.slots |= slots
+            node.unclaimed &= ~slots
         lost = [slot for slot in self.migrating if not sl.has(self.me.slots, slot)]
         for slot in lost:
             del self.migrating[slot]

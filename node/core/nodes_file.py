@@ -266,6 +266,7 @@ def into_world(saved: SavedCluster, world: World) -> None:
         node.hostname, node.human_name, node.shard_id = line.hostname, line.human_name, line.shard_id
         node.flags = line.flags
         node.config_epoch, node.slots = line.config_epoch, line.slots
+        node.claimed_epoch = line.config_epoch
         node.fail_ms = world.now_ms if node.is_failing() else 0
     for line in saved.nodes:
         if line.primary_id and (primary := table.get(line.primary_id)) is not None:

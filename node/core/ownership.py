@@ -4,7 +4,9 @@ BACKGROUND. A primary claims its slots in every header, with its configuration e
 epoch wins a slot, so any two nodes that hear the same claims agree without talking it over.
 
 INVARIANTS.
-- A slot changes hands by gossip only to a larger configuration epoch, or from nobody.
+- A slot changes hands by gossip only to a larger configuration epoch than the one it was last claimed
+  with, or from nobody. That is the owner's own epoch, unless its latest claim leaves the slot out: an owner
+  that has lost slots and then won others has a larger epoch than who took the first ones from it.
 - No two primaries keep the same configuration epoch: the one with the smaller id takes a new one.
 - A move into this node follows its slot: when the slot has a new owner, that is the source from
   then on. (Redis freezes the slot of an import instead, and an abandoned import stays wrong.)
@@ -31,15 +33,20 @@ class Ownership:
     def hear_claim(self, sender: Node, claimed: bytes, epoch: int, link: Link) -> None:
         """A header of `sender` claims slots for its primary (or itself, being one)."""
         primary = sender if sender.is_primary() else sender.primary
-        if primary is None or claimed == sl.to_bitmap(primary.slots):
+        if primary is None:
+            return
+        if claimed == sl.to_bitmap(primary.slots):
+            if sender is primary:
+                sender.hear_claimed(sender.slots, epoch)
             return
         slots = sl.from_bitmap(claimed)
         if sender.is_primary():
+            sender.hear_claimed(slots, epoch)
             self.take_claim(sender, epoch, slots)
         self._refute(sender, slots, epoch, link)
 
     def take_claim(self, claimant: Node, epoch: int, slots: int) -> None:
-        """Give `claimant` those of the slots that are free or whose owner has a smaller epoch."""
+        """Give `claimant` those of the slots that are free or were last claimed with a smaller epoch."""
         world = self._world
         me, table = world.me, world.table
         contested = slots & ~claimant.slots
@@ -47,8 +54,8 @@ class Ownership:
         won = contested & ~table.assigned()
         from_mine = sl.NO_SLOTS
         for node in list(table):
-            taken = node.slots & contested
-            if taken and node.config_epoch < epoch:
+            taken = node.slots & contested & ~node.keeps(epoch)
+            if taken:
                 won |= taken
                 if node is mine:
                     from_mine = taken
@@ -121,14 +128,15 @@ class Ownership:
     def _refute(self, sender: Node, slots: int, epoch: int, link: Link) -> None:
         """Answer a claim that is older than what we know with the newest configuration we have."""
         for node in self._world.table:
-            if node is sender or node.config_epoch <= epoch or not node.slots & slots:
+            kept = node.keeps(epoch + 1)
+            if node is sender or not kept & slots:
                 continue
             self._world.log(
                 "verbose",
                 f"Node {sender.name_for_people()} has old slots configuration, "
                 f"sending an UPDATE message about {node.name_for_people()}",
             )
-            self._world.send_update(link, node)
+            self._world.send_update(link, node, kept)
             return
 
     def receive_update(self, sender: Node, node_id: str, epoch: int, slots: bytes) -> None:
@@ -142,6 +150,7 @@ class Ownership:
         node.config_epoch = epoch
         world.current_epoch = max(world.current_epoch, epoch)
         world.changed(sync=True)
+        node.hear_claimed(sl.from_bitmap(slots), epoch)
         self.take_claim(node, epoch, sl.from_bitmap(slots))
 
     def hear_epoch(self, sender: Node) -> None:

@@ -210,12 +210,12 @@ class World:
             if node is not self.me and not node.in_handshake():
                 self.send(node.outbound, frame.type, data, bulk=bulk)
 
-    def send_update(self, link: Link | None, node: Node) -> None:
-        """Tell the peer behind `link` who owns what `node` owns."""
+    def send_update(self, link: Link | None, node: Node, slots: int) -> None:
+        """Tell the peer behind `link` that `node` owns `slots`."""
         frame = self.frame(bus.UPDATE)
         frame.update_id = node.node_id
         frame.update_epoch = node.config_epoch
-        frame.update_slots = sl.to_bitmap(node.slots)
+        frame.update_slots = sl.to_bitmap(slots)
         self.send(link, bus.UPDATE, bus.encode(frame))
 
     def vote_window_ms(self) -> int:

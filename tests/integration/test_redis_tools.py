@@ -1,4 +1,4 @@
-"""Redis's own tools at a cluster of ours: redis-cli --cluster moves slots and checks, redis-benchmark loads."""
+"""Redis's own tools at our cluster: redis-cli --cluster moves slots and checks, redis-benchmark loads."""
 
 from __future__ import annotations
 

@@ -1,0 +1,93 @@
+"""Claims of slots, heard from two peers in every order."""
+
+from __future__ import annotations
+
+import pytest
+
+from garrison.node.core import bus
+from garrison.node.core import slots as sl
+from garrison.node.core.effects import Send
+
+from .conftest import Solo
+from .test_cluster import PEER, heartbeat, meet
+
+OTHER = "e" * 40
+
+
+class Claims:
+    """Claims of two primaries on their own links to us."""
+
+    def __init__(self, solo: Solo) -> None:
+        self.solo = solo
+        solo.core.frame(meet(solo), bus.encode(heartbeat(bus.PONG, gossip=[introduction()])), solo.now_ms)
+        self.links = {name: solo.core.link_accepted("10.0.0.9", "10.0.0.1", 1000) for name in (PEER, OTHER)}
+        solo.core.take()
+
+    def hear(self, name: str, epoch: int, *slots: int) -> list[bus.Frame]:
+        """What is sent when `name` claims the slots with that configuration epoch."""
+        claim = heartbeat(bus.PING, sender=name, config_epoch=epoch, slots=sl.to_bitmap(sl.from_slots(slots)))
+        self.solo.core.frame(self.links[name], bus.encode(claim), self.solo.now_ms)
+        return [bus.decode(action.data) for action in self.solo.core.take().wire if isinstance(action, Send)]
+
+    def owner(self, slot: int) -> str:
+        node = self.solo.core.world.table.owner(slot)
+        return node.node_id if node is not None else ""
+
+
+def introduction() -> bus.Gossip:
+    return bus.Gossip(OTHER, 0, 0, "10.0.0.3", 7002, 17002, 1)
+
+
+@pytest.fixture
+def claims(solo: Solo) -> Claims:
+    return Claims(solo)
+
+
+def test_the_larger_epoch_has_the_slot_whoever_is_heard_first(claims: Claims) -> None:
+    claims.hear(PEER, 10, 1, 2)
+    claims.hear(OTHER, 11, 2, 3)
+    claims.hear(PEER, 10, 1, 2)
+    assert [claims.owner(slot) for slot in (1, 2, 3)] == [PEER, OTHER, OTHER]
+
+
+def test_an_owner_that_won_others_does_not_keep_what_it_no_longer_claims(claims: Claims) -> None:
+    """Seed 1181: we heard that PEER won slot 5 with epoch 21, not that it had lost slot 1 to epoch 20."""
+    claims.hear(PEER, 17, 1)
+    claims.hear(PEER, 21, 5)
+    assert claims.owner(1) == PEER  # Nobody else is known to have it.
+    answers = claims.hear(OTHER, 20, 1)
+    assert (claims.owner(1), claims.owner(5)) == (OTHER, PEER)
+    assert [answer.type for answer in answers] == [bus.PONG]
+    assert claims.hear(PEER, 21, 5)[0].type != bus.UPDATE
+
+
+def test_a_claim_older_than_the_last_one_of_the_slot_is_refuted_all_the_same(claims: Claims) -> None:
+    claims.hear(PEER, 17, 1)
+    claims.hear(PEER, 21, 5)
+    update, pong = claims.hear(OTHER, 16, 1)
+    assert (update.type, update.update_id, pong.type) == (bus.UPDATE, PEER, bus.PONG)
+    assert sl.has(sl.from_bitmap(update.update_slots), 1)
+    assert claims.owner(1) == PEER
+
+
+def test_what_is_claimed_again_is_kept_with_the_new_epoch(claims: Claims) -> None:
+    claims.hear(PEER, 17, 1)
+    claims.hear(PEER, 21, 5)
+    claims.hear(PEER, 22, 1, 5)
+    claims.hear(OTHER, 20, 1)
+    assert claims.owner(1) == PEER
+
+
+def test_an_old_frame_that_was_overtaken_gives_nothing_away(claims: Claims) -> None:
+    claims.hear(PEER, 17, 1)
+    claims.hear(PEER, 21, 1, 5)
+    claims.hear(PEER, 17)
+    claims.hear(OTHER, 20, 1)
+    assert claims.owner(1) == PEER
+
+
+def test_others_are_not_told_what_an_owner_no_longer_claims(claims: Claims) -> None:
+    claims.hear(PEER, 17, 1)
+    claims.hear(PEER, 21, 5)
+    update, _ = claims.hear(OTHER, 18, 5)
+    assert (update.update_id, sl.from_bitmap(update.update_slots)) == (PEER, sl.from_slots([5]))
