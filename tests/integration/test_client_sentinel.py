@@ -196,6 +196,12 @@ class Load:
 KINDS = [(servers, sentinels) for sentinels in SENTINELS for servers in SERVERS]
 
 
+def only_over(servers: str) -> Any:
+    """For a test in which the kind of the nodes makes no difference."""
+    kinds = [(kind, sentinels) for kind, sentinels in KINDS if kind == servers]
+    return pytest.mark.parametrize("watched", kinds, ids=[kind for _, kind in kinds], indirect=True)
+
+
 @pytest.fixture(params=KINDS, ids=[f"{sentinels}-over-{servers}" for servers, sentinels in KINDS])
 def watched(request: Any, tmp_path: Path) -> Iterator[Watched]:
     servers, sentinels = request.param
@@ -252,6 +258,7 @@ async def fail_over(watched: Watched) -> bool:
     return bool(await ask(watched.sentinel_ports[0], "SENTINEL", "FAILOVER", NAME) == b"OK")
 
 
+@only_over("garrison")
 async def test_a_hanging_primary_is_left_for_the_new_one(watched: Watched) -> None:
     await watched.settled()
     async with await watched.client() as client:
@@ -263,6 +270,7 @@ async def test_a_hanging_primary_is_left_for_the_new_one(watched: Watched) -> No
         assert port_of(client) not in (0, first)
 
 
+@only_over("redis")
 async def test_errors_of_a_new_user_say_what_to_do(watched: Watched) -> None:
     await watched.settled()
     with pytest.raises(UsageError, match=rf"no Sentinel knows a primary named 'order'.*: {NAME}"):
