@@ -5,8 +5,11 @@ Events, control plane <- data plane, as `drain()` returns them in the order in w
     ("command", ticket: int, client: dict, argv: list[bytes], facts: dict[str, int])
         A client waits for the control plane. client: id, addr, laddr, resp (2 or 3), user, name. facts: what
         only the engine knows, for CLUSTER: "keys_total" and, for SETSLOT, "keys_in_slot".
-    ("published", channel: bytes, message: bytes, sharded: bool)   a PUBLISH that the bus has to carry
+    ("published", channel: bytes, message: bytes, sharded: bool)   a PUBLISH that the bus has to carry; or,
+        without a cluster, one on the channel of the Sentinels
     ("replication", state: dict)    after a change: see `replication()`
+    ("slept", ms: int)    more time has passed than a turn takes; writes are held
+    ("hold_ended",)    writes are no longer held for the Sentinels: by "release", or by a REPLICAOF
     ("ran", ticket: int, reply: bytes)    the raw RESP reply to a ("run", ...)
     ("applied", ticket: int, error: str)    the answer to ("settings", ...); an empty error for success
     ("log", level: str, message: str)    level: debug, verbose, notice or warning
@@ -26,6 +29,8 @@ Requests, control plane -> data plane, as `post()` takes them, carried out in or
     ("lease", until_ms: int)    writes are acknowledged until then
     ("follow", host: str, port: int) | ("promote",)    replication role
     ("pause", until_ms: int, mode: str) | ("unpause",)    mode: "write" or "all"
+    ("release",)    let writes go that are held for the Sentinels (by "start-held", or after a sleep)
+    ("watch_sleep", ms_max: int)    hold writes after a sleep of more than this; 0 for never
     ("empty",)    delete all keys
     ("run", ticket: int, argv: list[bytes])    run a command as the node itself
     ("publish", channel: bytes, message: bytes, sharded: bool)    deliver what the bus brought

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from garrison.base import tls_directives
 from garrison.base.kinds import Directive, Kind, Use
-from garrison.node.directives import cluster, memory, own, persistence, replication, server
+from garrison.node.directives import cluster, memory, own, persistence, replication, sentinel, server
 
 __all__ = ["ALIASES", "DIRECTIVES", "Directive", "Kind", "Use", "find"]
 
 DIRECTIVES: dict[str, Directive] = {
     row.name: row
-    for module in (server, memory, persistence, replication, cluster, tls_directives, own)
+    for module in (server, memory, persistence, replication, cluster, tls_directives, own, sentinel)
     for row in module.ROWS
 }
 

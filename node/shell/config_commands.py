@@ -23,6 +23,10 @@ AT_START_ONLY = {"port", "bind", "unixsocket", "unixsocketperm", "tcp-backlog"}
 """Directives that Redis changes while it runs and we do not yet: the listening sockets stay as they are."""
 
 
+ALWAYS_APPLIED = {"sentinel-peers"}
+"""Directives whose present value has an effect when set again: it forgets what was learned beside it."""
+
+
 class Applier(Protocol):
     """Who carries a checked change out."""
 
@@ -125,7 +129,11 @@ class ConfigCommands:
         return value, ""
 
     def _apply(self, changes: dict[str, str], first: str, done: Callable[[Reply], None]) -> None:
-        effective = {name: value for name, value in changes.items() if value != self._config.text(name)}
+        effective = {
+            name: value
+            for name, value in changes.items()
+            if value != self._config.text(name) or name in ALWAYS_APPLIED
+        }
         if not effective:
             done(OK)
             return

@@ -22,9 +22,11 @@ from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.commands import Commands
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.replication import primary_of_role
+from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
 
 if TYPE_CHECKING:
+    from garrison.node.core.sentinel_peers import Peers
     from garrison.node.shell.cluster import Cluster
 
 STOP_TIMEOUT_S = 5.0
@@ -34,7 +36,14 @@ STOP_TIMEOUT_S = 5.0
 class ControlPlane:
     """Create it, `prepare` it (files, no ports yet), `start` it, `wait` for the exit code."""
 
-    def __init__(self, config: Config, log: Log, plane: Plane, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        config: Config,
+        log: Log,
+        plane: Plane,
+        loop: asyncio.AbstractEventLoop,
+        peers: Peers | None = None,
+    ) -> None:
         self._config = config
         self._log = log
         self._plane = plane
@@ -45,6 +54,8 @@ class ControlPlane:
         self.bridge = Bridge(plane, loop)
         self.shutdown = Shutdown(config, self.bridge, log, self._stop_plane)
         self._cluster = self._new_cluster() if config.flag("cluster-enabled") else None
+        self._facts = process_facts(config)
+        self._sentinels = self._new_sentinels(peers) if self._cluster is None else None
         self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
         self.bridge.on("log", log.write)
         self.bridge.on("replication", self._replication_changed)
@@ -57,6 +68,10 @@ class ControlPlane:
 
         return Cluster(self._config, self._log, self.bridge, self._loop, self.fail)
 
+    def _new_sentinels(self, peers: Peers | None) -> Sentinels:
+        known = peers if peers is not None else known_sentinels(self._config)
+        return Sentinels(self._config, self._log, self.bridge, self._loop, known, self._facts["run_id"])
+
     def prepare(self) -> None:
         """Read and lock what is on disk. Raises ConfigError or OSError."""
         if self._cluster is not None:
@@ -67,12 +82,14 @@ class ControlPlane:
         self._plane.start()
         self._plane_runs = True
         self.bridge.open()
-        self.bridge.post("facts", process_facts(self._config))
+        self.bridge.post("facts", self._facts)
         if self._config.text("replicaof"):
             host, port = self._config.text("replicaof").split()
             self.bridge.post("follow", host, int(port))
         if self._cluster is not None:
             await self._cluster.start()
+        if self._sentinels is not None:
+            self._sentinels.start()
         self.bridge.flush()
 
     async def wait(self) -> int:
@@ -81,6 +98,8 @@ class ControlPlane:
         self.bridge.close()
         if self._cluster is not None:
             self._cluster.close()
+        if self._sentinels is not None:
+            self._sentinels.close()
         if self._plane_runs:
             await self._loop.run_in_executor(None, self._plane.join)
         self._log.warning("Garrison is now ready to exit, bye bye...")
@@ -128,6 +147,8 @@ class ControlPlane:
                 self._log.set_level(changes["loglevel"])
             if not error and self._cluster is not None and settings is not None:
                 self._cluster.configure(settings, self._config.values | changes)
+            if not error and self._sentinels is not None:
+                self._sentinels.configure(changes)
             done(error)
 
         self.bridge.settings(changes, applied)
@@ -140,6 +161,8 @@ class ControlPlane:
     def _published(self, channel: bytes, message: bytes, sharded: bool) -> None:
         if self._cluster is not None:
             self._cluster.published(channel, message, sharded)
+        elif self._sentinels is not None:
+            self._sentinels.published(channel, message)
 
     def _replication_changed(self, state: dict[str, Any]) -> None:
         is_replica = state.get("role") == "slave"
