@@ -1,4 +1,4 @@
-"""The asyncio client of Garrison, for one server or a whole cluster.
+"""The asyncio client of Garrison, for one server, for a primary under Sentinels, or a whole cluster.
 
 ::
 
@@ -12,15 +12,17 @@
 
     asyncio.run(main())
 
-:func:`connect` finds out by itself whether the server is part of a cluster. Commands go straight to
-the node that serves their key; redirects, failovers and resharding are followed within the deadline
-of the call. :func:`open_connection` is the level below: one connection to one node, no routing.
+:func:`connect` finds out by itself whether the server is part of a cluster; with
+``sentinel://host,host/NAME`` it asks Sentinels for the primary. Commands go straight to the node that
+serves their key; redirects, failovers and resharding are followed within the deadline of the call.
+:func:`open_connection` is the level below: one connection to one node, no routing.
 
 How the room is laid out: ``core/`` decides, without sockets or clocks (RESP, slots, topology, routing,
-the command table); ``wire`` and ``connection`` are one socket; ``nodes`` and ``router`` know the
-cluster; ``execution`` carries a call out; ``commands/`` has the typed methods; ``client``,
-``pipeline`` and ``pubsub`` are what users hold. Errors are drawn as a tree in ``errors``, limits and
-times are listed in ``settings``.
+Sentinels' claims, the command table); ``wire`` and ``connection`` are one socket; ``nodes`` are all that is
+known; a ``router`` says which node serves a slot, ``cluster_router`` because the nodes say so,
+``sentinel_router`` (with a ``sentinel_link`` to each) because Sentinels do; ``execution`` carries a
+call out; ``commands/`` has the typed methods; ``client``, ``pipeline`` and ``pubsub`` are what users
+hold. Errors are drawn as a tree in ``errors``, limits and times are listed in ``settings``.
 """
 
 from garrison.client.client import Client, connect

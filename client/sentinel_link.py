@@ -109,7 +109,9 @@ class SentinelLink:
             text = f"{error} (give sentinel_username, sentinel_password)"
             return Refusal(Reason.NOT_ALLOWED, text)
         except ClientError as error:
-            return Refusal(Reason.UNREACHABLE, str(error))
+            # The limits of its connection have another name among the user's options.
+            text = str(error).replace("connect_timeout_s", "sentinel_timeout_s")
+            return Refusal(Reason.UNREACHABLE, text.replace("reply_timeout_s", "sentinel_timeout_s"))
 
     # ---- listening -----------------------------------------------------------------------------
 

@@ -37,8 +37,8 @@ async def tls_server(tmp_path: Path) -> AsyncIterator[tuple[int, Path]]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await reader.read(1 << 16):
-                writer.write(b"-ERR unknown command\r\n")
+            while data := await reader.read(1 << 16):
+                writer.write(b"-ERR unknown command\r\n" * data.count(b"*"))
         except ConnectionError:
             pass
         finally:
@@ -56,6 +56,19 @@ async def test_rediss_speaks_tls_and_checks_the_certificate(tls_server: tuple[in
         assert not client.is_cluster
     with pytest.raises(ConnectionFailedError, match="certificate"):
         await connect(f"rediss://127.0.0.1:{port}")
+
+
+async def test_sentinels_are_spoken_to_in_tls_as_the_url_says(tls_server: tuple[int, Path]) -> None:
+    port, certificate = tls_server
+    context = ssl.create_default_context(cafile=str(certificate))
+    url = f"sentinels://127.0.0.1:{port}/orders"
+    for said in (url, f"sentinel://127.0.0.1:{port}/orders?sentinel_tls=yes"):
+        with pytest.raises(ConnectionFailedError, match="it is not a Sentinel"):
+            await connect(said, ssl=context)
+    with pytest.raises(ConnectionFailedError, match="certificate"):
+        await connect(url)
+    with pytest.raises(ConnectionFailedError, match=f"cannot connect to 127.0.0.1:{port}"):
+        await connect(f"{url}?sentinel_tls=no", ssl=context)
 
 
 async def test_plain_bytes_to_a_tls_port_say_what_to_check(tls_server: tuple[int, Path]) -> None:
