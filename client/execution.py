@@ -298,11 +298,16 @@ class Executor:
         return await call.send(connection)
 
     def _is_mended(self, call: Call, failed: Node | None, error: ClientError) -> bool:
-        """Whether others have found the way since this connection broke: no need to wait then."""
-        if call.slot == ANY_SLOT or not isinstance(error, (ConnectionLostError, ConnectionFailedError)):
+        """Whether others have found the way since this call failed: no need to wait then.
+
+        Of a batch to a node that lost its slots, only the first call to come back waits for the new map.
+        """
+        if call.slot == ANY_SLOT:
             return False
         node = self._router.routes[call.slot]
-        return node.live is not None or (node is not failed and node is not self._router.nobody)
+        if node is not failed:
+            return node is not self._router.nobody
+        return node.live is not None and isinstance(error, (ConnectionLostError, ConnectionFailedError))
 
     async def _pause(self, attempt: int) -> None:
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import re
 import shutil
 import signal
@@ -49,6 +50,11 @@ class Process:
         self.log = folder / f"{port}.log"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def suspend(self) -> None:
+        """Make it hang; on return all of its threads stand still."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -264,7 +270,7 @@ async def test_a_hanging_primary_is_left_for_the_new_one(watched: Watched) -> No
     async with await watched.client() as client:
         await client.set("a", 1)
         first = port_of(client)
-        watched.nodes[first].process.send_signal(signal.SIGSTOP)
+        watched.nodes[first].suspend()
         assert await client.set("a", 2)
         assert await client.get("a") == b"2"
         assert port_of(client) not in (0, first)

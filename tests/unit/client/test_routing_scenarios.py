@@ -400,6 +400,20 @@ async def test_a_batch_does_not_try_a_dead_node_for_each_call(cluster: Cluster) 
         assert await kept is True
 
 
+async def test_a_batch_refused_by_a_node_that_left_waits_for_the_new_map_once(cluster: Cluster) -> None:
+    cluster.a.default = b"-CLUSTERDOWN Hash slot not served\r\n"
+    # A pause for each of the calls would last much longer than the deadline.
+    options = {"backoff_first_s": 4.0, "backoff_max_s": 4.0, "call_timeout_s": 30.0}
+    async with await cluster.client(**options) as client:
+        await client.set(HIGH, 1)
+        cluster.owners = [(0, 16383, cluster.b)]
+        pipe = client.pipeline()
+        for number in range(50):
+            pipe.set(LOW, number)
+        assert await pipe.execute() == [True] * 50
+    assert len(cluster.a.server.names()) == 50
+
+
 async def test_a_transaction_is_asked_for_as_a_whole(cluster: Cluster) -> None:
     ask = cluster.b.line("ASK", LOW_SLOT)
     cluster.a.replies = [OK, ask, ask, b"-EXECABORT Transaction discarded\r\n"]
