@@ -12,8 +12,9 @@ only after the replica has confirmed. Each step is a pair of the table in `trans
 
 BEHAVIOUR. The Sentinels that see O_DOWN do not all start at once: by the order of their ids, turned by
 the epoch, each gives those before it a few round trips, so that votes are rarely split. An election that
-cannot be won any more ends at once and is tried again soon with a new epoch. Who voted for another waits
-twice failover-timeout, as Redis does, but not for a leader that is gone itself.
+cannot be won any more ends at once and is tried again soon with a new epoch; one whose primary is back ends
+too. Who voted for another waits twice failover-timeout, as Redis does, but not for a leader that is gone
+itself, or that has promoted nobody in the time that elections take.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ from garrison.sentinel.core.world import World
 
 STAGGER_MS_MIN: Final = 50
 STAGGER_ROUND_TRIPS: Final = 4
+UNFIT_STAGGER_MS: Final = 1_000
+"""Who knows no replica to promote leaves the others so much more time: they may know one."""
+HAND_OVER_SLACK_MS: Final = 1_000
+"""So much longer than it may hand over is a primary waited for."""
 RETRY_MS: Final = 500
 """The next attempt after a lost election comes after this and a random part up to as much again."""
 FORCED_ELECTION_MS: Final = 1_000
@@ -102,22 +107,28 @@ class Failovers:
                 attempt.not_before_ms, now_ms + 1_000
             )
         begin_ms = primary.odown_since_ms + self._stagger_ms(primary)
+        if selection.choose(world, primary) is None:
+            begin_ms += UNFIT_STAGGER_MS
+            if attempt.started_ms >= primary.odown_since_ms or now_ms < begin_ms:
+                return "no replica is fit to be promoted", max(begin_ms, now_ms + 100)
         if now_ms < begin_ms:
             return f"leaving another Sentinel the first {begin_ms - now_ms} ms", begin_ms
-        tried = attempt.started_ms >= primary.odown_since_ms
-        if tried and selection.choose(world, primary) is None:
-            return "no replica is fit to be promoted", now_ms + 1_000
         return "", 0
 
     def _is_abandoned(self, primary: Primary) -> bool:
-        """The Sentinel that we voted for is gone itself, and has had its time."""
+        """The Sentinel that we voted for is gone itself, or does nothing.
+
+        It may be gone for us only, or slow. Then two lead, in different epochs, and the higher one wins.
+        """
+        if primary.vote in ("", self._world.my_id):
+            return False
+        waited_ms = self._world.now_ms - primary.attempt.started_ms
+        down_after_ms = primary.monitor.down_after_ms
         leader = primary.peers.get(primary.vote)
-        patience_ms = min(self._world.tunables.election_timeout, primary.monitor.failover_timeout_ms)
-        return (
-            leader is not None
-            and leader.is_down
-            and self._world.now_ms - primary.attempt.started_ms > patience_ms
-        )
+        if leader is None or leader.is_down:
+            return waited_ms > down_after_ms
+        promoted = any(replica.role_reported == "master" for replica in primary.replicas.values())
+        return not promoted and waited_ms > self._world.tunables.election_timeout + down_after_ms
 
     def _stagger_ms(self, primary: Primary) -> int:
         present = sorted([self._world.my_id, *(p.run_id for p in primary.peers.values() if not p.is_down)])
@@ -142,6 +153,9 @@ class Failovers:
         attempt = primary.attempt
         attempt.state = after(attempt.state, happened)
         attempt.changed_ms = self._world.now_ms
+        for replica in primary.replicas.values():
+            # Each step has periods of its own.
+            self._world.look_now(replica)
 
     def _abort(self, primary: Primary, name: str, why: str, retry_ms: int) -> None:
         """Give up: everything is as before, and another attempt has to wait."""
@@ -164,8 +178,14 @@ class Failovers:
     def _elect(self, primary: Primary) -> None:
         world, attempt = self._world, primary.attempt
         waited_ms = world.now_ms - attempt.started_ms
+        timeout_ms = min(world.tunables.election_timeout, primary.monitor.failover_timeout_ms)
         leader = self._votes.leader(primary, attempt.epoch)
-        if leader == world.my_id or (attempt.forced and waited_ms >= FORCED_ELECTION_MS):
+        if not attempt.forced and waited_ms > timeout_ms:
+            # First of all: votes that come after a pause of ours count for nothing.
+            self._abort(primary, "-failover-abort-not-elected", "too few votes in time", self._retry_ms())
+        elif not attempt.forced and not primary.is_down:
+            self._abort(primary, "-failover-abort-not-elected", "the primary is back", self._retry_ms())
+        elif leader == world.my_id or (attempt.forced and waited_ms >= FORCED_ELECTION_MS):
             if leader != world.my_id:
                 world.say(
                     Level.WARNING, f"{primary.name}: failing over without the votes of a majority, as asked"
@@ -175,12 +195,8 @@ class Failovers:
                 world.effects.exit_code = 99
             self._enter(primary, Happened.ELECTED)
             world.event("+failover-state-select-slave", primary)
-            return
-        timeout_ms = min(world.tunables.election_timeout, primary.monitor.failover_timeout_ms)
-        if not attempt.forced and self._is_lost(primary):
+        elif not attempt.forced and self._is_lost(primary):
             self._abort(primary, "-failover-abort-not-elected", "others got the votes", self._retry_ms())
-        elif waited_ms > timeout_ms:
-            self._abort(primary, "-failover-abort-not-elected", "too few votes in time", self._retry_ms())
         else:
             self._down.ask(primary)
 
@@ -200,7 +216,10 @@ class Failovers:
         world, attempt = self._world, primary.attempt
         chosen = selection.choose(world, primary)
         if chosen is None:
-            self._abort(primary, "-failover-abort-no-good-slave", "no replica is fit", self._retry_ms())
+            why = "no replica is fit"
+            if self._roles.break_circle(primary):
+                why += ", and the primary is told to be one again"
+            self._abort(primary, "-failover-abort-no-good-slave", why, self._retry_ms())
             return
         world.event("+selected-slave", chosen)
         chosen.is_promoted = True
@@ -215,20 +234,37 @@ class Failovers:
 
     def _promote(self, primary: Primary) -> None:
         chosen = self._promoted(primary)
-        if self._roles.follow(chosen, None):
+        if self._tell_to_be_primary(primary, chosen):
             self._world.event("+failover-state-wait-promotion", chosen, level=Level.NOTICE)
             self._enter(primary, Happened.TOLD)
         else:
             self._give_up_late(primary, primary.monitor.failover_timeout_ms)
 
+    def _tell_to_be_primary(self, primary: Primary, chosen: Replica) -> bool:
+        attempt = primary.attempt
+
+        def then(refusal: str) -> None:
+            if primary.attempt is not attempt or attempt.state is not State.WAIT_PROMOTION:
+                return
+            if refusal:
+                self._abort_promotion(primary, f"{chosen.address} refused: {refusal}")
+                return
+            # What it said before may be of an earlier role; the INFO that confirms comes after this.
+            attempt.heeded, chosen.role_reported = True, ""
+
+        return self._roles.follow(chosen, None, then)
+
     def _give_up_late(self, primary: Primary, limit_ms: int) -> None:
+        chosen = self._promoted(primary)
         if self._world.now_ms - primary.attempt.changed_ms > limit_ms:
-            self._abort(
-                primary,
-                "-failover-abort-slave-timeout",
-                "the replica did not take over in time",
-                self._retry_ms(),
-            )
+            self._abort_promotion(primary, f"{chosen.address} did not take over in {limit_ms} ms")
+        elif chosen.is_down:
+            self._abort_promotion(primary, f"{chosen.address} is down itself")
+
+    def _abort_promotion(self, primary: Primary, why: str) -> None:
+        if primary.attempt.coordinated:
+            self._world.send(primary.link.command, primary, (b"FAILOVER", b"ABORT"))
+        self._abort(primary, "-failover-abort-slave-timeout", why, self._retry_ms())
 
     def _promoted(self, primary: Primary) -> Replica:
         chosen = primary.attempt.promoted
@@ -258,21 +294,38 @@ class Failovers:
 
     def _await_promotion(self, primary: Primary) -> None:
         world, attempt, chosen = self._world, primary.attempt, self._promoted(primary)
-        if chosen.role_reported != "master":
+        if not attempt.heeded and not attempt.coordinated and self._is_reconnected(chosen):
+            self._tell_to_be_primary(primary, chosen)
+        if chosen.role_reported != "master" or not (attempt.heeded or attempt.coordinated):
             limit_ms = primary.monitor.failover_timeout_ms
             if attempt.coordinated:
-                limit_ms = 2 * world.tunables.coordinated_timeout
+                limit_ms = world.tunables.coordinated_timeout + HAND_OVER_SLACK_MS
             self._give_up_late(primary, limit_ms)
+            return
+        if primary.config_epoch >= attempt.epoch:
+            # Somebody else has led another failover meanwhile, in a newer epoch: his configuration stands.
+            self._abort_promotion(primary, f"epoch {primary.config_epoch} is newer")
             return
         primary.config_epoch = attempt.epoch
         self._enter(primary, Happened.PROMOTED)
         world.save()
         world.event("+promoted-slave", chosen)
+        if attempt.coordinated:
+            # They have changed their roles by themselves; a restart shall not undo it.
+            for node in (chosen, primary):
+                world.send(node.link.command, node, (b"CONFIG", b"REWRITE"))
         if "crash-after-promotion" in world.simulated_failures:
             world.effects.exit_code = 99
         world.event("+failover-state-reconf-slaves", primary)
         world.reconfigured(primary, "leader", "start", primary.address, chosen.address)
         self._polling.say_hello_to_all(primary)
+
+    def _is_reconnected(self, chosen: Replica) -> bool:
+        """The connection on which it was told has broken: nobody knows whether it has heard us."""
+        command = chosen.link.command
+        return (
+            command.up and command.since_ms >= chosen.told_role_ms and not self._roles.was_just_told(chosen)
+        )
 
     def _reconfigure(self, primary: Primary) -> None:
         world, attempt, promoted = self._world, primary.attempt, self._promoted(primary)

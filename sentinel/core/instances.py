@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from garrison.sentinel.core.settings import Monitor
 
 NEVER_MS = -(1 << 60)
 """A time so long ago that it is before everything."""
+GONE: Final = -1
+"""In the place of a time: the instance is no longer watched."""
 
 Answer = Callable[["Instance", object], None]
 """What takes a reply: the instance that was asked, and the reply."""
@@ -104,7 +106,7 @@ class Instance:
     """S_DOWN: since when we hold it down; 0 if we do not."""
     down_reason: str = ""
     due_ms: int = 0
-    """When it wants to be looked at next."""
+    """When it wants to be looked at next; GONE if it is not watched any more."""
     said_hello_ms: int = NEVER_MS
     """When we last published a hello to it."""
 
@@ -113,6 +115,10 @@ class Instance:
     @property
     def is_down(self) -> bool:
         return self.down_since_ms != 0
+
+    @property
+    def is_gone(self) -> bool:
+        return self.due_ms == GONE
 
 
 @dataclass(slots=True, eq=False)
@@ -125,6 +131,10 @@ class DataNode(Instance):
     info_text: bytes = b""
     role_reported: str = ""
     role_reported_ms: int = 0
+    told_role_ms: int = NEVER_MS
+    """When we last sent it REPLICAOF ..."""
+    unheeded: int = 0
+    """... and how often since it last changed its role or its primary."""
     keys: int = 0
     offset: int = 0
     """Replication offset: written by a primary, processed by a replica."""
@@ -209,6 +219,8 @@ class Attempt:
     coordinated: bool = False
     """The primary is alive and hands over itself."""
     promoted: Replica | None = None
+    heeded: bool = False
+    """The promoted replica has answered that it does what it was told."""
     not_before_ms: int = NEVER_MS
     """The next attempt of our own begins no sooner."""
     not_before_reason: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from garrison.sentinel.core.effects import Level
-from garrison.sentinel.core.instances import Address, Attempt, Link, Primary, Replica
+from garrison.sentinel.core.instances import GONE, Address, Attempt, Link, Primary, Replica
 from garrison.sentinel.core.links import Links, attach, new_link
 from garrison.sentinel.core.settings import Monitor
 from garrison.sentinel.core.world import World
@@ -54,7 +54,7 @@ class Monitors:
         self._world.event("-monitor", primary)
         for member in list(primary.members()):
             self._links.close_all(member)
-            member.due_ms = -1
+            member.due_ms = GONE
         del self._world.primaries[primary.name]
         self._world.index_address(primary, primary.address)
         self._world.save()
@@ -95,7 +95,12 @@ class Monitors:
         world.save()
 
     def reset(self, primary: Primary) -> None:
-        """SENTINEL RESET: forget replicas, other Sentinels and what is going on, and learn it anew."""
+        """SENTINEL RESET: forget replicas, other Sentinels and what is going on, and learn it anew.
+
+        A configuration that has its epoch already is kept: the others may have heard of it.
+        """
+        if primary.current_address() != primary.address:
+            self.switch(primary, primary.current_address())
         self._forget(primary, keep_peers=False)
         self._links.moved(primary, primary.address)
         self._world.event("+reset-master", primary)
@@ -105,13 +110,13 @@ class Monitors:
         members: list[Replica] = list(primary.replicas.values())
         for replica in members:
             self._links.close_all(replica)
-            replica.due_ms = -1
+            replica.due_ms = GONE
         primary.replicas.clear()
         for peer in list(primary.peers.values()):
             peer.holds_down = False
             if not keep_peers:
                 self._links.close_all(peer)
-                peer.due_ms = -1
+                peer.due_ms = GONE
         if not keep_peers:
             primary.peers.clear()
         attempt = primary.attempt

@@ -26,7 +26,7 @@ INFO_PERIOD_WHEN_URGENT_MS: Final = 1_000
 INFO_PERIOD_IN_FAILOVER_MS: Final = 200
 """Of the replicas, while we lead the failover."""
 INFO_PERIOD_IN_HAND_OVER_MS: Final = 20
-"""Of the replicas in a coordinated failover: clients wait for its end."""
+"""Of the replica that takes over in a coordinated failover: clients wait for its end."""
 _VALID: Final = (b"PONG", b"LOADING", b"MASTERDOWN")
 
 
@@ -104,7 +104,8 @@ class Polling:
         period = self._world.tunables.info_period
         if isinstance(node, Replica):
             state = primary.attempt.state
-            if primary.attempt.coordinated and state in (State.HAND_OVER, State.WAIT_PROMOTION):
+            is_handed_to = primary.attempt.coordinated and node.is_promoted
+            if is_handed_to and state in (State.HAND_OVER, State.WAIT_PROMOTION):
                 return min(INFO_PERIOD_IN_HAND_OVER_MS, period)
             if state in (State.WAIT_PROMOTION, State.RECONFIGURE):
                 return min(INFO_PERIOD_IN_FAILOVER_MS, period)

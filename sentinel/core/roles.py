@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from garrison.sentinel.core import info
-from garrison.sentinel.core.effects import Level
+from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
     Address,
     DataNode,
@@ -32,6 +32,11 @@ from garrison.sentinel.core.world import World
 HELLO_PERIODS_OF_DOUBT: Final = 4
 """So long a replica may call itself primary, if nobody confirms our configuration."""
 HELLO_PERIODS_FRESH: Final = 3
+TELL_AGAIN_MS: Final = 1_000
+"""A server that does not heed, or refuses while it loads, is told its role again only after this, and then
+each time after twice as long ..."""
+DOUBLINGS_MAX: Final = 5
+"""... but no more often doubled than so."""
 
 
 class Roles:
@@ -105,9 +110,11 @@ class Roles:
         replica.announced = report.announced
         if report.role == "slave" and report.follows != replica.follows:
             replica.follows, replica.follows_since_ms = report.follows, world.now_ms
+            replica.unheeded = 0
 
     def _note_role(self, node: DataNode, role: str) -> None:
         node.role_reported, node.role_reported_ms = role, self._world.now_ms
+        node.unheeded = 0
         if isinstance(node, Replica):
             node.follows_since_ms = self._world.now_ms
         expected = "master" if isinstance(node, Primary) else "slave"
@@ -134,13 +141,15 @@ class Roles:
 
     def _turn_back(self, replica: Replica) -> None:
         """A replica calls itself primary: unless we are promoting it, it is turned back."""
-        primary = replica.primary
+        world, primary = self._world, replica.primary
         if replica.is_promoted or primary.failing_over or not self._looks_sane(primary):
+            return
+        if self.was_just_told(replica):
             return
         if not self.is_confirmed(primary) and not self._has_stood(replica, self._doubt_ms()):
             return
         if self.follow(replica, primary.address):
-            self._world.event("+convert-to-slave", replica, level=Level.NOTICE)
+            world.event("+convert-to-slave", replica, level=Level.NOTICE)
 
     def _lead_back(self, replica: Replica) -> None:
         """A replica follows another address than our primary's."""
@@ -153,6 +162,8 @@ class Roles:
         patience_ms = primary.monitor.failover_timeout_ms
         if self.is_confirmed(primary):
             patience_ms = min(patience_ms, self._doubt_ms())
+        if self.was_just_told(replica):
+            return
         if waited_ms > patience_ms and not replica.is_down and self.follow(replica, primary.address):
             replica.follows_since_ms = world.now_ms
             world.event("+fix-slave-config", replica, level=Level.NOTICE)
@@ -195,11 +206,38 @@ class Roles:
 
     # REPLICAOF.
 
-    def follow(self, node: DataNode, address: Address | None) -> bool:
+    def was_just_told(self, node: DataNode) -> bool:
+        """Whether it is too early to tell a server its role again."""
+        patience_ms = TELL_AGAIN_MS << min(max(0, node.unheeded - 1), DOUBLINGS_MAX)
+        return self._world.now_ms - node.told_role_ms < patience_ms
+
+    def break_circle(self, primary: Primary) -> bool:
+        """A primary and its replicas all follow each other: the primary is told to be one again.
+
+        Whoever has no other replica to choose does this, since none has a link that gets better by itself.
+        A primary that follows somebody we do not know was moved on purpose, and is left alone.
+        """
+        follows = info.read(primary.info_text).follows
+        leader = self._world.replica_at(primary, follows)
+        if primary.role_reported != "slave" or leader is None or leader.role_reported != "slave":
+            return False
+        if not self.follow(primary, None):
+            return False
+        self._world.event("+convert-to-master", primary, level=Level.NOTICE)
+        return True
+
+    def follow(
+        self, node: DataNode, address: Address | None, then: Callable[[str], None] = lambda why: None
+    ) -> bool:
         """Make a server a replica of an address, or a primary with None; False if it cannot be told now.
 
         In a transaction, so that its clients are cut off in the same moment and ask for the primary again.
+        `then` is called with an empty text when it was done, or with why it was refused.
         """
+
+        def done(_: object, reply: object) -> None:
+            self._told_role(node, reply, then)
+
         world, command = self._world, node.link.command
         if not command.up:
             return False
@@ -209,16 +247,23 @@ class Roles:
         world.send(command, node, (b"CONFIG", b"REWRITE"))
         for kind in (b"normal", b"pubsub"):
             world.send(command, node, (b"CLIENT", b"KILL", b"TYPE", kind))
-        world.send(command, node, (b"EXEC",), self._reconfigured)
+        world.send(command, node, (b"EXEC",), done)
+        node.told_role_ms = world.now_ms
+        node.unheeded += 1
         return True
 
-    def _reconfigured(self, instance: object, reply: object) -> None:
-        """The transaction went through: what the server is now is worth asking at once."""
-        if isinstance(instance, DataNode):
-            instance.info_asked_ms = min(instance.info_asked_ms, self._world.now_ms - 60_000)
-            self._world.look_now(instance)
-            primary = primary_of(instance)
-            if isinstance(reply, Exception):
-                self._world.say(
-                    Level.WARNING, f"{primary.name}: {instance.address} refused a new role: {reply}"
-                )
+    def _told_role(self, node: DataNode, reply: object, then: Callable[[str], None]) -> None:
+        """The transaction went through: what the server is now is worth asking at once. Or it did not."""
+        errors = [each for each in (reply if isinstance(reply, list) else [reply]) if _is_error(each)]
+        if not errors:
+            node.info_asked_ms = min(node.info_asked_ms, self._world.now_ms - 60_000)
+            self._world.look_now(node)
+            then("")
+            return
+        text = f"{primary_of(node).name}: {node.address} refused a new role: {errors[0]}"
+        self._world.say(Level.WARNING, text)
+        then(str(errors[0]))
+
+
+def _is_error(reply: object) -> bool:
+    return isinstance(reply, ReplyError)

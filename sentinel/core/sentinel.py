@@ -78,7 +78,8 @@ class SentinelCore:
         self._commands = Commands(
             world, self._links, self._monitors, self._hellos, self._votes, self._down, self._failovers
         )
-        self._last_tick_ms = now_ms
+        self._last_tick_ms = self._heard_ms = now_ms
+        self._went_back_ms = 0
         self._start()
 
     def _start(self) -> None:
@@ -137,7 +138,7 @@ class SentinelCore:
         self._pass_time(now_ms)
         found = self._world.connection(link_id)
         if found is not None:
-            found[1].heard_ms = now_ms
+            found[1].heard_ms = self._world.now_ms
             self._hellos.heard(payload)
         self._advance()
 
@@ -166,10 +167,15 @@ class SentinelCore:
 
     def _pass_time(self, now_ms: int) -> None:
         world = self._world
-        step_ms = now_ms - world.now_ms
-        if step_ms > 0:
-            world.awake_ms += AWAKE_STEP_MS if step_ms > AWAKE_STEP_MS_MAX else step_ms
-        world.now_ms = max(now_ms, world.now_ms)
+        step_ms = now_ms - self._heard_ms
+        self._heard_ms = now_ms
+        if step_ms < 0:
+            # It must not, but it did: go on from where we were, rather than stand still until it is there.
+            self._went_back_ms -= step_ms
+            world.wall_offset_ms += step_ms
+            step_ms = 0
+        world.awake_ms += AWAKE_STEP_MS if step_ms > AWAKE_STEP_MS_MAX else step_ms
+        world.now_ms += step_ms
 
     def _advance(self) -> None:
         """Look at everything whose time has come."""
@@ -178,7 +184,8 @@ class SentinelCore:
             if not instances:
                 return
             for instance in instances:
-                self._look_at(instance)
+                if not instance.is_gone:
+                    self._look_at(instance)
 
     def _look_at(self, instance: Instance) -> None:
         """What is to be done for one server: connect, ask, find it down, fail over."""
@@ -196,10 +203,10 @@ class SentinelCore:
     # Outputs.
 
     def next_deadline_ms(self) -> int:
-        """When `tick` is wanted at the latest."""
+        """When `tick` is wanted at the latest, by the clock of the inputs."""
         due_ms = self._world.next_due_ms()
         latest_ms = self._last_tick_ms + TICK_MS_MAX
-        return latest_ms if due_ms is None else min(latest_ms, due_ms)
+        return latest_ms if due_ms is None else min(latest_ms, due_ms - self._went_back_ms)
 
     def take(self) -> Effects:
         """All effects since the last call."""

@@ -65,6 +65,8 @@ class World:
         self.started_ms = now_ms
         self.wall_offset_ms = wall_ms - now_ms
         self.my_id = settings.my_id
+        self.announced: set[Address] = set()
+        """What we have called our own address in hellos."""
         self.epoch = settings.current_epoch
         self.primaries: dict[str, Primary] = {}
         self.by_address: dict[Address, list[Primary]] = {}
@@ -195,15 +197,16 @@ class World:
 
     def look_at(self, instance: Instance, at_ms: int) -> None:
         """Have an instance looked at when `at_ms` has come, or sooner if something else wants that."""
-        if instance.due_ms <= at_ms and instance.due_ms > self.now_ms:
+        if instance.is_gone or self.now_ms < instance.due_ms <= at_ms:
             return
         instance.due_ms = at_ms
         self._serial += 1
         heapq.heappush(self._due, (at_ms, self._serial, instance))
 
     def look_now(self, instance: Instance) -> None:
-        instance.due_ms = 0
-        self.look_at(instance, self.now_ms)
+        if not instance.is_gone:
+            instance.due_ms = 0
+            self.look_at(instance, self.now_ms)
 
     def next_due_ms(self) -> int | None:
         return self._due[0][0] if self._due else None
