@@ -129,9 +129,11 @@ class Down:
 
     def _ask(self, primary: Primary, peer: Peer, candidate: str) -> None:
         world = self._world
+        # A vote is wanted for the epoch that we run in; in a newer one we would take it from another.
+        epoch = world.epoch if candidate == "*" else primary.attempt.epoch
         words = (
             "SENTINEL", "is-master-down-by-addr", world.shown(primary.address), str(primary.address.port),
-            str(world.epoch), candidate,
+            str(epoch), candidate,
         )  # fmt: skip
         if world.send(peer.link.command, peer, [word.encode() for word in words], self._told):
             peer.asked_ms = world.now_ms

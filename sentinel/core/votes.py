@@ -3,10 +3,14 @@
 BACKGROUND. A Sentinel that wants to lead raises the epoch, votes for itself and asks the others. The
 request carries the epoch, the reply the run id that the asked one has voted for in its newest epoch.
 
-INVARIANTS. One vote per primary and epoch, first come first served; it and the epoch are on disk, synced,
-before the reply leaves (`Effects.persist` comes before everything). So two leaders of one epoch would
-need two majorities of the same Sentinels. After a restart only the epoch of the last vote is known, not
-whom it was for: that is enough to give no second one.
+INVARIANTS. One vote per primary and epoch, first come first served, and none in an older epoch than the
+last; it and the epoch are on disk, synced, before the reply leaves (`Effects.persist` comes before
+everything). So two leaders of one epoch would need two majorities of the same Sentinels. After a restart
+only the epoch of the last vote is known, not whom it was for: that is enough to give no second one.
+
+BEHAVIOUR. Epochs are counted for all primaries together, votes are given for each. That another primary's
+election has raised the epoch meanwhile is no reason to refuse a vote, or the elections of many primaries
+that fail at one moment would undo each other.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ class Votes:
             world.epoch = epoch
             world.event("+new-epoch", None, str(epoch))
             world.save()
-        if primary.vote_epoch < epoch and world.epoch <= epoch:
+        if primary.vote_epoch < epoch and primary.config_epoch < epoch:
             primary.vote, primary.vote_epoch = candidate, epoch
             world.event("+vote-for-leader", None, f"{candidate} {epoch}")
             world.save()
