@@ -7,6 +7,10 @@ INVARIANT. A configuration replaces another only if its epoch is higher. One fai
 epoch, since its leader was elected in it; so all Sentinels that hear each other end at the same address.
 Two administrators who forced failovers without a majority may have made two of one epoch: there the
 smaller address wins, everywhere.
+
+A COPIED CONFIGURATION gives two Sentinels one id, and one voice where there should be two. Each hears
+hellos with its own id from an address that it never called its own; the one with the larger address draws
+a new id. A single such hello may be one of its own former life that was on its way for long.
 """
 
 from __future__ import annotations
@@ -77,8 +81,10 @@ def ours(world: World, primary: Primary, receiver: Instance) -> Hello:
     settings = world.settings
     host = settings.announce_ip or receiver.link.local_ip or "127.0.0.1"
     address = primary.current_address()
+    sender = Address(host, settings.announce_port or settings.port)
+    world.announced.add(sender)
     return Hello(
-        Address(host, settings.announce_port or settings.port),
+        sender,
         world.my_id,
         world.epoch,
         primary.name,
@@ -94,11 +100,16 @@ class Hellos:
         self._world = world
         self._links = links
         self._monitors = monitors
+        self._doubles: dict[Address, int] = {}
+        """Who else uses our id, and when we first heard that; forgotten with a new id."""
 
     def heard(self, text: bytes) -> None:
         """One message of the hello channel, from whichever server. Our own come back too."""
         hello = decode(text)
-        if hello is None or hello.run_id == self._world.my_id:
+        if hello is None:
+            return
+        if hello.run_id == self._world.my_id:
+            self._heard_own_id(hello)
             return
         primary = self._world.primaries.get(hello.name)
         if primary is None:
@@ -114,6 +125,26 @@ class Hellos:
             peer.heard_hello_ms = self._world.now_ms
             peer.names, peer.names_epoch = hello.primary, hello.config_epoch
         self._configure(primary, hello)
+
+    def _heard_own_id(self, hello: Hello) -> None:
+        """It is ours, or that of another Sentinel with our id."""
+        world = self._world
+        if not world.announced or hello.sender in world.announced or hello.sender > min(world.announced):
+            return
+        if len(self._doubles) >= PEERS_MAX:
+            self._doubles.clear()
+        first_ms = self._doubles.setdefault(hello.sender, world.now_ms)
+        if world.now_ms - first_ms < world.tunables.publish_period // 2:
+            return
+        old_id, world.my_id = world.my_id, f"{world.rng.getrandbits(160):040x}"
+        self._doubles.clear()
+        for primary in world.primaries.values():
+            # What we have promised stays promised, but is not said again: one voice would count as two.
+            primary.vote = ""
+        where = f"{hello.sender.host}:{hello.sender.port}"
+        text = f"The Sentinel at {where} has our id {old_id}: we take a new one, {world.my_id}"
+        world.say(Level.WARNING, f"{text}. Give each Sentinel a configuration file of its own")
+        world.save()
 
     def _peer(self, primary: Primary, hello: Hello) -> Peer | None:
         """The sender as we know it, learned or moved if need be."""
