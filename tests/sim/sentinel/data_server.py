@@ -1,4 +1,8 @@
-"""A model of a data server as a Sentinel sees it: PING, INFO, the hello channel, REPLICAOF, FAILOVER."""
+"""A model of a data server as a Sentinel sees it: PING, INFO, the hello channel, REPLICAOF, FAILOVER.
+
+`offset` stands for its data: a primary that takes writes counts it up, a replica copies it, and a server
+without data has 0. What CONFIG REWRITE has put on disk is what a restart begins with.
+"""
 
 from __future__ import annotations
 
@@ -8,81 +12,127 @@ from garrison.sentinel.core.effects import ReplyError
 
 from .network import Connection, Host, Network
 
+Follows = tuple[str, int] | None
+
 REPLICATION_STEP_MS = 50
+REPLICATION_TIMEOUT_MS = 5_000
+"""After so long without its primary a replica gives its link up; at once if the primary's machine says so."""
+LOADING = ReplyError("LOADING the dataset is loaded into memory")
 
 
 class DataServer(Host):
-    """One primary or replica. `offset` stands for its data."""
+    """One primary or replica."""
 
     def __init__(self, network: Network, ip: str, port: int, new_id: Callable[[], str]) -> None:
         super().__init__(ip, port)
         self.network = network
         self.new_id = new_id
         self.run_id = new_id()
-        self.follows: tuple[str, int] | None = None
+        self.follows: Follows = None
+        self.on_disk: Follows = None
+        """Whom it follows after a restart."""
         self.link_up = False
-        self.link_down_since_ms = network.clock.now_ms
+        self.link_down_since_ms = self.unreached_since_ms = network.clock.now_ms
         self.offset = 0
         self.priority = 100
         self.lies = False
         """It says that it is a primary whatever it was told."""
+        self.rewrites = True
+        """CONFIG REWRITE reaches the disk."""
+        self.takes_writes = True
+        self.refuses_empty = False
+        """As a replica it keeps its data rather than take an empty primary's."""
+        self.hands_over = True
+        """It heeds FAILOVER; else it answers OK and lets the time run out."""
         self.listeners: list[Connection] = []
-        self.clients: list[Connection] = []
-        self.handing_over = False
+        self.handing_to: DataServer | None = None
+        self._hand_over_until_ms = 0
+        self._loading_until_ms = 0
+        self._queued: dict[Connection, list[tuple[bytes, ...]]] = {}
         network.clock.after(REPLICATION_STEP_MS, self._replicate)
 
     @property
     def role(self) -> str:
         return "master" if self.follows is None or self.lies else "slave"
 
+    def configure(self, follows: Follows) -> None:
+        """What its configuration file says, before it is first started."""
+        self.follows = self.on_disk = follows
+
     # Life.
 
     def kill(self) -> None:
         self.alive = False
         self.listeners.clear()
+        self._queued.clear()
         self.network.killed(self)
 
-    def start(self, *, empty: bool = False) -> None:
-        """Come back, as a primary or replica as configured before (CONFIG REWRITE keeps that)."""
+    def start(self, *, empty: bool = False, loading_ms: int = 0) -> None:
+        """Come back, as a primary or replica as the disk says."""
         self.alive, self.paused = True, False
         self.run_id = self.new_id()
+        self.follows = self.on_disk
         self.link_up = False
-        self.handing_over = False
+        self.link_down_since_ms = self.network.clock.now_ms
+        self.handing_to = None
+        self._loading_until_ms = self.network.clock.now_ms + loading_ms
         if empty:
             self.offset = 0
 
+    # Replication.
+
     def _replicate(self) -> None:
         self.network.clock.after(REPLICATION_STEP_MS, self._replicate)
-        if not self.alive or self.paused:
+        if not self.alive or self.paused or self._is_loading():
             return
         if self.follows is None:
-            if not self.handing_over:
-                self.offset += 1
+            self._step_as_primary()
+        else:
+            self._step_as_replica(self.network.find(*self.follows))
+
+    def _is_loading(self) -> bool:
+        return self.network.clock.now_ms < self._loading_until_ms
+
+    def _step_as_primary(self) -> None:
+        target = self.handing_to
+        if target is None:
+            self.offset += self.takes_writes
             return
-        source = self.network.find(*self.follows)
-        reachable = (
-            isinstance(source, DataServer)
-            and source is not self
-            and source.alive
-            and not source.paused
-            and (self, source) not in self.network.cuts
-            and (source, self) not in self.network.cuts
-            and (source.follows is None or source.link_up)
-        )
-        if reachable:
-            assert isinstance(source, DataServer)
-            self.link_up = True
-            self.offset = source.offset
-        elif self.link_up:
+        if self.hands_over and target.alive and target.offset >= self.offset and self._reaches(target):
+            target.follows, self.follows = None, (target.ip, target.port)
+            self._lose_link()
+            self.handing_to = None
+        elif self.network.clock.now_ms >= self._hand_over_until_ms:
+            self.handing_to = None
+
+    def _step_as_replica(self, source: Host | None) -> None:
+        now_ms = self.network.clock.now_ms
+        if isinstance(source, DataServer) and source.alive and self._reaches(source):
+            serves = source.follows is None or source.link_up
+            keeps = self.refuses_empty and self.offset and not source.offset
+            if not serves or keeps:
+                self._lose_link()
+                return
+            self.link_up, self.offset = True, source.offset
+            self.unreached_since_ms = now_ms
+        elif source is None or not source.alive or now_ms - self.unreached_since_ms > REPLICATION_TIMEOUT_MS:
+            self._lose_link()
+
+    def _reaches(self, other: DataServer) -> bool:
+        cuts = self.network.cuts
+        if other is self or other.paused or other._is_loading():
+            return False
+        return (self, other) not in cuts and (other, self) not in cuts
+
+    def _lose_link(self) -> None:
+        if self.link_up:
             self.link_up = False
             self.link_down_since_ms = self.network.clock.now_ms
 
     # Commands.
 
-    def accept(self, connection: Connection) -> None:
-        self.clients.append(connection)
-
     def closed(self, connection: Connection) -> None:
+        self._queued.pop(connection, None)
         if connection in self.listeners:
             self.listeners.remove(connection)
 
@@ -93,20 +143,45 @@ class DataServer(Host):
 
     def _answer(self, connection: Connection, name: bytes, argv: tuple[bytes, ...]) -> object:
         if name == b"PING":
-            return b"PONG"
+            return LOADING if self._is_loading() else b"PONG"
         if name == b"INFO":
             return self._info().encode()
         if name == b"SUBSCRIBE":
             self.listeners.append(connection)
             return [b"subscribe", argv[1], 1]
         if name == b"PUBLISH":
-            for listener in list(self.listeners):
-                if listener.open:
-                    self.network.send(listener, self, ("message", argv[1], argv[2]))
-            return len(self.listeners)
+            return self._publish(argv)
+        if self._is_loading():
+            return LOADING
+        if name == b"MULTI":
+            self._queued[connection] = []
+            return b"OK"
+        if name == b"EXEC":
+            return [self._apply(each) for each in self._queued.pop(connection, [])]
+        if connection in self._queued:
+            self._queued[connection].append(argv)
+            return b"QUEUED"
+        return self._apply(argv)
+
+    def command(self, *argv: bytes) -> object:
+        """A command of somebody on this machine."""
+        return self._apply(argv)
+
+    def _publish(self, argv: tuple[bytes, ...]) -> int:
+        for listener in list(self.listeners):
+            if listener.open:
+                self.network.send(listener, self, ("message", argv[1], argv[2]))
+        return len(self.listeners)
+
+    def _apply(self, argv: tuple[bytes, ...]) -> object:
+        name = argv[0].upper()
         if name in (b"SLAVEOF", b"REPLICAOF"):
+            if self.handing_to is not None:
+                return ReplyError("ERR REPLICAOF not allowed while failing over.")
             self._follow(argv[1:])
-        if name == b"FAILOVER":
+        elif name == b"CONFIG" and self.rewrites:
+            self.on_disk = self.follows
+        elif name == b"FAILOVER":
             return self._hand_over(argv)
         return b"OK"
 
@@ -117,51 +192,57 @@ class DataServer(Host):
         wanted = (words[0].decode(), int(words[1]))
         if wanted != self.follows:
             self.follows = wanted
-            self.link_up = False
-            self.link_down_since_ms = self.network.clock.now_ms
+            self._lose_link()
+            self.link_down_since_ms = self.unreached_since_ms = self.network.clock.now_ms
 
     def _hand_over(self, argv: tuple[bytes, ...]) -> object:
+        if argv[1].upper() == b"ABORT":
+            if self.handing_to is None:
+                return ReplyError("ERR No failover in progress.")
+            self.handing_to = None
+            return b"OK"
         if self.follows is not None:
             return ReplyError("ERR FAILOVER is not valid when server is a replica.")
+        if self.handing_to is not None:
+            return ReplyError("ERR FAILOVER already in progress.")
         target = self.network.find(argv[2].decode(), int(argv[3]))
-        if not isinstance(target, DataServer) or not target.alive or not target.link_up:
+        mine = (self.ip, self.port)
+        if not isinstance(target, DataServer) or target.follows != mine or not target.link_up:
             return ReplyError("ERR FAILOVER target HOST and PORT is not a replica.")
-        self.handing_over = True
-
-        def finish() -> None:
-            self.handing_over = False
-            if self.alive and self.follows is None and target.alive and target.offset >= self.offset:
-                target.follows = None
-                self.follows = (target.ip, target.port)
-
-        self.network.clock.after(3 * REPLICATION_STEP_MS, finish)
+        self.handing_to = target
+        self._hand_over_until_ms = self.network.clock.now_ms + int(argv[5])
         return b"OK"
 
+    # INFO.
+
     def _info(self) -> str:
-        lines = [
-            f"run_id:{self.run_id}",
-            f"role:{self.role}",
-            f"db0:keys={1 if self.offset else 0},expires=0",
-        ]
-        if self.offset == 0:
-            lines.pop()
+        lines = [f"run_id:{self.run_id}", f"role:{self.role}"]
+        if self.offset:
+            lines.append("db0:keys=1,expires=0")
         if self.role == "slave":
-            assert self.follows is not None
-            lines += [
-                f"master_host:{self.follows[0]}",
-                f"master_port:{self.follows[1]}",
-                f"master_link_status:{'up' if self.link_up else 'down'}",
-                f"slave_repl_offset:{self.offset}",
-                f"slave_priority:{self.priority}",
-            ]
-            if not self.link_up:
-                down_ms = self.network.clock.now_ms - self.link_down_since_ms
-                lines.append(f"master_link_down_since_seconds:{down_ms // 1000}")
+            lines += self._info_of_replica()
         else:
-            lines.append(f"master_repl_offset:{self.offset}")
+            state = "no-failover" if self.handing_to is None else "waiting-for-sync"
+            lines += [f"master_repl_offset:{self.offset}", f"master_failover_state:{state}"]
             mine = (self.ip, self.port)
             replicas = [
-                h for h in self.network.hosts if isinstance(h, DataServer) and h.follows == mine and h.link_up
+                h
+                for h in self.network.hosts
+                if isinstance(h, DataServer) and h.alive and h.follows == mine and h.link_up
             ]
             lines += [f"slave{n}:ip={r.ip},port={r.port},state=online" for n, r in enumerate(replicas)]
         return "\r\n".join(lines)
+
+    def _info_of_replica(self) -> list[str]:
+        assert self.follows is not None
+        lines = [
+            f"master_host:{self.follows[0]}",
+            f"master_port:{self.follows[1]}",
+            f"master_link_status:{'up' if self.link_up else 'down'}",
+            f"slave_repl_offset:{self.offset}",
+            f"slave_priority:{self.priority}",
+        ]
+        if not self.link_up:
+            down_ms = self.network.clock.now_ms - self.link_down_since_ms
+            lines.append(f"master_link_down_since_seconds:{down_ms // 1000}")
+        return lines

@@ -1,8 +1,9 @@
 """Simulated time and TCP: connections that keep order, links that are cut in one direction or both.
 
 A cut does not close a connection: what is sent waits, as TCP retransmits, until the cut is healed or an
-end gives up. A host that is killed closes its connections at once; a host that is paused takes nothing in
-until it goes on.
+end gives up. Where one direction only is cut, the other carries on for as long as TCP sends without an
+acknowledgement: a request arrives whose reply does not. A host that is killed closes its connections at
+once; a host that is paused takes nothing in until it goes on, though its kernel accepts connections.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 
 CONNECT_TIMEOUT_MS = 1_000
 RETRANSMIT_MS = 50
+UNACKNOWLEDGED_MAX = 10
+"""Messages that arrive one way while the other way is cut."""
 
 
 class Clock:
@@ -65,7 +68,7 @@ class Connection:
     tag: int
     open: bool = True
     waiting: dict[Host, deque[object]] = field(default_factory=dict)
-    subscribed: bool = False
+    unacknowledged: dict[Host, int] = field(default_factory=dict)
 
     def other(self, host: Host) -> Host:
         return self.listener if host is self.dialler else self.dialler
@@ -80,7 +83,10 @@ class Network:
         self.hosts: list[Host] = []
         self.cuts: set[tuple[Host, Host]] = set()
         self.delay_ms_max = 4
+        self.slow: dict[Host, int] = {}
+        """Hosts whose links take up to so much longer."""
         self.connections: list[Connection] = []
+        self.delivered = 0
 
     def cut(self, one: Host, other: Host, *, both: bool = True) -> None:
         self.cuts.add((one, other))
@@ -89,9 +95,11 @@ class Network:
 
     def heal(self) -> None:
         self.cuts.clear()
+        self.slow.clear()
 
-    def _delay(self) -> int:
-        return self.rng.randint(0, self.delay_ms_max)
+    def _delay(self, one: Host, other: Host) -> int:
+        slow_ms = max(self.slow.get(one, 0), self.slow.get(other, 0)) if self.slow else 0
+        return self.rng.randint(0, self.delay_ms_max + slow_ms)
 
     def find(self, ip: str, port: int) -> Host | None:
         return next((host for host in self.hosts if (host.ip, host.port) == (ip, port)), None)
@@ -115,11 +123,12 @@ class Network:
             else:
                 connection = Connection(dialler, target, tag)
                 connection.waiting = {dialler: deque(), target: deque()}
+                connection.unacknowledged = {dialler: 0, target: 0}
                 self.connections.append(connection)
                 target.accept(connection)
                 done(connection)
 
-        self.clock.after(self._delay(), lambda: attempt(CONNECT_TIMEOUT_MS))
+        self.clock.after(self.rng.randint(0, self.delay_ms_max), lambda: attempt(CONNECT_TIMEOUT_MS))
 
     def _is_cut(self, one: Host, other: Host) -> bool:
         return (one, other) in self.cuts or (other, one) in self.cuts
@@ -130,21 +139,35 @@ class Network:
         queue = connection.waiting[connection.other(sender)]
         queue.append(data)
         if len(queue) == 1:
-            self.clock.after(self._delay(), lambda: self._deliver(connection, sender))
+            delay_ms = self._delay(sender, connection.other(sender))
+            self.clock.after(delay_ms, lambda: self._deliver(connection, sender))
 
     def _deliver(self, connection: Connection, sender: Host) -> None:
         receiver = connection.other(sender)
         queue = connection.waiting[receiver]
         if not connection.open or not queue:
             return
-        # A lost acknowledgement also keeps data from flowing: one direction cut is enough.
-        if self._is_cut(sender, receiver) or receiver.paused:
+        if receiver.paused or self._is_stuck(connection, sender, receiver):
             self.clock.after(RETRANSMIT_MS, lambda: self._deliver(connection, sender))
             return
         data = queue.popleft()
         if queue:
             self.clock.after(0, lambda: self._deliver(connection, sender))
+        self.delivered += 1
         receiver.arrived(connection, data)
+
+    def _is_stuck(self, connection: Connection, sender: Host, receiver: Host) -> bool:
+        """Whether nothing gets through this way now: it is cut, or too much is unacknowledged."""
+        if not self.cuts:
+            connection.unacknowledged[receiver] = 0
+            return False
+        if (sender, receiver) in self.cuts:
+            return True
+        if (receiver, sender) not in self.cuts:
+            connection.unacknowledged[receiver] = 0
+            return False
+        connection.unacknowledged[receiver] += 1
+        return connection.unacknowledged[receiver] > UNACKNOWLEDGED_MAX
 
     def close(self, connection: Connection, closer: Host) -> None:
         if not connection.open:
@@ -162,7 +185,7 @@ class Network:
                 return
             other.closed(connection)
 
-        self.clock.after(self._delay(), tell)
+        self.clock.after(self._delay(closer, other), tell)
 
     def killed(self, host: Host) -> None:
         """The process is gone: the kernel closes its connections."""

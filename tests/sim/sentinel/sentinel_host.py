@@ -1,17 +1,45 @@
-"""A Sentinel in the simulation: the real core, with a simulated shell around it."""
+"""A Sentinel in the simulation: the real core, with a simulated shell and disk around it.
+
+The process can end between any two effects: `dies_after` says behind how many of them it is killed the
+next time something was to be saved, counting the save as the first.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Protocol
 
-from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Resolve, Send
+from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Resolve, Send, Wire
 from garrison.sentinel.core.sentinel import TICK_MS_MAX, SentinelCore
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
-from .network import Connection, Host, Network
+from .network import RETRANSMIT_MS, Connection, Host, Network
+from .settings_file import read_settings
 
-Watcher = Callable[["SentinelHost", Event], None]
+DISKS_KEPT = 20
+
+
+class Watcher(Protocol):
+    """Who looks on while a Sentinel takes its steps."""
+
+    def saved(self, host: SentinelHost) -> None:
+        """A configuration is on disk, synced."""
+
+    def before_send(self, host: SentinelHost, argv: tuple[bytes, ...]) -> None:
+        """A command leaves."""
+
+    def before_reply(self, host: SentinelHost, argv: tuple[bytes, ...], value: object) -> None:
+        """A reply leaves."""
+
+    def told(self, host: SentinelHost, event: Event) -> None:
+        """Something happened."""
+
+    def died(self, host: SentinelHost) -> None:
+        """It has ended in the middle of a step."""
+
+    def stepped(self, host: SentinelHost) -> None:
+        """One input was taken, and its effects were carried out or wait."""
 
 
 class SentinelHost(Host):
@@ -20,28 +48,33 @@ class SentinelHost(Host):
     def __init__(
         self,
         network: Network,
-        ip: str,
-        port: int,
+        name: str,
+        address: tuple[str, int],
         monitors: Callable[[], list[Monitor]],
         seed: int,
-        watch: Watcher,
+        watcher: Watcher,
+        disk: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(ip, port)
+        super().__init__(*address)
         self.network = network
+        self.name = name
         self.rng = random.Random(seed)
         self.monitors = monitors
-        self.watch = watch
-        self.disk: tuple[str, ...] = ()
+        self.watcher = watcher
+        self.disk = disk
         self.older_disks: list[tuple[str, ...]] = []
         self.links: dict[int, Connection] = {}
-        self.tickets: dict[int, tuple[Connection, int]] = {}
+        self.connecting: set[int] = set()
+        self.tickets: dict[int, tuple[Connection | None, int, tuple[bytes, ...]]] = {}
         self.life = 0
         self.clock_offset_ms = 0
-        self.log: list[str] = []
+        self.disk_full = False
+        self.dies_after: int | None = None
+        self.ticks = self.inputs = self.sends = 0
         self.replies: dict[int, object] = {}
         self._ticket = 0
-        self.core = self._new_core()
-        self._begin()
+        self._owed = Effects()
+        self.core: SentinelCore
 
     @property
     def now_ms(self) -> int:
@@ -52,15 +85,11 @@ class SentinelHost(Host):
         settings.port, settings.announce_ip = self.port, self.ip
         return SentinelCore(settings, self.rng, now_ms=self.now_ms, wall_ms=self.now_ms)
 
-    def _begin(self) -> None:
-        self.carry_out()
-        life = self.life
-        self.network.clock.after(self.rng.randint(0, TICK_MS_MAX), lambda: self._tick(life))
-
     def _tick(self, life: int) -> None:
         if not self.alive or life != self.life:
             return
         if not self.paused:
+            self.ticks += 1
             self.core.tick(self.now_ms)
             self.carry_out()
         delay_ms = self.core.next_deadline_ms() - self.now_ms
@@ -72,67 +101,109 @@ class SentinelHost(Host):
         self.alive = False
         self.life += 1
         self.links.clear()
+        self.connecting.clear()
+        self.tickets.clear()
+        self._owed = Effects()
         self.network.killed(self)
 
     def start(self, *, disk: tuple[str, ...] | None = None) -> None:
-        """Come back with what is on disk, or with an older copy of it."""
+        """Come up with what is on disk, or with an older copy of it."""
         if disk is not None:
             self.disk = disk
-        self.alive, self.paused = True, False
+        self.alive, self.paused, self.dies_after = True, False, None
         self.life += 1
         self.core = self._new_core()
-        self._begin()
+        life = self.life
+        self.carry_out()
+        self.network.clock.after(self.rng.randint(0, TICK_MS_MAX), lambda: self._tick(life))
 
     # Effects.
 
-    def carry_out(self, stop_before_wire: bool = False) -> None:
-        effects: Effects = self.core.take()
-        if effects.persist is not None and effects.persist != self.disk:
-            self.older_disks = [*self.older_disks[-20:], self.disk] if self.disk else []
-            self.disk = effects.persist
-        for effect in effects.wire:
-            if isinstance(effect, Connect):
-                self._connect(effect)
-            elif isinstance(effect, Send):
-                connection = self.links.get(effect.link_id)
-                if connection is not None:
-                    self.network.send(connection, self, (effect.token, effect.argv))
-            elif isinstance(effect, Drop):
-                dropped = self.links.pop(effect.link_id, None)
-                if dropped is not None:
-                    self.network.close(dropped, self)
-            elif isinstance(effect, Resolve):
-                self.core.resolved(effect.host, effect.host, self.now_ms)
+    def carry_out(self) -> None:
+        """Do what the core wants, in the order of the fields, unless the disk refuses or the end comes."""
+        if not self.alive:
+            return
+        self.inputs += 1
+        self._owed.merge(self.core.take())
+        if self.disk_full and self._owed.persist is not None:
+            self.core.save_failed("no space left on device", self.now_ms)
+            return
+        effects, self._owed = self._owed, Effects()
+        life, dies_after = self.life, None
+        if effects.persist is not None:
+            dies_after = self.dies_after
+            if dies_after != 0:
+                self._save(effects.persist)
+        for wire in effects.wire if dies_after is None else effects.wire[: max(0, dies_after - 1)]:
+            self._put(wire)
+        if dies_after is not None:
+            self.kill()
+            self.watcher.died(self)
+            return
         for event in effects.events:
-            self.log.append(f"{self.network.clock.now_ms} {event.name} {event.text}")
-            self.watch(self, event)
+            self.watcher.told(self, event)
         for ticket, value in effects.replies:
-            asker = self.tickets.pop(ticket, None)
-            if asker is None:
-                self.replies[ticket] = value
-            else:
-                reply = (
-                    [v.encode() if isinstance(v, str) else v for v in value]
-                    if isinstance(value, list)
-                    else value
-                )
-                self.network.send(asker[0], self, ("reply", asker[1], reply))
+            self._reply(ticket, value)
+        if effects.exit_code is not None and self.life == life:
+            self.kill()
+            self.watcher.died(self)
+            return
+        self.watcher.stepped(self)
+
+    def _save(self, lines: tuple[str, ...]) -> None:
+        if lines != self.disk:
+            self.older_disks = [*self.older_disks[1 - DISKS_KEPT :], self.disk] if self.disk else []
+            self.disk = lines
+        self.watcher.saved(self)
+
+    def _put(self, effect: Wire) -> None:
+        if isinstance(effect, Connect):
+            self._connect(effect)
+        elif isinstance(effect, Send):
+            self.sends += 1
+            connection = self.links.get(effect.link_id)
+            if connection is not None:
+                self.watcher.before_send(self, effect.argv)
+                self.network.send(connection, self, (effect.token, effect.argv))
+        elif isinstance(effect, Drop):
+            self.connecting.discard(effect.link_id)
+            dropped = self.links.pop(effect.link_id, None)
+            if dropped is not None:
+                self.network.close(dropped, self)
+        elif isinstance(effect, Resolve):
+            self.core.resolved(effect.host, effect.host, self.now_ms)
+
+    def _reply(self, ticket: int, value: object) -> None:
+        assert ticket in self.tickets, f"{self.name}: ticket {ticket} is answered twice, or was never given"
+        asker, token, argv = self.tickets.pop(ticket)
+        self.watcher.before_reply(self, argv, value)
+        if asker is None:
+            self.replies[ticket] = value
+            return
+        if isinstance(value, list):
+            value = [each.encode() if isinstance(each, str) else each for each in value]
+        self.network.send(asker, self, ("reply", token, value))
 
     def _connect(self, effect: Connect) -> None:
         life = self.life
 
         def done(connection: Connection | None) -> None:
-            if not self.alive or life != self.life:
+            if life != self.life or effect.link_id not in self.connecting:
                 if connection is not None:
                     self.network.close(connection, self)
                 return
-            if connection is None:
+            if self.paused:
+                self.network.clock.after(RETRANSMIT_MS, lambda: done(connection))
+                return
+            self.connecting.discard(effect.link_id)
+            if connection is None or not connection.open:
                 self.core.link_down(effect.link_id, self.now_ms)
             else:
                 self.links[effect.link_id] = connection
                 self.core.link_up(effect.link_id, self.ip, self.now_ms)
             self.carry_out()
 
+        self.connecting.add(effect.link_id)
         self.network.connect(self, effect.host, effect.port, effect.link_id, done)
 
     # What arrives.
@@ -153,57 +224,25 @@ class SentinelHost(Host):
 
     def _serve(self, connection: Connection, token: int, argv: tuple[bytes, ...]) -> None:
         if argv[0].upper() in (b"SENTINEL", b"PUBLISH"):
-            self._ticket += 1
-            self.tickets[self._ticket] = (connection, token)
-            self.core.command(self._ticket, argv, self.now_ms)
+            self._command(connection, token, argv)
         else:
             word = b"PONG" if argv[0] == b"PING" else b"OK"
             self.network.send(connection, self, ("reply", token, word))
 
-    def ask(self, *words: str) -> object:
-        """A command of an administrator on this machine."""
+    def _command(self, connection: Connection | None, token: int, argv: tuple[bytes, ...]) -> int:
         self._ticket += 1
-        self.core.command(self._ticket, [word.encode() for word in words], self.now_ms)
-        ticket = self._ticket
+        self.tickets[self._ticket] = (connection, token, argv)
+        self.core.command(self._ticket, argv, self.now_ms)
+        return self._ticket
+
+    def ask(self, *words: str) -> object:
+        """A command of an administrator on this machine; None if the process does not live to answer."""
+        ticket = self._command(None, 0, tuple(word.encode() for word in words))
         self.carry_out()
-        return self.replies.pop(ticket)
+        return self.replies.pop(ticket, None)
 
     def closed(self, connection: Connection) -> None:
         if self.alive and self.links.get(connection.tag) is connection:
             del self.links[connection.tag]
             self.core.link_down(connection.tag, self.now_ms)
             self.carry_out()
-
-
-def read_settings(lines: tuple[str, ...]) -> SentinelSettings:
-    """Settings from the lines that a core has persisted."""
-    settings = SentinelSettings()
-    monitors: dict[str, Monitor] = {}
-    for line in lines:
-        _, option, *words = line.split()
-        if option == "monitor":
-            monitors[words[0]] = Monitor(words[0], words[1], int(words[2]), int(words[3]), 30_000, 180_000)
-        elif option == "myid":
-            settings.my_id = words[0]
-        elif option == "current-epoch":
-            settings.current_epoch = int(words[0])
-        elif words and words[0] in monitors:
-            _read_option(monitors[words[0]], option, words[1:])
-    settings.monitors = list(monitors.values())
-    return settings
-
-
-def _read_option(monitor: Monitor, option: str, words: list[str]) -> None:
-    numbers = {
-        "down-after-milliseconds": "down_after_ms",
-        "failover-timeout": "failover_timeout_ms",
-        "parallel-syncs": "parallel_syncs",
-        "config-epoch": "config_epoch",
-        "leader-epoch": "leader_epoch",
-    }
-    if option in numbers:
-        setattr(monitor, numbers[option], int(words[0]))
-    elif option == "known-replica":
-        monitor.known_replicas.append((words[0], int(words[1])))
-    elif option == "known-sentinel":
-        monitor.known_sentinels.append((words[0], int(words[1]), words[2]))
