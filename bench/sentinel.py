@@ -2,6 +2,7 @@
 
     python bench/sentinel.py kills --count 100        # SIGKILL of the primary, again and again
     python bench/sentinel.py hand-over --count 20     # SENTINEL FAILOVER name COORDINATED under load
+    python bench/sentinel.py calm --down-after 500    # false alarms under full client load
     python bench/sentinel.py crowd --primaries 1000   # CPU of a Sentinel that watches many primaries
     python bench/sentinel.py crowd --sentinel redis-sentinel
 
@@ -109,6 +110,19 @@ async def hand_overs(count: int) -> tuple[list[float], int, int]:
                 flush=True,
             )
     return gaps, errors, lost
+
+
+async def calm(seconds: int, down_after_ms: int, sentinel: Sequence[str]) -> tuple[int, int]:
+    """How often a Sentinel held a server down while nothing was wrong, and writes acknowledged meanwhile."""
+    async with LocalGroup(down_after_ms=down_after_ms, sentinel_command=sentinel) as group:
+        primary = await until_healthy(group)
+        async with await connect(group.url) as client:
+            load = Load(client, {primary.address: ALL_SLOTS}, 4 * TASKS)
+            load.start()
+            await asyncio.sleep(seconds)
+            await load.stop()
+        logs = [sentinel.log.read_text() for sentinel in group.sentinels]
+        return sum(log.count("+sdown") for log in logs), load.written
 
 
 def cpu_seconds(pid: int) -> float:
@@ -221,7 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["kills", "hand-over", "crowd"])
+    parser.add_argument("what", choices=["kills", "hand-over", "calm", "crowd"])
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--down-after", type=int, default=1000, help="milliseconds")
     parser.add_argument("--primaries", type=int, default=1000)
@@ -237,6 +251,11 @@ def main() -> None:
         )
     elif chosen.what == "hand-over":
         show("coordinated failover", *uvloop.run(hand_overs(chosen.count)))
+    elif chosen.what == "calm":
+        alarms, written = uvloop.run(calm(chosen.seconds, chosen.down_after, command))
+        print(
+            f"{alarms} false alarms in {chosen.seconds} s at down-after {chosen.down_after} ms, {written:,} writes"
+        )
     else:
         uvloop.run(crowd(chosen.primaries, chosen.seconds, chosen.sentinels, command))
 
