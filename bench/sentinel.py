@@ -254,7 +254,7 @@ def main() -> None:
     elif chosen.what == "calm":
         alarms, written = uvloop.run(calm(chosen.seconds, chosen.down_after, command))
         print(
-            f"{alarms} false alarms in {chosen.seconds} s , {written:,} writes, down-after {chosen.down_after}"
+            f"{alarms} false alarms, {written:,} writes, {chosen.seconds} s, down-after {chosen.down_after} ms"
         )
     else:
         uvloop.run(crowd(chosen.primaries, chosen.seconds, chosen.sentinels, command))
