@@ -253,9 +253,7 @@ def main() -> None:
         show("coordinated failover", *uvloop.run(hand_overs(chosen.count)))
     elif chosen.what == "calm":
         alarms, written = uvloop.run(calm(chosen.seconds, chosen.down_after, command))
-        print(
-            f"{alarms} false alarms, {written:,} writes, {chosen.seconds} s, down-after {chosen.down_after} ms"
-        )
+        print(f"{alarms} false alarms in {chosen.seconds} s and {written:,} writes")
     else:
         uvloop.run(crowd(chosen.primaries, chosen.seconds, chosen.sentinels, command))
 
