@@ -19,6 +19,8 @@ import hiredis
 
 from garrison.sentinel.core.effects import Connect, Drop, ReplyError, Resolve, Send, Wire
 
+DIALS_PER_TURN = 32
+"""Connections that are begun in one turn of the loop."""
 TOKENS_MAX = 10_000
 """Commands of one link that may wait for their replies."""
 
@@ -138,6 +140,7 @@ class Links:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: set[str] = set()
+        self._to_dial: deque[tuple[Link, Connect]] = deque()
 
     def carry_out(self, wire: list[Wire]) -> None:
         """Do these in order; what goes to one link goes in one write."""
@@ -192,7 +195,18 @@ class Links:
 
     def _connect(self, action: Connect) -> None:
         link = self.links[action.link_id] = Link(self, action.link_id)
-        self._spawn(self._dial(link, action))
+        if not self._to_dial:
+            self._loop.call_soon(self._dial_some)
+        self._to_dial.append((link, action))
+
+    def _dial_some(self) -> None:
+        """Thousands of connections at once would hold up the timer; a few are begun in each turn."""
+        for _ in range(min(DIALS_PER_TURN, len(self._to_dial))):
+            link, action = self._to_dial.popleft()
+            if self.links.get(link.link_id) is link:
+                self._spawn(self._dial(link, action))
+        if self._to_dial:
+            self._loop.call_later(0.001, self._dial_some)
 
     async def _dial(self, link: Link, action: Connect) -> None:
         source = (action.source, 0) if action.source else None
