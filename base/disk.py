@@ -9,6 +9,7 @@ restart reads either the old text or the new one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -21,6 +22,9 @@ def replace(
     `keep_previous` keeps the former file as `path`.previous. Without `sync` the change may be lost in a power
     cut, but never be half there.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A new file would take the place of the device or pipe, for the whole machine.
+        raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", path)
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:

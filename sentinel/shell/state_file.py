@@ -20,7 +20,7 @@ class StateFile:
     """The file at `path`."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path = os.path.realpath(path)  # behind a link it is the file that is replaced, not the link
         self._mode = 0o644
 
     def check(self) -> None:
