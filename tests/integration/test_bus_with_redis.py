@@ -211,7 +211,7 @@ def saved_text(node: RealNode) -> str:
     """The file once it knows all three; Redis writes it in place, so it may be met half written."""
     path = node.folder / "nodes.conf"
     deadline = time.monotonic() + 60
-    while (text := path.read_text()).count(" connected") < 3 or "\nvars " not in text:
+    while (text := path.read_text()).count("@") < 3 or "\nvars " not in text:
         assert time.monotonic() < deadline, f"the file never named three nodes: {text}"
         time.sleep(0.02)
     return text

@@ -4,7 +4,7 @@
 use garrison_engine_core::resp::request::{Limits, Parsed, Parser};
 use libfuzzer_sys::fuzz_target;
 
-const LIMITS: Limits = Limits { line_bytes_max: 256, bulk_bytes_max: 4096, args_max: 64 };
+const LIMITS: Limits = Limits { line_bytes_max: 256, bulk_bytes_max: 4096, args_max: 64, request_bytes_max: 16 * 1024 };
 
 /// The first request in `bytes` when `step` more of them come each time.
 fn parse(bytes: &[u8], step: usize) -> (Vec<Vec<u8>>, Parsed) {

@@ -14,15 +14,26 @@ pub struct Limits {
     pub bulk_bytes_max: usize,
     /// Most arguments in one request.
     pub args_max: usize,
+    /// Longest request of an array, all of its arguments together, in bytes.
+    pub request_bytes_max: usize,
 }
 
 /// The limits of an authenticated client.
-pub const LIMITS: Limits =
-    Limits { line_bytes_max: 64 * 1024, bulk_bytes_max: 512 * 1024 * 1024, args_max: 1024 * 1024 };
+pub const LIMITS: Limits = Limits {
+    line_bytes_max: 64 * 1024,
+    bulk_bytes_max: 512 * 1024 * 1024,
+    args_max: 1024 * 1024,
+    request_bytes_max: usize::MAX,
+};
 
 /// The limits of a stranger: enough for HELLO and AUTH, too little to hurt.
-pub const LIMITS_UNAUTHENTICATED: Limits =
-    Limits { line_bytes_max: 16 * 1024, bulk_bytes_max: 16 * 1024, args_max: 10 };
+pub const LIMITS_UNAUTHENTICATED: Limits = Limits {
+    line_bytes_max: 16 * 1024,
+    bulk_bytes_max: 16 * 1024,
+    args_max: 10,
+    // Ten arguments of the largest size would cost 160 KiB for each stranger.
+    request_bytes_max: 16 * 1024,
+};
 
 /// The outcome of [`Parser::parse`].
 #[derive(Debug, PartialEq, Eq)]
@@ -154,6 +165,9 @@ impl Parser {
                     Some(n) if (0..=limits.bulk_bytes_max as i64).contains(&n) => n as usize,
                     _ => return Err("invalid bulk length".into()),
                 };
+                if next.saturating_add(len) > limits.request_bytes_max {
+                    return Err("unauthenticated request length".into());
+                }
                 self.pos = next;
                 self.bulk_len = Some(len);
                 len
