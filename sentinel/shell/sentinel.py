@@ -20,7 +20,7 @@ from typing import Final
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.log import Log
 from garrison.sentinel.config import Config
-from garrison.sentinel.core.effects import Effects, Event, Level
+from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Level, Resolve, Wire
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import SentinelSettings
 from garrison.sentinel.shell.acl import Users
@@ -31,6 +31,10 @@ from garrison.sentinel.shell.state_file import StateFile
 
 LATE_TICK_MS: Final = 200
 """A tick that comes later than this lets the sockets be read first."""
+SAVE_RETRY_MS: Final = 100
+"""How soon a configuration that could not be saved is tried again."""
+HELD_WIRE_MAX: Final = 50_000
+"""Actions on links that wait for the disk before those of links that have ended meanwhile are left out."""
 HELD_EVENTS_MAX: Final = 10_000
 """Events that wait for the disk to take the configuration; older ones are dropped."""
 
@@ -59,7 +63,8 @@ class Sentinel:
         self._tickets = itertools.count(1)
         self._asking: dict[int, Client] = {}
         self._held: Effects | None = None
-        self._scheduled = self._closed = False
+        self._scheduled = self._closed = self._complained = False
+        self._retry_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tick_due_ms = 0
         limits = LinkLimits(
@@ -160,6 +165,8 @@ class Sentinel:
         effects = self.core.take()
         if self._held is not None:
             self._held.merge(effects)
+            if boot_ms() < self._retry_ms:
+                return
             effects, self._held = self._held, None
         if not effects:
             return
@@ -185,16 +192,24 @@ class Sentinel:
         try:
             self._file.save(effects.persist, users.lines() if keep_users else None, self._changed)
         except OSError as error:
-            first = self._held is None
-            self._held = effects
-            del effects.events[:-HELD_EVENTS_MAX]
-            if first:
-                self._log.warning(
-                    f"WARNING: Sentinel was not able to save the new configuration on disk!!!: {error}"
-                )
+            self._hold_back(effects, error)
             return False
         self._log.notice("Sentinel new configuration saved on disk")
+        self._complained = False
         return True
+
+    def _hold_back(self, effects: Effects, error: OSError) -> None:
+        self._held = effects
+        self._retry_ms = boot_ms() + SAVE_RETRY_MS
+        del effects.events[:-HELD_EVENTS_MAX]
+        if len(effects.wire) > HELD_WIRE_MAX:
+            effects.wire = without_finished_links(effects.wire)
+        if not self._complained:
+            self._complained = True
+            self._log.warning(
+                f"WARNING: Sentinel was not able to save the new configuration on disk!!!: {error}. It says "
+                f"and does nothing until it can"
+            )
 
     def _tell(self, event: Event) -> None:
         self._log.write(event.level.value, f"{event.name} {event.text}" if event.name else event.text)
@@ -213,3 +228,11 @@ class Sentinel:
             self._changed[name] = value
             if name == "loglevel":
                 self._log.set_level(value)
+
+
+def without_finished_links(wire: list[Wire]) -> list[Wire]:
+    """The same without the links that begin and end in it: nobody will ever hear of them."""
+    begun = {action.link_id for action in wire if isinstance(action, Connect)}
+    ended = {action.link_id for action in wire if isinstance(action, Drop)}
+    finished = begun & ended
+    return [action for action in wire if isinstance(action, Resolve) or action.link_id not in finished]

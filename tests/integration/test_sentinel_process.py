@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.sentinels import (
     GARRISON,
+    NAME,
     REDIS,
     Bench,
     Process,
@@ -85,3 +86,36 @@ def test_a_killed_primary_is_replaced(bench: Bench, kind: str, makes: list[str])
     for sentinel in sentinels:
         until("told", lambda sentinel=sentinel: "+switch-master orders 127.0.0.1" in sentinel.text())  # type: ignore[misc]
         assert "Traceback" not in sentinel.text()
+
+
+def test_redis_py_follows_a_failover(bench: Bench) -> None:
+    """The Sentinel support of a client library that everybody has: discovery, and the way to the new primary."""
+    redis = pytest.importorskip("redis")
+    from redis.sentinel import Sentinel as Discovery
+
+    nodes = replicated(bench, GARRISON)
+    sentinels = bench.watching(nodes[0], [GARRISON] * 3)
+    wait_until_seen(sentinels, replicas=2)
+    discovery = Discovery([("127.0.0.1", sentinel.port) for sentinel in sentinels], socket_timeout=5)
+    assert discovery.discover_master(NAME) == ("127.0.0.1", nodes[0].port)
+    assert {port for _, port in discovery.discover_slaves(NAME)} == {node.port for node in nodes[1:]}
+    client = discovery.master_for(NAME, socket_timeout=5)
+    assert client.set("before", "1")
+    nodes[0].kill()
+
+    def written() -> bool:
+        try:
+            return bool(client.set("after", "1"))
+        except redis.exceptions.ConnectionError:
+            return False
+        except redis.exceptions.ReadOnlyError:
+            return False
+
+    until("written again", written)
+    port = discovery.discover_master(NAME)[1]
+    assert port != nodes[0].port
+    (new,) = [node for node in nodes[1:] if node.port == port]
+    until("the new primary has it", lambda: new("GET", "after") == b"1")
+    client.close()
+    for each in discovery.sentinels:
+        each.close()
