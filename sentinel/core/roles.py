@@ -253,16 +253,20 @@ class Roles:
         return True
 
     def _told_role(self, node: DataNode, reply: object, then: Callable[[str], None]) -> None:
-        """The transaction went through: what the server is now is worth asking at once. Or it did not."""
-        errors = [each for each in (reply if isinstance(reply, list) else [reply]) if _is_error(each)]
-        if not errors:
+        """The server has taken its role: what it is now is worth asking at once. Or it has not.
+
+        Of the transaction's replies the first is about the role. The others may be errors in peace: a server
+        without a configuration file, which cannot rewrite it, changes its role all the same.
+        """
+        about_role = reply[0] if isinstance(reply, list) and reply else reply
+        if not _is_error(about_role):
             node.info_asked_ms = min(node.info_asked_ms, self._world.now_ms - 60_000)
             self._world.look_now(node)
             then("")
             return
-        text = f"{primary_of(node).name}: {node.address} refused a new role: {errors[0]}"
+        text = f"{primary_of(node).name}: {node.address} refused a new role: {about_role}"
         self._world.say(Level.WARNING, text)
-        then(str(errors[0]))
+        then(str(about_role))
 
 
 def _is_error(reply: object) -> bool:
