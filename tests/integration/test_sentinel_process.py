@@ -89,7 +89,7 @@ def test_a_killed_primary_is_replaced(bench: Bench, kind: str, makes: list[str])
 
 
 def test_redis_py_follows_a_failover(bench: Bench) -> None:
-    """The Sentinel support of a client library that everybody has: discovery, and the way to the new primary."""
+    """The Sentinel support of a library that everybody has: discovery, and the way to the new primary."""
     redis = pytest.importorskip("redis")
     from redis.sentinel import Sentinel as Discovery
 
