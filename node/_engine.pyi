@@ -29,7 +29,7 @@ Requests, control plane -> data plane, as `post()` takes them, carried out in or
     ("lease", until_ms: int)    writes are acknowledged until then
     ("follow", host: str, port: int) | ("promote",)    replication role
     ("pause", until_ms: int, mode: str) | ("unpause",)    mode: "write" or "all"
-    ("release",)    let writes go that are held for the Sentinels (by "start-held", or after a sleep)
+    ("release",)    let writes go that are held for the Sentinels (at the start, or after a sleep)
     ("watch_sleep", ms_max: int)    hold writes after a sleep of more than this; 0 for never
     ("empty",)    delete all keys
     ("run", ticket: int, argv: list[bytes])    run a command as the node itself
@@ -52,8 +52,11 @@ class DataPlane:
     def __new__(cls, settings: dict[str, str]) -> DataPlane:
         """Take the settings (canonical values by directive); nothing is bound yet. Raises ValueError."""
 
-    def start(self) -> None:
-        """Bind and start the thread. Raises OSError whose message names address and port."""
+    def start(self, held: bool = False) -> None:
+        """Bind and start the thread; `held` holds writes from the first command on, until "release".
+
+        Raises OSError whose message names address and port.
+        """
 
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""

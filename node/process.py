@@ -79,18 +79,14 @@ def _make_room_for_clients(config: Config, log: Log) -> None:
 def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node import _engine
     from garrison.node.shell.control import ControlPlane
-    from garrison.node.shell.sentinels import known_sentinels, starts_held
 
-    peers = known_sentinels(config)
     write_pidfile(config.text("pidfile"))
     _make_room_for_clients(config, log)
     mode = "cluster" if config.flag("cluster-enabled") else "standalone"
     with asyncio.Runner(loop_factory=new_loop) as runner:
         loop = runner.get_loop()
-        # Held from its first command on: a request after the start might come after a client's.
-        held = "yes" if starts_held(config, peers) else "no"
-        plane = _engine.DataPlane(config.engine_settings() | {"start-held": held})
-        control = ControlPlane(config, log, plane, loop, peers)
+        plane = _engine.DataPlane(config.engine_settings())
+        control = ControlPlane(config, log, plane, loop)
         _watch_signals(config, log, control, loop)
         control.prepare()
         log.notice(f"Running mode={mode}, port={config.text('port')}.")

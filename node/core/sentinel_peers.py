@@ -138,6 +138,10 @@ class Peers:
             del peers[run_id]
         return bool(gone)
 
+    def has_heard(self) -> bool:
+        """Whether any Sentinel was heard."""
+        return any(self._heard.values())
+
     def forget(self, name: str) -> None:
         """Nobody watches this node under that name any more."""
         self._heard.pop(name, None)

@@ -79,7 +79,7 @@ ROWS = (
     Directive(
         "sentinel-sleep-ms-max",
         Integer(0),
-        "1000",
+        "500",
         C,
         "Milliseconds of sleep (a stopped process, a suspended machine) after which a primary asks its "
         "Sentinels before it takes writes or answers those it has taken; 0 for never.",

@@ -26,7 +26,6 @@ from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
 
 if TYPE_CHECKING:
-    from garrison.node.core.sentinel_peers import Peers
     from garrison.node.shell.cluster import Cluster
 
 STOP_TIMEOUT_S = 5.0
@@ -36,14 +35,7 @@ STOP_TIMEOUT_S = 5.0
 class ControlPlane:
     """Create it, `prepare` it (files, no ports yet), `start` it, `wait` for the exit code."""
 
-    def __init__(
-        self,
-        config: Config,
-        log: Log,
-        plane: Plane,
-        loop: asyncio.AbstractEventLoop,
-        peers: Peers | None = None,
-    ) -> None:
+    def __init__(self, config: Config, log: Log, plane: Plane, loop: asyncio.AbstractEventLoop) -> None:
         self._config = config
         self._log = log
         self._plane = plane
@@ -55,7 +47,7 @@ class ControlPlane:
         self.shutdown = Shutdown(config, self.bridge, log, self._stop_plane)
         self._cluster = self._new_cluster() if config.flag("cluster-enabled") else None
         self._facts = process_facts(config)
-        self._sentinels = self._new_sentinels(peers) if self._cluster is None else None
+        self._sentinels = self._new_sentinels() if self._cluster is None else None
         self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
         self.bridge.on("log", log.write)
         self.bridge.on("replication", self._replication_changed)
@@ -68,8 +60,8 @@ class ControlPlane:
 
         return Cluster(self._config, self._log, self.bridge, self._loop, self.fail)
 
-    def _new_sentinels(self, peers: Peers | None) -> Sentinels:
-        known = peers if peers is not None else known_sentinels(self._config)
+    def _new_sentinels(self) -> Sentinels:
+        known = known_sentinels(self._config)
         return Sentinels(self._config, self._log, self.bridge, self._loop, known, self._facts["run_id"])
 
     def prepare(self) -> None:
@@ -79,7 +71,11 @@ class ControlPlane:
 
     async def start(self) -> None:
         """Bind and serve. Raises OSError."""
-        self._plane.start()
+        if self._sentinels is not None and self._sentinels.starts_held:
+            # From the first command on: a request after the start might come after a client's.
+            self._plane.start(True)
+        else:
+            self._plane.start()
         self._plane_runs = True
         self.bridge.open()
         self.bridge.post("facts", self._facts)

@@ -7,6 +7,7 @@ connection and a timeout of its own, so that a Sentinel that hangs delays nobody
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ SETTINGS: Final = frozenset(
         "sentinel-peers-count-max",
         "sentinel-peers-forget-after-s",
         "sentinel-sleep-ms-max",
+        "dir",
     }
 )
 
@@ -58,8 +60,6 @@ def known_sentinels(config: Config) -> Peers:
         config.integer("sentinel-peers-count-max"), config.integer("sentinel-peers-forget-after-s") * 1000
     )
     peers.configured = parse_configured(config.text("sentinel-peers"))
-    if config.flag("cluster-enabled"):
-        return peers
     try:
         with open(FILE, encoding="utf-8", errors="surrogateescape") as file:
             peers.read_text(file.read(), FILE, boot_ms())
@@ -70,11 +70,6 @@ def known_sentinels(config: Config) -> Peers:
     except OSError as error:
         raise ConfigError(f"{FILE}: cannot be read: {error.strerror}") from None
     return peers
-
-
-def starts_held(config: Config, peers: Peers) -> bool:
-    """Whether the node must ask before it takes its first write."""
-    return bool(peers.watchers()) and not config.flag("cluster-enabled") and not config.text("replicaof")
 
 
 class Sentinels:
@@ -102,10 +97,15 @@ class Sentinels:
         bridge.on("slept", self._slept)
         bridge.on("hold_ended", self._ended)
 
+    @property
+    def starts_held(self) -> bool:
+        """Whether the node must ask before it takes its first write."""
+        return bool(self._peers.watchers()) and not self._config.text("replicaof")
+
     def start(self) -> None:
         """The data plane runs; it holds writes if `starts_held`."""
         self._watch()
-        if starts_held(self._config, self._peers):
+        if self.starts_held:
             self._begin()
 
     def close(self) -> None:
@@ -143,13 +143,19 @@ class Sentinels:
             )
 
     def _changed(self, sleep_ms_max: int | None = None) -> None:
+        self._save()
+        self._watch(sleep_ms_max)
+        self._hold.watchers_changed(self._peers.watchers(), boot_ms())
+        self._carry_out()
+
+    def _save(self) -> None:
+        """Write the file; none where no Sentinel was ever heard."""
+        if not self._peers.has_heard() and not os.path.exists(FILE):
+            return
         try:
             disk.replace(FILE, self._peers.to_text())
         except OSError as error:
             self._log.warning(f"{FILE} cannot be written ({error.strerror}): a restart knows other Sentinels")
-        self._watch(sleep_ms_max)
-        self._hold.watchers_changed(self._peers.watchers(), boot_ms())
-        self._carry_out()
 
     def _watch(self, sleep_ms_max: int | None = None) -> None:
         """Tell the data plane what a sleep is, while there is somebody to be asked after one."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.base.config_text import lines_of
-from garrison.node.config import Config
+from garrison.node.config import Config, load
 from garrison.node.config_rewrite import SIGNATURE, rewrite
 from garrison.node.directives import DIRECTIVES
 
@@ -92,3 +92,15 @@ def test_what_is_written_reads_back(before: dict[str, str], after: dict[str, str
     for line in lines_of(rewrite(rewrite("# top\n", defaults | before), defaults | after), "file"):
         config.apply(line)
     assert config.values == defaults | after
+
+
+def test_the_lines_of_sentinel_peers_stay_lines() -> None:
+    text = "sentinel-peers one 10.0.0.1 26379 10.0.0.2 26379\nsentinel-peers two s3 1\n"
+    value = "one 10.0.0.1 26379 10.0.0.2 26379\ntwo s3 1"
+    defaults = load([]).values
+    assert rewrite("", defaults | {"sentinel-peers": value}).endswith(text)
+    assert rewrite(text, defaults | {"sentinel-peers": value}) == text
+    assert "10.0.0.1" not in rewrite(text, defaults | {"sentinel-peers": ""})
+    assert load(["--sentinel-peers", "one", "s1", "1", "--sentinel-peers", "two", "s2", "2"]).text(
+        "sentinel-peers"
+    ) == ("one s1 1\ntwo s2 2")

@@ -152,8 +152,7 @@ impl Engine {
     pub fn new(settings: Settings, seed: u64, clock: Clock, ticks: fn() -> u64) -> Self {
         let stats =
             Stats { commands: vec![CommandStats::default(); table().entries.len()], ..Stats::default() };
-        let starts_held = settings.start_held;
-        let mut engine = Engine {
+        Engine {
             clock,
             started_ms: clock.unix_ms,
             ticks,
@@ -192,11 +191,7 @@ impl Engine {
             wrote: Vec::new(),
             asked: HashMap::new(),
             next_ticket: 0,
-        };
-        if starts_held {
-            engine.hold_writes();
         }
-        engine
     }
 
     /// Opens a session for a connection.

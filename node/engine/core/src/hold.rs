@@ -4,15 +4,16 @@
 //! does not know. What it acknowledged before a Sentinel has found it and made it a replica would be lost. So
 //! the control plane asks the Sentinels first, and until they have answered clients that write have to wait.
 //!
-//! INVARIANTS. A hold begins before the first command is served (`start-held`), or in the turn that notices that
+//! INVARIANTS. A hold begins before the first command is served, or in the turn that notices that
 //! more time has passed than a turn takes, before its commands run and before its replies leave. What was
 //! executed before the sleep and not yet answered is withheld, reads too, until the hold ends; if this node is a
 //! replica by then, those connections are closed, as nobody knows whether their writes survive.
 //!
 //! BEHAVIOUR. Reads go on. The hold ends by the control plane's word, or by anybody's REPLICAOF, which is an order
-//! from outside like a Sentinel's. A turn that took long because a command did is held for as long as the
-//! question takes, which is about a millisecond. Nothing of this costs a command anything: a turn compares two
-//! numbers, and reads the clock once more while Sentinels are known.
+//! from outside like a Sentinel's. A turn that took long because a command did is no sleep: the thread's processor
+//! time tells them apart. It is read with the background work and when a turn was long, as reading it takes a
+//! system call; so up to a background turn's worth of work before a sleep is taken off the sleep. Nothing of this
+//! costs a command anything: a turn compares two numbers, and reads the clock once more while Sentinels are known.
 
 use std::collections::HashMap;
 
@@ -28,6 +29,8 @@ pub struct Hold {
     pub is_on: bool,
     /// A gap between turns beyond which this node has slept, in milliseconds; 0 while no Sentinel is known.
     pub sleep_ms_max: i64,
+    /// Processor time of this thread when it was last read, in milliseconds.
+    pub worked_ms: i64,
     /// Sessions whose replies are withheld, with their numbers: a key may be reused.
     withheld: HashMap<SessionKey, u64>,
 }
@@ -61,23 +64,33 @@ impl Engine {
 
     /// A turn begins: whether this node has slept since the one before began at `before_ms` of the boot clock.
     #[inline]
-    pub fn turn_begins(&mut self, before_ms: i64) {
-        if self.hold.sleep_ms_max > 0 && self.clock.boot_ms - before_ms > self.hold.sleep_ms_max {
-            self.woke(self.clock.boot_ms - before_ms);
+    ///
+    /// `worked_ms` reads the thread's processor time.
+    pub fn turn_begins(&mut self, before_ms: i64, worked_ms: impl FnOnce() -> i64) {
+        let passed_ms = self.clock.boot_ms - before_ms;
+        if self.hold.sleep_ms_max > 0 && passed_ms > self.hold.sleep_ms_max {
+            self.take_notice(passed_ms, worked_ms());
         }
     }
 
     /// Before the replies of a turn leave: whether this node has slept within it. `ready` are the sessions with replies.
     #[inline]
-    pub fn withhold_replies_after_sleep(&mut self, ready: &[SessionKey], now: impl FnOnce() -> Clock) {
+    pub fn withhold_replies_after_sleep(
+        &mut self,
+        ready: &[SessionKey],
+        now: impl FnOnce() -> Clock,
+        worked_ms: impl FnOnce() -> i64,
+    ) {
         if self.hold.sleep_ms_max == 0 || self.replication.is_replica() {
             return;
         }
         let now = now();
-        let slept_ms = now.boot_ms - self.clock.boot_ms;
-        if slept_ms > self.hold.sleep_ms_max {
-            self.clock = now;
-            self.woke(slept_ms);
+        let passed_ms = now.boot_ms - self.clock.boot_ms;
+        if passed_ms <= self.hold.sleep_ms_max {
+            return;
+        }
+        self.clock = now;
+        if self.take_notice(passed_ms, worked_ms()) {
             for &key in ready {
                 let session = self.sessions.get(key).filter(|session| session.kind == Kind::Client);
                 if let Some(session) = session.filter(|session| !session.out.is_empty()) {
@@ -96,10 +109,13 @@ impl Engine {
             })
     }
 
+    /// So much time has passed within a turn: holds if that was sleep; whether it was.
     #[cold]
-    fn woke(&mut self, slept_ms: i64) {
-        if self.replication.is_replica() {
-            return;
+    fn take_notice(&mut self, passed_ms: i64, worked_ms: i64) -> bool {
+        let slept_ms = passed_ms - (worked_ms - self.hold.worked_ms).max(0);
+        self.hold.worked_ms = worked_ms;
+        if slept_ms <= self.hold.sleep_ms_max || self.replication.is_replica() {
+            return false;
         }
         let message = format!(
             "{slept_ms} ms have passed unnoticed: writes are held until the Sentinels have been asked"
@@ -107,6 +123,7 @@ impl Engine {
         self.log(Level::Warning, message);
         self.hold_writes();
         self.events.push(Event::Slept { ms: slept_ms });
+        true
     }
 }
 
@@ -115,6 +132,12 @@ mod tests {
     use crate::effects::{Action, Event};
     use crate::testing::Bench;
 
+    fn held() -> Bench {
+        let mut bench = Bench::new(&[]);
+        bench.engine.hold_writes();
+        bench
+    }
+
     fn events(bench: &mut Bench) -> Vec<Event> {
         let events = std::mem::take(&mut bench.engine.events);
         events.into_iter().filter(|event| !matches!(event, Event::Log { .. } | Event::Replication)).collect()
@@ -122,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_node_that_starts_held_serves_reads_and_holds_writes() {
-        let mut bench = Bench::new(&[("start-held", "yes")]);
+        let mut bench = held();
         let client = bench.client();
         assert_eq!(bench.say(client, "GET a"), "$-1");
         assert_eq!(bench.say(client, "SET a b"), "");
@@ -139,7 +162,7 @@ mod tests {
     #[test]
     fn an_order_from_outside_ends_it() {
         for (order, reply) in [("REPLICAOF NO ONE", "+OK"), ("REPLICAOF a 1", "-READONLY")] {
-            let mut bench = Bench::new(&[("start-held", "yes")]);
+            let mut bench = held();
             let (client, other) = (bench.client(), bench.client());
             assert_eq!(bench.say(client, "SET a b"), "");
             assert_eq!(bench.say(other, order), "+OK");
@@ -153,13 +176,15 @@ mod tests {
         let mut bench = Bench::new(&[]);
         let client = bench.client();
         bench.advance(60_000);
-        bench.engine.turn_begins(1_000);
+        bench.engine.turn_begins(1_000, || 0);
         assert_eq!(bench.say(client, "SET a b"), "+OK", "nobody is to be asked");
         bench.engine.hold.sleep_ms_max = 1000;
         bench.advance(1000);
-        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1000);
+        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1000, || 0);
         assert_eq!(bench.say(client, "SET a b"), "+OK", "not beyond the limit");
-        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1001);
+        bench.engine.turn_begins(bench.engine.clock.boot_ms - 9000, || 8500);
+        assert_eq!(bench.say(client, "SET a b"), "+OK", "it worked, and did not sleep");
+        bench.engine.turn_begins(bench.engine.clock.boot_ms - 1001, || 8500);
         assert_eq!(bench.say(client, "SET a b"), "");
         assert!(matches!(events(&mut bench)[..], [Event::Slept { ms: 1001 }]));
     }
@@ -173,7 +198,7 @@ mod tests {
             bench.session(client).out.extend_from_slice(b"+OK\r\n");
             let mut later = bench.engine.clock;
             later.boot_ms += 5000;
-            bench.engine.withhold_replies_after_sleep(&[client], || later);
+            bench.engine.withhold_replies_after_sleep(&[client], || later, || 0);
             assert!(bench.engine.is_withheld(client) && bench.engine.hold.is_on);
             if is_replica {
                 bench.engine.follow("a", 1);

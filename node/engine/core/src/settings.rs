@@ -265,8 +265,6 @@ settings! {
     replica_read_only: bool = true, "replica-read-only";
     /// A replica without its primary answers with what it has.
     replica_serve_stale_data: bool = true, "replica-serve-stale-data";
-    /// Whether the node begins by holding writes, until the Sentinels have been asked; no directive of a file.
-    start_held: bool = false, "start-held";
     /// Whether a replica gives its data up for that of a primary that came back with a younger, smaller history.
     replica_accept_younger_history: bool = false, "replica-accept-younger-history";
     /// The replica's rank for Sentinels.

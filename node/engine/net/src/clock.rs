@@ -14,6 +14,12 @@ pub fn now() -> Clock {
     }
 }
 
+/// Milliseconds of processor time that this thread has used; takes a system call.
+pub fn worked_ms() -> i64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
 /// Microseconds of a clock that never steps.
 pub fn ticks() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);

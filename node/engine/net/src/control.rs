@@ -28,7 +28,10 @@ impl Reactor {
             }
             Request::Unpause => engine.unpause(),
             Request::EndHold => engine.end_hold(),
-            Request::WatchSleep { ms_max } => engine.hold.sleep_ms_max = ms_max,
+            Request::WatchSleep { ms_max } => {
+                engine.hold.sleep_ms_max = ms_max;
+                engine.hold.worked_ms = crate::clock::worked_ms();
+            }
             Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
             Request::Publish { channel, message, sharded } => {
                 engine.publish(&channel, &message, sharded);

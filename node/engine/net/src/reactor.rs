@@ -146,7 +146,7 @@ impl Reactor {
         }
         let before_ms = self.engine.clock.boot_ms;
         self.engine.clock = clock::now();
-        self.engine.turn_begins(before_ms);
+        self.engine.turn_begins(before_ms, clock::worked_ms);
         self.engine.stats.turns += 1;
         for event in events.iter() {
             match event.token() {
@@ -171,6 +171,9 @@ impl Reactor {
             self.next_cron_ms =
                 self.engine.clock.boot_ms + 1000 / self.engine.settings.hz.clamp(1, 500) as i64;
             self.accept_again.append(&mut self.accept_later);
+            if self.engine.hold.sleep_ms_max > 0 {
+                self.engine.hold.worked_ms = clock::worked_ms();
+            }
             self.engine.cron();
             self.migrations.cron(&mut self.engine, self.poll.registry());
         } else if self.engine.has_more_to_expire() {
@@ -223,7 +226,7 @@ impl Reactor {
     /// Sends what sessions have written, and closes those that are done.
     fn send_replies(&mut self) {
         self.engine.withhold_replies_without_lease(clock::now);
-        self.engine.withhold_replies_after_sleep(&self.unsent, clock::now);
+        self.engine.withhold_replies_after_sleep(&self.unsent, clock::now, clock::worked_ms);
         self.send_streams();
         let mut unsent = std::mem::take(&mut self.unsent);
         for key in unsent.drain(..) {

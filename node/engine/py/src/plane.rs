@@ -61,7 +61,8 @@ impl DataPlane {
         })
     }
 
-    fn start(&self) -> PyResult<()> {
+    #[pyo3(signature = (held = false))]
+    fn start(&self, held: bool) -> PyResult<()> {
         let mut running = self.running();
         if running.thread.is_some() {
             return Err(PyRuntimeError::new_err("the data plane has been started already"));
@@ -69,6 +70,9 @@ impl DataPlane {
         let mut engine = Engine::new(self.settings.clone(), seed(), clock::now(), clock::ticks);
         engine.process = process::read;
         engine.replication.share(self.status.clone());
+        if held {
+            engine.hold_writes();
+        }
         let mut reactor = Reactor::new(engine, self.outbox.clone())
             .map_err(|error| PyOSError::new_err(error.to_string()))?;
         running.mailbox = Some(reactor.mailbox());
