@@ -213,7 +213,7 @@ def _known_replica(reader: _Reader, words: list[str]) -> None:
 
 def _known_sentinel(reader: _Reader, words: list[str]) -> None:
     known = reader.monitor(words[0]).known_sentinels
-    host, port = reader.host(words[1]), _port(words[2])
+    host, port = reader.host(words[1]), _port(words[2], 0)
     if len(words) == 3:
         return  # of a very old Sentinel, which knew no ids: its hello will tell
     run_id = _run_id(words[3], "Malformed Sentinel id.")

@@ -82,7 +82,7 @@ def ours(world: World, primary: Primary, receiver: Instance) -> Hello:
     host = settings.announce_ip or receiver.link.local_ip or "127.0.0.1"
     address = primary.current_address()
     sender = Address(host, settings.announce_port or settings.port)
-    world.announced.add(sender)
+    world.announced[sender] = world.now_ms
     return Hello(
         sender,
         world.my_id,
@@ -112,9 +112,10 @@ class Hellos:
             self._heard_own_id(hello)
             return
         primary = self._world.primaries.get(hello.name)
-        if primary is None:
+        if primary is None or hello.sender.port == 0:
             return
-        if hello.sender.port == 0:
+        if hello.sender in self._world.own_addresses():
+            # Ours, of when we had another id, or of whoever was at our address before us.
             return
         peer = self._peer(primary, hello)
         if hello.epoch > self._world.epoch:
@@ -129,7 +130,8 @@ class Hellos:
     def _heard_own_id(self, hello: Hello) -> None:
         """It is ours, or that of another Sentinel with our id."""
         world = self._world
-        if not world.announced or hello.sender in world.announced or hello.sender > min(world.announced):
+        own = world.own_addresses()
+        if not own or hello.sender in own or hello.sender > min(own):
             return
         if len(self._doubles) >= PEERS_MAX:
             self._doubles.clear()
@@ -182,11 +184,7 @@ class Hellos:
     def _move(self, peer: Peer, address: Address) -> None:
         """A Sentinel that we know by its id has another address: a container that was started again."""
         self._retire_address(peer.primary, address)
-        vote = (peer.vote, peer.vote_epoch)
-        self._links.close_all(peer)
-        peer.address, peer.link = address, self._links.peer_link(peer.run_id, address)
-        attach(peer)
-        peer.vote, peer.vote_epoch = vote
+        self._links.readdress(peer, address)
         peer.down_since_ms = 0
         self._world.event("+sentinel-address-switch", peer.primary, f"ip {address.host} port {address.port} "
                           f"for {peer.run_id}", Level.NOTICE)  # fmt: skip
@@ -197,12 +195,7 @@ class Hellos:
         """Another Sentinel was known there: it is reached there no longer, until it says where it is."""
         for other in primary.peers.values():
             if other.address.port and self._world.same(other.address, address):
-                self._world.event("+sentinel-invalid-addr", other)
-                self._links.close_all(other)
-                other.address = Address(other.address.host, 0)
-                other.link = self._links.peer_link(other.run_id, other.address)
-                attach(other)
-                self._world.save()
+                self._links.retire(other)
 
     def _configure(self, primary: Primary, hello: Hello) -> None:
         """Take a newer configuration over."""

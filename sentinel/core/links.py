@@ -67,6 +67,8 @@ class Links:
         if connection.subscribed:
             link.heard_ms = self._world.now_ms
             self._world.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL))
+        elif isinstance(instance, Peer):
+            self._world.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified)
         elif isinstance(instance, DataNode):
             instance.info_asked_ms = min(instance.info_asked_ms, instance.info_ms - 1)
         link.pinged_ms = min(link.pinged_ms, self._world.now_ms - 60_000)
@@ -91,6 +93,31 @@ class Links:
         if isinstance(reply, ReplyError):
             text = f"{self._world.describe(instance)}: authentication failed: {reply}"
             self._world.say(Level.WARNING, f"{text}; check auth-pass and auth-user (or sentinel-pass)")
+
+    def _identified(self, instance: Instance, reply: object) -> None:
+        """Who answers at a Sentinel's address. It may be another one now, even ourselves.
+
+        Addresses of containers are given anew. Votes of whoever is there would count as those of the one that
+        we mean, and our own twice. This reply comes before that of any question on this connection.
+        """
+        if not isinstance(reply, bytes) or reply.decode("ascii", "replace") == instance.run_id:
+            return
+        for user in list(instance.link.users):
+            if isinstance(user, Peer):
+                self.retire(user)
+
+    def retire(self, peer: Peer) -> None:
+        """A Sentinel is reached at its address no longer, until it says where it is."""
+        self._world.event("+sentinel-invalid-addr", peer)
+        self.readdress(peer, Address(peer.address.host, 0))
+        self._world.save()
+
+    def readdress(self, peer: Peer, address: Address) -> None:
+        """A Sentinel has another address. What was answered at the former one may be of somebody else."""
+        self.close_all(peer)
+        peer.address, peer.link = address, self.peer_link(peer.run_id, address)
+        attach(peer)
+        peer.vote, peer.vote_epoch, peer.holds_down = "", 0, False
 
     def down(self, link_id: int) -> None:
         """A connection has failed or was closed by the other side."""

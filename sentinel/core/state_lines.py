@@ -68,9 +68,9 @@ def _of_primary(world: World, primary: Primary) -> Iterator[str]:
     for each in known:
         yield f"sentinel known-replica {name} {world.shown(each)} {each.port}"
     for peer in primary.peers.values():
-        if peer.address.port:
-            where = f"{world.shown(peer.address)} {peer.address.port}"
-            yield f"sentinel known-sentinel {name} {where} {peer.run_id}"
+        # Port 0 says that nobody knows where it is. It counts as a voter all the same.
+        where = f"{world.shown(peer.address)} {peer.address.port}"
+        yield f"sentinel known-sentinel {name} {where} {peer.run_id}"
 
 
 def _quoted(text: str) -> str:

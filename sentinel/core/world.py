@@ -43,6 +43,8 @@ AWAKE_STEP_MS: Final = 100
 """... and counts as so much."""
 RESOLVE_PERIOD_MS: Final = 10_000
 """How often a host name is looked up again."""
+OWN_ADDRESS_MS: Final = 60_000
+"""What we have called our own address counts as it for so long."""
 PENDING_COMMANDS_MAX: Final = 100
 """Commands without a reply that one connection may have; beyond, periodic ones are left out."""
 
@@ -65,8 +67,8 @@ class World:
         self.started_ms = now_ms
         self.wall_offset_ms = wall_ms - now_ms
         self.my_id = settings.my_id
-        self.announced: set[Address] = set()
-        """What we have called our own address in hellos."""
+        self.announced: dict[Address, int] = {}
+        """What we have called our own address in hellos, and when last."""
         self.epoch = settings.current_epoch
         self.primaries: dict[str, Primary] = {}
         self.by_address: dict[Address, list[Primary]] = {}
@@ -119,6 +121,10 @@ class World:
         if self.settings.announce_hostnames:
             return address.host
         return self.ip(address.host) or address.host
+
+    def own_addresses(self) -> list[Address]:
+        """Where others believe us to be."""
+        return [address for address, at_ms in self.announced.items() if self.now_ms - at_ms < OWN_ADDRESS_MS]
 
     def find_primary(self, host: str, port: int) -> Primary | None:
         """The primary that listens there."""

@@ -15,8 +15,8 @@ Action = Callable[[], None]
 DOWN_AFTERS_MS = (500, 1_000, 2_000, 5_000)
 FAILOVER_TIMEOUTS_MS = (3_000, 10_000, 20_000)
 RESTART_MS = (100, 15_000)
-CHAOS_MS = 60_000
-SETTLED_MS = 10_000
+CHAOS_MS = 40_000
+SETTLED_MS = 6_000
 """So long it has to stay as it is after everybody agrees."""
 TICKS_PER_SECOND_MAX = 500
 SENDS_PER_SECOND_MAX = 600
@@ -84,7 +84,7 @@ class Chaos:
         end_ms = sim.now_ms + duration_ms
         while sim.now_ms < end_ms:
             self.rng.choice(self._actions)()
-            sim.run(self.rng.randrange(10, 2 * self.down_after_ms + 3_000))
+            sim.run(self.rng.randrange(10, self.down_after_ms + 2_500))
         self.mend()
         self._settle("after healing")
         sim.run(SETTLED_MS)
@@ -256,7 +256,10 @@ class Chaos:
         host = self._sentinel()
         if host.alive:
             host.kill()
-        host.ip, host.port = self.sim.new_address()
+        left = (host.ip, host.port)
+        is_reused = self.sim.abandoned and self.rng.random() < 0.4
+        host.ip, host.port = self.sim.abandoned.pop() if is_reused else self.sim.new_address()
+        self.sim.abandoned.append(left)
         self.sim.trace(host.name, f"moves to {host.ip}")
         self._restart_later(host)
 
@@ -314,7 +317,7 @@ class Chaos:
         self.sim.network.heal()
 
     def _wait(self) -> None:
-        self.sim.run(self.rng.randrange(1_000, 10_000))
+        self.sim.run(self.rng.randrange(1_000, 6_000))
 
     # Administrators.
 

@@ -5,7 +5,7 @@ In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it a
 
     > group servers=3 sentinels=3 quorum=2 down-after=1000    A is the primary, B and C follow; S1 to S3 watch
     > run 2000 | until +selected-slave               let time pass (ms), or until somebody tells this
-    > kill A | start A [empty] | pause A | resume A | move S1 | copy S1 | jump S1 5000 | die S1
+    > kill A | start A [empty] | pause A | resume A | move S1 [S2] | copy S1 | jump S1 5000 | die S1
     > cut A | cut A S1 | one-way A S1 | heal         A and all others, two of them, what A sends to S1
     > set A priority 0                               an attribute of the model of the server
     > S1 FAILOVER g                                  a SENTINEL command, and its reply
@@ -123,10 +123,14 @@ class Script:
     def _resume(self, name: str) -> None:
         self._host(name).paused = False
 
-    def _move(self, name: str) -> None:
+    def _move(self, name: str, to: str = "") -> None:
         host = self._sentinel(name)
         host.kill()
-        host.ip, host.port = self._sim.new_address()
+        left = self._sentinel(to) if to else None
+        host.ip, host.port = (left.ip, left.port) if left else self._sim.new_address()
+        if left is not None:
+            assert not left.alive, f"{to} still uses its address"
+            left.ip, left.port = self._sim.new_address()
         host.start()
 
     def _copy(self, name: str) -> None:

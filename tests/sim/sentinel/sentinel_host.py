@@ -38,8 +38,8 @@ class Watcher(Protocol):
     def died(self, host: SentinelHost) -> None:
         """It has ended in the middle of a step."""
 
-    def stepped(self, host: SentinelHost) -> None:
-        """One input was taken, and its effects were carried out or wait."""
+    def ticked(self, host: SentinelHost) -> None:
+        """Time has passed, and nothing is left to be carried out."""
 
 
 class SentinelHost(Host):
@@ -70,7 +70,7 @@ class SentinelHost(Host):
         self.clock_offset_ms = 0
         self.disk_full = False
         self.dies_after: int | None = None
-        self.ticks = self.inputs = self.sends = 0
+        self.ticks = self.sends = 0
         self.replies: dict[int, object] = {}
         self._ticket = 0
         self._owed = Effects()
@@ -92,6 +92,8 @@ class SentinelHost(Host):
             self.ticks += 1
             self.core.tick(self.now_ms)
             self.carry_out()
+            if life == self.life and not self._owed:
+                self.watcher.ticked(self)
         delay_ms = self.core.next_deadline_ms() - self.now_ms
         self.network.clock.after(min(TICK_MS_MAX, max(1, delay_ms)), lambda: self._tick(life))
 
@@ -123,8 +125,10 @@ class SentinelHost(Host):
         """Do what the core wants, in the order of the fields, unless the disk refuses or the end comes."""
         if not self.alive:
             return
-        self.inputs += 1
-        self._owed.merge(self.core.take())
+        taken = self.core.take()
+        if not taken and not self._owed:
+            return
+        self._owed.merge(taken)
         if self.disk_full and self._owed.persist is not None:
             self.core.save_failed("no space left on device", self.now_ms)
             return
@@ -147,8 +151,6 @@ class SentinelHost(Host):
         if effects.exit_code is not None and self.life == life:
             self.kill()
             self.watcher.died(self)
-            return
-        self.watcher.stepped(self)
 
     def _save(self, lines: tuple[str, ...]) -> None:
         if lines != self.disk:
@@ -180,6 +182,8 @@ class SentinelHost(Host):
         if asker is None:
             self.replies[ticket] = value
             return
+        if isinstance(value, str) and type(value) is str:
+            value = value.encode()
         if isinstance(value, list):
             value = [each.encode() if isinstance(each, str) else each for each in value]
         self.network.send(asker, self, ("reply", token, value))
@@ -211,7 +215,8 @@ class SentinelHost(Host):
     def arrived(self, connection: Connection, data: object) -> None:
         if not self.alive:
             return
-        if connection.listener is self:
+        if connection.listener is self and len(data) == 2:  # type: ignore[arg-type]
+            # A request; a reply has three parts, and one who reaches himself by mistake gets both.
             token, argv = data  # type: ignore[misc]
             self._serve(connection, token, argv)
         elif self.links.get(connection.tag) is connection:

@@ -49,6 +49,8 @@ class Simulation:
         self.checks = Checks(self)
         self._names: dict[str, str] = {}
         self._last_host = 0
+        self.abandoned: list[tuple[str, int]] = []
+        """Addresses that a Sentinel has moved away from."""
 
     @property
     def now_ms(self) -> int:
