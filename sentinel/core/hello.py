@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from garrison.sentinel.core.effects import Level
-from garrison.sentinel.core.instances import Address, Instance, Peer, Primary
+from garrison.sentinel.core.instances import Address, Instance, Peer, Primary, is_host
 from garrison.sentinel.core.links import Links, attach
 from garrison.sentinel.core.monitors import Monitors
 from garrison.sentinel.core.world import World
@@ -61,7 +61,7 @@ def decode(text: bytes) -> Hello | None:
     port, epoch, primary_port, config_epoch = numbers
     if min(numbers) < 0 or max(port, primary_port) > 65535 or max(epoch, config_epoch) > EPOCH_MAX:
         return None
-    if not words[0] or not words[4] or not words[5] or not is_run_id(words[2]):
+    if not is_host(words[0]) or not words[4] or not is_host(words[5]) or not is_run_id(words[2]):
         return None
     primary = Address(words[5], primary_port)
     return Hello(Address(words[0], port), words[2], epoch, words[4], primary, config_epoch)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from garrison.sentinel.core.instances import UNKNOWN, Address
+from garrison.sentinel.core.instances import UNKNOWN, Address, is_host
 
 REPLICAS_MAX: Final = 1_000
 """Replicas that are taken from one reply; a longer list is cut."""
@@ -53,7 +53,7 @@ def read(text: bytes) -> Report:
         priority=_number(values.get("slave_priority"), 100),
         offset=_number(values.get("slave_repl_offset" if is_replica else "master_repl_offset"), 0),
         announced=values.get("replica_announced", "1") != "0",
-        keys=sum(int(count) for count in _DATABASE.findall(text)),
+        keys=sum(_number(count.decode(), 0) for count in _DATABASE.findall(text)),
         hands_over=values.get("master_failover_state", "no-failover") != "no-failover",
     )
     if is_replica:
@@ -70,7 +70,7 @@ def _replicas(text: bytes) -> list[Address]:
     for line in _REPLICA.findall(text)[:REPLICAS_MAX]:
         values = dict(part.split("=", 1) for part in _text(line).split(",") if "=" in part)
         port = _number(values.get("port"), 0)
-        if values.get("ip") and 0 < port < 65536:
+        if is_host(values.get("ip", "")) and 0 < port < 65536:
             found.append(Address(values["ip"], port))
     return found
 

@@ -7,6 +7,7 @@ primaries that both watch (`Link.users`), or a Sentinel of 1,000 primaries would
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,14 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be a name or an address. Hosts that others tell end in our configuration file."""
+    return _HOST.fullmatch(text) is not None
 
 
 UNKNOWN = Address("?", 0)
@@ -236,6 +245,8 @@ class Primary(DataNode):
     replicas: dict[Address, Replica] = field(default_factory=dict)
     peers: dict[str, Peer] = field(default_factory=dict)
     """The other Sentinels of this primary, by run id."""
+    is_suspected: bool = False
+    """It has been silent for half of the time that makes it S_DOWN."""
     odown_since_ms: int = 0
     """O_DOWN: since when a quorum holds it down; 0 if it does not."""
     attempt: Attempt = field(default_factory=Attempt)
