@@ -55,16 +55,27 @@ class Down:
             silent_ms = world.awake_ms - link.unanswered_awake_ms
         if not link.command.up:
             silent_ms = max(silent_ms, world.awake_ms - link.available_awake_ms)
+        if isinstance(instance, Primary):
+            self._suspect(instance, 2 * silent_ms > limit_ms)
         if silent_ms > limit_ms:
             return f"no valid reply to PING for {silent_ms} ms", 0
         again_ms = world.now_ms + int(limit_ms - silent_ms) + 1
         if isinstance(instance, Primary):
+            if not instance.is_suspected:
+                again_ms = world.now_ms + int(limit_ms / 2 - silent_ms) + 1
             reason = self._claims(instance, owner.monitor.down_after_ms)
             if reason:
                 return reason, 0
             if instance.role_reported == "slave" or instance.reboot_ms:
                 again_ms = min(again_ms, world.now_ms + 100)
         return "", again_ms
+
+    def _suspect(self, primary: Primary, is_suspected: bool) -> None:
+        """Half of the time has passed: its replicas tell now how far they have come, not only at its end."""
+        if is_suspected and not primary.is_suspected:
+            for replica in primary.replicas.values():
+                self._world.look_now(replica)
+        primary.is_suspected = is_suspected
 
     def limit_ms(self, instance: Instance) -> float:
         """How long it may be silent."""

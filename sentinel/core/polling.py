@@ -22,7 +22,9 @@ from garrison.sentinel.core.world import PENDING_COMMANDS_MAX, World
 PINGS_WITHIN_DOWN_AFTER: Final = 4
 PING_PERIOD_MS_MIN: Final = 50
 INFO_PERIOD_WHEN_URGENT_MS: Final = 1_000
-"""While the primary is down or fails over, or a replica's link is down."""
+"""While the primary is suspected or fails over, or a replica's link is down."""
+INFO_PER_DOWN_AFTER: Final = 4
+"""... or so many times within down-after-milliseconds: whom we choose depends on the newest offsets."""
 INFO_PERIOD_IN_FAILOVER_MS: Final = 200
 """Of the replicas, while we lead the failover."""
 INFO_PERIOD_IN_HAND_OVER_MS: Final = 20
@@ -109,7 +111,10 @@ class Polling:
                 return min(INFO_PERIOD_IN_HAND_OVER_MS, period)
             if state in (State.WAIT_PROMOTION, State.RECONFIGURE):
                 return min(INFO_PERIOD_IN_FAILOVER_MS, period)
-            if primary.is_odown or primary.failing_over or (node.info_ms and not node.link_up):
+            if primary.is_suspected:
+                own = primary.monitor.down_after_ms // INFO_PER_DOWN_AFTER
+                return min(INFO_PERIOD_WHEN_URGENT_MS, max(INFO_PERIOD_IN_FAILOVER_MS, own), period)
+            if primary.is_down or primary.failing_over or (node.info_ms and not node.link_up):
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
             if node.role_reported == "master" or not primary_follows(self._world, node):
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
