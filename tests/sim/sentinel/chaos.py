@@ -39,7 +39,7 @@ class Chaos:
         sim.monitor = self._monitor
         for number in range(rng.choice((1, 1, 1, 2))):
             self._prepare(sim.add_group(f"group{number + 1}", rng.choice((2, 3, 3, 4))))
-        self._actions = [*self._everyday(), *self._of_flavour(seed % 6)]
+        self._actions = [*self._everyday(), *self._of_flavour(seed % 7)]
 
     def _monitor(self, group: Group) -> Monitor:
         return Monitor(
@@ -65,14 +65,15 @@ class Chaos:
 
     def _of_flavour(self, flavour: int) -> list[Action]:
         """What only some seeds know, so that the others are held to the strict invariants."""
-        return [
+        flavours: list[list[Action]] = [
             [],
             [self._fail_over, self._fail_over, self._fail_over_coordinated],
             [self._old_disk, self._old_disk, self._clock_jump],
             [self._copy, self._move_sentinel, self._move_sentinel, self._clock_jump],
             [self._reset, self._set, self._remove, self._fail_over_coordinated, self._disk_full],
             [self._lie, self._empty, self._empty, self._clock_jump, self._disk_full],
-        ][flavour]
+        ]
+        return flavours[flavour] if flavour < len(flavours) else [each for few in flavours for each in few]
 
     def run(self, duration_ms: int = CHAOS_MS) -> None:
         """Begin, break, heal; raises BrokenInvariantError."""

@@ -38,7 +38,7 @@ class DataServer(Host):
         self.lies = False
         """It says that it is a primary whatever it was told."""
         self.rewrites = True
-        """CONFIG REWRITE reaches the disk."""
+        """It has a configuration file that CONFIG REWRITE can write."""
         self.takes_writes = True
         self.refuses_empty = False
         """As a replica it keeps its data rather than take an empty primary's."""
@@ -179,7 +179,9 @@ class DataServer(Host):
             if self.handing_to is not None:
                 return ReplyError("ERR REPLICAOF not allowed while failing over.")
             self._follow(argv[1:])
-        elif name == b"CONFIG" and self.rewrites:
+        elif name == b"CONFIG":
+            if not self.rewrites:
+                return ReplyError("ERR The server is running without a config file")
             self.on_disk = self.follows
         elif name == b"FAILOVER":
             return self._hand_over(argv)

@@ -23,6 +23,8 @@ def main() -> int:
     failed, busiest = [], (0, 0)
     began = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
+        if (seed - options.first) % 100 == 99:
+            print(f"... seed {seed} after {time.monotonic() - began:.0f} s", flush=True)
         chaos = Chaos(seed)
         try:
             chaos.run()
