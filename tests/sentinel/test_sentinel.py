@@ -183,6 +183,9 @@ def test_events_of_a_primary_that_is_not_there(r: Wire) -> None:
         if b" gone " in text or name in (b"+new-epoch", b"+vote-for-leader"):
             heard.append((name, text))
     assert r("SENTINEL", "REMOVE", "gone") == "OK"
+    # The hello of the other Sentinel may bring an epoch of its own at any time.
+    own_epoch = dict(heard)[b"+vote-for-leader"].split()[1]
+    heard = [(name, text) for name, text in heard if name != b"+new-epoch" or text == own_epoch]
     expected = "+monitor +set +sdown +odown +new-epoch +try-failover +vote-for-leader +elected-leader "
     expected += "+failover-state-select-slave -failover-abort-no-good-slave"
     assert b" ".join(name for name, _ in heard).decode() == expected
@@ -190,8 +193,6 @@ def test_events_of_a_primary_that_is_not_there(r: Wire) -> None:
     assert texts[b"+set"] == about + b" down-after-milliseconds 100"
     assert texts[b"+sdown"] == about
     assert texts[b"+odown"] == about + b" #quorum 1/1"
-    assert texts[b"+new-epoch"].isdigit()
-    assert texts[b"+vote-for-leader"].split()[1] == texts[b"+new-epoch"]
 
 
 def test_too_few_for_a_quorum(r: Wire) -> None:

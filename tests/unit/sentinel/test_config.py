@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from garrison.node.directives import ALIASES, DIRECTIVES
-from garrison.node.directives.own import ROWS as NODES_OWN
+from garrison.node.directives import cluster, memory, persistence, replication, server
 from garrison.sentinel.config import Config, ConfigError, load
 from garrison.sentinel.config_directives import ROWS, WITHOUT_MEANING
 from garrison.sentinel.core.settings import Monitor
@@ -243,7 +242,7 @@ def test_the_environment_configures_it(tmp_path: Path) -> None:
 
 
 def test_every_directive_of_redis_is_known() -> None:
-    own = {row.name for row in NODES_OWN}
-    known = {*DIRECTIVES, *ALIASES} - own
-    assert known - {*ROWS, *WITHOUT_MEANING} == {"cluster-outside-endpoint"} & known
+    rows = [row for module in (server, memory, persistence, replication, cluster) for row in module.ROWS]
+    known = {name for row in rows for name in (row.name, row.alias) if name}
+    assert known - {*ROWS, *WITHOUT_MEANING} == {"cluster-outside-endpoint"}, "which only Garrison has"
     assert not set(ROWS) & WITHOUT_MEANING
