@@ -265,3 +265,20 @@ def test_a_sentinel_that_was_stopped_takes_nobody_for_dead(bench: Bench) -> None
     assert sentinel.map("SENTINEL", "MASTER", NAME)["flags"] == "master"
     assert "+sdown" not in sentinel.text()
     assert "+odown" not in sentinel.text()
+
+
+def test_names_instead_of_addresses(bench: Bench) -> None:
+    primary = bench.node(GARRISON)
+    primary.wait_until_ready()
+    text = (
+        f"sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n"
+        f"sentinel monitor {NAME} localhost {primary.port} 1\n"
+    )
+    sentinel = bench.sentinel(GARRISON, text)
+    sentinel.wait_until_ready()
+    until("linked", lambda: sentinel.map("SENTINEL", "MASTER", NAME)["flags"] == "master")
+    assert len(sentinel.map("SENTINEL", "MASTER", NAME)["runid"]) == 40
+    port = str(primary.port).encode()
+    assert sentinel("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME) == [b"localhost", port]
+    assert sentinel("SENTINEL", "CONFIG", "SET", "announce-hostnames", "no") == "OK"
+    assert sentinel("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME) == [b"127.0.0.1", port]
