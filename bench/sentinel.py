@@ -80,9 +80,18 @@ async def kills(count: int, down_after_ms: int, sentinel: Sequence[str]) -> tupl
             gaps.append(load.shards[0].longest_gap_s)
             errors += load.error_count
             lost += losses.confirmed
+            if gaps[-1] > down_after_ms / 1000 + 1:
+                tell_why(group, number + 1)
             print(f"kill {number + 1}: {gaps[-1]:.3f} s, {load.error_count} errors", flush=True)
             await group.start_node(primary)
     return gaps, errors, lost
+
+
+def tell_why(group: LocalGroup, number: int) -> None:
+    """What the Sentinels logged about a failover that took too long."""
+    for sentinel in group.sentinels:
+        lines = sentinel.log.read_text().splitlines()[-40:]
+        print(f"kill {number}: {sentinel.address}", *lines, sep="\n    ", flush=True)
 
 
 async def hand_overs(count: int) -> tuple[list[float], int, int]:
@@ -160,7 +169,7 @@ async def crowd(primaries: int, seconds: int, sentinels: int, command: Sequence[
                 targets.append(await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE))
             for target in targets:
                 assert target.stdout is not None
-                await target.stdout.readline()
+                assert await target.stdout.readline() == b"ready\n", "a port of the targets is in use"
             for number in range(sentinels):
                 port = 9_001 + number
                 file = directory / f"{port}.conf"
