@@ -74,8 +74,11 @@ impl Engine {
         }
         if let Some(refused) = &self.replication.guard.refused {
             let (id, offset, keys) = (refused.id, refused.offset, refused.keys);
-            let value = format_args!("younger-history,replid={id},offset={offset},keys={keys}");
-            field(out, "master_sync_refused", value);
+            field(
+                out,
+                "master_sync_refused",
+                format_args!("younger-history,replid={id},offset={offset},keys={keys}"),
+            );
         }
         field(out, "slave_priority", self.settings.replica_priority);
         field(out, "slave_read_only", u8::from(self.settings.replica_read_only));
