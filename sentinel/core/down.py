@@ -107,6 +107,9 @@ class Down:
     def _found_up(self, instance: Instance) -> None:
         instance.down_since_ms, instance.down_reason = 0, ""
         self._world.event("-sdown", instance)
+        if isinstance(instance, Primary):
+            for peer in instance.peers.values():
+                peer.holds_down = False
 
     # O_DOWN.
 
@@ -169,7 +172,8 @@ class Down:
         if not isinstance(down, int) or not isinstance(leader, bytes) or not isinstance(epoch, int):
             return
         instance.answered_ms = self._world.now_ms
-        instance.holds_down = down == 1
+        # If we do not hold it down (any more), the answer was late, and may be about the former primary.
+        instance.holds_down = down == 1 and instance.primary.is_down
         if leader != b"*":
             instance.vote, instance.vote_epoch = leader.decode("ascii", "replace"), epoch
         self._world.look_now(instance.primary)
