@@ -87,6 +87,7 @@ class Network:
         """Hosts whose links take up to so much longer."""
         self.connections: list[Connection] = []
         self.delivered = 0
+        self._found: dict[tuple[str, int], Host] = {}
 
     def cut(self, one: Host, other: Host, *, both: bool = True) -> None:
         self.cuts.add((one, other))
@@ -102,7 +103,12 @@ class Network:
         return self.rng.randint(0, self.delay_ms_max + slow_ms)
 
     def find(self, ip: str, port: int) -> Host | None:
-        return next((host for host in self.hosts if (host.ip, host.port) == (ip, port)), None)
+        known = self._found.get((ip, port))
+        if known is None or (known.ip, known.port) != (ip, port):
+            known = next((host for host in self.hosts if (host.ip, host.port) == (ip, port)), None)
+            if known is not None:
+                self._found[ip, port] = known
+        return known
 
     def connect(
         self, dialler: Host, ip: str, port: int, tag: int, done: Callable[[Connection | None], None]

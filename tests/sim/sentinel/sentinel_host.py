@@ -126,7 +126,7 @@ class SentinelHost(Host):
         if not self.alive:
             return
         taken = self.core.take()
-        if not taken and not self._owed:
+        if not taken and not self._owed and not self.tickets:
             return
         self._owed.merge(taken)
         if self.disk_full and self._owed.persist is not None:
@@ -148,6 +148,7 @@ class SentinelHost(Host):
             self.watcher.told(self, event)
         for ticket, value in effects.replies:
             self._reply(ticket, value)
+        assert not self.tickets, f"{self.name}: no answer to {[argv for _, _, argv in self.tickets.values()]}"
         if effects.exit_code is not None and self.life == life:
             self.kill()
             self.watcher.died(self)
