@@ -118,8 +118,9 @@ class Polling:
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
             if node.role_reported == "master" or not primary_follows(self._world, node):
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
-        elif isinstance(node, Primary) and (node.lost_data_since_ms or not node.replicas):
-            return min(INFO_PERIOD_WHEN_URGENT_MS, period)
+        elif isinstance(node, Primary):
+            is_odd = node.lost_data_since_ms or not node.replicas or node.role_reported == "slave"
+            return min(INFO_PERIOD_WHEN_URGENT_MS, period) if is_odd else period
         return period
 
     def _ask_info(self, node: DataNode) -> None:

@@ -16,6 +16,8 @@ DOWN_AFTERS_MS = (500, 1_000, 2_000, 5_000)
 FAILOVER_TIMEOUTS_MS = (3_000, 10_000, 20_000)
 RESTART_MS = (100, 15_000)
 CHAOS_MS = 40_000
+SETTLE_MS = 70_000
+"""TILT lasts for 30 s, and a primary may call itself replica for 20 s; what else there is takes seconds."""
 SETTLED_MS = 6_000
 """So long it has to stay as it is after everybody agrees."""
 TICKS_PER_SECOND_MAX = 500
@@ -95,7 +97,7 @@ class Chaos:
 
     def _settle(self, when: str) -> None:
         sim = self.sim
-        limit_ms = 90_000 + 4 * self.failover_timeout_ms + 20 * self.down_after_ms
+        limit_ms = SETTLE_MS + self.failover_timeout_ms + 6 * self.down_after_ms
         if not sim.run_until(lambda: not sim.checks.converged(), limit_ms, 200):
             sim.checks.fail(f"no convergence {limit_ms} ms {when}: {sim.checks.converged()}")
 

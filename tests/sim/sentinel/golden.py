@@ -5,7 +5,8 @@ In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it a
 
     > group servers=3 sentinels=3 quorum=2 down-after=1000    A is the primary, B and C follow; S1 to S3 watch
     > run 2000 | until +selected-slave               let time pass (ms), or until somebody tells this
-    > kill A | start A [empty] | pause A | resume A | move S1 [S2] | copy S1 | jump S1 5000 | die S1
+    > kill A | start A [empty] | pause A | resume A | move S1 [S2] | copy S1
+    > roll-back S1 | jump S1 5000 | die S1           an old disk; a clock that jumps; an end after the next save
     > cut A | cut A S1 | one-way A S1 | heal         A and all others, two of them, what A sends to S1
     > set A priority 0                               an attribute of the model of the server
     > S1 FAILOVER g                                  a SENTINEL command, and its reply
@@ -137,6 +138,14 @@ class Script:
         host = self._sentinel(name)
         self._sim.checks.copied(host)
         self._sim.add_sentinel(host.disk)
+
+    def _roll_back(self, name: str) -> None:
+        """It is started again with the first configuration that it ever saved."""
+        host = self._sentinel(name)
+        host.kill()
+        disk = host.older_disks[0]
+        self._sim.checks.rolled_back(host, disk)
+        host.start(disk=disk)
 
     def _jump(self, name: str, by_ms: str) -> None:
         self._sentinel(name).clock_offset_ms += int(by_ms)
