@@ -6,7 +6,7 @@ In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it a
     > group servers=3 sentinels=3 quorum=2 down-after=1000    A is the primary, B and C follow; S1 to S3 watch
     > run 2000 | until +selected-slave               let time pass (ms), or until somebody tells this
     > kill A | start A [empty] | pause A | resume A | move S1 [S2] | copy S1
-    > roll-back S1 | jump S1 5000 | die S1           an old disk; a clock that jumps; an end after the next save
+    > roll-back S1 | jump S1 5000 | die S1           an old disk; a clock that jumps; an end at the next save
     > cut A | cut A S1 | one-way A S1 | heal         A and all others, two of them, what A sends to S1
     > set A priority 0                               an attribute of the model of the server
     > S1 FAILOVER g                                  a SENTINEL command, and its reply
