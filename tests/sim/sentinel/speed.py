@@ -1,7 +1,8 @@
 """How long after a kill the new primary is named: ``python -m tests.sim.sentinel.speed --seeds 200``.
 
-No other fault: one primary is killed at a random moment. Counted is the time beyond down-after-milliseconds
-until a replica is promoted, until the first Sentinel names it, and until all do. The network takes 0-4 ms.
+No other fault: one primary is killed, or with --stopped stopped, at a random moment. Counted is the time
+beyond down-after-milliseconds until a replica is promoted, until the first Sentinel names it, and until
+all do. The network takes 0-4 ms.
 """
 
 from __future__ import annotations
@@ -26,17 +27,19 @@ class Times(NamedTuple):
     all_name_it: int
 
 
-def measure(seed: int, down_after_ms: int = 1_000, sentinels: int = 3, replicas: int = 2) -> Times:
-    """One kill."""
+def measure(seed: int, down_after_ms: int = 1_000, sentinels: int = 3, *, stopped: bool = False) -> Times:
+    """One kill; `stopped` leaves the connections open and silent."""
     sim = Simulation(seed)
     sim.monitor = lambda group: Monitor(group.name, *group.first, 2, down_after_ms, 10_000)
-    group = sim.add_group("g", 1 + replicas)
+    group = sim.add_group("g", 3)
     for _ in range(sentinels):
         sim.add_sentinel()
     assert sim.run_until(lambda: not sim.checks.converged(), LIMIT_MS)
     sim.run(sim.rng.randrange(15_000))
-    old = group.servers[0]
-    old.kill()
+    if stopped:
+        group.servers[0].paused = True
+    else:
+        group.servers[0].kill()
     begin_ms = sim.now_ms + down_after_ms
     named = lambda: [  # noqa: E731
         host.core.world.primaries["g"].current_address() != group.first for host in sim.sentinels.values()
@@ -61,9 +64,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--down-after", type=int, default=1_000)
     parser.add_argument("--sentinels", type=int, default=3)
+    parser.add_argument("--stopped", action="store_true", help="SIGSTOP in place of SIGKILL")
     options = parser.parse_args()
-    runs = [measure(seed, options.down_after, options.sentinels) for seed in range(1, options.seeds + 1)]
-    print(f"{options.seeds} kills, down-after {options.down_after} ms, {options.sentinels} Sentinels")
+    runs = [
+        measure(seed, options.down_after, options.sentinels, stopped=options.stopped)
+        for seed in range(1, options.seeds + 1)
+    ]
+    what = "stops" if options.stopped else "kills"
+    print(f"{options.seeds} {what}, down-after {options.down_after} ms, {options.sentinels} Sentinels")
     for name in Times._fields:
         values = [getattr(run, name) for run in runs]
         shown = "  ".join(f"p{int(100 * share)} {percentile(values, share)}" for share in (0.5, 0.9, 0.99))
