@@ -42,14 +42,14 @@ class Polling:
     def poll(self, instance: Instance) -> None:
         """Send what is due, and have the instance looked at when the next thing is."""
         command = instance.link.command
-        if not command.up:
+        if not command.up or len(command.waiting) >= PENDING_COMMANDS_MAX:
+            # What is overdue stays so: of 1,000 primaries that share a stopped Sentinel, none tries at once.
             self._world.look_at(instance, self._world.now_ms + self.ping_period(instance))
             return
-        if len(command.waiting) < PENDING_COMMANDS_MAX:
-            if isinstance(instance, DataNode):
-                self._ask_info(instance)
-            self._ping(instance)
-            self._say_hello(instance)
+        if isinstance(instance, DataNode):
+            self._ask_info(instance)
+        self._ping(instance)
+        self._say_hello(instance)
         self._world.look_at(instance, self._next(instance))
 
     def _next(self, instance: Instance) -> int:
