@@ -21,7 +21,6 @@ class StateFile:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)  # behind a link it is the file that is replaced, not the link
-        self._mode = 0o644
 
     def check(self) -> None:
         """See that we can write it. Raises StartError."""
@@ -36,13 +35,13 @@ class StateFile:
             raise StartError(
                 f"Sentinel config file {self.path} cannot be replaced: its folder {folder} is not writable"
             )
-        self._mode = os.stat(self.path).st_mode & 0o777
 
     def save(self, state: Sequence[str], users: Sequence[str] | None, changed: Mapping[str, str]) -> None:
-        """Make the file say this. Raises OSError."""
+        """Make the file say this; who may read it stays as it is, for it holds passwords. Raises OSError."""
+        mode = os.stat(self.path).st_mode & 0o777
         try:
             text = read_text(self.path)
         except ConfigError as error:
             raise OSError(0, str(error)) from None
         new = rewrite(text, state, users, changed)
-        disk.replace(self.path, new, mode=self._mode)
+        disk.replace(self.path, new, mode=mode)
