@@ -185,6 +185,9 @@ class Failovers:
             self._abort(primary, "-failover-abort-not-elected", "too few votes in time", self._retry_ms())
         elif not attempt.forced and not primary.is_down:
             self._abort(primary, "-failover-abort-not-elected", "the primary is back", self._retry_ms())
+        elif attempt.forced and leader not in ("", world.my_id):
+            # Two were asked at once: with one epoch for both, two configurations would share it.
+            self._abort(primary, "-failover-abort-not-elected", f"sentinel {leader} leads", self._retry_ms())
         elif leader == world.my_id or (attempt.forced and waited_ms >= FORCED_ELECTION_MS):
             if leader != world.my_id:
                 world.say(

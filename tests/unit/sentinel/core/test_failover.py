@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
+from garrison.base.reply import OK
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.instances import Address, State
 
@@ -200,3 +201,21 @@ def test_a_switch_leaves_nothing_of_the_former_servers() -> None:
     connected = {id(link) for _, link in driver.core.world._connections.values()}
     known = {id(member.link) for member in driver.core.world.all_instances()}
     assert connected <= known
+
+
+def test_of_two_forced_failovers_in_one_epoch_the_one_with_the_votes_goes_on() -> None:
+    driver = with_two_peers()
+    driver.answers[QUESTION] = lambda place, argv: [0, run_id(3).encode(), int(argv[4])]
+    assert driver.sentinel("FAILOVER", "g") == OK
+    driver.run(2_000)
+    assert "-failover-abort-not-elected" in driver.names()
+    assert not driver.sent_to(FIRST, b"SLAVEOF")
+
+
+def test_a_forced_failover_goes_on_where_nobody_answers() -> None:
+    driver = with_two_peers()
+    for place in PEERS:
+        driver.kill(place)
+    assert driver.sentinel("FAILOVER", "g") == OK
+    driver.run(2_000)
+    assert driver.sent_to(FIRST, b"SLAVEOF")
