@@ -59,7 +59,12 @@ def decode(text: bytes) -> Hello | None:
         return None
     numbers = [_number(words[at]) for at in (1, 3, 6, 7)]
     port, epoch, primary_port, config_epoch = numbers
-    if min(numbers) < 0 or max(port, primary_port) > 65535 or max(epoch, config_epoch) > EPOCH_MAX:
+    if (
+        min(numbers) < 0
+        or not primary_port
+        or max(port, primary_port) > 65535
+        or max(epoch, config_epoch) > EPOCH_MAX
+    ):
         return None
     if not is_host(words[0]) or not words[4] or not is_host(words[5]) or not is_run_id(words[2]):
         return None

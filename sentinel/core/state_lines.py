@@ -43,7 +43,7 @@ def _of_settings(settings: SentinelSettings) -> Iterator[str]:
 
 
 def _of_primary(world: World, primary: Primary) -> Iterator[str]:
-    monitor, name = primary.monitor, primary.name
+    monitor, name = primary.monitor, _quoted(primary.name)
     address = primary.current_address()
     yield f"sentinel monitor {name} {world.shown(address)} {address.port} {monitor.quorum}"
     for option, value, default in (

@@ -12,7 +12,7 @@ from garrison.sentinel.core.instances import Address
 
 GOOD = f"10.1.0.2,26379,{run_id(2)},7,g,10.0.0.1,6379,3"
 NAMES = st.text("abcdefghij.-_0123456789", min_size=1, max_size=30)
-PORTS = st.integers(0, 65535)
+PORTS = st.integers(1, 65535)
 EPOCHS = st.integers(0, EPOCH_MAX)
 
 
@@ -59,6 +59,7 @@ def test_one_wrong_byte_is_no_error(at: int, byte: int) -> None:
         GOOD.rsplit(",", 1)[0],
         GOOD.replace("26379", "65536"),
         GOOD.replace("26379", "-1"),
+        GOOD.replace("6379,3", "0,3"),
         GOOD.replace(",7,", f",{2**63},"),
         GOOD.replace(",7,", ",\N{ARABIC-INDIC DIGIT SEVEN},"),
         GOOD.replace("10.1.0.2", "10.1.0.2\nsentinel monitor x"),

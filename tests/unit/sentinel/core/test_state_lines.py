@@ -63,3 +63,8 @@ def test_a_new_id_is_drawn_and_saved_where_there_is_none() -> None:
     driver = Driver(SentinelSettings())
     assert len(driver.core.my_id) == 40
     assert read_back(driver.disk).my_id == driver.core.my_id
+
+
+def test_a_name_of_two_words_comes_back() -> None:
+    monitor = Monitor("two words", *PRIMARY, 2, 1_000, 10_000, known_replicas=list(REPLICAS))
+    assert read_back(Driver(SentinelSettings(monitors=[monitor])).disk).monitors == [monitor]
