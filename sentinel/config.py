@@ -19,7 +19,7 @@ from garrison.base.config_text import (
 from garrison.base.directive_lines import parsed, unknown
 from garrison.base.kinds import Use
 from garrison.sentinel.config_directives import ROWS, WITHOUT_MEANING, find
-from garrison.sentinel.config_lines import read_lines
+from garrison.sentinel.config_lines import can_run, read_lines
 from garrison.sentinel.core.settings import SentinelSettings
 
 __all__ = ["Config", "ConfigError", "load"]
@@ -86,13 +86,15 @@ class Config:
     def settings(self) -> SentinelSettings:
         """What the core is started with. Raises ConfigError."""
         source = self.text("bind-source-addr")
+        folder = os.path.abspath(self.text("dir"))
         settings = SentinelSettings(
             port=self.integer("port"),
             bind=(source,) if source else (),
             requirepass=self.text("requirepass"),
             loglevel=self.text("loglevel"),
+            can_run=lambda path: can_run(os.path.join(folder, path)),
         )
-        read_lines(self.sentinel_lines, settings, os.path.abspath(self.text("dir")))
+        read_lines(self.sentinel_lines, settings, folder)
         return settings
 
 

@@ -48,9 +48,14 @@ class _Reader:
     def script(self, path: str) -> str:
         """A program that we may run, as the configuration names it; empty for none."""
         full = os.path.join(self.folder, path)
-        if path and not (os.path.isfile(full) and os.access(full, os.X_OK)):
+        if path and not can_run(full):
             raise ValueError(f"script seems non existing or non executable: {full}")
         return path
+
+
+def can_run(path: str) -> bool:
+    """Whether there is a program that we may run."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _is_address(word: str) -> bool:

@@ -258,8 +258,10 @@ class Commands:
             if option is None or len(rest) < 1 + option.words:
                 raise RefusalError(f"ERR Unknown option or number of arguments for SENTINEL SET '{rest[0]}'")
             value = tuple(rest[1 : 1 + option.words])
-            if option.is_script and self._world.settings.deny_scripts_reconfig:
+            if option.script and self._world.settings.deny_scripts_reconfig:
                 raise RefusalError(SCRIPTS_DENIED)
+            if option.script and value[0] and not self._world.settings.can_run(value[0]):
+                raise RefusalError(f"ERR {option.script} script seems non existing or non executable")
             if option.refuses(value):
                 raise RefusalError(f"ERR Invalid argument '{value[0]}' for SENTINEL SET '{rest[0]}'")
             changes.append((name, option, value))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
-LOG_LEVELS: Final = ("debug", "verbose", "notice", "warning", "nothing")
+LOG_LEVELS: Final = ("debug", "verbose", "notice", "warning")
 NUMBER_MAX: Final = 2**31 - 1
 
 
@@ -21,7 +21,8 @@ class Option(NamedTuple):
     """How many words its value has."""
     refuses: Callable[[tuple[str, ...]], bool]
     apply: Callable[[Monitor, tuple[str, ...]], None]
-    is_script: bool = False
+    script: str = ""
+    """What its program is called in errors; empty for an option that names none."""
 
 
 def number(text: str) -> int:
@@ -45,8 +46,8 @@ def _from_zero(field: str) -> Option:
     )
 
 
-def _text(field: str, *, is_script: bool = False) -> Option:
-    return Option(1, lambda words: False, lambda monitor, words: setattr(monitor, field, words[0]), is_script)
+def _text(field: str, *, script: str = "") -> Option:
+    return Option(1, lambda words: False, lambda monitor, words: setattr(monitor, field, words[0]), script)
 
 
 def _rename(monitor: Monitor, words: tuple[str, ...]) -> None:
@@ -61,8 +62,8 @@ PRIMARY_OPTIONS: Final[dict[str, Option]] = {
     "down-after-milliseconds": _positive("down_after_ms"),
     "failover-timeout": _positive("failover_timeout_ms"),
     "parallel-syncs": _positive("parallel_syncs"),
-    "notification-script": _text("notification_script", is_script=True),
-    "client-reconfig-script": _text("client_reconfig_script", is_script=True),
+    "notification-script": _text("notification_script", script="Notification"),
+    "client-reconfig-script": _text("client_reconfig_script", script="Client reconfiguration"),
     "auth-pass": _text("auth_pass"),
     "auth-user": _text("auth_user"),
     "quorum": _positive("quorum"),

@@ -5,6 +5,7 @@ Defaults are Redis 7's. All times are in milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -77,5 +78,7 @@ class SentinelSettings:
     requirepass: str = ""
     """Used with other Sentinels where sentinel-pass is not set: all are thought to share it."""
     loglevel: str = "notice"
+    can_run: Callable[[str], bool] = field(default=lambda path: True, compare=False)
+    """Whether a path is that of a program; a Sentinel whose script is none does not start."""
     monitors: list[Monitor] = field(default_factory=list)
     tunables: Tunables = field(default_factory=Tunables)

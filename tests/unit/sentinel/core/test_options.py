@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 from sentinel_driver import Driver
 
+from garrison.base.log import LEVELS
 from garrison.base.reply import OK, Error
-from garrison.sentinel.core.options import PRIMARY_OPTIONS, SETTINGS, number
-from garrison.sentinel.core.settings import Tunables
+from garrison.sentinel.core.options import LOG_LEVELS, PRIMARY_OPTIONS, SETTINGS, number
+from garrison.sentinel.core.settings import Monitor, SentinelSettings, Tunables
 
 MISSING = "ERR Unknown option or number of arguments for SENTINEL SET"
 SETS = {
@@ -86,6 +87,25 @@ def test_scripts_are_denied_by_default() -> None:
     reply = Driver().sentinel("SET", "g", "notification-script", "/n.sh")
     assert isinstance(reply, Error)
     assert reply.startswith("ERR Reconfiguration of scripts path is denied for security reasons.")
+
+
+def test_a_script_that_is_none_is_refused_for_the_next_start_would_fail() -> None:
+    settings = SentinelSettings(deny_scripts_reconfig=False, can_run=lambda path: path == "/good")
+    settings.monitors = [Monitor("g", "10.0.0.1", 6379, 2, 1_000, 10_000)]
+    driver = Driver(settings)
+    for name, what in (
+        ("notification-script", "Notification"),
+        ("client-reconfig-script", "Client reconfiguration"),
+    ):
+        assert driver.sentinel("SET", "g", name, "/bad") == Error(
+            f"ERR {what} script seems non existing or non executable"
+        )
+        assert driver.sentinel("SET", "g", name, "/good") == OK
+        assert driver.sentinel("SET", "g", name, "") == OK
+
+
+def test_the_levels_of_the_log_are_those_that_there_are() -> None:
+    assert tuple(LEVELS) == LOG_LEVELS
 
 
 @pytest.mark.parametrize("name", SETTINGS)
