@@ -89,6 +89,7 @@ class Chaos:
             self.rng.choice(self._actions)()
             sim.run(self.rng.randrange(10, self.down_after_ms + 2_500))
         self.mend()
+        sim.run(1_000)  # Who was stopped until now notices it, rather than look as if all were well.
         self._settle("after healing")
         sim.run(SETTLED_MS)
         problem = sim.checks.converged()
