@@ -23,6 +23,7 @@ from garrison.sentinel.core.effects import (
     Wire,
 )
 from garrison.sentinel.core.instances import (
+    NEVER_MS,
     Address,
     Answer,
     Connection,
@@ -33,6 +34,7 @@ from garrison.sentinel.core.instances import (
     Primary,
     Replica,
     State,
+    is_host,
     primary_of,
 )
 from garrison.sentinel.core.settings import SentinelSettings, Tunables
@@ -43,6 +45,8 @@ AWAKE_STEP_MS: Final = 100
 """... and counts as so much."""
 RESOLVE_PERIOD_MS: Final = 10_000
 """How often a host name is looked up again."""
+NAMES_MAX: Final = 50_000
+"""Host names that are looked up; strangers may tell us any number of them."""
 OWN_ADDRESS_MS: Final = 60_000
 """What we have called our own address counts as it for so long."""
 PENDING_COMMANDS_MAX: Final = 100
@@ -83,6 +87,8 @@ class World:
         self._last_id = 0
         self._last_token = 0
         self._resolving: dict[str, int] = {}
+        """When each host name was last looked up."""
+        self._names_sorted_out_ms = now_ms
         self._due: list[tuple[int, int, Instance]] = []
         self._serial = 0
 
@@ -105,10 +111,25 @@ class World:
         if not self.settings.resolve_hostnames or is_numeric(host):
             return host
         known = self.addresses.get(host, "")
-        if self.now_ms - self._resolving.get(host, -RESOLVE_PERIOD_MS) >= RESOLVE_PERIOD_MS:
+        if self.now_ms - self._resolving.get(host, NEVER_MS) >= RESOLVE_PERIOD_MS and self._has_room(host):
             self._resolving[host] = self.now_ms
             self.effects.wire.append(Resolve(host))
         return known
+
+    def _has_room(self, host: str) -> bool:
+        """Whether a name may be looked up. Where there is no room, names that nobody asks for any more go."""
+        if not is_host(host):
+            return False
+        if host in self._resolving or len(self._resolving) < NAMES_MAX:
+            return True
+        if self.now_ms - self._names_sorted_out_ms < RESOLVE_PERIOD_MS:
+            return False
+        self._names_sorted_out_ms = self.now_ms
+        for name, at_ms in list(self._resolving.items()):
+            if self.now_ms - at_ms >= 2 * RESOLVE_PERIOD_MS:
+                del self._resolving[name]
+                self.addresses.pop(name, None)
+        return len(self._resolving) < NAMES_MAX
 
     def same(self, one: Address, other: Address) -> bool:
         """Whether two addresses are those of one server."""
