@@ -36,7 +36,7 @@ SAVE_RETRY_MS: Final = 100
 HELD_WIRE_MAX: Final = 50_000
 """Actions on links that wait for the disk before those of links that have ended meanwhile are left out."""
 HELD_EVENTS_MAX: Final = 10_000
-"""Events that wait for the disk to take the configuration; older ones are dropped."""
+"""Events, and scripts, that wait for the disk to take the configuration; older ones are dropped."""
 
 Publish = Callable[[bytes, bytes], int]
 
@@ -202,6 +202,11 @@ class Sentinel:
         self._held = effects
         self._retry_ms = boot_ms() + SAVE_RETRY_MS
         del effects.events[:-HELD_EVENTS_MAX]
+        del effects.scripts[:-HELD_EVENTS_MAX]
+        gone = {ticket for ticket, client in self._asking.items() if client.closing}
+        effects.replies = [each for each in effects.replies if each[0] not in gone]
+        for ticket in gone:
+            del self._asking[ticket]
         if len(effects.wire) > HELD_WIRE_MAX:
             effects.wire = without_finished_links(effects.wire)
         if not self._complained:

@@ -49,6 +49,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.done: list[str] = []
         self.disk_fails = False
+        self.closing = False
+        """As a client, whose connection may end."""
         path = folder / "s.conf"
         path.write_text("# mine\n")
         config = load([str(path)])
@@ -130,6 +132,19 @@ async def test_while_the_disk_fails_nothing_else_happens(bench: Bench) -> None:
             bench.sentinel._tick()
             await asyncio.sleep(SAVE_RETRY_MS / 1000)
     assert bench.done == ["save sentinel myid younger None {}", *ORDER[1:]]
+
+
+async def test_while_the_disk_fails_nothing_is_kept_for_clients_that_have_gone(bench: Bench) -> None:
+    bench.disk_fails = True
+    for _ in range(3):
+        bench.core.next.persist = ("s",)
+        bench.ask()
+        await asyncio.sleep((SAVE_RETRY_MS + 20) / 1000)
+        bench.closing = True
+    bench.sentinel._tick()
+    assert bench.sentinel._held is not None
+    assert bench.sentinel._held.replies == []
+    assert not bench.sentinel._asking
 
 
 async def test_users_and_settings_that_were_changed_are_kept(bench: Bench) -> None:
