@@ -167,8 +167,11 @@ class Failovers:
         self._enter(primary, Happened.ABORTED)
         attempt.forced = attempt.coordinated = False
         attempt.ended = f"{name}: {why}"
-        attempt.not_before_ms = self._world.now_ms + retry_ms
-        attempt.not_before_reason = f"the last attempt ended with {name} ({why})"
+        again_ms = self._world.now_ms + retry_ms
+        if again_ms > attempt.not_before_ms:
+            # Else we have voted for another meanwhile, and do not come between.
+            attempt.not_before_ms = again_ms
+            attempt.not_before_reason = f"the last attempt ended with {name} ({why})"
 
     def _retry_ms(self) -> int:
         return RETRY_MS + self._world.rng.randrange(RETRY_MS)

@@ -114,6 +114,21 @@ def test_an_election_ends_when_the_primary_is_back() -> None:
     assert "the primary is back" in driver.primary.attempt.ended
 
 
+def test_who_gives_up_for_another_leaves_it_to_him() -> None:
+    driver = with_two_peers()
+    driver.answers[QUESTION] = lambda place, argv: [1, b"*", 0]
+    driver.kill(PRIMARY)
+    driver.run(2_000)
+    assert driver.primary.attempt.state is State.WAIT_START
+    driver.sentinel("IS-MASTER-DOWN-BY-ADDR", PRIMARY[0], str(PRIMARY[1]), "2", run_id(2))
+    driver.answers[QUESTION] = lambda place, argv: [1, run_id(2).encode(), 2]
+    driver.names()
+    driver.run(4_000)
+    names = driver.names()
+    assert "-failover-abort-not-elected" in names
+    assert "+try-failover" not in names
+
+
 def test_votes_after_a_pause_of_ours_are_too_late() -> None:
     driver = with_two_peers()
     driver.answers[QUESTION] = lambda place, argv: [1, b"*", 0]
