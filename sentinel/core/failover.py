@@ -143,7 +143,7 @@ class Failovers:
         attempt = Attempt(epoch=world.epoch, started_ms=world.now_ms, forced=forced, coordinated=coordinated)
         primary.attempt = attempt
         self._enter(primary, Happened.STARTED)
-        world.event("+new-epoch", None, str(world.epoch))
+        world.event("+new-epoch", None, str(world.epoch), unnamed=primary)
         world.event("+try-failover", primary)
         self._votes.vote(primary, world.epoch, world.my_id)
         world.save()

@@ -125,7 +125,7 @@ class Hellos:
         peer = self._peer(primary, hello)
         if hello.epoch > self._world.epoch:
             self._world.epoch = hello.epoch
-            self._world.event("+new-epoch", None, str(hello.epoch))
+            self._world.event("+new-epoch", None, str(hello.epoch), unnamed=primary)
             self._world.save()
         if peer is not None:
             peer.heard_hello_ms = self._world.now_ms
@@ -219,7 +219,7 @@ class Hellos:
             return
         sender = f"sentinel {hello.run_id} {hello.sender.host} {hello.sender.port} @ {primary.name}"
         address = f"{world.shown(primary.address)} {primary.address.port}"
-        world.event("+config-update-from", None, f"{sender} {address}")
+        world.event("+config-update-from", None, f"{sender} {address}", unnamed=primary)
         old = primary.address
         world.reconfigured(primary, "observer", "start", old, hello.primary)
         self._monitors.switch(primary, hello.primary)

@@ -89,7 +89,7 @@ class Monitors:
         self._links.moved(primary, address)
         world.index_address(primary, old)
         primary.config_changed_ms = world.now_ms
-        world.event("+switch-master", None, names)
+        world.event("+switch-master", None, names, unnamed=primary)
         for each in replicas:
             self.add_replica(primary, each)
         world.save()

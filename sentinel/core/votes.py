@@ -35,11 +35,11 @@ class Votes:
         world = self._world
         if epoch > world.epoch:
             world.epoch = epoch
-            world.event("+new-epoch", None, str(epoch))
+            world.event("+new-epoch", None, str(epoch), unnamed=primary)
             world.save()
         if primary.vote_epoch < epoch and primary.config_epoch < epoch:
             primary.vote, primary.vote_epoch = candidate, epoch
-            world.event("+vote-for-leader", None, f"{candidate} {epoch}")
+            world.event("+vote-for-leader", None, f"{candidate} {epoch}", unnamed=primary)
             world.save()
             if candidate != world.my_id:
                 self._leave_it_to(primary, candidate)

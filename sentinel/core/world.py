@@ -170,17 +170,28 @@ class World:
 
     # What has happened.
 
-    def event(self, name: str, about: Instance | None, extra: str = "", level: Level = Level.WARNING) -> None:
-        """Tell the log, the subscribers and, if it is a warning, the primary's notification script."""
+    def event(
+        self,
+        name: str,
+        about: Instance | None,
+        extra: str = "",
+        level: Level = Level.WARNING,
+        *,
+        unnamed: Primary | None = None,
+    ) -> None:
+        """Tell the log, the subscribers and, if it is a warning, the primary's notification script.
+
+        The text begins with what it is about; `unnamed` is the primary of an event whose text has a form of
+        its own, such as +switch-master.
+        """
         words = [self.describe(about)] if about is not None else []
         if extra:
             words.append(extra)
         text = " ".join(words)
         self.effects.events.append(Event(level, name, text))
-        if about is not None and level is Level.WARNING:
-            script = primary_of(about).monitor.notification_script
-            if script:
-                self.effects.scripts.append(RunScript(script, (name, text)))
+        owner = unnamed if about is None else primary_of(about)
+        if owner is not None and owner.monitor.notification_script and level is Level.WARNING:
+            self.effects.scripts.append(RunScript(owner.monitor.notification_script, (name, text)))
 
     def say(self, level: Level, text: str) -> None:
         """A line of the log that no subscriber wants."""

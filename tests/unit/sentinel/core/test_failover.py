@@ -5,7 +5,7 @@ from __future__ import annotations
 from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 from garrison.base.reply import OK
-from garrison.sentinel.core.effects import ReplyError
+from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import Address, State
 
 FIRST, SECOND = REPLICAS
@@ -234,3 +234,23 @@ def test_a_forced_failover_goes_on_where_nobody_answers() -> None:
     assert driver.sentinel("FAILOVER", "g") == OK
     driver.run(2_000)
     assert driver.sent_to(FIRST, b"SLAVEOF")
+
+
+def test_the_notification_script_hears_of_every_warning() -> None:
+    driver = with_two_peers(notification_script="/notify", client_reconfig_script="/reconfig")
+    obey(driver)
+    driver.effects.clear()
+    driver.kill(PRIMARY)
+    driver.run(3_000)
+    scripts = [script for step in driver.effects for script in step.scripts]
+    told = [script.arguments for script in scripts if script.path == "/notify"]
+    assert told == [
+        (event.name, event.text)
+        for step in driver.effects
+        for event in step.events
+        if event.name and event.level is Level.WARNING
+    ]
+    assert ("+switch-master", "g 10.0.0.1 6379 10.0.0.2 6379") in told
+    assert [script.arguments for script in scripts if script.path == "/reconfig"] == [
+        ("g", "leader", "start", "10.0.0.1", "6379", "10.0.0.2", "6379")
+    ]
