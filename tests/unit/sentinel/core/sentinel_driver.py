@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, ReplyError, Send
+from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, ReplyError, Resolve, Send
 from garrison.sentinel.core.instances import Primary
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
@@ -40,9 +40,17 @@ def info_of_replica(number: int, **values: object) -> bytes:
 
 
 class Driver:
-    """`answers` says what a place replies to a command; who is not in `up` cannot be connected to."""
+    """`answers` says what a place replies to a command; who is not in `up` cannot be connected to.
 
-    def __init__(self, settings: SentinelSettings | None = None, **monitor: object) -> None:
+    `hosts` are names and their addresses.
+    """
+
+    def __init__(
+        self,
+        settings: SentinelSettings | None = None,
+        hosts: dict[str, str] | None = None,
+        **monitor: object,
+    ) -> None:
         self.now_ms = 1_000_000
         if settings is None:
             settings = SentinelSettings(my_id=run_id(1), announce_ip="10.1.0.1")
@@ -58,6 +66,7 @@ class Driver:
         self.effects: list[Effects] = []
         self.disk: tuple[str, ...] = ()
         self.replies: dict[int, object] = {}
+        self.hosts = dict(hosts or {})
         self._links: dict[int, Place] = {}
         self._ticket = 0
         self.core = SentinelCore(settings, random.Random(1), now_ms=self.now_ms, wall_ms=self.now_ms)
@@ -80,12 +89,14 @@ class Driver:
 
     def _put(self, effect: object) -> None:
         if isinstance(effect, Connect):
-            place = (effect.host, effect.port)
+            place = (self.hosts.get(effect.host, effect.host), effect.port)
             if place in self.up:
                 self._links[effect.link_id] = place
                 self.core.link_up(effect.link_id, "10.1.0.1", self.now_ms)
             else:
                 self.core.link_down(effect.link_id, self.now_ms)
+        elif isinstance(effect, Resolve):
+            self.core.resolved(effect.host, self.hosts.get(effect.host, ""), self.now_ms)
         elif isinstance(effect, Drop):
             self._links.pop(effect.link_id, None)
         elif isinstance(effect, Send) and effect.link_id in self._links:
