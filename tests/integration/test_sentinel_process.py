@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,36 @@ def test_redis_py_follows_a_failover(bench: Bench) -> None:
     client.close()
     for each in discovery.sentinels:
         each.close()
+
+
+def test_coredis_follows_a_failover(bench: Bench) -> None:
+    """Another public client's Sentinel support, over RESP3."""
+    pytest.importorskip("coredis", minversion="6")
+    nodes = replicated(bench, GARRISON)
+    sentinels = bench.watching(nodes[0], [GARRISON] * 3)
+    wait_until_seen(sentinels, replicas=2)
+    assert asyncio.run(written_through_coredis(nodes, sentinels)) != nodes[0].port
+
+
+async def written_through_coredis(nodes: list[Process], sentinels: list[Process]) -> int:
+    """Write before and after a SIGKILL of the primary; the port of the new one."""
+    from coredis import Sentinel
+    from coredis.connection import TCPLocation
+    from coredis.exceptions import RedisError
+
+    places = [TCPLocation("127.0.0.1", sentinel.port) for sentinel in sentinels]
+    async with Sentinel(places, stream_timeout=5, connect_timeout=5) as discovery:
+        assert await discovery.discover_primary(NAME) == ("127.0.0.1", nodes[0].port)
+        found = await discovery.discover_replicas(NAME)
+        assert {port for _, port in found} == {node.port for node in nodes[1:]}
+        async with discovery.primary_for(NAME) as client:
+            assert await client.set("before", "1")
+            nodes[0].kill()
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        assert await client.set("after", "1")
+                        break
+                    except (RedisError, OSError, TimeoutError):
+                        await asyncio.sleep(0.05)
+        return int((await discovery.discover_primary(NAME))[1])
