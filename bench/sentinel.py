@@ -38,6 +38,11 @@ ALL_SLOTS = frozenset(range(16_384))
 TASKS = 16
 SETTLE_S = 1.0
 FAILOVER_S_MAX = 30.0
+PARTS = 4
+"""The targets are as many processes: one alone may not open so many files."""
+PORTS_FROM, PORTS_BELOW = 10_000, 32_000
+TARGETS = "127.9.9.9"
+"""Where the targets listen: an address of its own, so that few other servers have their ports."""
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -150,26 +155,34 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+async def start_targets(groups: int, started: list[asyncio.subprocess.Process]) -> list[int]:
+    """Start the processes of the targets on blocks of ports that are free; the first port of each."""
+    program = str(Path(__file__).parent / "sentinel_targets.py")
+    blocks: list[int] = []
+    for first in range(PORTS_FROM, PORTS_BELOW, 3 * groups):
+        words = (sys.executable, program, str(first), str(groups), "2")
+        process = await asyncio.create_subprocess_exec(
+            *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        assert process.stdout is not None
+        if await process.stdout.readline() == b"ready\n":
+            started.append(process)
+            blocks.append(first)
+        else:
+            await process.wait()
+        if len(blocks) == PARTS:
+            return blocks
+    raise SystemExit("too few free ports for the targets")
+
+
 async def crowd(primaries: int, seconds: int, sentinels: int, command: Sequence[str]) -> None:
     """Watch many primaries; then lose a tenth of them at once."""
-    here = Path(__file__).parent
-    parts = 4
     with folder() as directory:
-        targets, watchers = [], []
+        targets: list[asyncio.subprocess.Process] = []
+        watchers: list[asyncio.subprocess.Process] = []
         try:
-            for part in range(parts):
-                first = 10_000 + part * 5_000
-                words = (
-                    sys.executable,
-                    str(here / "sentinel_targets.py"),
-                    str(first),
-                    str(primaries // parts),
-                    "2",
-                )
-                targets.append(await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE))
-            for target in targets:
-                assert target.stdout is not None
-                assert await target.stdout.readline() == b"ready\n", "a port of the targets is in use"
+            groups = -(-primaries // PARTS)
+            blocks = await start_targets(groups, targets)
             for number in range(sentinels):
                 port = 9_001 + number
                 file = directory / f"{port}.conf"
@@ -179,12 +192,10 @@ async def crowd(primaries: int, seconds: int, sentinels: int, command: Sequence[
                     f"dir {directory}",
                     f"logfile {directory}/{port}.log",
                 ]
-                for part in range(parts):
-                    for group in range(primaries // parts):
-                        name = f"p{part}-{group}"
-                        at = 10_000 + part * 5_000 + 3 * group
-                        lines.append(f"sentinel monitor {name} 127.0.0.1 {at} {sentinels // 2 + 1}")
-                        lines.append(f"sentinel down-after-milliseconds {name} 5000")
+                for first in blocks:
+                    for port in range(first, first + 3 * groups, 3):
+                        lines.append(f"sentinel monitor p{port} {TARGETS} {port} {sentinels // 2 + 1}")
+                        lines.append(f"sentinel down-after-milliseconds p{port} 5000")
                 file.write_text("\n".join(lines) + "\n")
                 watchers.append(await asyncio.create_subprocess_exec(*command, str(file)))
             await asyncio.sleep(30)
@@ -199,7 +210,7 @@ async def crowd(primaries: int, seconds: int, sentinels: int, command: Sequence[
             for target in targets:
                 target.send_signal(signal.SIGUSR1)
             begun = time.monotonic()
-            lost = sum(-(-(primaries // parts) // 10) for _ in range(parts))
+            lost = PARTS * -(-groups // 10)
             while (moved := await _moved(9_001)) < lost and time.monotonic() - begun < 900:
                 await asyncio.sleep(0.25)
             print(f"{moved} of {lost} lost primaries failed over within {time.monotonic() - begun:.1f} s")

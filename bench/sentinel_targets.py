@@ -33,11 +33,11 @@ class Target:
     def info(self) -> bytes:
         lines = [f"run_id:{self.run_id}", f"role:{'slave' if self.follows else 'master'}"]
         if self.follows:
-            lines += ["master_host:127.0.0.1", f"master_port:{self.follows}", "master_link_status:up"]
+            lines += ["master_host:127.9.9.9", f"master_port:{self.follows}", "master_link_status:up"]
             lines += ["slave_repl_offset:1000", "slave_priority:100"]
         else:
             others = [port for port in self.group if port != self.port]
-            lines += [f"slave{at}:ip=127.0.0.1,port={port},state=online" for at, port in enumerate(others)]
+            lines += [f"slave{at}:ip=127.9.9.9,port={port},state=online" for at, port in enumerate(others)]
             lines.append("master_repl_offset:1000")
         return (FILLER + "\r\n".join(lines) + "\r\n").encode()
 
@@ -103,7 +103,7 @@ async def main() -> None:
         targets += [Target(port, primary, replicas) for port in range(primary, primary + 1 + replicas)]
     for target in targets:
         target.server = await loop.create_server(
-            lambda target=target: Connection(target), "127.0.0.1", target.port
+            lambda target=target: Connection(target), "127.9.9.9", target.port
         )
 
     def lose_some() -> None:
