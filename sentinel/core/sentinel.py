@@ -193,7 +193,6 @@ class SentinelCore:
         self._links.watch(instance)
         self._polling.poll(instance)
         if self._world.in_tilt:
-            self._world.look_at(instance, self._world.now_ms + TICK_MS_MAX)
             return
         self._down.check(instance)
         if isinstance(instance, Primary):
