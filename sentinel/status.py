@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from typing import Annotated, Any
 import typer
 
 DEFAULT_PORT = 26379
+OUR_SENTINEL = f"127.0.0.1:{os.environ.get('GARRISON_PORT') or DEFAULT_PORT}"
+"""The Sentinel of this machine, or of this container, whose port the environment names."""
 TIMEOUT_S = 3.0
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -29,7 +32,7 @@ def status(
     name: Annotated[str, typer.Argument(help="Only this primary.")] = "",
     sentinel: Annotated[
         str, typer.Option("--sentinel", "-s", help="host:port of any Sentinel.")
-    ] = f"127.0.0.1:{DEFAULT_PORT}",
+    ] = OUR_SENTINEL,
     user: Annotated[str, typer.Option(help="User name for AUTH.")] = "",
     password: Annotated[
         str, typer.Option(envvar="GARRISON_SENTINEL_PASSWORD", help="Password for AUTH.")

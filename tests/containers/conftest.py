@@ -1,8 +1,9 @@
-"""The Compose file, brought up once for all tests of this folder, under a project name of its own.
+"""The Compose files, each brought up for the tests of one module, under a project name of its own.
 
 Skips with a printed reason where no engine runs, where Compose is missing, or where the base image cannot
-be had. The machine's own extra authorities (*.crt in /usr/local/share/ca-certificates) are handed in for
-the build, which needs them behind an inspecting proxy, and removed afterwards.
+be had. The image is built once. The machine's own extra authorities (*.crt in
+/usr/local/share/ca-certificates) are handed in for the build, which needs them behind an inspecting proxy,
+and removed afterwards.
 """
 
 from __future__ import annotations
@@ -10,50 +11,63 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import docker
 import pytest
 from docker.models.containers import Container
+from docker.models.networks import Network
 
-from garrison.client import connect
-
-PROJECT = "garrison-test"
+IMAGE = "garrison:latest"
 BUILD_SECONDS_MAX = 1500
-NODES = tuple(f"node-{number}" for number in range(1, 7))
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
 
 @dataclass
 class Compose:
-    """The running Compose project."""
+    """A Compose file and what runs of it."""
 
     engine: docker.DockerClient
     command: tuple[str, ...]
     root: Path
+    file: str
+    project: str
+    settings: dict[str, str] = field(default_factory=dict)
 
     def run(self, *words: str, seconds: int = 300) -> str:
         """One command of Compose; its output, and a failure that shows it."""
         done = subprocess.run(
-            [*self.command, "-p", PROJECT, *words],
+            [*self.command, "-p", self.project, "-f", self.file, *words],
             cwd=self.root,
             capture_output=True,
             text=True,
             timeout=seconds,
-            env={**os.environ, "GARRISON_CLUSTER_NODE_TIMEOUT": "2000", "DOCKER_BUILDKIT": "0"},
+            env={**os.environ, **self.settings, "DOCKER_BUILDKIT": "0"},
         )
         assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def up(self) -> Iterator[Compose]:
+        """Its services, until the end of the block."""
+        try:
+            self.run("up", "-d")
+            yield self
+        finally:
+            self.run("down", "-v", "--remove-orphans")
 
     def container(self, service: str) -> Container:
         """The container of a service."""
         found = self.engine.containers.list(
             all=True,
             filters={
-                "label": [f"com.docker.compose.project={PROJECT}", f"com.docker.compose.service={service}"]
+                "label": [
+                    f"com.docker.compose.project={self.project}",
+                    f"com.docker.compose.service={service}",
+                ]
             },
         )
         assert found, f"service {service} has no container"
@@ -66,25 +80,43 @@ class Compose:
         assert code == 0, f"{service}: {' '.join(words)}: {text}"
         return text
 
-    async def wait_until_serving(self, seconds: float = 90.0) -> None:
-        """Wait until the cluster is formed, and answers reads and writes in every shard, from the host."""
-        deadline = time.monotonic() + seconds
-        while self.container("form").attrs["State"]["Status"] != "exited":
-            assert time.monotonic() < deadline, "the cluster is not formed"
-            time.sleep(0.5)
-        while True:
-            try:
-                client = await connect("redis://127.0.0.1:7001", call_timeout_s=5.0)
-                try:
-                    for number in range(30):
-                        await client.set(f"probe:{number}", number)
-                    return
-                finally:
-                    await client.close()
-            except Exception as error:
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"the cluster does not serve: {error!r}") from error
-                time.sleep(0.5)
+    def health(self, service: str) -> str:
+        """What the service's health check says."""
+        return str(self.container(service).attrs["State"]["Health"]["Status"])
+
+    @property
+    def network(self) -> Network:
+        """The network that all services share."""
+        return self.engine.networks.get(f"{self.project}_default")
+
+    def _address_of(self, container: Container) -> str:
+        """Its address in that network."""
+        return str(container.attrs["NetworkSettings"]["Networks"][self.network.name]["IPAddress"])
+
+    @contextmanager
+    def at_another_address(self, service: str, *, restart: bool = True) -> Iterator[None]:
+        """Move a service, as it starts again or as it runs. Its old address is taken until the block ends."""
+        container = self.container(service)
+        before = self._address_of(container)
+        if restart:
+            container.stop()
+        self.network.disconnect(container)
+        squatters: list[Container] = []
+        try:
+            while not squatters or self._address_of(squatters[-1]) != before:
+                squatters.append(
+                    self.engine.containers.run(
+                        IMAGE, ["300"], detach=True, entrypoint=["sleep"], network=self.network.name
+                    )
+                )
+                squatters[-1].reload()
+            self.network.connect(container, aliases=[service])
+            if restart:
+                container.start()
+            yield
+        finally:
+            for squatter in squatters:
+                squatter.remove(force=True)
 
 
 def compose_command() -> tuple[str, ...] | None:
@@ -107,8 +139,8 @@ def _reason_to_skip() -> str:
 
 
 @pytest.fixture(scope="session")
-def compose(root: Path) -> Iterator[Compose]:
-    """The six nodes, up."""
+def cluster(root: Path) -> Compose:
+    """docker-compose.yml with its image, not up."""
     reason = _reason_to_skip()
     if reason:
         pytest.skip(reason)
@@ -117,16 +149,24 @@ def compose(root: Path) -> Iterator[Compose]:
         pytest.skip(f"the base image cannot be had: {made.stderr.strip()[-300:]}")
     command = compose_command()
     assert command is not None
-    running = Compose(docker.from_env(), command, root)
+    settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000"}
+    cluster = Compose(docker.from_env(), command, root, "docker-compose.yml", "garrison-test", settings)
     handed_in = _hand_in_authorities(root / "deploy/ca")
     try:
-        running.run("build", "node-1", seconds=BUILD_SECONDS_MAX)
-        running.run("up", "-d")
-        yield running
+        cluster.run("build", "node-1", seconds=BUILD_SECONDS_MAX)
     finally:
         for certificate in handed_in:
             certificate.unlink(missing_ok=True)
-        running.run("down", "-v", "--remove-orphans")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def sentinel_group(cluster: Compose) -> Compose:
+    """deploy/compose/sentinel.yml, which runs the same image, not up."""
+    settings = {"GARRISON_DOWN_AFTER_MS": "1000"}
+    return replace(
+        cluster, file="deploy/compose/sentinel.yml", project="garrison-sentinel-test", settings=settings
+    )
 
 
 def _hand_in_authorities(folder: Path) -> list[Path]:

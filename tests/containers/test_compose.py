@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from garrison.client import Client, connect
-from tests.containers.conftest import NODES, PROJECT, Compose
+from tests.containers.conftest import Compose
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
+NODES = tuple(f"node-{number}" for number in range(1, 7))
 FAILOVER_SECONDS_MAX = 30.0
 
 EXAMPLE = """
@@ -35,8 +37,36 @@ print(connection.recv(65536).decode())
 """
 
 
+@pytest.fixture(scope="module")
+def compose(cluster: Compose) -> Iterator[Compose]:
+    """The six nodes, up."""
+    with cluster.up() as running:
+        yield running
+
+
+async def wait_until_serving(compose: Compose, seconds: float = 90.0) -> None:
+    """Wait until the cluster is formed, and answers reads and writes in every shard, from the host."""
+    deadline = time.monotonic() + seconds
+    while compose.container("form").attrs["State"]["Status"] != "exited":
+        assert time.monotonic() < deadline, "the cluster is not formed"
+        time.sleep(0.5)
+    while True:
+        try:
+            client = await connect("redis://127.0.0.1:7001", call_timeout_s=5.0)
+            try:
+                for number in range(30):
+                    await client.set(f"probe:{number}", number)
+                return
+            finally:
+                await client.close()
+        except Exception as error:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the cluster does not serve: {error!r}") from error
+            time.sleep(0.5)
+
+
 async def serving(compose: Compose) -> Client:
-    await compose.wait_until_serving()
+    await wait_until_serving(compose)
     return await connect("redis://127.0.0.1:7001", call_timeout_s=FAILOVER_SECONDS_MAX)
 
 
@@ -67,7 +97,7 @@ async def test_it_is_served_from_the_host(compose: Compose) -> None:
 
 
 async def test_it_is_served_from_a_container_beside_it(compose: Compose) -> None:
-    await compose.wait_until_serving()
+    await wait_until_serving(compose)
     assert compose.inside("node-6", "python3", "-c", EXAMPLE).strip() == "4950"
 
 
@@ -76,15 +106,11 @@ async def test_nodes_run_without_root(compose: Compose) -> None:
 
 
 async def test_every_node_is_healthy(compose: Compose) -> None:
-    await compose.wait_until_serving()
+    await wait_until_serving(compose)
     deadline = time.monotonic() + 30
     for service in NODES:
-        while True:
-            container = compose.container(service)
-            health = container.attrs["State"]["Health"]["Status"]
-            if health == "healthy":
-                break
-            assert time.monotonic() < deadline, f"{service} is {health}"
+        while compose.health(service) != "healthy":
+            assert time.monotonic() < deadline, f"{service} is {compose.health(service)}"
             time.sleep(0.5)
 
 
@@ -95,7 +121,7 @@ async def test_a_lost_primary_is_replaced(compose: Compose, fault: str) -> None:
     await client.set(key, "before")
     service = await primary_of(client, key)
     container = compose.container(service)
-    network = compose.engine.networks.get(f"{PROJECT}_default")
+    network = compose.network
     if fault == "kill":
         container.kill()
     elif fault == "pause":
@@ -114,7 +140,7 @@ async def test_a_lost_primary_is_replaced(compose: Compose, fault: str) -> None:
         else:
             network.connect(container, aliases=[service])
         await client.close()
-    await compose.wait_until_serving()
+    await wait_until_serving(compose)
     await rejoined(compose, service)
 
 
@@ -135,24 +161,9 @@ async def rejoined(compose: Compose, service: str, seconds: float = 60.0) -> Non
 async def test_a_node_on_another_address_rejoins_by_its_id(compose: Compose) -> None:
     client = await serving(compose)
     service = await primary_of(client, "address")
-    container = compose.container(service)
-    network = compose.engine.networks.get(f"{PROJECT}_default")
-    before = container.attrs["NetworkSettings"]["Networks"][f"{PROJECT}_default"]["IPAddress"]
-    container.stop()
-    network.disconnect(container)
-    # Somebody else takes the old address, so that the node cannot have it again.
-    squatter = compose.engine.containers.run(
-        "garrison:latest", ["health", "127.0.0.1:1"], detach=True, entrypoint=["sleep", "300"],
-        network=f"{PROJECT}_default",
-    )  # fmt: skip
     try:
-        network.connect(container, aliases=[service])
-        container.start()
-        container.reload()
-        after = container.attrs["NetworkSettings"]["Networks"][f"{PROJECT}_default"]["IPAddress"]
-        assert after != before
-        await rejoined(compose, service)
-        await client.set("address", "still served")
+        with compose.at_another_address(service):
+            await rejoined(compose, service)
+            await client.set("address", "still served")
     finally:
-        squatter.remove(force=True)
         await client.close()

@@ -139,6 +139,11 @@ class Group:
         self._writers.append(run(command, log))
         return Writes(name, log)
 
+    async def configure(self, name: str, value: str) -> None:
+        """Set a directive of all nodes."""
+        for node in self.nodes:
+            await node("CONFIG", "SET", name, value)
+
     async def named_by(self, sentinel: Server) -> Server:
         """The primary that a Sentinel names."""
         host, _ = await sentinel("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)

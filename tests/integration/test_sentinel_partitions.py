@@ -43,6 +43,7 @@ async def group(running: Group) -> AsyncIterator[Group]:
     yield running
     running.stop_writers()
     running.net.heal()
+    await running.configure("min-replicas-to-write", "0")
     await until(running.all_watched, "all Sentinels know everybody again")
     await running.settled()
 
@@ -62,9 +63,8 @@ async def test_a_primary_cut_off_with_its_client_and_a_sentinel(group: Group, ca
     """What it acknowledges alone is lost, unless it was told to acknowledge nothing alone."""
     primary = await group.settled()
     minority, majority = split(group, primary)
-    for node in group.nodes:
-        await node("CONFIG", "SET", "min-replicas-max-lag", "1")
-        await node("CONFIG", "SET", "min-replicas-to-write", "1" if careful else "0")
+    await group.configure("min-replicas-max-lag", "1")
+    await group.configure("min-replicas-to-write", "1" if careful else "0")
     writes = group.write_from(group.client, f"careful-{careful}")
     await writes.more()
     await in_sync(primary)
