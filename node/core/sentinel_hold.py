@@ -38,7 +38,9 @@ WARN_PERIOD_MS: Final = 10_000
 WARN_DELAY_MS: Final = 1000
 """From the beginning of a hold to the first warning."""
 BY_HAND: Final = 'CONFIG SET sentinel-peers "" takes writes without their word'
-VETO: Final = frozenset({"o_down", "failover_in_progress"})
+VETO: Final = frozenset({"o_down", "failover_in_progress", "failover_expected"})
+"""Of the flags of SENTINEL MASTER. The last is that of a Garrison Sentinel that has voted for the leader of a
+failover and has not heard of its end: without it, two that have not would outvote the leader."""
 
 
 class Who(Enum):

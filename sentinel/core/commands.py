@@ -160,7 +160,7 @@ class Commands:
             "id": self._world.my_id,
             "epoch": self._world.epoch,
             "tilt": int(self._world.in_tilt),
-            "primaries": [explain.status(self._world, self._failovers, primary) for primary in chosen],
+            "primaries": [explain.status(self._world, primary) for primary in chosen],
         }
 
     # What other Sentinels ask.

@@ -15,6 +15,7 @@ from garrison.sentinel.core.instances import (
     Replica,
     primary_of,
 )
+from garrison.sentinel.core.turns import is_left_to_another
 from garrison.sentinel.core.world import World
 
 
@@ -25,7 +26,7 @@ def fields(world: World, instance: Instance) -> dict[str, str]:
         "ip": world.shown(instance.address),
         "port": str(instance.address.port),
         "runid": instance.run_id,
-        "flags": ",".join(_flags(instance)),
+        "flags": ",".join(_flags(world, instance)),
     }
     shown |= _of_link(world, instance)
     if instance.is_down:
@@ -48,7 +49,7 @@ def fields(world: World, instance: Instance) -> dict[str, str]:
     return shown
 
 
-def _flags(instance: Instance) -> Iterator[str]:
+def _flags(world: World, instance: Instance) -> Iterator[str]:
     if instance.is_down:
         yield "s_down"
     if isinstance(instance, Primary) and instance.is_odown:
@@ -65,6 +66,8 @@ def _flags(instance: Instance) -> Iterator[str]:
             yield "force_failover"
         if instance.reboot_ms:
             yield "master_reboot"
+        if is_left_to_another(world, instance):
+            yield "failover_expected"  # ours: see node/core/sentinel_hold.py
     if isinstance(instance, Replica):
         if instance.is_promoted:
             yield "promoted"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from garrison.sentinel.core import selection
-from garrison.sentinel.core.failover import Failovers
+from garrison.sentinel.core import selection, turns
 from garrison.sentinel.core.instances import Primary
 from garrison.sentinel.core.world import World
 
 
-def status(world: World, failovers: Failovers, primary: Primary) -> dict[str, Any]:
+def status(world: World, primary: Primary) -> dict[str, Any]:
     """One primary: a tree of texts, numbers and lists."""
     address = primary.current_address()
     return {
         "name": primary.name,
         "address": f"{world.shown(address)}:{address.port}",
         "state": state_of(primary),
-        "reason": reason(world, failovers, primary),
+        "reason": reason(world, primary),
         "quorum": primary.monitor.quorum,
         "majority": primary.majority,
         "config_epoch": primary.config_epoch,
@@ -58,7 +57,7 @@ def state_of(primary: Primary) -> str:
     return "suspected" if primary.is_down else "up"
 
 
-def reason(world: World, failovers: Failovers, primary: Primary) -> str:
+def reason(world: World, primary: Primary) -> str:
     """Why it is failing over, or why not, in one sentence."""
     if world.in_tilt:
         left_ms = world.tilt_since_ms + world.tunables.tilt_period - world.now_ms
@@ -66,7 +65,7 @@ def reason(world: World, failovers: Failovers, primary: Primary) -> str:
     if primary.failing_over:
         return f"failing over in epoch {primary.attempt.epoch}, step {primary.attempt.state.value}"
     if primary.is_odown:
-        objection, _ = failovers.objection(primary)
+        objection, _ = turns.objection(world, primary)
         return f"not failing over yet because {objection}" if objection else "about to fail over"
     if primary.is_down:
         agreeing = 1 + sum(peer.holds_down for peer in primary.peers.values())

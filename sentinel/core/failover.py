@@ -10,18 +10,15 @@ INVARIANTS. Only the leader of an epoch gives it to a configuration (`votes.py`)
 never share one, unless administrators force failovers in minorities. The configuration's epoch changes
 only after the replica has confirmed. Each step is a pair of the table in `transitions.py`.
 
-BEHAVIOUR. The Sentinels that see O_DOWN do not all start at once: by the order of their ids, turned by
-the epoch, each gives those before it a few round trips, so that votes are rarely split. An election that
-cannot be won any more ends at once and is tried again soon with a new epoch; one whose primary is back ends
-too. Who voted for another waits twice failover-timeout, as Redis does, but not for a leader that is gone
-itself, or that has promoted nobody in the time that elections take.
+BEHAVIOUR. Who begins, and when, is in `turns.py`. An election that cannot be won any more ends at once and is
+tried again soon with a new epoch; one whose primary is back ends too.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from garrison.sentinel.core import selection
+from garrison.sentinel.core import selection, turns
 from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
@@ -40,10 +37,6 @@ from garrison.sentinel.core.transitions import Happened, after
 from garrison.sentinel.core.votes import Votes
 from garrison.sentinel.core.world import World
 
-STAGGER_MS_MIN: Final = 50
-STAGGER_ROUND_TRIPS: Final = 4
-UNFIT_STAGGER_MS: Final = 1_000
-"""Who knows no replica to promote leaves the others so much more time: they may know one."""
 HAND_OVER_SLACK_MS: Final = 1_000
 """So much longer than it may hand over is a primary waited for."""
 RETRY_MS: Final = 500
@@ -84,7 +77,7 @@ class Failovers:
         if primary.attempt.state is State.NONE:
             if not primary.is_odown:
                 return
-            objection, again_ms = self.objection(primary)
+            objection, again_ms = turns.objection(self._world, primary)
             if objection:
                 self._world.look_at(primary, again_ms)
                 return
@@ -94,47 +87,6 @@ class Failovers:
             if primary.attempt.state is state:
                 self._world.look_at(primary, self._world.now_ms + STEP_MS)
                 return
-
-    # Whether to begin.
-
-    def objection(self, primary: Primary) -> tuple[str, int]:
-        """Why we do not begin a failover of a primary that is O_DOWN, and when to look again."""
-        world, attempt = self._world, primary.attempt
-        now_ms = world.now_ms
-        if attempt.not_before_ms > now_ms and not self._is_abandoned(primary):
-            wait_ms = attempt.not_before_ms - now_ms
-            return f"{attempt.not_before_reason}; own attempt in {wait_ms} ms", min(
-                attempt.not_before_ms, now_ms + 1_000
-            )
-        begin_ms = primary.odown_since_ms + self._stagger_ms(primary)
-        if selection.choose(world, primary) is None:
-            begin_ms += UNFIT_STAGGER_MS
-            if attempt.started_ms >= primary.odown_since_ms or now_ms < begin_ms:
-                return "no replica is fit to be promoted", max(begin_ms, now_ms + 100)
-        if now_ms < begin_ms:
-            return f"leaving another Sentinel the first {begin_ms - now_ms} ms", begin_ms
-        return "", 0
-
-    def _is_abandoned(self, primary: Primary) -> bool:
-        """The Sentinel that we voted for is gone itself, or does nothing.
-
-        It may be gone for us only, or slow. Then two lead, in different epochs, and the higher one wins.
-        """
-        if primary.vote in ("", self._world.my_id):
-            return False
-        waited_ms = self._world.now_ms - primary.attempt.started_ms
-        down_after_ms = primary.monitor.down_after_ms
-        leader = primary.peers.get(primary.vote)
-        if leader is None or leader.is_down:
-            return waited_ms > down_after_ms
-        promoted = any(replica.role_reported == "master" for replica in primary.replicas.values())
-        return not promoted and waited_ms > self._world.tunables.election_timeout + down_after_ms
-
-    def _stagger_ms(self, primary: Primary) -> int:
-        present = sorted([self._world.my_id, *(p.run_id for p in primary.peers.values() if not p.is_down)])
-        rank = (present.index(self._world.my_id) - self._world.epoch) % len(present)
-        round_trip = max((peer.link.slack_ms for peer in primary.peers.values()), default=0.0)
-        return rank * max(STAGGER_MS_MIN, int(STAGGER_ROUND_TRIPS * round_trip))
 
     def start(self, primary: Primary, *, forced: bool = False, coordinated: bool = False) -> None:
         """Try to lead a failover in a new epoch."""

@@ -120,7 +120,7 @@ def test_a_single_sentinel_that_knows_of_a_later_failover_stops_the_others() -> 
 
 
 def test_nothing_goes_on_while_a_failover_may_be_under_way() -> None:
-    for doubts in ((), ("o_down",), ("failover_in_progress",)):
+    for doubts in ((), ("o_down",), ("failover_in_progress",), ("failover_expected",)):
         bench = Bench()
         bench.says(names(ME), names(ME), names(ME, *doubts))
         bench.run(1000)
