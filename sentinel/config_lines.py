@@ -7,7 +7,6 @@ we refuse: a typing error in the file of a Sentinel shows when it is needed most
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from garrison.base.config_text import ConfigError, Line
 from garrison.base.directive_lines import unknown
+from garrison.sentinel.core.instances import is_ip
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
 EPOCH_MAX = 2**64 - 1
@@ -38,7 +38,7 @@ class _Reader:
 
     def host(self, word: str) -> str:
         """An address, or a name where names may be resolved."""
-        if _is_address(word) or (self.settings.resolve_hostnames and word):
+        if is_ip(word) or (self.settings.resolve_hostnames and word):
             return word
         raise ValueError(
             "Can't resolve instance hostname. "
@@ -56,14 +56,6 @@ class _Reader:
 def can_run(path: str) -> bool:
     """Whether there is a program that we may run."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
-
-
-def _is_address(word: str) -> bool:
-    try:
-        ipaddress.ip_address(word.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _integer(word: str, low: int, high: int, refusal: str) -> int:

@@ -15,13 +15,13 @@ from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Level
 from garrison.sentinel.core.failover import Failovers
 from garrison.sentinel.core.hello import EPOCH_MAX, Hellos, is_run_id
-from garrison.sentinel.core.instances import DataNode, Instance, Peer, Primary, is_host
+from garrison.sentinel.core.instances import DataNode, Instance, Peer, Primary
 from garrison.sentinel.core.links import HELLO_CHANNEL, Links
 from garrison.sentinel.core.monitors import Monitors
 from garrison.sentinel.core.options import LOG_LEVELS, NUMBER_MAX, PRIMARY_OPTIONS, SETTINGS, number
 from garrison.sentinel.core.settings import Monitor
 from garrison.sentinel.core.votes import Votes
-from garrison.sentinel.core.world import World, is_numeric
+from garrison.sentinel.core.world import World
 
 PRIMARIES_MAX = 10_000
 """Primaries that one Sentinel watches; SENTINEL MONITOR of more is refused."""
@@ -208,7 +208,7 @@ class Commands:
             raise RefusalError("ERR Invalid quorum")
         if port < 0:
             raise RefusalError("ERR Invalid port")
-        if not is_host(host) or not (world.settings.resolve_hostnames or is_numeric(host)):
+        if not world.is_usable(host):
             raise RefusalError("ERR Invalid IP address or hostname specified")
         if quorum == 0:
             raise RefusalError("ERR Quorum must be 1 or greater.")

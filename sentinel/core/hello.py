@@ -119,6 +119,11 @@ class Hellos:
         primary = self._world.primaries.get(hello.name)
         if primary is None or hello.sender.port == 0:
             return
+        if not self._world.is_usable(hello.sender.host) or not self._world.is_usable(hello.primary.host):
+            self._world.say(
+                Level.VERBOSE, f"A hello with names is ignored, as resolve-hostnames is no: {hello}"
+            )
+            return
         if hello.sender in self._world.own_addresses():
             # Ours, of when we had another id, or of whoever was at our address before us.
             return

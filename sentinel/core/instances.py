@@ -7,11 +7,13 @@ primaries that both watch (`Link.users`), or a Sentinel of 1,000 primaries would
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from garrison.sentinel.core.settings import Monitor
@@ -35,12 +37,23 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+HOSTS_REMEMBERED: Final = 1 << 13
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
 def is_host(text: str) -> bool:
     """Whether a text can be a name or an address. Hosts that others tell end in our configuration file."""
     return _HOST.fullmatch(text) is not None
+
+
+@lru_cache(HOSTS_REMEMBERED)
+def is_ip(host: str) -> bool:
+    """Whether a host is an address of IPv4 or IPv6, with or without a zone."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 UNKNOWN = Address("?", 0)

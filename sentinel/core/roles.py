@@ -56,7 +56,10 @@ class Roles:
         self._note_run_id(node, report)
         if isinstance(node, Primary):
             for address in report.replicas:
-                if world.replica_at(node, address) is None and not world.same(address, node.address):
+                if not world.is_usable(address.host):
+                    name = f"{node.name} has a replica at the name {address}"
+                    world.say(Level.VERBOSE, f"{name}, which is not watched, as resolve-hostnames is no")
+                elif world.replica_at(node, address) is None and not world.same(address, node.address):
                     self._monitors.add_replica(node, address)
             self._note_data(node, report)
         node.offset, node.keys = report.offset, report.keys

@@ -35,6 +35,7 @@ from garrison.sentinel.core.instances import (
     Replica,
     State,
     is_host,
+    is_ip,
     primary_of,
 )
 from garrison.sentinel.core.settings import SentinelSettings, Tunables
@@ -108,13 +109,17 @@ class World:
 
     def ip(self, host: str) -> str:
         """The address of a host: itself, or what its name was last resolved to, or empty."""
-        if not self.settings.resolve_hostnames or is_numeric(host):
+        if not self.settings.resolve_hostnames or is_ip(host):
             return host
         known = self.addresses.get(host, "")
         if self.now_ms - self._resolving.get(host, NEVER_MS) >= RESOLVE_PERIOD_MS and self._has_room(host):
             self._resolving[host] = self.now_ms
             self.effects.wire.append(Resolve(host))
         return known
+
+    def is_usable(self, host: str) -> bool:
+        """Whether we may go by a host that somebody told us: any other in our file ends the next start."""
+        return is_host(host) and (self.settings.resolve_hostnames or is_ip(host))
 
     def _has_room(self, host: str) -> bool:
         """Whether a name may be looked up. Where there is no room, names that nobody asks for any more go."""
@@ -312,8 +317,3 @@ class World:
         if found is not None or not self.settings.resolve_hostnames:
             return found
         return next((each for each in primary.replicas.values() if self.same(each.address, address)), None)
-
-
-def is_numeric(host: str) -> bool:
-    """Whether a host is an address already: IPv6 has a colon, IPv4 only digits and dots."""
-    return ":" in host or (host.replace(".", "").isdigit() and host.count(".") == 3)

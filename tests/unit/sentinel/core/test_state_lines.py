@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, run_id
+from sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
 
 from garrison.base.config_text import lines_of
+from garrison.base.reply import Error
 from garrison.sentinel.config_lines import read_lines
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
@@ -63,6 +64,19 @@ def test_a_new_id_is_drawn_and_saved_where_there_is_none() -> None:
     driver = Driver(SentinelSettings())
     assert len(driver.core.my_id) == 40
     assert read_back(driver.disk).my_id == driver.core.my_id
+
+
+def test_names_that_we_may_not_resolve_never_come_into_the_file() -> None:
+    driver = Driver(known_sentinels=[("10.1.0.3", 26379, run_id(3))])
+    driver.info[PRIMARY] = info(run_id=run_id(50), replicas=(("node-2", 6379), ("300.0.0.1", 6379)))
+    driver.run(500)
+    driver.hello_of(run_id(2), ("sentinel-2", 26379))
+    driver.hello_of(run_id(3), ("10.1.0.3", 26379), names=("node-2", 6379), config_epoch=5)
+    assert isinstance(driver.sentinel("MONITOR", "h", "300.0.0.1", "6379", "2"), Error)
+    driver.sentinel("FLUSHCONFIG")
+    back = read_back(driver.disk).monitors
+    assert [(each.name, each.host, each.known_replicas) for each in back] == [("g", PRIMARY[0], [])]
+    assert [run for _, _, run in back[0].known_sentinels] == [run_id(3)]
 
 
 def test_a_name_of_two_words_comes_back() -> None:
