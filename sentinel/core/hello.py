@@ -128,9 +128,11 @@ class Hellos:
             # Ours, of when we had another id, or of whoever was at our address before us.
             return
         peer = self._peer(primary, hello)
-        if hello.epoch > self._world.epoch:
-            self._world.epoch = hello.epoch
-            self._world.event("+new-epoch", None, str(hello.epoch), unnamed=primary)
+        # Behind a configuration's epoch we could never be elected: nobody votes in one that is past.
+        epoch = max(hello.epoch, hello.config_epoch)
+        if epoch > self._world.epoch:
+            self._world.epoch = epoch
+            self._world.event("+new-epoch", None, str(epoch), unnamed=primary)
             self._world.save()
         if peer is not None:
             peer.heard_hello_ms = self._world.now_ms

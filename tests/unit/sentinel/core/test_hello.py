@@ -145,3 +145,9 @@ def test_another_at_the_address_of_a_sentinel_retires_it() -> None:
     assert "+sentinel-invalid-addr" in driver.names()
     assert driver.primary.voters == 2, "it still counts"
     assert f"sentinel known-sentinel g {PEERS[0][0]} 0 {run_id(2)}" in driver.disk
+
+
+def test_our_epoch_is_never_behind_that_of_a_configuration() -> None:
+    driver = Driver()
+    driver.hello(2, epoch=3, names=REPLICAS[0], config_epoch=7)
+    assert driver.core.world.epoch == 7
