@@ -145,8 +145,7 @@ class SentinelCore:
     def resolved(self, host: str, address: str, now_ms: int) -> None:
         """The answer to a Resolve effect; without an address the last one is kept."""
         self._pass_time(now_ms)
-        if address and self._world.addresses.get(host) != address:
-            self._world.addresses[host] = address
+        if self._world.resolved(host, address):
             for instance in self._world.all_instances():
                 if instance.address.host == host:
                     self._world.look_now(instance)

@@ -90,6 +90,8 @@ class World:
         self._resolving: dict[str, int] = {}
         """When each host name was last looked up."""
         self._names_sorted_out_ms = now_ms
+        self._doubted: set[str] = set()
+        """Names that are looked up since another one has their address now."""
         self._due: list[tuple[int, int, Instance]] = []
         self._serial = 0
 
@@ -120,6 +122,25 @@ class World:
     def is_usable(self, host: str) -> bool:
         """Whether we may go by a host that somebody told us: any other in our file ends the next start."""
         return is_host(host) and (self.settings.resolve_hostnames or is_ip(host))
+
+    def resolved(self, host: str, address: str) -> bool:
+        """A name was looked up; whether it has another address now. Without an address the last one is kept.
+
+        Containers take the addresses of those that are gone. So another name with this address is taken to be
+        an alias only when it is looked up and found there again; until then it has no address.
+        """
+        is_second_look = host in self._doubted
+        self._doubted.discard(host)
+        if not address or self.addresses.get(host) == address:
+            return False
+        others = [name for name, known in self.addresses.items() if known == address and not is_second_look]
+        self.addresses[host] = address
+        for other in others:
+            del self.addresses[other]
+            self._doubted.add(other)
+            self._resolving.pop(other, None)
+            self.ip(other)
+        return True
 
     def _has_room(self, host: str) -> bool:
         """Whether a name may be looked up. Where there is no room, names that nobody asks for any more go."""

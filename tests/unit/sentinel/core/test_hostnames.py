@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
+from garrison.sentinel.core.effects import Resolve
 from garrison.sentinel.core.instances import Address
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
@@ -63,3 +64,30 @@ def test_a_primary_does_not_become_its_own_replica_by_another_spelling() -> None
     driver.info[PRIMARY] = info(run_id=run_id(50), replicas=(PRIMARY, *REPLICAS))
     driver.run(11_000)
     assert set(driver.primary.replicas) == {Address(*place) for place in REPLICAS}
+
+
+def test_a_name_that_takes_the_address_of_one_that_is_gone_is_another_server() -> None:
+    driver = named(True)
+    driver.hosts["other.example"] = REPLICAS[0][0]
+    driver.hello(2, names=("other.example", 6379))
+    driver.run(1_000)
+    driver.kill(PRIMARY)
+    del driver.hosts["db.example"]
+    driver.hosts["other.example"] = PRIMARY[0]
+    driver.run(12_000)
+    driver.hello(2, names=("other.example", 6379))  # it is looked up again
+    driver.hello(2, epoch=1, names=("other.example", 6379), config_epoch=1)
+    assert driver.primary.address == Address("other.example", 6379)
+
+
+def test_two_names_of_one_server_stay_that() -> None:
+    driver = named(True)
+    driver.hosts["alias.example"] = PRIMARY[0]
+    for _ in range(3):
+        driver.hello(2, names=("alias.example", 6379))
+        driver.run(12_000)
+    lookups = [each for effects in driver.effects for each in effects.wire if isinstance(each, Resolve)]
+    assert len(lookups) < 20
+    driver.hello(2, epoch=1, names=("alias.example", 6379), config_epoch=1)
+    assert driver.primary.address == Address("db.example", 6379)
+    assert driver.primary.config_epoch == 1
