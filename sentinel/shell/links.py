@@ -18,6 +18,7 @@ from typing import Protocol, cast
 import hiredis
 
 from garrison.sentinel.core.effects import Connect, Drop, ReplyError, Resolve, Send, Wire
+from garrison.sentinel.core.world import is_numeric
 
 DIALS_PER_TURN = 32
 """Connections that are begun in one turn of the loop."""
@@ -139,7 +140,7 @@ class Links:
         self.links: dict[int, Link] = {}
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resolving: set[str] = set()
+        self._lookups: dict[str, asyncio.Task[str]] = {}
         self._to_dial: deque[tuple[Link, Connect]] = deque()
 
     def carry_out(self, wire: list[Wire]) -> None:
@@ -158,14 +159,13 @@ class Links:
                 dropped = self.links.pop(action.link_id, None)
                 if dropped is not None:
                     dropped.end()
-            elif type(action) is Resolve and action.host not in self._resolving:
-                self._resolving.add(action.host)
+            elif type(action) is Resolve:
                 self._spawn(self._resolve(action.host))
         for link in touched.values():
             self._flush(link)
 
     def close(self) -> None:
-        for task in list(self._tasks):
+        for task in [*self._tasks, *self._lookups.values()]:
             task.cancel()
         for link in list(self.links.values()):
             link.end()
@@ -212,7 +212,8 @@ class Links:
         source = (action.source, 0) if action.source else None
         try:
             async with asyncio.timeout(self.limits.connect_timeout_ms / 1000):
-                await self._loop.create_connection(lambda: link, action.host, action.port, local_addr=source)
+                host = await self._address(action.host)
+                await self._loop.create_connection(lambda: link, host, action.port, local_addr=source)
         except (OSError, TimeoutError, ValueError):
             self.lost(link)
 
@@ -220,13 +221,34 @@ class Links:
         address = ""
         try:
             async with asyncio.timeout(self.limits.connect_timeout_ms / 1000):
-                found = await self._loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            # IPv4 before IPv6, as Redis has it.
-            address = str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
+                address = await self._address(host)
         except (OSError, TimeoutError, ValueError):
             pass
-        self._resolving.discard(host)
         self.owner.resolved(host, address)
+
+    async def _address(self, host: str) -> str:
+        """The address of a host. Raises OSError.
+
+        A lookup holds one of few threads until the resolver answers, and for the name of a container that is
+        gone it may never do. So all that want one name wait for one lookup.
+        """
+        if is_numeric(host):
+            return host
+        lookup = self._lookups.get(host)
+        if lookup is None:
+            lookup = self._lookups[host] = self._loop.create_task(self._look_up(host))
+            lookup.add_done_callback(lambda done: self._looked_up(host, done))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, host: str) -> str:
+        found = await self._loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        # IPv4 before IPv6, as Redis has it.
+        return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
+
+    def _looked_up(self, host: str, lookup: asyncio.Task[str]) -> None:
+        del self._lookups[host]
+        if not lookup.cancelled():
+            lookup.exception()  # whoever still waits has it; nobody else misses it
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)

@@ -188,3 +188,33 @@ async def test_names_are_looked_up(links: Links, owner: Owner) -> None:
     await owner.until("resolved", "localhost", "127.0.0.1")
     await owner.until("resolved", "127.0.0.9", "127.0.0.9")
     await owner.until("resolved", "no..such..host", "")
+
+
+async def test_a_resolver_that_does_not_answer_is_asked_once_for_each_name(
+    owner: Owner, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    ask, asked, silence = loop.getaddrinfo, [], asyncio.Event()
+
+    async def ask_resolver(host: str, *args: object, **options: object) -> object:
+        asked.append(host)
+        if host == "gone.example":
+            await silence.wait()
+        return await ask("127.0.0.1", *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "getaddrinfo", ask_resolver)
+    links = Links(owner, loop, LinkLimits(connect_timeout_ms=100))
+    try:
+        links.carry_out([Connect(1, "gone.example", peer.port), Resolve("gone.example")])
+        await owner.until("down", 1)
+        links.carry_out([Connect(2, "gone.example", peer.port)])
+        await owner.until("down", 2)
+        assert asked.count("gone.example") == 1
+        links.carry_out([Connect(3, "here.example", peer.port)])
+        await owner.until("up", 3, "127.0.0.1")
+        silence.set()
+        links.carry_out([Connect(4, "gone.example", peer.port)])
+        await owner.until("up", 4, "127.0.0.1")
+    finally:
+        links.close()
+        await asyncio.sleep(0)
