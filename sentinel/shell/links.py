@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import hiredis
 
 from garrison.sentinel.core.effects import Connect, Drop, ReplyError, Resolve, Send, Wire
-from garrison.sentinel.core.world import is_numeric
+from garrison.sentinel.core.instances import is_ip
 
 DIALS_PER_TURN = 32
 """Connections that are begun in one turn of the loop."""
@@ -232,7 +232,7 @@ class Links:
         A lookup holds one of few threads until the resolver answers, and for the name of a container that is
         gone it may never do. So all that want one name wait for one lookup.
         """
-        if is_numeric(host):
+        if is_ip(host):
             return host
         lookup = self._lookups.get(host)
         if lookup is None:
