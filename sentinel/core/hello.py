@@ -219,6 +219,8 @@ class Hellos:
         if hello.config_epoch == primary.config_epoch:
             if is_same or not hello.config_epoch or primary.failing_over or hello.primary >= current:
                 return
+            if not world.ip(current.host) or not world.ip(hello.primary.host):
+                return  # Two names may be of one server; they are told again.
             world.event("+config-conflict", primary, f"epoch {hello.config_epoch} also names {hello.primary}")
         primary.config_epoch = hello.config_epoch
         world.save()

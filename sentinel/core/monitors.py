@@ -77,6 +77,14 @@ class Monitors:
         world.look_now(replica)
         return replica
 
+    def drop_replica(self, replica: Replica, why: str) -> None:
+        """Watch it no longer."""
+        self._world.say(Level.NOTICE, f"{self._world.describe(replica)} is not watched: {why}")
+        self._links.close_all(replica)
+        replica.due_ms = GONE
+        replica.primary.replicas.pop(replica.address, None)
+        self._world.save()
+
     def switch(self, primary: Primary, address: Address) -> None:
         """The primary is at another address now: tell it, and start afresh there."""
         world = self._world

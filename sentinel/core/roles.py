@@ -54,6 +54,10 @@ class Roles:
         report = info.read(text)
         node.info_ms, node.info_text = world.now_ms, text
         self._note_run_id(node, report)
+        if isinstance(node, Replica) and not node.is_promoted and node.run_id == node.primary.run_id != "":
+            # Told to follow its primary, it would follow itself.
+            self._monitors.drop_replica(node, "it is the primary itself, under another address")
+            return
         if isinstance(node, Primary):
             for address in report.replicas:
                 if not world.is_usable(address.host):
@@ -242,7 +246,7 @@ class Roles:
             self._told_role(node, reply, then)
 
         world, command = self._world, node.link.command
-        if not command.up:
+        if not command.up or (address is not None and world.same(node.address, address)):
             return False
         host, port = ("NO", "ONE") if address is None else (world.shown(address), str(address.port))
         world.send(command, node, (b"MULTI",))

@@ -91,3 +91,11 @@ def test_two_names_of_one_server_stay_that() -> None:
     driver.hello(2, epoch=1, names=("alias.example", 6379), config_epoch=1)
     assert driver.primary.address == Address("db.example", 6379)
     assert driver.primary.config_epoch == 1
+
+
+def test_two_names_of_one_primary_are_no_conflict_before_they_are_resolved() -> None:
+    driver = named(address="")
+    driver.hello(2, epoch=1, names=("db.example", PRIMARY[1]), config_epoch=1)
+    driver.hello(2, epoch=1, names=PRIMARY, config_epoch=1)
+    assert driver.primary.config_epoch == 1
+    assert "+switch-master" not in driver.names()

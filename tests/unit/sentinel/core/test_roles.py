@@ -118,3 +118,12 @@ def test_a_primary_that_was_moved_to_a_stranger_is_left_alone() -> None:
         driver.info[place] = info_of_replica(60 + number, slave_priority=0)
     driver.run(60_000)
     assert driver.sent_to(PRIMARY, b"SLAVEOF") == []
+
+
+def test_the_primary_under_another_address_is_not_told_to_follow_itself() -> None:
+    driver = confirmed()
+    driver.info[PRIMARY] = driver.info[FIRST] = info(run_id=run_id(50), replicas=(SECOND,))
+    driver.run(30_000)
+    assert list(driver.primary.replicas) == [Address(*SECOND)]
+    assert not driver.sent_to(FIRST, b"SLAVEOF")
+    assert not any(FIRST[0] in line for line in driver.disk)
