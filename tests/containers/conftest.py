@@ -116,7 +116,7 @@ class Compose:
             yield
         finally:
             for squatter in squatters:
-                squatter.remove(force=True)
+                squatter.remove(force=True, v=True)
 
 
 def compose_command() -> tuple[str, ...] | None:
