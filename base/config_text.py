@@ -14,6 +14,8 @@ from typing import NamedTuple
 INCLUDE_DEPTH_MAX = 16
 FILE_BYTES_MAX = 16 << 20
 
+_SECRET = ("pass", "auth", "user")
+"""A line with one of these may hold a password."""
 _BLANKS = b" \n\r\t\v\f\0"
 _ESCAPES = {ord("n"): 10, ord("r"): 13, ord("t"): 9, ord("b"): 8, ord("a"): 7}
 
@@ -105,7 +107,9 @@ def lines_of(text: str, source: str) -> Iterator[Line]:
         try:
             words = split_words(stripped)
         except ValueError as error:
-            raise ConfigError(f"{source}, line {number}: '{stripped}': {error}") from None
+            # Which word would have been the password cannot be said, so none is shown.
+            shown = "(hidden)" if any(word in stripped.lower() for word in _SECRET) else stripped
+            raise ConfigError(f"{source}, line {number}: '{shown}': {error}") from None
         if words:
             yield Line(source, number, words)
 

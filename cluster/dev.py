@@ -82,7 +82,7 @@ def _keep_group(
     replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
 ) -> None:
     from garrison.cluster.local_group import LocalGroup
-    from garrison.cluster.local_process import consecutive_ports
+    from garrison.cluster.local_process import consecutive_ports, free_ports
 
     nodes, sentinels = consecutive_ports(port, replicas + 1), consecutive_ports(FIRST_SENTINEL_PORT, 3)
     group = LocalGroup(
@@ -90,7 +90,7 @@ def _keep_group(
         directory=directory,
         down_after_ms=timeout_ms,
         node_command=command,
-        ports=[*nodes, *sentinels] if nodes and sentinels else (),
+        ports=[*(nodes or free_ports(replicas + 1)), *(sentinels or free_ports(3))],
     )
     title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
     asyncio.run(_keep(group, title, lambda: how_to_connect_by_sentinel(group)))

@@ -17,7 +17,7 @@ from garrison.base.directive_lines import unknown
 from garrison.sentinel.core.instances import is_ip
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
-EPOCH_MAX = 2**64 - 1
+EPOCH_MAX = 2**63 - 1
 TIME_MS_MAX = 2**63 - 1
 RUN_ID = re.compile(r"[0-9a-fA-F]{40}")
 

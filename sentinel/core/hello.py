@@ -28,6 +28,8 @@ HELLO_BYTES_MAX: Final = 1_024
 PEERS_MAX: Final = 256
 """Other Sentinels of one primary; hellos of more are ignored, with a warning."""
 EPOCH_MAX: Final = 2**63 - 1
+EPOCH_STEP_MAX: Final = 2**32
+"""How far ahead of ours a believed epoch may be: a single false hello cannot use up all epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,17 @@ class Hellos:
         self._monitors = monitors
         self._doubles: dict[Address, int] = {}
         """Who else uses our id, and when we first heard that; forgotten with a new id."""
+        self._refused: set[str] = set()
+        """Senders of hellos that were ignored, as far as that was told."""
+
+    def _objection(self, hello: Hello) -> str:
+        """Why a hello is not believed; empty if it is."""
+        world = self._world
+        if not world.is_usable(hello.sender.host) or not world.is_usable(hello.primary.host):
+            return "it has names and resolve-hostnames is no"
+        if max(hello.epoch, hello.config_epoch) > world.epoch + EPOCH_STEP_MAX:
+            return f"its epoch is more than {EPOCH_STEP_MAX} ahead of ours, {world.epoch}"
+        return ""
 
     def heard(self, text: bytes) -> None:
         """One message of the hello channel, from whichever server. Our own come back too."""
@@ -119,10 +132,13 @@ class Hellos:
         primary = self._world.primaries.get(hello.name)
         if primary is None or hello.sender.port == 0:
             return
-        if not self._world.is_usable(hello.sender.host) or not self._world.is_usable(hello.primary.host):
-            self._world.say(
-                Level.VERBOSE, f"A hello with names is ignored, as resolve-hostnames is no: {hello}"
-            )
+        objection = self._objection(hello)
+        if objection:
+            # Said once: the next one comes in two seconds.
+            level = Level.VERBOSE if hello.run_id in self._refused else Level.NOTICE
+            if len(self._refused) < PEERS_MAX:
+                self._refused.add(hello.run_id)
+            self._world.say(level, f"A hello is ignored, as {objection}: {hello}")
             return
         if hello.sender in self._world.own_addresses():
             # Ours, of when we had another id, or of whoever was at our address before us.

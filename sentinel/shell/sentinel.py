@@ -191,14 +191,14 @@ class Sentinel:
         keep_users = users.changed and not self._config.text("aclfile")
         try:
             self._file.save(effects.persist, users.lines() if keep_users else None, self._changed)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._hold_back(effects, error)
             return False
         self._log.notice("Sentinel new configuration saved on disk")
         self._complained = False
         return True
 
-    def _hold_back(self, effects: Effects, error: OSError) -> None:
+    def _hold_back(self, effects: Effects, error: OSError | ValueError) -> None:
         self._held = effects
         self._retry_ms = boot_ms() + SAVE_RETRY_MS
         del effects.events[:-HELD_EVENTS_MAX]

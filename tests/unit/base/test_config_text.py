@@ -55,6 +55,8 @@ def test_lines_know_their_number() -> None:
 
 
 def test_a_bad_line_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"f\.conf, line 1: '\(hidden\)': a quote stays open"):
+        list(lines_of('requirepass "secret\n', "f.conf"))
     with pytest.raises(ConfigError, match=r"f\.conf, line 2: '\"x': a quote stays open"):
         list(lines_of('port 1\n"x', "f.conf"))
 

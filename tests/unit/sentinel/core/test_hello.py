@@ -151,3 +151,11 @@ def test_our_epoch_is_never_behind_that_of_a_configuration() -> None:
     driver = Driver()
     driver.hello(2, epoch=3, names=REPLICAS[0], config_epoch=7)
     assert driver.core.world.epoch == 7
+
+
+def test_one_false_hello_cannot_use_up_the_epochs() -> None:
+    driver = Driver()
+    driver.hello(2, epoch=2**63 - 1, names=REPLICAS[0], config_epoch=2**63 - 1)
+    assert driver.core.world.epoch == 0
+    assert driver.primary.address == Address(*PRIMARY)
+    assert not driver.primary.peers
