@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 
+import garrison
 from garrison.base.daemon import Readiness, go_to_background
 from garrison.base.log import Log
 
@@ -35,6 +37,15 @@ def detach(logfile: str, supervised: str, *, daemonize: bool) -> Readiness:
     if daemonize and readiness.supervisor == "no":
         go_to_background(readiness)
     return readiness
+
+
+def greet(log: Log, ignored: Sequence[str]) -> None:
+    """The first lines of the log; `ignored` are the directives that were given and have no effect here."""
+    log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
+    log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
+    log.warning("Configuration loaded")
+    if ignored:
+        log.warning(f"Accepted, but without effect here: {', '.join(ignored)}")
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

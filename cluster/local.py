@@ -11,20 +11,15 @@ held a cluster before, the same nodes come back with their ids, slots and ports.
 
 import asyncio
 import contextlib
-import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local_process import HOST, LocalProcess, free_ports, remembered_ports
+from garrison.cluster.local_process import HOST, LocalProcess, LocalServers
 from garrison.cluster.manager.fleet import Access, Fleet
 from garrison.cluster.manager.form import form, unready
 
@@ -52,7 +47,7 @@ class LocalNode(LocalProcess):
         await self.run(words)
 
 
-class LocalCluster:
+class LocalCluster(LocalServers):
     """``primaries`` + ``primaries * replicas`` nodes on loopback.
 
     ``command`` starts one node and takes ``redis-server``'s directives; the default is this Garrison.
@@ -73,31 +68,13 @@ class LocalCluster:
         self.replicas = replicas
         self.command = command
         self.settings = SETTINGS | dict(settings or {})
-        self._temporary = directory is None
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="garrison-"))
-        # Nodes change into their folder, so the paths they are given must be absolute.
-        self.directory = self.directory.resolve()
-        count = primaries * (replicas + 1)
-        chosen = self._remembered_ports() or list(ports) or free_ports(count)
-        if len(chosen) != count:
-            raise ManagerError(
-                f"{self.directory} holds a cluster of {len(chosen)} nodes, not {count}; "
-                "use the same numbers of primaries and replicas, or another directory"
-            )
+        super().__init__(directory, LAYOUT_FILE)
+        chosen = self._choose_ports(primaries * (replicas + 1), ports)
         self.nodes = [LocalNode(Address(HOST, port), self.directory / str(port)) for port in chosen]
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+    @property
+    def processes(self) -> list[LocalProcess]:
+        return list(self.nodes)
 
     @property
     def url(self) -> str:
@@ -124,19 +101,12 @@ class LocalCluster:
             return await self.wait_healthy()
         plan = plan_creation([node.address for node in self.nodes], self.replicas)
         survey = await form(plan, self.access, lambda text: None)
-        (self.directory / LAYOUT_FILE).write_text(
-            json.dumps({"ports": [node.address.port for node in self.nodes]})
-        )
+        self._remember_ports()
         return survey
 
     async def restart(self, node: LocalNode) -> None:
         await node.start(self.command, self.settings)
         await self.wait_ready(node)
-
-    async def stop(self) -> None:
-        await asyncio.gather(*(node.stop() for node in self.nodes))
-        if self._temporary:
-            shutil.rmtree(self.directory, ignore_errors=True)
 
     async def wait_healthy(self, timeout_s: float = START_TIMEOUT_S) -> Survey:
         """Wait until all running nodes agree, report state ok and have their replicas linked."""
@@ -171,6 +141,3 @@ class LocalCluster:
         raise ManagerError(
             f"the node at {node.address} ({command}) {state}; its log ends:\n{node.last_words()}"
         )
-
-    def _remembered_ports(self) -> list[int]:
-        return remembered_ports(self.directory / LAYOUT_FILE)

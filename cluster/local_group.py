@@ -11,20 +11,16 @@ configuration file of ``redis-sentinel``.
 
 import asyncio
 import contextlib
-import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from garrison.client import ClientError, open_connection
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local import GARRISON_NODE, POLL_INTERVAL_S, START_TIMEOUT_S
-from garrison.cluster.local_process import HOST, LocalProcess, free_ports, remembered_ports
+from garrison.cluster.local_process import HOST, LocalProcess, LocalServers
 
 GARRISON_SENTINEL = (sys.executable, "-m", "garrison", "sentinel")
 NAME = "mymaster"
@@ -32,7 +28,7 @@ LAYOUT_FILE = "group.json"
 SETTINGS = {"save": "", "appendonly": "no", "repl-diskless-sync-delay": "0"}
 
 
-class LocalGroup:
+class LocalGroup(LocalServers):
     """The processes of one primary's group. ``nodes[0]`` is the first primary."""
 
     def __init__(
@@ -48,8 +44,7 @@ class LocalGroup:
         settings: Mapping[str, str] | None = None,
         ports: Sequence[int] = (),
     ) -> None:
-        self._temporary = directory is None
-        self.directory = (directory or Path(tempfile.mkdtemp(prefix="garrison-"))).resolve()
+        super().__init__(directory, LAYOUT_FILE)
         self.down_after_ms = down_after_ms
         self.failover_timeout_ms = failover_timeout_ms
         self.quorum = sentinels // 2 + 1
@@ -57,30 +52,16 @@ class LocalGroup:
         self.sentinel_command = sentinel_command
         self.settings = SETTINGS | dict(settings or {})
         count = 1 + replicas + sentinels
-        chosen = remembered_ports(self.directory / LAYOUT_FILE) or list(ports) or free_ports(count)
-        if len(chosen) != count:
-            raise ManagerError(
-                f"{self.directory} holds a group of {len(chosen)} processes, not {count}; "
-                "use the same numbers of replicas and Sentinels, or another directory"
-            )
+        chosen = self._choose_ports(count, ports)
         self.nodes = [self._process(port, "node.log") for port in chosen[: 1 + replicas]]
         self.sentinels = [self._process(port, "sentinel.log") for port in chosen[1 + replicas : count]]
 
     def _process(self, port: int, log_name: str) -> LocalProcess:
         return LocalProcess(Address(HOST, port), self.directory / str(port), log_name=log_name)
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+    @property
+    def processes(self) -> list[LocalProcess]:
+        return [*self.nodes, *self.sentinels]
 
     @property
     def url(self) -> str:
@@ -92,9 +73,7 @@ class LocalGroup:
         await asyncio.gather(*map(self.start_node, self.nodes))
         await asyncio.gather(*map(self.start_sentinel, self.sentinels))
         await self.wait_watched()
-        processes = [*self.nodes, *self.sentinels]
-        layout = {"ports": [process.address.port for process in processes]}
-        (self.directory / LAYOUT_FILE).write_text(json.dumps(layout))
+        self._remember_ports()
 
     async def start_node(self, node: LocalProcess) -> None:
         """Start a node, at first as a replica unless it is the first; then as its own file says."""
@@ -125,11 +104,6 @@ class LocalGroup:
             file.write_text("\n".join(lines) + "\n")
         await sentinel.run([*self.sentinel_command, str(file)])
         await self.wait_for(sentinel, "PING", check=lambda reply: True)
-
-    async def stop(self) -> None:
-        await asyncio.gather(*(process.stop() for process in [*self.sentinels, *self.nodes]))
-        if self._temporary:
-            shutil.rmtree(self.directory, ignore_errors=True)
 
     # Asking.
 

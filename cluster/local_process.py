@@ -4,14 +4,20 @@ import asyncio
 import ctypes
 import json
 import random
+import shutil
 import signal
 import socket
 import sys
+import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from garrison.cluster.core.topology import Address
+from garrison.cluster.errors import ManagerError
 
 HOST = "127.0.0.1"
 BUS_PORT_OFFSET = 10_000
@@ -87,9 +93,63 @@ def _end_with_parent() -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def remembered_ports(layout: Path) -> list[int]:
-    """The ports of an earlier start, in the order of the processes; none if there was none."""
-    return [int(port) for port in json.loads(layout.read_text())["ports"]] if layout.exists() else []
+class LocalServers(ABC):
+    """Processes that are started and stopped together, with a folder that remembers their ports.
+
+    Without ``directory`` a temporary one is used and removed at the end.
+    """
+
+    def __init__(self, directory: Path | None, layout_file: str) -> None:
+        self._temporary = directory is None
+        # The processes change into their folders, so the paths they are given must be absolute.
+        self.directory = (directory or Path(tempfile.mkdtemp(prefix="garrison-"))).resolve()
+        self._layout = self.directory / layout_file
+
+    @property
+    @abstractmethod
+    def processes(self) -> list[LocalProcess]:
+        """All of them, in the order of their ports."""
+
+    @abstractmethod
+    async def start(self) -> object:
+        """Start them, and wait until they serve as what they are."""
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(process.stop() for process in self.processes))
+        if self._temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _choose_ports(self, count: int, wanted: Sequence[int]) -> list[int]:
+        """The ports of an earlier start in this folder, or those wanted, or free ones."""
+        chosen = self._remembered_ports() or list(wanted) or free_ports(count)
+        if len(chosen) != count:
+            raise ManagerError(
+                f"{self.directory} holds {len(chosen)} processes, not {count}; "
+                "use the same numbers of them, or another directory"
+            )
+        return chosen
+
+    def _remembered_ports(self) -> list[int]:
+        if not self._layout.exists():
+            return []
+        return [int(port) for port in json.loads(self._layout.read_text())["ports"]]
+
+    def _remember_ports(self) -> None:
+        ports = [process.address.port for process in self.processes]
+        self._layout.write_text(json.dumps({"ports": ports}))
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,10 +14,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-import garrison
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
-from garrison.base.process import StartError, detach, enter, new_loop, remove_pidfile, write_pidfile
+from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
 from garrison.node.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def run(config: Config) -> int:
     log = Log(config.text("logfile"), config.text("loglevel"))
     if config.flag("syslog-enabled"):
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    _greet(config, log)
+    greet(log, config.without_effect())
     try:
         return _serve(config, log, readiness)
     except (StartError, OSError, ConfigError) as error:
@@ -52,15 +51,6 @@ def _prepare(config: Config) -> Readiness:
     """Everything that must happen before there is a thread."""
     config.values["dir"] = enter(config.text("dir"))
     return detach(config.text("logfile"), config.text("supervised"), daemonize=config.flag("daemonize"))
-
-
-def _greet(config: Config, log: Log) -> None:
-    log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
-    log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
-    log.warning("Configuration loaded")
-    ignored = config.without_effect()
-    if ignored:
-        log.warning(f"Accepted, but without effect in this version: {', '.join(ignored)}")
 
 
 def _make_room_for_clients(config: Config, log: Log) -> None:

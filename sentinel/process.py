@@ -16,12 +16,11 @@ import sys
 import traceback
 from typing import Any
 
-import garrison
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.daemon import Readiness
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
-from garrison.base.process import StartError, detach, enter, new_loop, remove_pidfile, write_pidfile
+from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
 from garrison.base.reply import Error
 from garrison.sentinel.config import Config
 from garrison.sentinel.shell.acl import Users, read_users
@@ -54,7 +53,7 @@ def run(config: Config) -> int:
     log.role = "X"
     if config.flag("syslog-enabled"):
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    _greet(config, log)
+    greet(log, config.without_effect())
     try:
         write_pidfile(config.text("pidfile"))
         with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -76,15 +75,6 @@ def load_users(config: Config) -> Users:
         return read_users(read_text(path), path, password, all_channels)
     lines = "".join(f"user {line}\n" for line in config.text("user").splitlines())
     return read_users(lines, config.file, password, all_channels)
-
-
-def _greet(config: Config, log: Log) -> None:
-    log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
-    log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
-    log.warning("Configuration loaded")
-    ignored = config.without_effect()
-    if ignored:
-        log.warning(f"Accepted, but without effect in a Sentinel: {', '.join(ignored)}")
 
 
 def _room_for_clients(config: Config, log: Log) -> int:
