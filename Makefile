@@ -18,6 +18,8 @@ PY := $(BIN)/python
 SEEDS ?= 50
 SECONDS ?= 60
 PYTEST_ARGS ?=
+# Tests wait more than they compute: two workers are worth it on two cores.
+WORKERS ?= 2
 CARGO := . .ci/toolchain && cargo
 ENGINE := node/engine/Cargo.toml
 
@@ -70,7 +72,7 @@ rust-test:
 	@$(CARGO) test --manifest-path $(ENGINE) --workspace --quiet
 
 py-test: $(VENV)/.dev
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	@$(PY) bench/run.py

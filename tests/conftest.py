@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import socket
 import tracemalloc  # noqa: F401  pytest imports it while it reports a warning, which fails half-way through an import
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+from garrison.cluster import local_process
 
 # A busy machine makes no property false: no example has a deadline, and slow drawing is no failure.
 # The examples are the same in every run, which so fails by what has changed; --hypothesis-profile=explore
@@ -69,7 +72,21 @@ def free_port() -> int:
 
 # Ports of the tests' servers and, 10,000 above, of their buses. Both lie below the range the kernel takes
 # the ports of outgoing connections from: one of those may take a bus port that was free a moment ago.
-PORTS_FROM, PORTS_BELOW = 12_000, 20_000
+# Each worker of a parallel run has a share of its own, here and for local clusters.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def share_of(first: int, below: int) -> tuple[int, int]:
+    """This worker's part of a range of ports."""
+    size = (below - first) // WORKERS
+    return first + WORKER * size, first + (WORKER + 1) * size
+
+
+PORTS_FROM, PORTS_BELOW = share_of(12_000, 20_000)
+local_process.PORTS_FROM, local_process.PORTS_BELOW = share_of(
+    local_process.PORTS_FROM, local_process.PORTS_BELOW
+)
 _candidates = itertools.cycle(random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM))
 
 

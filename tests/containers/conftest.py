@@ -8,9 +8,11 @@ and removed afterwards.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -151,13 +153,22 @@ def cluster(root: Path) -> Compose:
     assert command is not None
     settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000"}
     cluster = Compose(docker.from_env(), command, root, "docker-compose.yml", "garrison-test", settings)
-    handed_in = _hand_in_authorities(root / "deploy/ca")
-    try:
-        cluster.run("build", "node-1", seconds=BUILD_SECONDS_MAX)
-    finally:
-        for certificate in handed_in:
-            certificate.unlink(missing_ok=True)
+    with _alone():
+        handed_in = _hand_in_authorities(root / "deploy/ca")
+        try:
+            cluster.run("build", "node-1", seconds=BUILD_SECONDS_MAX)
+        finally:
+            for certificate in handed_in:
+                certificate.unlink(missing_ok=True)
     return cluster
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other worker of this machine builds meanwhile: the second one finds the image's layers made."""
+    with (Path(tempfile.gettempdir()) / "garrison-test-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
