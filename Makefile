@@ -72,7 +72,7 @@ rust-test:
 	@$(CARGO) test --manifest-path $(ENGINE) --workspace --quiet
 
 py-test: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	@$(PY) bench/run.py
