@@ -180,11 +180,11 @@ def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(field: Fie
         writer.start()
     house.primary.until(lambda: all(writer.acknowledged for writer in writers), "writes flow")
     house.primary.process.send_signal(signal.SIGSTOP)
-    time.sleep(0.2)
-    before = [len(writer.acknowledged) for writer in writers]
     late = socket.create_connection(("127.0.0.1", house.primary.port))
     late.sendall(b"*3\r\n$3\r\nSET\r\n$4\r\nlate\r\n$1\r\n1\r\n")
     house.wait_for_failover()
+    # Only now, so that the writers have had the time to count what was answered before the stop.
+    before = [len(writer.acknowledged) for writer in writers]
     house.primary.process.send_signal(signal.SIGCONT)
     house.primary.until(lambda: _role(house.primary) == "slave", "the old primary follows", 40)
     late.settimeout(20)
