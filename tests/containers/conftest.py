@@ -174,7 +174,7 @@ def _alone() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def sentinel_group(cluster: Compose) -> Compose:
     """deploy/compose/sentinel.yml, which runs the same image, not up."""
-    settings = {"GARRISON_DOWN_AFTER_MS": "1000"}
+    settings = {"GARRISON_DOWN_AFTER_MS": "3000"}
     return replace(
         cluster, file="deploy/compose/sentinel.yml", project="garrison-sentinel-test", settings=settings
     )

@@ -198,12 +198,13 @@ async def test_a_primary_that_moves_as_it_runs_stays_the_primary(compose: Compos
 
 async def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(compose: Compose) -> None:
     old = await settled()
+    await keep(old, "awake")
     reader, writer = await asyncio.open_connection("127.0.0.1", PORTS[old])
     writer.write(b"SET before 1\r\n")
     assert await reader.readline() == b"+OK\r\n"
     compose.container(old).pause()
     try:
-        new = await another_than(old)
+        await another_than(old)
         writer.write(b"SET slept 1\r\n" * 100)
     finally:
         compose.container(old).unpause()
@@ -217,8 +218,10 @@ async def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(comp
             answer += more
     writer.close()
     assert b"+OK" not in answer
-    assert await settled() == new
-    assert await call(new, "GET", "slept") is None
+    # On a machine that stalls another failover may follow: what counts is the data, wherever it is served.
+    primary = await settled()
+    assert await call(primary, "GET", "slept") is None
+    assert await call(primary, "GET", "awake") is not None
 
 
 async def call_or_none(service: str, *words: str) -> Any:

@@ -18,7 +18,7 @@ from tests.integration.namespaces import Host, Network
 
 NAME = "mymaster"
 NODE_PORT, SENTINEL_PORT = 6379, 26379
-DOWN_AFTER_MS = 700
+DOWN_AFTER_MS = 1_500
 WAIT_S = 60.0
 GARRISON = (sys.executable, "-m", "garrison")
 _LIBC = ctypes.CDLL(None)

@@ -24,7 +24,7 @@ WAIT_S = 60.0
 @pytest.fixture
 async def group(tmp_path: Path) -> AsyncIterator[LocalGroup]:
     async with LocalGroup(
-        directory=tmp_path / "group", down_after_ms=700, failover_timeout_ms=5_000
+        directory=tmp_path / "group", down_after_ms=1_500, failover_timeout_ms=5_000
     ) as group:
         yield group
 
