@@ -64,6 +64,8 @@ class Target:
             return b"*3\r\n$9\r\nsubscribe\r\n$%d\r\n%b\r\n:1\r\n" % (len(argv[1]), argv[1])
         if name in (b"SLAVEOF", b"REPLICAOF"):
             self.follows = 0 if argv[1].upper() == b"NO" else int(argv[2])
+        if name == b"EXEC":
+            return b"*4\r\n" + 4 * b"+OK\r\n"
         return b"+OK\r\n"
 
     def close(self) -> None:
