@@ -80,7 +80,15 @@ class Node:
             self._raise_recent_failure()
             self._opening = asyncio.create_task(self._open(), name=f"garrison: connect to {self.address}")
             self._opening.add_done_callback(self._opened)
-        return await asyncio.shield(self._opening)
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if not opening.cancelled() or (waiting is not None and waiting.cancelling()):
+                raise
+            # It was the attempt that was given up, not the call that waits for it.
+            raise ConnectionFailedError(f"{self.address} was dropped while it was connected to") from None
 
     def _raise_recent_failure(self) -> None:
         if self._failure is None:
