@@ -86,8 +86,9 @@ class Effects:
 
     persist: tuple[str, ...] | None = None
     """1. All directives that the Sentinel itself keeps (`sentinel ...` lines, in order), to replace those of
-    the configuration file: written to a temporary file, synced, renamed, the folder synced. A failure is told
-    by `save_failed`; nothing below may be done then, and the step is repeated with the next tick."""
+    the configuration file: written to a temporary file, synced, renamed, the folder synced. If that fails,
+    nothing below may be done: hold this record back, merge what comes after it, and try again; or drop it as
+    lost and tell the core with `save_failed`."""
     wire: list[Wire] = field(default_factory=list)
     """2. Links and commands, in this order."""
     events: list[Event] = field(default_factory=list)

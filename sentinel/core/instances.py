@@ -267,8 +267,6 @@ class Primary(DataNode):
     """The run id of the leader that we have voted for, in `vote_epoch`; empty if only the epoch is known."""
     vote_epoch: int = 0
     config_epoch: int = 0
-    config_changed_ms: int = NEVER_MS
-    """When its address last changed."""
     reboot_ms: int = 0
     """When it was seen restarted, until it answers PING with PONG; 0 if it was not."""
     lost_data_since_ms: int = 0

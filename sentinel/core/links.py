@@ -126,15 +126,12 @@ class Links:
             return
         connection, link = found
         was_up = connection.up
-        self._lost(connection, link)
+        self._world.forget_connection(connection)
         for user in list(link.users):
             if was_up:
                 name = "-pubsub-link" if connection.subscribed else "-cmd-link"
                 self._world.event(name, user, "#connection lost", Level.DEBUG)
             self._world.look_now(user)
-
-    def _lost(self, connection: Connection, link: Link) -> None:
-        self._world.forget_connection(connection)
 
     def watch(self, instance: Instance) -> None:
         """Replace connections that are established but silent."""

@@ -96,7 +96,6 @@ class Monitors:
         self._forget(primary, keep_peers=True)
         self._links.moved(primary, address)
         world.index_address(primary, old)
-        primary.config_changed_ms = world.now_ms
         world.event("+switch-master", None, names, unnamed=primary)
         for each in replicas:
             self.add_replica(primary, each)

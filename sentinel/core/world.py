@@ -33,7 +33,6 @@ from garrison.sentinel.core.instances import (
     Peer,
     Primary,
     Replica,
-    State,
     is_host,
     is_ip,
     primary_of,
@@ -325,9 +324,6 @@ class World:
         connection.waiting.append((self._last_token, answer, asked))
         self.put(Send(connection.id, (name, *words[1:]), self._last_token))
         return True
-
-    def in_failover(self, primary: Primary) -> bool:
-        return primary.attempt.state is not State.NONE
 
     def all_instances(self) -> Iterator[Instance]:
         for primary in self.primaries.values():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from garrison.client import Client, ClientError, connect, open_connection
 from tests.containers.conftest import Compose
+from tests.integration.group_on_hosts import WAIT_S, until
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
 NAME = "mymaster"
@@ -18,7 +18,6 @@ NODES = {f"node-{number}": 6380 + number for number in (1, 2, 3)}
 SENTINELS = {f"sentinel-{number}": 26380 + number for number in (1, 2, 3)}
 PORTS = NODES | SENTINELS
 FROM_OUTSIDE = "sentinel://127.0.0.1:26381,127.0.0.1:26382,127.0.0.1:26383/mymaster"
-WAIT_S = 60.0
 
 INSIDE = """
 import asyncio
@@ -66,21 +65,6 @@ async def call(service: str, *words: str) -> Any:
 async def call_all(services: dict[str, int], *words: str) -> None:
     for service in services:
         await call(service, *words)
-
-
-async def until(holds: Callable[[], Awaitable[Any]], what: str) -> Any:
-    """Wait until an awaitable condition gives something true, and raises nothing; that."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        last: object = None
-        try:
-            last = await holds()
-            if last:
-                return last
-        except (ClientError, AssertionError) as error:
-            last = error
-        assert time.monotonic() < deadline, f"not within {WAIT_S:.0f} s: {what}: {last}"
-        await asyncio.sleep(0.1)
 
 
 async def named() -> str:
