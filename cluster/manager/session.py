@@ -1,7 +1,6 @@
 """What the commands share: how to reach nodes, how to talk to the user, how to find what the user names."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -41,11 +40,12 @@ def demand_consent(session: Session, lines: Sequence[str]) -> None:
 
 async def settled_survey(fleet: Fleet) -> Survey:
     """A survey in which all nodes agree, if they come to within a few seconds of gossip."""
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SETTLE_TIMEOUT_S
     while True:
         survey = await fleet.survey()
         agreed = len({view.signature for view in survey.views.values()}) < 2
-        if agreed or time.monotonic() > deadline:
+        if agreed or loop.time() > deadline:
             return survey
         await asyncio.sleep(SETTLE_INTERVAL_S)
 

@@ -12,7 +12,6 @@ BEHAVIOUR   Many slots share one write; its size follows the time it takes. A br
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -80,13 +79,14 @@ class Transfer:
 
     async def _carry(self, pending: Sequence[tuple[int, Sequence[bytes]]]) -> int:
         """Send all listed keys, write by write; return how many arrived."""
+        loop = asyncio.get_running_loop()
         total = 0
         queue = deque((slot, deque(keys)) for slot, keys in pending)
         while queue:
             batches = list(_cut(queue, self.sizer.keys))
-            started = time.monotonic()
+            started = loop.time()
             replies = await self.fleet.call_many(self.source, [self._migrate(keys) for keys in batches])
-            elapsed_ms = (time.monotonic() - started) * 1000
+            elapsed_ms = (loop.time() - started) * 1000
             arrived = await self._judge(batches, replies)
             self.sizer.moved(arrived, elapsed_ms)
             self.moved(arrived)

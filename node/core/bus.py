@@ -12,11 +12,13 @@ of a byte stream into frames is in `bus_stream`.
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final, NamedTuple
+
+from garrison.node.core import bus_extensions
+from garrison.node.core.bus_extensions import Extensions
+from garrison.node.core.bus_fields import ADDRESS, BadFrameError, node_id, text
 
 PING: Final = 0
 PONG: Final = 1
@@ -41,9 +43,7 @@ VERSION: Final = 1
 _HEADER: Final = struct.Struct(">4sIHHHHQQQ40s2048s40s46sH30sHHHBB2s")
 _GOSSIP: Final = struct.Struct(">40sII46sHHHHH")
 _LENGTHS: Final = struct.Struct(">II")
-_EXTENSION: Final = struct.Struct(">IHH")
 _UPDATE: Final = struct.Struct(">Q40s2048s")
-_TTL: Final = struct.Struct(">40sQ")
 HEADER_BYTES: Final = _HEADER.size
 GOSSIP_BYTES: Final = _GOSSIP.size
 NO_ID: Final = ""
@@ -56,25 +56,19 @@ FLAG_FORCE_ACK: Final = 2
 FLAG_EXTENSIONS: Final = 4
 """mflags: the sender understands extensions."""
 
-EXT_HOSTNAME: Final = 0
-EXT_HUMAN_NAME: Final = 1
-EXT_FORGOTTEN_NODE: Final = 2
-EXT_SHARD_ID: Final = 3
+MARK: Final = b"Gr"
+"""The first of 30 bytes of the header that other servers send as zeros and ignore. Behind it stand a level,
+the state of the sender (the bits below) and the identity of its data's history, 20 bytes."""
+MARK_LEVEL: Final = 1
+STATE_NO_LEASE: Final = 1
+"""This primary has been without its write lease for a while."""
+STATE_DATA_LOST: Final = 2
+"""This primary has started without the data of its slots, and serves nothing."""
+STATE_HAS_DATA: Final = 4
+"""This node has a whole copy of its shard's data, perhaps of an earlier moment."""
 
 assert HEADER_BYTES == 2256
 assert GOSSIP_BYTES == 104
-
-_ID = re.compile(rb"[0-9a-f]{40}\Z")
-_ADDRESS = re.compile(rb"[0-9A-Za-z.:%_-]*\Z")
-_NAME = re.compile(rb"[0-9A-Za-z._-]*\Z")
-
-
-class BadFrameError(Exception):
-    """A frame that breaks the protocol. `reason` is a short word for the counter."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
 
 
 class Gossip(NamedTuple):
@@ -88,17 +82,6 @@ class Gossip(NamedTuple):
     bus_port: int
     flags: int
     plain_port: int = 0
-
-
-@dataclass(slots=True)
-class Extensions:
-    """What newer peers add to a heartbeat; None where the frame did not say."""
-
-    hostname: str | None = None
-    human_name: str | None = None
-    shard_id: str | None = None
-    forgotten: list[tuple[str, int]] = field(default_factory=list)
-    """(node id, seconds for which it must not come back)"""
 
 
 @dataclass(slots=True)
@@ -122,6 +105,10 @@ class Frame:
     flags: int = 0
     state_ok: bool = True
     message_flags: int = 0
+    state: int | None = None
+    """The bits STATE_... of a Garrison node; None from other servers."""
+    history: str = ""
+    """The identity of the history of the sender's data, 40 hex digits; from Garrison nodes only."""
     gossip: list[Gossip] = field(default_factory=list)
     extensions: Extensions | None = None
     failing_id: str = NO_ID
@@ -142,7 +129,7 @@ def encode(frame: Frame) -> bytes:
         count = len(frame.gossip)
         body = b"".join([_encode_gossip(entry) for entry in frame.gossip])
         if frame.extensions is not None:
-            parts = _encode_extensions(frame.extensions)
+            parts = bus_extensions.encode(frame.extensions)
             extensions = len(parts)
             body += b"".join(parts)
     elif kind == FAIL:
@@ -155,10 +142,16 @@ def encode(frame: Frame) -> bytes:
     header = _HEADER.pack(
         SIGNATURE, HEADER_BYTES + len(body), VERSION, frame.port, kind, count,
         frame.current_epoch, frame.config_epoch, frame.offset, frame.sender.encode(), frame.slots,
-        frame.primary_id.encode(), frame.ip.encode(), extensions, b"", frame.plain_port, frame.bus_port,
-        frame.flags, 0 if frame.state_ok else 1, message_flags, b"",
+        frame.primary_id.encode(), frame.ip.encode(), extensions, _mark(frame), frame.plain_port,
+        frame.bus_port, frame.flags, 0 if frame.state_ok else 1, message_flags, b"",
     )  # fmt: skip
     return header + body
+
+
+def _mark(frame: Frame) -> bytes:
+    if frame.state is None:
+        return b""
+    return MARK + bytes((MARK_LEVEL, frame.state)) + bytes.fromhex(frame.history)
 
 
 def _encode_gossip(entry: Gossip) -> bytes:
@@ -166,25 +159,6 @@ def _encode_gossip(entry: Gossip) -> bytes:
         entry.node_id.encode(), entry.ping_sent_s, entry.pong_received_s, entry.ip.encode(),
         entry.port, entry.bus_port, entry.flags, entry.plain_port, 0,
     )  # fmt: skip
-
-
-def _encode_extensions(extensions: Extensions) -> list[bytes]:
-    parts = []
-    if extensions.hostname is not None:
-        parts.append(_extension(EXT_HOSTNAME, extensions.hostname.encode() + b"\0"))
-    if extensions.human_name is not None:
-        parts.append(_extension(EXT_HUMAN_NAME, extensions.human_name.encode() + b"\0"))
-    parts += [
-        _extension(EXT_FORGOTTEN_NODE, _TTL.pack(node.encode(), ttl)) for node, ttl in extensions.forgotten
-    ]
-    if extensions.shard_id is not None:
-        parts.append(_extension(EXT_SHARD_ID, extensions.shard_id.encode()))
-    return parts
-
-
-def _extension(kind: int, value: bytes) -> bytes:
-    value += bytes(-len(value) % 8)
-    return _EXTENSION.pack(_EXTENSION.size + len(value), kind, 0) + value
 
 
 def decode(data: bytes) -> Frame:
@@ -208,7 +182,7 @@ def _decode_header(data: bytes) -> tuple[Frame, int, int]:
         raise BadFrameError("length", f"{len(data)} bytes are less than a header")
     (
         signature, length, version, port, kind, count, current_epoch, config_epoch, offset, sender, slots,
-        primary, ip, extensions, _reserved, plain_port, bus_port, flags, state, message_flags, _rest,
+        primary, ip, extensions, reserved, plain_port, bus_port, flags, state, message_flags, _rest,
     ) = _HEADER.unpack_from(data)  # fmt: skip
     if signature != SIGNATURE:
         raise BadFrameError("signature", "the frame does not begin with RCmb")
@@ -217,26 +191,15 @@ def _decode_header(data: bytes) -> tuple[Frame, int, int]:
     if length != len(data):
         raise BadFrameError("length", f"the header says {length} bytes, the frame has {len(data)}")
     frame = Frame(
-        kind, _node_id(sender), port, bus_port, plain_port, current_epoch, config_epoch, offset, slots,
-        NO_ID if primary == _NULL_ID else _node_id(primary), _text(ip, _ADDRESS, "address"), flags,
+        kind, node_id(sender), port, bus_port, plain_port, current_epoch, config_epoch, offset, slots,
+        NO_ID if primary == _NULL_ID else node_id(primary), text(ip, ADDRESS, "address"), flags,
         state == 0, message_flags,
     )  # fmt: skip
+    if reserved.startswith(MARK):
+        frame.state = reserved[len(MARK) + 1]
+        history = reserved[len(MARK) + 2 : len(MARK) + 22]
+        frame.history = history.hex() if any(history) else ""
     return frame, count, extensions
-
-
-@lru_cache(maxsize=8192)
-def _node_id(raw: bytes) -> str:
-    if not _ID.match(raw):
-        raise BadFrameError("node-id", f"{raw[:12]!r}... is not 40 hexadecimal digits")
-    return raw.decode("ascii")
-
-
-@lru_cache(maxsize=8192)
-def _text(raw: bytes, allowed: re.Pattern[bytes], what: str) -> str:
-    text = raw.partition(b"\0")[0]
-    if not allowed.match(text):
-        raise BadFrameError(what, f"{text[:60]!r} has characters that are not allowed there")
-    return text.decode("ascii")
 
 
 def _decode_heartbeat(frame: Frame, data: bytes, count: int, extensions: int) -> None:
@@ -249,35 +212,18 @@ def _decode_heartbeat(frame: Frame, data: bytes, count: int, extensions: int) ->
     ):
         gossip.append(
             Gossip(
-                _node_id(node), ping, pong, _text(ip, _ADDRESS, "address"), port, bus_port, flags, plain_port
+                node_id(node),
+                ping,
+                pong,
+                text(ip, ADDRESS, "address"),
+                port,
+                bus_port,
+                flags,
+                plain_port,
             )
         )
     if extensions:
-        frame.extensions = _decode_extensions(data, end, extensions)
-
-
-def _decode_extensions(data: bytes, at: int, count: int) -> Extensions:
-    found = Extensions()
-    for _ in range(count):
-        if at + _EXTENSION.size > len(data):
-            raise BadFrameError("extension", "an extension begins past the end of the frame")
-        length, kind, _reserved = _EXTENSION.unpack_from(data, at)
-        if length < _EXTENSION.size or length % 8 or at + length > len(data):
-            raise BadFrameError("extension", f"an extension claims {length} bytes")
-        value = data[at + _EXTENSION.size : at + length]
-        at += length
-        if kind == EXT_HOSTNAME:
-            found.hostname = _text(value, _NAME, "hostname")
-        elif kind == EXT_HUMAN_NAME:
-            found.human_name = _text(value, _NAME, "human-name")
-        elif kind == EXT_FORGOTTEN_NODE and len(value) >= _TTL.size:
-            node, ttl = _TTL.unpack_from(value)
-            found.forgotten.append((_node_id(node), ttl))
-        elif kind == EXT_SHARD_ID and len(value) >= 40:
-            found.shard_id = _node_id(value[:40])
-    if at != len(data):
-        raise BadFrameError("length", "bytes are left after the last extension")
-    return found
+        frame.extensions = bus_extensions.decode(data, end, extensions)
 
 
 def _decode_body(frame: Frame, data: bytes) -> None:
@@ -285,7 +231,7 @@ def _decode_body(frame: Frame, data: bytes) -> None:
     body = len(data) - HEADER_BYTES
     if kind == FAIL:
         _expect(body == 40, kind, body)
-        frame.failing_id = _node_id(data[HEADER_BYTES:])
+        frame.failing_id = node_id(data[HEADER_BYTES:])
     elif kind in (PUBLISH, PUBLISH_SHARD):
         _expect(body >= _LENGTHS.size, kind, body)
         channel, message = _LENGTHS.unpack_from(data, HEADER_BYTES)
@@ -296,7 +242,7 @@ def _decode_body(frame: Frame, data: bytes) -> None:
     elif kind == UPDATE:
         _expect(body == _UPDATE.size, kind, body)
         frame.update_epoch, node, frame.update_slots = _UPDATE.unpack_from(data, HEADER_BYTES)
-        frame.update_id = _node_id(node)
+        frame.update_id = node_id(node)
     elif kind in (AUTH_REQUEST, AUTH_ACK, MFSTART):
         _expect(body == 0, kind, body)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from garrison.node.core.bus import HEADER_BYTES, SIGNATURE, VERSION, BadFrameError
+from garrison.node.core.bus import HEADER_BYTES, SIGNATURE, VERSION
+from garrison.node.core.bus_fields import BadFrameError
 
 _PREFIX = struct.Struct(">4sIH")
 

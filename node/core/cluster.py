@@ -18,6 +18,9 @@ then cost one fsync, and each reply still leaves after it.
     core.configure(settings, now_ms)           # CONFIG SET
     core.set_wall(wall_ms, now_ms)             # when the wall clock has been adjusted
 
+DATA. `has_data` says whether the engine has loaded the data of this node's slots; an owner that starts
+without it serves nothing (see data_set). `replication` and `tick` bring what the engine knows of it.
+
 TIME. `now_ms` is a clock in milliseconds that never goes back and runs on while the process is
 stopped (CLOCK_BOOTTIME). `wall_ms` is the time since 1970; it is only shown, and told in gossip.
 Read pending frames from the sockets before calling tick after a pause.
@@ -38,9 +41,10 @@ from typing import Final
 from garrison.base import reply
 from garrison.node.core import bus, nodes_file
 from garrison.node.core import flags as fl
+from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.commands import Commands
 from garrison.node.core.describe import Descriptions
-from garrison.node.core.effects import Effects, Follow
+from garrison.node.core.effects import Effects
 from garrison.node.core.election import Election
 from garrison.node.core.failure import Failures
 from garrison.node.core.heartbeat import Heartbeats
@@ -52,12 +56,11 @@ from garrison.node.core.packets import Packets
 from garrison.node.core.replica_migration import ReplicaMigration
 from garrison.node.core.serving import Serving
 from garrison.node.core.settings import ClusterSettings
+from garrison.node.core.slot_moves import SlotMoves
 from garrison.node.core.world import AWAKE_STEP_MS_MAX, Randomness, ReplicationFacts, World
 
 TICK_MS_MAX: Final = 100
 """The timer's period; `next_deadline_ms` may ask for an earlier tick."""
-AWAKE_STEP_MS: Final = 100
-"""What a tick after a pause of our own adds to the awake clock."""
 
 
 class ClusterCore:
@@ -71,6 +74,7 @@ class ClusterCore:
         saved: str | None,
         now_ms: int,
         wall_ms: int,
+        has_data: bool = False,
     ) -> None:
         loaded = nodes_file.load(saved) if saved else None
         mine = loaded.me() if loaded is not None else None
@@ -89,6 +93,7 @@ class ClusterCore:
         self._ownership = Ownership(world)
         self._election = Election(world, self._heartbeats, self._ownership, self._lease)
         self._manual = ManualFailover(world, self._heartbeats, self._election, self._ownership)
+        self._moves = SlotMoves(world, self._heartbeats, self._ownership)
         self._migration = ReplicaMigration(world, self._ownership)
         self._serving = Serving(world)
         self._packets = Packets(
@@ -99,21 +104,27 @@ class ClusterCore:
             self._election,
             self._manual,
             self._lease,
+            self._moves,
         )
-        self._descriptions = Descriptions(world, self._serving)
-        self._commands = Commands(world, self._descriptions, self._ownership, self._manual, self._lease)
-        self._last_tick_ms = now_ms
+        self._descriptions = Descriptions(world, self._serving, self._lease)
+        self._commands = Commands(
+            world, self._descriptions, self._ownership, self._manual, self._lease, self._moves
+        )
         self._next_timer_ms = now_ms
-        self._start(loaded is not None)
+        self._start(loaded is not None, has_data)
 
-    def _start(self, restarted: bool) -> None:
+    def _start(self, restarted: bool, has_data: bool) -> None:
         world = self._world
         world.refresh_me()
         if restarted and (world.me.slots or world.me.is_replica()):
             self._serving.restarted()
         primary = world.me.primary
         if primary is not None and primary.ip and primary.port:
-            world.act(Follow(primary.ip, primary.port))
+            world.data.follow(primary.ip, primary.port)
+        elif restarted and world.me.slots and not has_data and not world.settings.cluster_serve_empty:
+            world.data.is_lost = True
+        elif world.me.is_primary():
+            world.data.serve()
         world.route()
 
     # Inputs.
@@ -121,17 +132,16 @@ class ClusterCore:
     def tick(self, now_ms: int, facts: ReplicationFacts | None = None) -> None:
         """The timer. Cheap when nothing is due."""
         world = self._world
-        self._pass_time(now_ms)
+        asleep = self._world.pass_time(now_ms) > AWAKE_STEP_MS_MAX
         if facts is not None:
             world.facts = facts
-        asleep = now_ms - self._last_tick_ms > AWAKE_STEP_MS_MAX
-        world.awake_ms += AWAKE_STEP_MS if asleep else now_ms - self._last_tick_ms
-        self._last_tick_ms = now_ms
         if now_ms >= self._next_timer_ms:
             self._next_timer_ms = now_ms + TICK_MS_MAX
+            self._lease.tick()
             self._heartbeats.tick()
             self._migration.tick(bool(self._manual.end_ms))
             self._ownership.fold_chain()
+            world.data.warn()
             world.recheck_due = True
         if not asleep:
             self._failures.tick()
@@ -146,28 +156,29 @@ class ClusterCore:
     def next_deadline_ms(self) -> int:
         """When (core clock) the next tick is due at the latest."""
         due = self._next_timer_ms
+        now_ms = self._world.now_ms
         suspicion = self._failures.next_deadline()
         if suspicion is not None:
-            due = min(due, self._last_tick_ms + suspicion)
-        election = self._election.next_deadline()
-        if election is not None:
-            due = min(due, election)
-        return max(due, self._last_tick_ms + 1)
+            due = min(due, now_ms + suspicion)
+        for deadline in (self._election.next_deadline(), self._moves.next_deadline()):
+            if deadline is not None:
+                due = min(due, deadline)
+        return max(due, now_ms + 1)
 
     def replication(self, facts: ReplicationFacts, now_ms: int) -> None:
         """The engine's view of its data has changed."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         self._world.facts = facts
         self._advance()
 
     def link_accepted(self, remote_ip: str, local_ip: str, now_ms: int) -> int:
         """A peer has opened a connection to us; the number it has from now on."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         return self._world.accept_link(remote_ip, local_ip).link_id
 
     def link_up(self, link_id: int, local_ip: str, now_ms: int) -> None:
         """A connection that a Connect effect asked for stands."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         link = self._world.links.get(link_id)
         if link is not None and not link.up:
             link.up, link.local_ip = True, local_ip
@@ -175,7 +186,7 @@ class ClusterCore:
 
     def link_down(self, link_id: int, now_ms: int) -> None:
         """A connection could not be made, or was closed by the other side."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         link = self._world.links.get(link_id)
         if link is None:
             return
@@ -187,13 +198,13 @@ class ClusterCore:
 
     def frame(self, link_id: int, data: bytes, now_ms: int) -> None:
         """One whole frame came by a link."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         link = self._world.links.get(link_id)
         if link is None:
             return
         try:
             frame = bus.decode(data)
-        except bus.BadFrameError as error:
+        except BadFrameError as error:
             self.refused(link_id, error.reason, now_ms)
             self._world.log("warning", f"A bus frame from {link.remote_ip} is refused: {error}")
             return
@@ -202,7 +213,7 @@ class ClusterCore:
 
     def refused(self, link_id: int, reason: str, now_ms: int) -> None:
         """Bytes on a link broke the protocol: count them and close it."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         world = self._world
         world.refused[reason] = world.refused.get(reason, 0) + 1
         link = world.links.get(link_id)
@@ -222,14 +233,17 @@ class ClusterCore:
         facts: Mapping[str, int] | None = None,
     ) -> None:
         """A client's CLUSTER command; its reply comes with the effects, under `ticket`."""
-        self._pass_time(now_ms)
-        value = self._commands.run(argv, facts or {})
+        self._world.pass_time(now_ms)
+
+        def answer(value: object) -> None:
+            self._world.effects.replies.append((ticket, reply.encode(value, protocol)))
+
+        self._commands.run(argv, facts or {}, answer)
         self._advance()
-        self._world.effects.replies.append((ticket, reply.encode(value, protocol)))
 
     def publish(self, channel: bytes, message: bytes, sharded: bool, now_ms: int) -> None:
         """A local client published: pass it on, to all nodes or to the shard."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         world = self._world
         frame = world.frame(bus.PUBLISH_SHARD if sharded else bus.PUBLISH)
         frame.channel, frame.message = channel, message
@@ -245,14 +259,14 @@ class ClusterCore:
 
     def configure(self, settings: ClusterSettings, now_ms: int) -> None:
         """The directives have changed (CONFIG SET)."""
-        self._pass_time(now_ms)
-        self._world.settings = settings
+        self._world.pass_time(now_ms)
+        self._world.take_settings(settings)
         self._world.refresh_me()
         self._world.route()
 
     def set_wall(self, wall_ms: int, now_ms: int) -> None:
         """The wall clock was adjusted."""
-        self._pass_time(now_ms)
+        self._world.pass_time(now_ms)
         self._world.wall_offset_ms = wall_ms - now_ms
 
     # Effects.
@@ -260,6 +274,7 @@ class ClusterCore:
     def take(self) -> Effects:
         """All that the inputs since the last call want done."""
         world = self._world
+        self._moves.advance()
         if world.announce_due:
             world.announce_due = False
             self._heartbeats.announce()
@@ -277,10 +292,6 @@ class ClusterCore:
         effects.writes_until_ms = self._lease.news()
         world.effects = Effects()
         return effects
-
-    def _pass_time(self, now_ms: int) -> None:
-        assert now_ms >= self._world.now_ms, "time does not go back"
-        self._world.now_ms = now_ms
 
     # For the shell and for tests.
 

@@ -8,6 +8,7 @@ INVARIANTS.
 - SETSLOT NODE on the target raises its epoch above all others (without a vote: the administrator
   serialises these), so that its claim wins everywhere.
 - A slot that still has keys here is not given away.
+- SETSLOT reaches the replicas before it takes effect, see slot_moves.
 """
 
 from __future__ import annotations
@@ -17,17 +18,16 @@ from collections.abc import Mapping
 from garrison.base.reply import OK
 from garrison.node.core import slots as sl
 from garrison.node.core.command_values import RefusedError, slot_number, slot_set
-from garrison.node.core.nodes import Node
-from garrison.node.core.ownership import Ownership
+from garrison.node.core.slot_moves import Answer, Change, SlotMoves
 from garrison.node.core.world import World
 
 
 class SlotCommands:
     """ADDSLOTS, DELSLOTS, their ranges, FLUSHSLOTS and SETSLOT."""
 
-    def __init__(self, world: World, ownership: Ownership) -> None:
+    def __init__(self, world: World, moves: SlotMoves) -> None:
         self._world = world
-        self._ownership = ownership
+        self._moves = moves
 
     def add(self, words: list[str], *, ranges: bool) -> object:
         self._pairs(words, ranges, "addslotsrange")
@@ -39,6 +39,7 @@ class SlotCommands:
         table.assign(slots, table.me)
         for slot in [slot for slot in table.importing if sl.has(slots, slot)]:
             del table.importing[slot]
+            table.stale_imports.discard(slot)
         self._world.changed(sync=True)
         self._world.announce_due = True
         return OK
@@ -69,62 +70,13 @@ class SlotCommands:
         self._world.announce_due = True
         return OK
 
-    def set_slot(self, words: list[str], facts: Mapping[str, int]) -> object:
-        world = self._world
-        if world.me.is_replica():
-            raise RefusedError("You can use SETSLOT only with masters.")
+    def set_slot(self, words: list[str], facts: Mapping[str, int], answer: Answer) -> None:
+        """SETSLOT; the answer may have to wait for the replicas of this node."""
+        if self._world.me.is_replica():
+            raise RefusedError("Please use SETSLOT only with masters.")
         slot = slot_number(words[0])
         action = words[1].upper()
-        if action == "MIGRATING" and len(words) == 3:
-            self._migrating(slot, words[2])
-        elif action == "IMPORTING" and len(words) == 3:
-            self._importing(slot, words[2])
-        elif action == "STABLE" and len(words) == 2:
-            world.table.migrating.pop(slot, None)
-            world.table.importing.pop(slot, None)
-        elif action == "NODE" and len(words) == 3:
-            self._node(slot, words[2], facts.get("keys_in_slot", 0))
-        else:
+        if len(words) != {"MIGRATING": 3, "IMPORTING": 3, "NODE": 3, "STABLE": 2}.get(action):
             raise RefusedError("Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP")
-        world.changed(sync=True)
-        return OK
-
-    def _migrating(self, slot: int, node_id: str) -> None:
-        table = self._world.table
-        if not sl.has(table.me.slots, slot):
-            raise RefusedError(f"I'm not the owner of hash slot {slot}")
-        table.migrating[slot] = self._primary(node_id, "I don't know about node {}")
-
-    def _importing(self, slot: int, node_id: str) -> None:
-        table = self._world.table
-        if sl.has(table.me.slots, slot):
-            raise RefusedError(f"I'm already the owner of hash slot {slot}")
-        table.importing[slot] = self._primary(node_id, "I don't know about node {}")
-
-    def _primary(self, node_id: str, unknown: str) -> Node:
-        node = self._world.table.known(node_id)
-        if node is None:
-            raise RefusedError(unknown.format(node_id))
-        if node.is_replica():
-            raise RefusedError("Target node is not a master")
-        return node
-
-    def _node(self, slot: int, node_id: str, keys_in_slot: int) -> None:
-        world = self._world
-        me, table = world.me, world.table
-        node = self._primary(node_id, "Unknown node {}")
-        was_mine = sl.has(me.slots, slot)
-        if was_mine and node is not me and keys_in_slot:
-            raise RefusedError(
-                f"Can't assign hashslot {slot} to a different node "
-                "while I still hold keys for this hash slot."
-            )
-        if not keys_in_slot:
-            table.migrating.pop(slot, None)
-        table.assign(1 << slot, node)
-        if was_mine and node is not me and not me.slots and world.settings.cluster_allow_replica_migration:
-            self._ownership.follow_taker(node)
-        arrived = node is me and table.importing.pop(slot, None) is not None
-        if arrived and self._ownership.bump_epoch() is not None:
-            world.log("notice", f"configEpoch updated after importing slot {slot}")
-        world.announce_due = True
+        change = Change(slot, action, words[2] if len(words) > 2 else "")
+        self._moves.request(change, facts.get("keys_in_slot", 0), answer)

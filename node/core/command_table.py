@@ -62,6 +62,7 @@ TABLE: Final = (
         ("Leave the cluster (SOFT, the default), and get a new id and epoch 0 too (HARD).",),
     ),
     Subcommand("SET-CONFIG-EPOCH", 3, "<epoch>", ("Set the config epoch of a node that is still alone.",)),
+    Subcommand("SERVE-EMPTY", 2, "", ("Serve the slots of this node although their data is lost.",)),
     Subcommand(
         "SETSLOT", -4, "<slot> (IMPORTING <node-id>|MIGRATING <node-id>|STABLE|NODE <node-id>)",
         ("Change what this node believes about a slot.",),

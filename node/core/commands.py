@@ -24,12 +24,13 @@ from garrison.node.core.command_slots import SlotCommands
 from garrison.node.core.command_table import BY_NAME, arity_fits, help_lines
 from garrison.node.core.command_values import RefusedError, integer
 from garrison.node.core.describe import Descriptions
-from garrison.node.core.effects import DropSlots, EmptyData, Promote
+from garrison.node.core.effects import DropSlots, EmptyData
 from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
 from garrison.node.core.packets import is_meeting
+from garrison.node.core.slot_moves import Answer, SlotMoves
 from garrison.node.core.world import World
 
 
@@ -55,20 +56,21 @@ class Commands:
         ownership: Ownership,
         manual: ManualFailover,
         lease: Lease,
+        moves: SlotMoves,
     ) -> None:
         self._world = world
         self._descriptions = descriptions
         self._ownership = ownership
         self._manual = manual
         self._lease = lease
-        slots = SlotCommands(world, ownership)
+        slots = SlotCommands(world, moves)
+        self._set_slot = slots.set_slot
         self._handlers: dict[str, Callable[[Request], Any]] = {
             "ADDSLOTS": lambda r: slots.add(r.words, ranges=False),
             "ADDSLOTSRANGE": lambda r: slots.add(r.words, ranges=True),
             "DELSLOTS": lambda r: slots.delete(r.words, ranges=False),
             "DELSLOTSRANGE": lambda r: slots.delete(r.words, ranges=True),
             "FLUSHSLOTS": lambda r: slots.flush(r.facts),
-            "SETSLOT": lambda r: slots.set_slot(r.words, r.facts),
             "BUMPEPOCH": self._bump_epoch,
             "COUNT-FAILURE-REPORTS": self._count_failure_reports,
             "FAILOVER": self._failover,
@@ -83,6 +85,7 @@ class Commands:
             "REPLICATE": self._replicate,
             "RESET": self._reset,
             "SAVECONFIG": self._save_config,
+            "SERVE-EMPTY": self._serve_empty,
             "SET-CONFIG-EPOCH": self._set_config_epoch,
             "SHARDS": lambda r: descriptions.shards(outside=r.outside),
             "SLAVES": self._replicas,
@@ -90,23 +93,25 @@ class Commands:
             "HELP": lambda r: [Simple(line) for line in help_lines()],
         }
 
-    def run(self, argv: list[bytes], facts: Mapping[str, int]) -> object:
-        """The reply to a CLUSTER command; an error reply where it is refused."""
+    def run(self, argv: list[bytes], facts: Mapping[str, int], answer: Answer) -> None:
+        """Carry out a CLUSTER command; `answer` gets the reply now or later, an error where it is refused."""
         words = [word.decode("utf-8", "surrogateescape") for word in argv]
         name = words[1].upper() if len(words) > 1 else ""
         row = BY_NAME.get(name)
         handler = self._handlers.get(name)
-        if len(words) < 2:
-            return Error("ERR wrong number of arguments for 'cluster' command")
-        if row is None or handler is None:
-            shown = words[1][:128]
-            return Error(f"ERR unknown subcommand '{shown}'. Try CLUSTER HELP.")
-        if not arity_fits(row, len(words)):
-            return Error(f"ERR wrong number of arguments for 'cluster|{name.lower()}' command")
         try:
-            return handler(Request(words[2:], facts))
+            if len(words) < 2:
+                answer(Error("ERR wrong number of arguments for 'cluster' command"))
+            elif row is None or (handler is None and name != "SETSLOT"):
+                answer(Error(f"ERR unknown subcommand '{words[1][:128]}'. Try CLUSTER HELP."))
+            elif not arity_fits(row, len(words)):
+                answer(Error(f"ERR wrong number of arguments for 'cluster|{name.lower()}' command"))
+            elif handler is None:
+                self._set_slot(words[2:], facts, answer)
+            else:
+                answer(handler(Request(words[2:], facts)))
         except RefusedError as refusal:
-            return Error(f"ERR {refusal}")
+            answer(Error(f"ERR {refusal}"))
 
     def _node(self, node_id: str, error: str = "Unknown node {}") -> Node:
         node = self._world.table.get(node_id)
@@ -181,6 +186,15 @@ class Commands:
         self._world.save(sync=True)
         return OK
 
+    def _serve_empty(self, request: Request) -> object:
+        world = self._world
+        if not world.data.is_lost:
+            raise RefusedError("This node has not lost the data of its slots, so there is nothing to decide.")
+        world.log("warning", "Serving slots without the data that they had (user request).")
+        world.data.serve()
+        world.route()
+        return OK
+
     def _set_config_epoch(self, request: Request) -> object:
         world = self._world
         epoch = integer(request.words[0])
@@ -213,6 +227,11 @@ class Commands:
         unreachable = me.primary.outbound is None or not me.primary.outbound.up
         if not option and (me.primary.is_failing() or unreachable):
             raise RefusedError("Master is down or failed, please use CLUSTER FAILOVER FORCE")
+        unfit = world.data.unfit()
+        if option == "FORCE" and unfit:
+            raise RefusedError(
+                f"Cannot fail over: {unfit}. CLUSTER FAILOVER TAKEOVER overrules this and loses data"
+            )
         self._manual.start(option)
         return OK
 
@@ -227,12 +246,14 @@ class Commands:
         if me.is_primary() and request.facts.get("keys_total", 0):
             raise RefusedError("CLUSTER RESET can't be called with master nodes containing keys")
         self._manual.reset()
-        if me.is_replica():
-            world.table.set_primary(me)
-            world.act(Promote())
+        was_replica = world.table.set_primary(me)
+        if was_replica:
+            world.data.leave_shard()
+            me.shard_id = world.new_id()
+        world.data.serve()
+        if was_replica:
             world.act(EmptyData())
-        world.table.migrating.clear()
-        world.table.importing.clear()
+        world.table.clear_moves()
         if me.slots:
             world.act(DropSlots(sl.ranges(me.slots)))
         for node in [node for node in world.table if node is not me]:

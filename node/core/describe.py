@@ -7,6 +7,7 @@ from typing import Any
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
 from garrison.node.core.serving import Serving
 from garrison.node.core.world import World
@@ -15,9 +16,10 @@ from garrison.node.core.world import World
 class Descriptions:
     """The read-only answers about the cluster."""
 
-    def __init__(self, world: World, serving: Serving) -> None:
+    def __init__(self, world: World, serving: Serving, lease: Lease) -> None:
         self._world = world
         self._serving = serving
+        self._lease = lease
 
     # CLUSTER NODES and its relatives.
 
@@ -43,9 +45,10 @@ class Descriptions:
             fields.append(sl.describe(node.slots))
         if me:
             table = world.table
-            moves = [(slot, f"[{slot}->-{target.node_id}]") for slot, target in table.migrating.items()]
-            moves += [(slot, f"[{slot}-<-{source.node_id}]") for slot, source in table.importing.items()]
-            fields += [text for _, text in sorted(moves)]
+            if node.is_primary():  # A replica keeps its primary's marks, and shows none.
+                moves = [(slot, f"[{slot}->-{target.node_id}]") for slot, target in table.migrating.items()]
+                moves += [(slot, f"[{slot}-<-{source.node_id}]") for slot, source in table.importing.items()]
+                fields += [text for _, text in sorted(moves)]
         return " ".join(fields)
 
     def replicas(self, primary: Node) -> list[str]:
@@ -61,7 +64,9 @@ class Descriptions:
                 continue
             members = [self._slots_member(node, outside)]
             members += [
-                self._slots_member(replica, outside) for replica in node.replicas if not replica.is_failing()
+                self._slots_member(replica, outside)
+                for replica in node.replicas
+                if not replica.is_failing() and self._offset(replica) > 0
             ]
             found += [(first, [first, last, *members]) for first, last in sl.ranges(node.slots)]
         return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
@@ -99,7 +104,7 @@ class Descriptions:
         return shards
 
     def _shard_member(self, node: Node, outside: bool) -> dict[str, Any]:
-        offset = self._world.facts.offset if node is self._world.me else node.offset
+        offset = self._offset(node)
         member: dict[str, Any] = {
             "id": node.node_id,
             "port": node.port,
@@ -110,9 +115,17 @@ class Descriptions:
             member["hostname"] = node.hostname
         member["role"] = "replica" if node.is_replica() else "master"
         member["replication-offset"] = offset
-        loading = node.is_replica() and offset == 0
+        loading = (node.is_replica() and offset == 0) or self._has_lost_data(node)
         member["health"] = "fail" if node.is_failing() else "loading" if loading else "online"
         return member
+
+    def _offset(self, node: Node) -> int:
+        """The replication offset of a node; 0 for a replica that has never been in sync."""
+        return self._world.facts.offset if node is self._world.me else node.offset
+
+    def _has_lost_data(self, node: Node) -> bool:
+        lost = self._world.data.is_lost if node is self._world.me else bool(node.data_lost_ms)
+        return lost and bool(node.slots)
 
     # CLUSTER LINKS.
 
@@ -166,5 +179,16 @@ class Descriptions:
             ]
             lines.append((f"cluster_stats_messages_{direction}", sum(counts)))
         lines.append(("total_cluster_links_buffer_limit_exceeded", 0))
+        lines.append(("cluster_write_lease", self._lease.state()))
+        lines.append(("cluster_data", self._data_state()))
         lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(world.refused.items())]
         return "".join(f"{name}:{value}\r\n" for name, value in lines)
+
+    def _data_state(self) -> str:
+        """The word for the data here: whether it may stand for its shard, and if not, what is waited for."""
+        data, me = self._world.data, self._world.me
+        if data.is_lost and me.slots:
+            return f"lost, {data.waits_for()}"
+        if me.is_replica():
+            return "in-sync" if data.is_in_sync() else "behind" if not data.unfit() else "missing"
+        return "own"

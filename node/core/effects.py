@@ -47,7 +47,8 @@ class Endpoint:
     host: str
     """What MOVED and ASK name: an address, a hostname, ``?`` or empty (use the address you know)."""
     port: int
-    failing: bool = False
+    copies_wanted: int = 0
+    """How many of its replicas must have a key before another node gives it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,25 @@ class SlotTable:
     require_full_coverage: bool
     reads_when_down: bool
     pubsubshard_when_down: bool
+    has_data: bool
+    """False: this node has lost the data of its slots, and serves them to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Become a replica of the node at host:port (the data there replaces ours)."""
+    """Become a replica of the node at host:port (the data there replaces ours); the engine reports
+    `order`."""
 
     host: str
     port: int
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Stop replicating and take writes, keeping the data and the replication history."""
+    """Be a primary with the data and the history that are here; the engine reports `order`."""
+
+    order: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,21 @@ INVARIANTS.
 - One vote per voter and epoch: `last_vote_epoch` is synced before the AUTH_ACK leaves, and the
   candidate's new epoch before its AUTH_REQUEST leaves.
 - Votes are a set of node ids at exactly the epoch of the request; a late one counts for nothing.
-- Ours: a voter that has itself heard the primary within T, or started within T, does not vote (see
-  lease), and a candidate without data gets no vote while its primary is known to have some.
+- Ours: a voter that has itself heard the primary within T, or started within T, does not vote (see lease).
+- Ours: data decides (see data_set). A replica without its shard's data never stands, not even when it is
+  forced to, and never gets a vote; an offset of another history counts for nothing in the rank. Only
+  TAKEOVER overrules this.
+- A voter that has heard of a sibling in order with more of the same data gives that one a vote window to
+  stand.
+- Votes that a manual failover has asked for count until its deadline, as the primary's writes go on after it.
 - Within the vote window a voter votes for one replica of a primary only; for that one again, in a
   later epoch, since it has given up its earlier attempt.
 
-BEHAVIOUR. The delay before standing is min(500, T/30), as much again at random, and a second per
-better sibling; none at all when every sibling has shown since the failure that it has no more data.
-A candidate that lost its epoch to another shard stands again at once.
-"""
+BEHAVIOUR. A replica stands when its primary is FAIL; ours also when the primary says that it has lost its
+data (at once), or for T that it has no lease (its frames come through, but not the answers to them). The
+delay before standing is min(500, T/30), as much again at random, and a second per better sibling; none at
+all when every sibling has shown since the failure that it has no more data. A candidate that lost its epoch
+to another shard stands again at once."""
 
 from __future__ import annotations
 
@@ -25,7 +31,6 @@ from typing import Final
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import Promote
 from garrison.node.core.heartbeat import Heartbeats
 from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
@@ -54,6 +59,8 @@ class Election:
         self.votes: dict[str, Node] = {}
         self._rival_ms = 0
         self._reason = ""
+        self._forced = False
+        """Whether the attempt under way is a manual failover's."""
         self._parked: tuple[Node, bus.Frame, int] | None = None
         """A request that I may not grant yet, and when it came."""
 
@@ -64,7 +71,8 @@ class Election:
         world = self._world
         primary = world.me.primary
         if not self._may_stand(primary, manual_ready):
-            self._cancel_plan(primary, manual_under_way)
+            if self.stand_ms and not manual_under_way:
+                self.reset()
             return
         assert primary is not None
         if self._is_over():
@@ -80,39 +88,44 @@ class Election:
 
     def next_deadline(self) -> int | None:
         """When (core clock) the candidate wants to act next."""
-        if not self.stand_ms or not self.world_has_failed_primary():
+        primary = self._world.me.primary
+        if not self.stand_ms or primary is None or not self._has_given_up(primary):
             return None
         if not self.requested_ms:
             return self.stand_ms
         return self._rival_ms or None
 
-    def world_has_failed_primary(self) -> bool:
-        primary = self._world.me.primary
-        return primary is not None and primary.is_failing()
+    def _has_given_up(self, primary: Node) -> bool:
+        """Whether a primary is to be replaced: by the majority's verdict, or by its own word."""
+        return primary.is_failing() or bool(primary.data_lost_ms) or self._has_no_lease(primary)
+
+    def _has_no_lease(self, primary: Node) -> bool:
+        """Whether a primary has said for T that it has no lease, while a majority could have given it one."""
+        world = self._world
+        since_ms = max(primary.no_lease_ms, world.majority_since_ms)
+        return bool(primary.no_lease_ms) and world.now_ms - since_ms > world.timeout_ms
 
     def _may_stand(self, primary: Node | None, manual_ready: bool) -> bool:
         world = self._world
         if not world.me.is_replica() or primary is None or not primary.slots:
             return False
-        if manual_ready:
-            return True
-        if not primary.is_failing() or world.settings.cluster_replica_no_failover:
+        if not manual_ready and (
+            not self._has_given_up(primary) or world.settings.cluster_replica_no_failover
+        ):
             return False
-        if not world.facts.synced:
-            self._say("Currently unable to failover: this replica has no whole copy of its primary's data.")
+        unfit = world.data.unfit()
+        if unfit:
+            self._say(f"Currently unable to failover: {unfit}.")
             return False
-        if self._data_too_old():
+        if not manual_ready and self._data_too_old():
             self._say("Currently unable to failover: Disconnected from master for longer than allowed.")
             return False
         return True
 
-    def _cancel_plan(self, primary: Node | None, manual_under_way: bool) -> None:
-        if self.stand_ms and not manual_under_way and (primary is None or not primary.is_failing()):
-            self.reset()
-
     def reset(self) -> None:
         """Give the attempt up; the next one is planned from the beginning."""
         self.stand_ms = self.requested_ms = self._rival_ms = 0
+        self._forced = False
         self.votes.clear()
         self._reason = ""
 
@@ -158,13 +171,15 @@ class Election:
         return [node for node in primary.replicas if node is not self._world.me]
 
     def _rank(self, primary: Node) -> int:
-        """How many siblings have more data than I; of equals the smaller id comes first."""
+        """How many siblings that may stand have more data than I; of equals the smaller id comes first."""
         world = self._world
         mine = (-world.facts.offset, world.me.node_id)
         return sum(
             1
             for node in self._siblings(primary)
-            if (-node.offset, node.node_id) < mine and not node.flags & (fl.NO_FAILOVER | fl.FAIL)
+            if (-node.offset, node.node_id) < mine
+            and not node.flags & (fl.NO_FAILOVER | fl.FAIL)
+            and node.has_shard_data()
         )
 
     def _adjust(self, primary: Node) -> None:
@@ -175,8 +190,9 @@ class Election:
             self.stand_ms += (rank - self.rank) * RANK_DELAY_MS
             world.log("notice", f"Replica rank updated to #{rank}, added delay.")
         self.rank = max(rank, self.rank)
+        since_ms = _given_up_ms(primary)
         if self.rank == 0 and all(
-            node.offset_ms >= primary.fail_ms or node.is_suspect() for node in self._siblings(primary)
+            node.offset_ms >= since_ms or node.is_suspect() for node in self._siblings(primary)
         ):
             self.stand_ms = min(self.stand_ms, world.now_ms)
 
@@ -184,6 +200,7 @@ class Election:
         world = self._world
         self.epoch = world.raise_epoch()
         self.requested_ms = world.now_ms
+        self._forced = forced
         self.votes.clear()
         world.log("notice", f"Starting a failover election for epoch {self.epoch}.")
         if primary.is_failing():
@@ -191,13 +208,16 @@ class Election:
             verdict.failing_id = primary.node_id
             world.broadcast(verdict)
         request = world.frame(bus.AUTH_REQUEST)
-        request.message_flags |= bus.FLAG_FORCE_ACK if forced else 0
+        # A primary without its data does not write: nobody needs to have found it failing.
+        request.message_flags |= bus.FLAG_FORCE_ACK if forced or primary.data_lost_ms else 0
         world.broadcast(request)
         self._check_won()
 
-    def receive_ack(self, sender: Node, epoch: int) -> None:
-        """A voting primary gives me its vote."""
+    def receive_ack(self, sender: Node, epoch: int, manual_under_way: bool) -> None:
+        """A voting primary gives me its vote; it counts for a manual failover while that is under way."""
         if not self.requested_ms or not sender.votes() or epoch != self.epoch:
+            return
+        if self._forced and not manual_under_way:
             return
         if self._world.now_ms - self.requested_ms > self._world.vote_window_ms():
             return
@@ -215,8 +235,11 @@ class Election:
         self.take_over()
         self._lease.elected(requested_ms, voters)
 
-    def take_over(self) -> None:
-        """Become the primary with all the slots of mine, save it, and tell everybody."""
+    def take_over(self, *, overruled: bool = False) -> None:
+        """Become the primary with all the slots of mine, save it, and tell everybody.
+
+        `overruled` says that an administrator has decided it, and nobody has voted.
+        """
         world = self._world
         me, former = world.me, world.me.primary
         assert former is not None, "only a replica takes over"
@@ -224,8 +247,8 @@ class Election:
         world.table.set_primary(me)
         world.table.assign(slots, me)
         self.reset()
-        self._lease.claimed_anew()
-        world.act(Promote())
+        self._lease.claimed_anew(overruled=overruled)
+        world.data.serve()
         world.changed(sync=True)
         self._heartbeats.announce()
 
@@ -257,6 +280,10 @@ class Election:
         if early:
             world.log("verbose", f"Failover auth for {sender.name_for_people()} has to wait: {early}")
             self._parked = (sender, frame, world.now_ms)
+            primary = sender.primary
+            if primary is not None and self._has_no_lease(primary):
+                # It must not get one by my next pong, or the vote would have to wait for ever.
+                primary.refused_until_ms = world.now_ms + world.vote_window_ms()
             return
         self._vote(sender)
 
@@ -266,7 +293,7 @@ class Election:
             return
         sender, frame, came_ms = self._parked
         world = self._world
-        if world.now_ms - came_ms > world.vote_window_ms() // 2 or self._refusal(sender, frame):
+        if world.now_ms - came_ms > world.vote_window_ms() * 3 // 4 or self._refusal(sender, frame):
             self._parked = None
         elif not self._too_early(sender, frame):
             self._parked = None
@@ -303,8 +330,13 @@ class Election:
             return f"already voted for epoch {world.current_epoch}"
         if sender.is_primary() or primary is None:
             return "it is a master node" if sender.is_primary() else "I don't know its master"
-        if not forced and frame.offset == 0 and primary.offset > 0:
+        if frame.state is not None and not frame.state & bus.STATE_HAS_DATA:
+            return "it has no data of its shard"
+        if frame.state is None and not forced and frame.offset == 0 and primary.offset > 0:
             return "it has no data"
+        other = world.data.vote_refusal(primary, frame.history, frame.offset)
+        if other:
+            return other
         if world.now_ms - primary.voted_ms < world.vote_window_ms() and primary.voted_for != sender.node_id:
             return "I voted for another replica of its master a moment ago"
         claimed = sl.from_bitmap(frame.slots)
@@ -315,15 +347,46 @@ class Election:
                 return f"its epoch {frame.config_epoch} is older than {node.config_epoch} of {node.node_id}"
         return ""
 
+    def _better_sibling(self, candidate: Node, primary: Node) -> Node | None:
+        """A replica in order that has more of the same data, by what I have heard; it is given time to
+        stand."""
+        world = self._world
+        since_ms = _given_up_ms(primary)
+        if world.now_ms - since_ms > world.vote_window_ms():
+            return None
+        fit = (
+            node
+            for node in primary.replicas
+            if node is not candidate
+            and not node.is_suspect()
+            and not node.flags & fl.NO_FAILOVER
+            and node.has_shard_data()
+            and node.history == candidate.history
+            and node.offset > candidate.offset
+        )
+        return next(fit, None)
+
     def _too_early(self, sender: Node, frame: bus.Frame) -> str:
         """What forbids the vote for now but may pass in a moment; empty if nothing does."""
         world, primary = self._world, sender.primary
         if primary is None or frame.message_flags & bus.FLAG_FORCE_ACK:
             return ""
+        better = self._better_sibling(sender, primary)
+        if better is not None:
+            return f"{better.name_for_people()} has more of its master's data"
+        if world.now_ms - world.started_ms <= world.promised_ms():
+            return "I started less than the node timeout ago"
+        if not primary.is_failing() and self._has_no_lease(primary):
+            if world.now_ms - primary.answered_ms <= world.promised_ms():
+                return "I have answered its master within the node timeout"
+            return ""
         if not primary.is_failing():
             return "its master is up"
-        if world.silence_ms(primary) <= world.timeout_ms:
+        if world.silence_ms(primary) <= world.promised_ms():
             return "I have heard its master within the node timeout"
-        if world.now_ms - world.started_ms <= world.timeout_ms:
-            return "I started less than the node timeout ago"
         return ""
+
+
+def _given_up_ms(primary: Node) -> int:
+    """Since when a primary is to be replaced, by the majority's verdict or by its own word."""
+    return primary.fail_ms if primary.is_failing() else primary.data_lost_ms or primary.no_lease_ms

@@ -8,8 +8,10 @@ INVARIANTS.
 - Gossip adds nodes that a known node vouches for, by id, never a stranger's address alone; an id
   that was forgotten stays out while the bar lasts.
 - Every node that I suspect (PFAIL) is in each of my heartbeats, whatever the sample.
-- A pong to a node that I suspect, or for whose replacement I voted, says so in an entry about the
-  receiver itself (flag fail?): this refuses it the lease. Redis ignores such an entry.
+- A pong to a node that I suspect, or in whose place an election is being decided, says so in an entry about
+  the receiver itself (flag fail?): this refuses it the lease. Redis ignores such an entry.
+- A link is judged by its own oldest ping without an answer: that a peer is alive elsewhere keeps no dead
+  flow.
 
 BEHAVIOUR. Every second the stalest of five random peers is pinged; every peer whose last pong is
 older than T/2 is pinged; voting primaries ping each other every T/4, which renews their leases.
@@ -21,6 +23,8 @@ from typing import Final
 
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
+from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Extensions
 from garrison.node.core.nodes import Link, Node
 from garrison.node.core.world import World
 
@@ -33,7 +37,8 @@ LEASE_PING_INTERVAL_MS_MIN: Final = 50
 HANDSHAKE_TIMEOUT_MS_MIN: Final = 1000
 TRUST_GOSSIP_NODES_MIN: Final = 100
 """In tables from this size on, a peer's word that a third node answered spares us a ping."""
-RECONNECT_INTERVAL_MS: Final = 100
+UNANSWERED_PINGS_MAX: Final = 8
+"""So many pings may be under way on a link between two voting primaries."""
 
 
 class Heartbeats:
@@ -55,11 +60,13 @@ class Heartbeats:
             node.ping_sent_ms = world.now_ms
             node.ping_awake_ms = world.awake_ms
         node.last_pinged_ms = world.now_ms
-        link.pings_sent_ms.append(world.now_ms)
+        link.pings.append((world.now_ms, world.awake_ms))
         world.send(link, kind, bus.encode(self._compose(kind, link, node)))
 
     def pong(self, link: Link, to: Node | None) -> None:
         """Answer a PING or MEET on the link it came by."""
+        if to is not None and not self.refuses_lease(to):
+            to.answered_ms = self._world.now_ms
         self._world.send(link, bus.PONG, bus.encode(self._compose(bus.PONG, link, to)))
 
     def announce(self, nodes: list[Node] | None = None) -> None:
@@ -78,15 +85,36 @@ class Heartbeats:
         if kind == bus.MEET or not link.extended or (to is not None and to.knows_extensions):
             link.extended = True
             me = world.me
-            frame.extensions = bus.Extensions(me.hostname, me.human_name or None, me.shard_id)
+            frame.extensions = Extensions(me.hostname, me.human_name or None, me.shard_id)
         elif world.me.hostname:
-            frame.extensions = bus.Extensions(world.me.hostname)
+            frame.extensions = Extensions(world.me.hostname)
+        if to is not None and to.is_garrison():
+            frame.extensions = self._own_extensions(frame.extensions or Extensions(), to)
+        if to is not None and to.primary is world.me and world.claim is not None:
+            # My replicas hear of a claim first, see slot_moves.
+            frame.slots = sl.to_bitmap(world.me.slots | world.claim.slots)
+            frame.config_epoch = world.claim.epoch
         return frame
+
+    def _own_extensions(self, extensions: Extensions, to: Node) -> Extensions:
+        """What Garrison nodes tell each other beyond the protocol."""
+        world = self._world
+        extensions.lineage = world.lineage()
+        extensions.timeout_ms = world.timeout_ms
+        if to.primary is world.me and world.moves is not None and to.moves_seen != world.moves.version:
+            extensions.moves = world.moves
+        if to is world.me.primary:
+            extensions.moves_seen = world.moves_taken
+        return extensions
 
     def refuses_lease(self, node: Node) -> bool:
         """Whether I may not help `node` to a lease: it is suspect, or I voted for its replacement."""
         world = self._world
-        return node.is_suspect() or world.now_ms - node.voted_ms < world.vote_window_ms()
+        return (
+            node.is_suspect()
+            or world.now_ms - node.voted_ms < world.vote_window_ms()
+            or world.now_ms < node.refused_until_ms
+        )
 
     def _entry(self, node: Node) -> bus.Gossip:
         world = self._world
@@ -150,23 +178,28 @@ class Heartbeats:
             if world.now_ms - link.created_ms > world.timeout_ms:
                 world.drop_link(link)
             return
-        half = world.timeout_ms // 2
-        if (
-            node.ping_sent_ms
-            and world.now_ms - link.created_ms > world.timeout_ms
-            and world.awake_ms - node.ping_awake_ms > half
-            and world.silence_ms(node) > half
-        ):
+        if self._is_stuck(link):
             world.drop_link(link)
             return
         if self._ping_due(node):
             self.ping(node)
 
+    def _is_stuck(self, link: Link) -> bool:
+        """Whether nothing comes back on the link itself, however alive the peer is on others.
+
+        A firewall or a moved machine may have dropped this one flow, while new connections work.
+        """
+        world = self._world
+        if not link.pings or world.now_ms - link.created_ms <= world.timeout_ms // 2:
+            return False
+        return world.awake_ms - link.pings[0][1] > world.timeout_ms // 2
+
     def _ping_due(self, node: Node) -> bool:
         world = self._world
         if world.me.votes() and node.votes():
             interval = max(world.timeout_ms // 4, LEASE_PING_INTERVAL_MS_MIN)
-            if world.now_ms - node.last_pinged_ms >= interval and len(node_pings(node)) < 8:
+            pings = node.outbound.pings if node.outbound is not None else []
+            if world.now_ms - node.last_pinged_ms >= interval and len(pings) < UNANSWERED_PINGS_MAX:
                 return True
         return node.ping_sent_ms == 0 and world.now_ms - node.pong_received_ms > world.timeout_ms // 2
 
@@ -199,8 +232,3 @@ class Heartbeats:
         world = self._world
         if node.ping_sent_ms == 0:
             node.ping_sent_ms, node.ping_awake_ms = world.now_ms, world.awake_ms
-
-
-def node_pings(node: Node) -> list[int]:
-    """The pings without an answer on the link to `node`."""
-    return node.outbound.pings_sent_ms if node.outbound is not None else []

@@ -6,9 +6,14 @@ of the voting primaries has recently promised that nobody is elected yet. The pr
 
 INVARIANTS, and why two primaries of one slot never hold a lease at once. Let P be the old and R the
 elected primary, T the node timeout, t when the ping left that a voter X answered.
-- P's lease ends at t + T (less a margin), t being the youngest time that a majority has answered.
-- X gives no vote for a replica of P before it has itself heard nothing from P for T (manual
-  failover aside, where P has stopped its writes). So a vote after the answer comes after the lease.
+- P's lease ends at t + T (less a margin), t being the youngest time that a majority has answered. Nodes
+  tell each other their T: what X has answered counts for X's T, if that is less than P's.
+- X gives no vote for a replica of P before it has itself heard nothing from P for T (manual failover aside,
+  where P has stopped its writes, and a P that says it has lost its data, which has no lease). So a vote
+  after the answer comes after the lease. A T that was larger a moment ago still binds X.
+- X may hear a P that has no lease and says so: one whose own frames come through, but not the answers to
+  them. X then refuses it the lease, and votes when T has passed since the last answer that it did not
+  refuse.
 - X, once it suspects P or has voted, answers P's pings with an entry that refuses the lease, until
   the election can no longer be won. The last vote is on disk with its primary, so this holds
   across a restart of X; and X does not vote within T of its start, having forgotten what it heard.
@@ -18,10 +23,11 @@ elected primary, T the node timeout, t when the ping left that a voter X answere
   answered a ping that carries the new claim, R waits for T after it has: those who did not know of
   R may have renewed P's lease meanwhile.
 
-BEHAVIOUR. FORCE and TAKEOVER are the administrator's word against this, and real Redis peers do not
-refuse leases or check their own silence before a vote; with them, and with clocks of unequal speed,
-the lease only makes the window small. All nodes must have the same node timeout.
-"""
+BEHAVIOUR. FORCE and TAKEOVER are the administrator's word against this (after TAKEOVER the lease begins as
+soon as a majority knows the claim), and real Redis peers do not refuse leases or check their own silence
+before a vote; with them, and with clocks of unequal speed, the lease only makes the window small. A primary
+that has been without its lease for half of T says so in its frames, so that it can be replaced (see
+election)."""
 
 from __future__ import annotations
 
@@ -34,6 +40,8 @@ from garrison.node.core.world import World
 LEASE_MARGIN_MS_MAX: Final = 100
 LEASE_MARGIN_SHARE: Final = 10
 """The margin is T over this, at most LEASE_MARGIN_MS_MAX: for checking, and for clocks' drift."""
+NO_LEASE_SHARE: Final = 2
+"""A primary that has had no lease for T over this says so."""
 
 
 class Lease:
@@ -46,17 +54,24 @@ class Lease:
         self._hold_until_ms = NEVER_MS
         self._confirmed = True
         self._claim_ms = NEVER_MS
+        self._overruled = False
+        self._lapsed_ms = world.now_ms
+        """Since when there is no lease; see `tick`."""
 
     @property
     def until_ms(self) -> int:
         """The end of the lease that was told last."""
         return self._told_ms or 0
 
-    def claimed_anew(self) -> None:
-        """I claim slots that were another's: what was promised to me before does not count."""
+    def claimed_anew(self, *, overruled: bool = False) -> None:
+        """I claim slots that were another's: what was promised to me before does not count.
+
+        `overruled` says that an administrator has decided it, so that the former owner is not waited for.
+        """
         self.withdraw()
         self._claim_ms = self._world.now_ms
         self._confirmed = False
+        self._overruled = overruled
 
     def elected(self, requested_ms: int, voters: list[Node]) -> None:
         """I won an election: the votes promise what a pong promises."""
@@ -82,23 +97,46 @@ class Lease:
 
     def _compute(self) -> int:
         world = self._world
+        me = world.me
+        if world.data.is_lost:
+            return 0
         if not world.settings.cluster_write_lease:
             return LEASE_FOREVER_MS
-        me = world.me
         if not me.is_primary():
             return 0
         voters = world.table.voters()
         if not voters or voters == [me]:
             return LEASE_FOREVER_MS
+        majority = world.table.majority()
         answered = sorted((world.now_ms if v is me else v.granted_ms for v in voters), reverse=True)
-        youngest = answered[world.table.majority() - 1]
-        if youngest == NEVER_MS:
+        if answered[majority - 1] == NEVER_MS:
             return 0
-        self._confirm(youngest)
-        margin = min(LEASE_MARGIN_MS_MAX, world.timeout_ms // LEASE_MARGIN_SHARE)
+        self._confirm(answered[majority - 1])
         if world.now_ms < self._hold_until_ms:
             return 0
-        return youngest + world.timeout_ms - margin
+        ends = sorted((self._promised_until(v) for v in voters), reverse=True)
+        return ends[majority - 1]
+
+    def _promised_until(self, voter: Node) -> int:
+        """Until when the last answer of `voter` promises that it votes for nobody in my place."""
+        world = self._world
+        granted_ms = world.now_ms if voter is world.me else voter.granted_ms
+        timeout_ms = min(world.timeout_ms, voter.timeout_ms or world.timeout_ms)
+        return granted_ms + timeout_ms - min(LEASE_MARGIN_MS_MAX, timeout_ms // LEASE_MARGIN_SHARE)
+
+    def tick(self) -> None:
+        """Note for how long this primary has been without its lease, and say so when that is long."""
+        world = self._world
+        needs_lease = world.me.votes() and not world.data.is_lost and world.settings.cluster_write_lease
+        if not needs_lease or world.now_ms <= self._compute():
+            self._lapsed_ms = world.now_ms
+        world.no_lease = world.now_ms - self._lapsed_ms > world.timeout_ms // NO_LEASE_SHARE
+
+    def state(self) -> str:
+        """The word for CLUSTER INFO: whether writes are acknowledged."""
+        if not self._world.me.is_primary():
+            return "none"
+        return "held" if self._world.now_ms <= self.until_ms else "lapsed"
 
     def _confirm(self, youngest_ms: int) -> None:
         """See whether a majority knows my present claim, and hold the lease back if that was late."""
@@ -106,5 +144,5 @@ class Lease:
         if self._confirmed or youngest_ms <= self._claim_ms:
             return
         self._confirmed = True
-        if world.now_ms >= (self._told_ms or 0):
+        if world.now_ms >= (self._told_ms or 0) and not self._overruled:
             self._hold_until_ms = world.now_ms + world.timeout_ms

@@ -6,11 +6,14 @@ without delay, its request marked FORCEACK. So no acknowledged write is lost.
 
 INVARIANTS.
 - The primary tells its offset only once the engine has reported that writes stand still.
+- The replica stands only while it is in sync with *this* primary (see data_set) and has reached that
+  offset: a replica that was told to follow a moment ago, and has not its data, waits for it, and gives up
+  at the limit.
 - The primary's pause outlasts the time in which the replica may win (the limit, then as much again).
-- Both sides give up at the limit; the primary's clients then go on.
+- Both sides give up at the limit; the primary's clients then go on, so votes that come later do not count.
 
-BEHAVIOUR. FORCE skips the handshake (the primary may be unreachable), TAKEOVER skips the vote too.
-"""
+BEHAVIOUR. FORCE skips the handshake (the primary may be unreachable) and needs the shard's data all the
+same, perhaps of an earlier moment; TAKEOVER skips the vote too and overrules everything."""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ class ManualFailover:
         if option == "TAKEOVER":
             world.log("notice", "Taking over the master (user request).")
             self._ownership.bump_epoch()
-            self._election.take_over()
+            self._election.take_over(overruled=True)
             self.reset()
         elif option == "FORCE":
             world.log("notice", "Forced failover user request accepted.")
@@ -93,12 +96,17 @@ class ManualFailover:
 
     # Both.
 
+    def is_under_way(self) -> bool:
+        """Whether an attempt has begun and its limit has not been reached."""
+        return bool(self.end_ms) and self._world.now_ms < self.end_ms
+
     def tick(self) -> None:
         """Go on with what is under way, or give it up at the limit."""
         world = self._world
         if not self.end_ms:
             return
-        if self._replica is not None and world.me.is_replica():
+        if (self._replica is not None) == world.me.is_replica():
+            # Won, as the replica, or handed over, as the primary.
             self.reset()
         elif world.now_ms >= self.end_ms:
             world.log("notice", "Manual failover timed out.")
@@ -111,8 +119,8 @@ class ManualFailover:
             self.ready = True
 
     def _caught_up(self) -> bool:
-        end = self._primary_offset
-        return not self.ready and end is not None and self._world.facts.offset >= end
+        world, end = self._world, self._primary_offset
+        return not self.ready and end is not None and world.data.is_in_sync() and world.facts.offset >= end
 
     def _tell_offset(self) -> None:
         world = self._world

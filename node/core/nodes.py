@@ -8,6 +8,8 @@ INVARIANTS.
 - A slot has at most one owner: the slot sets of the nodes are disjoint. `assign` keeps it so.
 - Only a primary owns slots; a node that becomes a replica gives up its slots first.
 - `replicas` of a primary and `primary` of its replicas always agree.
+- `migrating` and `importing` are the marks of this shard: a replica keeps those of its primary, and goes on
+  with them when it is promoted.
 
 BEHAVIOUR. The methods change the table and nothing else; whoever calls them decides what to save,
 send or tell the engine.
@@ -18,8 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Lineage
 
 NEVER_MS = -(1 << 60)
 """A time before all others."""
@@ -36,8 +40,9 @@ class Link:
     up: bool = False
     remote_ip: str = ""
     local_ip: str = ""
-    pings_sent_ms: list[int] = field(default_factory=list)
-    """When each ping without an answer left on this link, oldest first; peers answer in order."""
+    pings: list[tuple[int, int]] = field(default_factory=list)
+    """When each ping without an answer left on this link (core clock, awake clock), oldest first; peers
+    answer in order."""
     extended: bool = False
     """Whether a heartbeat with our extensions has left on this link."""
 
@@ -75,6 +80,10 @@ class Node:
     data_received_ms: int = NEVER_MS
     granted_ms: int = NEVER_MS
     """When the youngest ping left that this node has answered without suspecting me (see lease)."""
+    answered_ms: int = NEVER_MS
+    """When I last sent it a pong that may renew its lease."""
+    refused_until_ms: int = NEVER_MS
+    """Until when I refuse it the lease because an election in its place is being decided."""
     fail_ms: int = 0
     voted_ms: int = NEVER_MS
     """When I last voted for a replica of this primary, and for which."""
@@ -87,6 +96,22 @@ class Node:
     outbound: Link | None = None
     inbound: Link | None = None
     knows_extensions: bool = False
+    state: int | None = None
+    """The bits STATE_... of its last frame (see bus); None while it has not shown to be a Garrison."""
+    history: str = ""
+    """The identity of its data's history, by its last frame."""
+    lineage: Lineage | None = None
+    timeout_ms: int | None = None
+    """Its node timeout, if it has said so."""
+    data_lost_ms: int = 0
+    """When it first said that it has started without its data; 0 while it does not say so."""
+    no_lease_ms: int = 0
+    """When it first said that it is without its write lease; 0 while it does not say so."""
+    spoken_epoch: int = 0
+    spoken_slots: int = sl.NO_SLOTS
+    """The configuration epoch and the slots in its last frame: its own, or its primary's."""
+    moves_seen: int = 0
+    """The version of my moves that this replica of mine has taken over."""
     last_pinged_ms: int = NEVER_MS
     misses: int = 0
     """Attempts in a row that reached nobody, or somebody else, at its address."""
@@ -113,6 +138,14 @@ class Node:
 
     def has_address(self) -> bool:
         return not self.flags & fl.NOADDR
+
+    def is_garrison(self) -> bool:
+        """Whether it is a Garrison node, as far as it has shown."""
+        return self.state is not None
+
+    def has_shard_data(self) -> bool:
+        """Whether it has a whole copy of its shard's data; of other servers, whether their offset says so."""
+        return self.offset > 0 if self.state is None else bool(self.state & bus.STATE_HAS_DATA)
 
     def votes(self) -> bool:
         """Whether it is a voting primary: one with at least one slot."""
@@ -146,9 +179,11 @@ class NodeTable:
         self.me = me
         self.by_id: dict[str, Node] = {me.node_id: me}
         self.migrating: dict[int, Node] = {}
-        """My slots that are moving away, with their target."""
+        """Slots of my shard that are moving away, with their target."""
         self.importing: dict[int, Node] = {}
-        """Slots that are moving to me, with their source."""
+        """Slots that are moving to my shard, with their source."""
+        self.stale_imports: set[int] = set()
+        """Those of them whose source is another one than when the import began."""
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.by_id.values())
@@ -187,6 +222,13 @@ class NodeTable:
             other.reports.pop(node.node_id, None)
         self.migrating = {slot: n for slot, n in self.migrating.items() if n is not node}
         self.importing = {slot: n for slot, n in self.importing.items() if n is not node}
+        self.stale_imports &= self.importing.keys()
+
+    def clear_moves(self) -> None:
+        """Forget all marks of slots on the move."""
+        self.migrating.clear()
+        self.importing.clear()
+        self.stale_imports.clear()
 
     def set_primary(self, node: Node) -> bool:
         """`node` is a primary from now on. True if that is news."""
@@ -229,8 +271,8 @@ class NodeTable:
         if node is not None:
             node.slots |= slots
             node.unclaimed &= ~slots
-        lost = [slot for slot in self.migrating if not sl.has(self.me.slots, slot)]
-        for slot in lost:
+        mine = self.me.primary if self.me.is_replica() and self.me.primary is not None else self.me
+        for slot in [slot for slot in self.migrating if not sl.has(mine.slots, slot)]:
             del self.migrating[slot]
 
     def owner(self, slot: int) -> Node | None:

@@ -4,7 +4,7 @@ BACKGROUND. One line a node, as CLUSTER NODES prints it, then lines of variables
 
     <id> <ip>:<port>@<bus port>[,hostname] <flags> <primary|-> <ping> <pong> <epoch> <link> <slots>...
     vars currentEpoch 3 lastVoteEpoch 0
-    vars lastVoteFor <id> shard.<id> <shard id> human.<id> <name>
+    vars lastVoteFor <id> shard.<id> <shard id> human.<id> <name> staleImports <slot>-<slot>,<slot>
     vars checksum <crc32 of all bytes before this line, 8 hex digits>
 
 A real Redis skips variables that it does not know (it logs each), so it still reads our file, and
@@ -70,6 +70,7 @@ class SavedCluster:
     nodes: list[SavedNode] = field(default_factory=list)
     migrating: dict[int, str] = field(default_factory=dict)
     importing: dict[int, str] = field(default_factory=dict)
+    stale_imports: set[int] = field(default_factory=set)
     current_epoch: int = 0
     last_vote_epoch: int = 0
     last_vote_for: str = ""
@@ -86,6 +87,8 @@ def write(saved: SavedCluster) -> str:
     extra = [("lastVoteFor", saved.last_vote_for)] if saved.last_vote_for else []
     extra += [(f"shard.{node.node_id}", node.shard_id) for node in saved.nodes if node.shard_id]
     extra += [(f"human.{node.node_id}", node.human_name) for node in saved.nodes if node.human_name]
+    if saved.stale_imports:
+        extra.append(("staleImports", sl.describe(sl.from_slots(saved.stale_imports)).replace(" ", ",")))
     lines += [f"vars {name} {value}" for name, value in extra]
     text = "\n".join(lines) + "\n"
     return f"{text}vars checksum {zlib.crc32(text.encode()):08x}\n"
@@ -157,6 +160,8 @@ def _load_vars(saved: SavedCluster, fields: list[str]) -> None:
             saved.last_vote_epoch = _number(value, _EPOCH_MAX)
         elif name == "lastVoteFor":
             saved.last_vote_for = _id(value)
+        elif name == "staleImports":
+            saved.stale_imports = set(sl.each(_slots(value.split(","))))
         elif kind in ("shard", "human"):
             node = next((n for n in saved.nodes if n.node_id == node_id), None)
             if node is None:
@@ -180,20 +185,26 @@ def _load_node(saved: SavedCluster, fields: list[str]) -> SavedNode:
     ranges = []
     for text in fields[8:]:
         move = _MOVE.match(text)
-        if move is not None:
-            (saved.migrating if move[2] == ">" else saved.importing)[_number(move[1], sl.SLOT_COUNT - 1)] = (
-                move[3]
-            )
+        if move is None:
+            ranges.append(text)
             continue
+        moves = saved.migrating if move[2] == ">" else saved.importing
+        moves[_number(move[1], sl.SLOT_COUNT - 1)] = move[3]
+    node.slots = _slots(ranges)
+    return node
+
+
+def _slots(ranges: list[str]) -> int:
+    """The set of slots that ``5`` and ``7-9`` name."""
+    slots = sl.NO_SLOTS
+    for text in ranges:
         first, dash, last = text.partition("-")
         low = _number(first, sl.SLOT_COUNT - 1)
         high = _number(last, sl.SLOT_COUNT - 1) if dash else low
         if high < low:
             raise ValueError(f"the range {text} ends before it begins")
-        ranges.append(sl.from_range(low, high))
-    for part in ranges:
-        node.slots |= part
-    return node
+        slots |= sl.from_range(low, high)
+    return slots
 
 
 def _load_address(node: SavedNode, text: str) -> None:
@@ -235,6 +246,7 @@ def from_world(world: World) -> SavedCluster:
     saved = SavedCluster(
         migrating={slot: node.node_id for slot, node in table.migrating.items()},
         importing={slot: node.node_id for slot, node in table.importing.items()},
+        stale_imports=set(table.stale_imports),
         current_epoch=world.current_epoch,
         last_vote_epoch=world.last_vote_epoch,
         last_vote_for=world.last_vote_for,
@@ -276,6 +288,7 @@ def into_world(saved: SavedCluster, world: World) -> None:
             primary.flags |= fl.MIGRATE_TO
     table.migrating = {slot: table.by_id[n] for slot, n in saved.migrating.items() if n in table.by_id}
     table.importing = {slot: table.by_id[n] for slot, n in saved.importing.items() if n in table.by_id}
+    table.stale_imports = saved.stale_imports & table.importing.keys()
     world.current_epoch = saved.current_epoch
     world.last_vote_epoch, world.last_vote_for = saved.last_vote_epoch, saved.last_vote_for
     voted = table.get(saved.last_vote_for)

@@ -8,8 +8,12 @@ INVARIANTS.
   with, or from nobody. That is the owner's own epoch, unless its latest claim leaves the slot out: an owner
   that has lost slots and then won others has a larger epoch than who took the first ones from it.
 - No two primaries keep the same configuration epoch: the one with the smaller id takes a new one.
-- A move into this node follows its slot: when the slot has a new owner, that is the source from
-  then on. (Redis freezes the slot of an import instead, and an abandoned import stays wrong.)
+- A move into this node follows its slot: when the slot has a new owner, that is the source from then on,
+  and the import is stale until it is begun again. (Redis freezes the slot of an import instead, and an
+  abandoned import stays wrong.)
+- Keys of a lost slot are deleted, but for those of a slot that was moving to the taker and was not yet
+  empty: somebody has handed it over too early, and what is here was acknowledged. They stay, unserved,
+  until `fix` moves them.
 
 BEHAVIOUR. A claim that is older than what we know is answered with UPDATE, on the link the claim
 came by and before any pong, so that the claimant learns of its loss before it may believe its lease.
@@ -19,7 +23,7 @@ A primary that loses its last slot follows the taker; keys of other lost slots a
 from __future__ import annotations
 
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import DropSlots, Follow
+from garrison.node.core.effects import DropSlots
 from garrison.node.core.nodes import Link, Node
 from garrison.node.core.world import World
 
@@ -63,13 +67,15 @@ class Ownership:
         if not won:
             return
         lost_by_me = me.slots & won
+        leaving = sl.from_slots(slot for slot, target in table.migrating.items() if target is claimant)
         table.assign(won, claimant)
-        for slot in table.importing:
-            if sl.has(won, slot):
+        for slot, source in table.importing.items():
+            if sl.has(won, slot) and source is not claimant:
                 table.importing[slot] = claimant
+                table.stale_imports.add(slot)
         world.changed(sync=True)
         if from_mine and mine is not None and claimant is not me:
-            self._after_loss(claimant, mine, slots == from_mine, lost_by_me)
+            self._after_loss(claimant, mine, slots == from_mine, lost_by_me & ~leaving)
 
     def _repoint(self, former: Node, claimant: Node, taken: int) -> None:
         """The target of my leaving slots lost all its slots to `claimant`, which goes on with the move."""
@@ -84,27 +90,32 @@ class Ownership:
         """Slots of the primary that I am or follow went to `taker`."""
         world = self._world
         if not mine.slots and (world.settings.cluster_allow_replica_migration or is_failover):
-            self.follow_taker(taker)
+            self.follow_taker(taker, same_shard=is_failover if _one_is_unknown(taker, mine) else None)
         elif lost_by_me:
             world.act(DropSlots(sl.ranges(lost_by_me)))
 
-    def follow_taker(self, taker: Node) -> None:
+    def follow_taker(self, taker: Node, *, same_shard: bool | None = None) -> None:
         """My last slot, or my primary's, went to `taker`."""
         name = taker.name_for_people()
         self._world.log("notice", f"Configuration change: I have no slots left and follow {name}.")
-        self.follow(taker)
+        self.follow(taker, same_shard=same_shard)
 
-    def follow(self, primary: Node) -> None:
-        """Become a replica of `primary`."""
+    def follow(self, primary: Node, *, same_shard: bool | None = None) -> None:
+        """Become a replica of `primary`, in the shard that I am in or in another; None: by their shard
+        ids."""
         world = self._world
         me = world.me
         assert primary is not me, "a node cannot follow itself"
         assert primary.is_primary(), "a node follows primaries only"
-        world.table.migrating.clear()
-        world.table.importing.clear()
+        if same_shard is None:
+            same_shard = bool(me.shard_id) and me.shard_id == primary.shard_id
+        if not same_shard:
+            world.data.leave_shard()
+        world.table.clear_moves()
+        world.moves_taken = 0
         world.table.set_replica(me, primary)
         if primary.ip and primary.port:
-            world.act(Follow(primary.ip, primary.port))
+            world.data.follow(primary.ip, primary.port)
         world.changed(sync=True)
         world.announce_due = True
 
@@ -117,13 +128,13 @@ class Ownership:
         above = mine.primary
         if above is not world.me and above.is_primary():
             world.log("notice", f"I'm a replica of a replica: I follow {above.name_for_people()} now.")
-            self.follow(above)
+            self.follow(above, same_shard=True if _one_is_unknown(above, mine) else None)
 
     def refollow(self) -> None:
         """The address of my primary is another one now, or has become known."""
         primary = self._world.me.primary
         if primary is not None and primary.ip and primary.port:
-            self._world.act(Follow(primary.ip, primary.port))
+            self._world.data.follow(primary.ip, primary.port)
 
     def _refute(self, sender: Node, slots: int, epoch: int, link: Link) -> None:
         """Answer a claim that is older than what we know with the newest configuration we have."""
@@ -169,16 +180,30 @@ class Ownership:
             f"Updating my configEpoch to {me.config_epoch}",
         )
 
-    def bump_epoch(self) -> int | None:
-        """Take a new, largest configuration epoch without a vote; None if mine is the largest."""
+    def next_epoch(self) -> int:
+        """The epoch with which a claim of mine wins: my own if it is the largest, else a new one."""
         world = self._world
         largest = max(world.table.max_epoch(), world.current_epoch)
         me = world.me
         if me.config_epoch and me.config_epoch == largest:
-            return None
+            return me.config_epoch
         world.current_epoch = max(world.current_epoch, largest)
-        me.config_epoch = world.raise_epoch()
+        return world.raise_epoch()
+
+    def bump_epoch(self) -> int | None:
+        """Take a new, largest configuration epoch without a vote; None if mine is the largest."""
+        world = self._world
+        me = world.me
+        epoch = self.next_epoch()
+        if epoch == me.config_epoch:
+            return None
+        me.config_epoch = epoch
         world.changed(sync=True)
         world.announce_due = True
         world.log("notice", f"New configEpoch set to {me.config_epoch}")
         return me.config_epoch
+
+
+def _one_is_unknown(one: Node, other: Node) -> bool:
+    """Whether a shard id is missing, as from servers that have none."""
+    return not one.shard_id or not other.shard_id

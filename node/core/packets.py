@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
+from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Extensions
 from garrison.node.core.effects import Deliver
 from garrison.node.core.election import Election
 from garrison.node.core.failure import Failures
@@ -24,6 +26,7 @@ from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Link, Node
 from garrison.node.core.ownership import Ownership
+from garrison.node.core.slot_moves import SlotMoves
 from garrison.node.core.world import World
 
 KEPT_FROM_GOSSIP = fl.PRIMARY | fl.REPLICA | fl.NO_FAILOVER
@@ -42,6 +45,7 @@ class Packets:
         election: Election,
         manual: ManualFailover,
         lease: Lease,
+        moves: SlotMoves,
     ) -> None:
         self._world = world
         self._heartbeats = heartbeats
@@ -50,6 +54,7 @@ class Packets:
         self._election = election
         self._manual = manual
         self._lease = lease
+        self._moves = moves
 
     def receive(self, link: Link, frame: bus.Frame) -> None:
         """Take one decoded frame that came by `link`."""
@@ -89,10 +94,28 @@ class Packets:
             sender.config_epoch = frame.config_epoch
             world.changed()
         sender.offset, sender.offset_ms = frame.offset, world.now_ms
+        sender.spoken_epoch, sender.spoken_slots = frame.config_epoch, sl.from_bitmap(frame.slots)
+        self._hear_state(sender, frame)
         if sender is world.me.primary:
             self._manual.hear_primary(frame)
         if frame.message_flags & bus.FLAG_EXTENSIONS:
             sender.flags |= fl.EXTENSIONS
+
+    def _hear_state(self, sender: Node, frame: bus.Frame) -> None:
+        """What a Garrison node says of itself in each frame."""
+        world = self._world
+        if frame.state is None and sender.state is None:
+            return
+        before, sender.state, sender.history = sender.state or 0, frame.state, frame.history
+        state = frame.state or 0
+        sender.data_lost_ms = (sender.data_lost_ms or world.now_ms) if state & bus.STATE_DATA_LOST else 0
+        sender.no_lease_ms = (sender.no_lease_ms or world.now_ms) if state & bus.STATE_NO_LEASE else 0
+        for bit, what in (
+            (bus.STATE_DATA_LOST, "has lost its data"),
+            (bus.STATE_NO_LEASE, "has no write lease"),
+        ):
+            if state & bit and not before & bit:
+                world.log("notice", f"Node {sender.name_for_people()} says that it {what}.")
 
     def _message(self, sender: Node, frame: bus.Frame) -> None:
         kind = frame.type
@@ -104,7 +127,7 @@ class Packets:
         elif kind == bus.AUTH_REQUEST:
             self._election.receive_request(sender, frame)
         elif kind == bus.AUTH_ACK:
-            self._election.receive_ack(sender, frame.current_epoch)
+            self._election.receive_ack(sender, frame.current_epoch, self._manual.is_under_way())
         elif kind == bus.UPDATE:
             self._ownership.receive_update(sender, frame.update_id, frame.update_epoch, frame.update_slots)
         elif kind == bus.MFSTART:
@@ -246,8 +269,8 @@ class Packets:
             return
         node.pong_received_ms = world.now_ms
         node.data_awake_ms, node.data_received_ms = world.awake_ms, world.now_ms
-        if link.pings_sent_ms:
-            ping_sent_ms = link.pings_sent_ms.pop(0)
+        if link.pings:
+            ping_sent_ms, _ = link.pings.pop(0)
             if not self._refused(frame):
                 self._lease.granted(node, ping_sent_ms)
         node.ping_sent_ms = 0
@@ -317,6 +340,7 @@ class Packets:
                 sender.hostname = ""
                 world.changed()
             return
+        self._own_extensions(sender, told)
         before = (sender.hostname, sender.human_name, sender.shard_id)
         sender.hostname = told.hostname or ""
         if told.shard_id is not None or told.human_name is not None:
@@ -327,6 +351,17 @@ class Packets:
             world.changed()
         for node_id, seconds in told.forgotten:
             self._forget(sender, node_id, seconds)
+
+    def _own_extensions(self, sender: Node, told: Extensions) -> None:
+        """What Garrison nodes tell each other beyond the protocol."""
+        if told.lineage is not None:
+            sender.lineage = told.lineage
+        if told.timeout_ms is not None:
+            sender.timeout_ms = told.timeout_ms
+        if told.moves_seen is not None and sender.primary is self._world.me:
+            sender.moves_seen = told.moves_seen
+        if told.moves is not None:
+            self._moves.take(sender, told.moves)
 
     def _forget(self, sender: Node, node_id: str, seconds: int) -> None:
         """A newer peer passes a FORGET on."""

@@ -6,6 +6,7 @@ primary may acknowledge writes.
 INVARIANTS.
 - The state is fail while a slot has no owner or its owner has failed (unless full coverage is not
   required), and always while fewer than a majority of the voting primaries are reachable.
+- An owner that has started without the data of its slots serves nothing (see data_set).
 - A primary that was in the minority, or has just started, waits before it serves again, so that it
   hears first what was decided without it.
 
@@ -45,7 +46,7 @@ class Serving:
         world = self._world
         ok, in_minority = self._judge()
         if in_minority:
-            self._minority_ms = world.now_ms
+            self._minority_ms = world.majority_since_ms = world.now_ms
         if ok == world.state_ok:
             return
         if ok and world.me.is_primary() and self._must_wait():
@@ -72,6 +73,8 @@ class Serving:
                 if node.slots and not node.is_failing():
                     covered |= node.slots
             ok = covered == sl.ALL_SLOTS
+        if world.data.is_lost and world.me.slots:
+            ok = False
         voters = table.voters()
         reachable = sum(1 for node in voters if not node.is_suspect())
         in_minority = bool(voters) and reachable < table.majority()
@@ -91,7 +94,7 @@ class Serving:
         serving = me.primary if me.is_replica() and me.primary is not None else me
         return SlotTable(
             bytes(owners),
-            tuple(Endpoint(n.node_id, self.host(n), n.port, n.is_failing()) for n in nodes),
+            tuple(Endpoint(n.node_id, self.host(n), n.port, _copies_wanted(n)) for n in nodes),
             index[me],
             index.get(serving, index[me]),
             me.is_replica(),
@@ -101,6 +104,7 @@ class Serving:
             settings.cluster_require_full_coverage,
             settings.cluster_allow_reads_when_down,
             settings.cluster_allow_pubsubshard_when_down,
+            not world.data.is_lost,
         )
 
     def host(self, node: Node) -> str:
@@ -111,3 +115,9 @@ class Serving:
         if preferred == "hostname":
             return node.hostname or "?"
         return ""
+
+
+def _copies_wanted(node: Node) -> int:
+    """How many replicas of `node` must have a key that moves to it: all but the failed ones, and one at
+    least."""
+    return max(sum(1 for replica in node.replicas if not replica.is_failing()), min(1, len(node.replicas)))

@@ -41,6 +41,8 @@ class ClusterSettings:
     """Ours: the host that clients from outside of the node's networks are told; "unknown": ports only."""
     cluster_write_lease: bool = True
     """Ours: a primary acknowledges writes only under a lease that the majority's heartbeats renew."""
+    cluster_serve_empty: bool = False
+    """Ours: an owner of slots that starts without its data serves them all the same, as a cache may."""
     cluster_bus_frame_bytes_max: int = 1 << 20
     cluster_forget_ms: int = 60_000
     """For how long a forgotten node id is not added again by gossip."""

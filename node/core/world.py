@@ -8,9 +8,11 @@ INVARIANTS.
 - `current_epoch` never falls, and `last_vote_epoch <= current_epoch`.
 - Who raises an epoch or casts a vote calls `save(sync=True)` in the same step, so that the text is
   on disk before any frame of the step leaves (the order of the fields of Effects).
-- Two clocks. `now_ms` runs on while the process is stopped; promises to others (leases, votes) use
-  it. `awake_ms` advances by at most AWAKE_STEP_MS_MAX a tick; silence of others is measured on it,
-  so that a pause of our own is never held against a peer.
+- Two clocks. `now_ms` runs on while the process is stopped; promises to others (leases, votes) use it.
+  `awake_ms` advances with it from input to input, but by AWAKE_STEP_MS only over a gap of more than
+  AWAKE_STEP_MS_MAX; silence of others is measured on it, so that a pause of our own is never held against a
+  peer.
+- `pass_time` is the first thing that every input does: whatever it notes, it notes at the time of the input.
 
 BEHAVIOUR. `save`, `route` and `recheck` only note that something is due; ClusterCore.take does it
 once for all inputs of a batch.
@@ -20,17 +22,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Lineage, Moves
+from garrison.node.core.data_set import DataSet
 from garrison.node.core.effects import Connect, Drop, Effects, PlaneAction, Send
 from garrison.node.core.nodes import NEVER_MS, Link, Node, NodeTable
 from garrison.node.core.settings import ClusterSettings
 
 AWAKE_STEP_MS_MAX: Final = 250
-"""A tick that comes later than this after the last one means that we, not the peers, stood still."""
+"""An input that comes later than this after the last one means that we, not the peers, stood still."""
+AWAKE_STEP_MS: Final = 100
+"""What such a gap adds to the awake clock."""
+
+
+NO_HISTORY: Final = "0" * 40
+"""An identity that no history has."""
+
+
+class Claim(NamedTuple):
+    """Slots that this primary is about to take, and the configuration epoch of the claim, synced already."""
+
+    slots: int
+    epoch: int
 
 
 class Randomness(Protocol):
@@ -51,8 +68,13 @@ class ReplicationFacts:
     """Whether a replica is connected to its primary and in sync with it."""
     link_down_since_ms: int = 0
     """Since when (core clock) the link is down; 0 if it never was up."""
-    synced: bool = False
-    """Whether a replica holds a whole copy of its primary's data."""
+    data_order: int = 0
+    """The number of the order (Follow, Promote) under which the data became what it is; 0 for none."""
+    history: str = ""
+    """The identity of the data's history, 40 hex digits; empty while it is not known."""
+    previous_history: str = ""
+    """The identity that the history had before, up to `parted_at`."""
+    parted_at: int | None = None
     writes_paused: bool = False
     """Whether the engine has carried PauseWrites out, so that `offset` stands still."""
 
@@ -81,7 +103,20 @@ class World:
         self.received = [0] * len(bus.TYPE_NAMES)
         self.refused: dict[str, int] = {}
         self.facts = ReplicationFacts()
+        self.data = DataSet(self)
         self.state_ok = False
+        self.majority_since_ms = now_ms
+        """Since when a majority of the voting primaries is reachable, as far as this node sees."""
+        self.claim: Claim | None = None
+        """Slots that this primary is about to claim, as soon as its replicas know."""
+        self.moves: Moves | None = None
+        """The marks of slots on the move that my replicas are to know, see slot_moves."""
+        self.moves_taken = 0
+        """The version of my primary's marks that I have."""
+        self.no_lease = False
+        """Whether my frames say that I am a primary without a lease."""
+        self._promised: tuple[int, int] = (0, NEVER_MS)
+        """A larger node timeout that I have had, and until when it binds me."""
         self.manual_pause = False
         """Whether my heartbeats say that I have paused my clients."""
         self.effects = Effects()
@@ -95,6 +130,26 @@ class World:
     def timeout_ms(self) -> int:
         """T, the node timeout."""
         return self.settings.cluster_node_timeout
+
+    def pass_time(self, now_ms: int) -> int:
+        """An input comes at `now_ms`: the clocks advance first. How long it has been since the last one."""
+        assert now_ms >= self.now_ms, "time does not go back"
+        passed = now_ms - self.now_ms
+        self.now_ms = now_ms
+        self.awake_ms += AWAKE_STEP_MS if passed > AWAKE_STEP_MS_MAX else passed
+        return passed
+
+    def take_settings(self, settings: ClusterSettings) -> None:
+        """Other settings hold from now on; what was promised by the former ones is kept."""
+        former, self.settings = self.settings, settings
+        if settings.cluster_node_timeout < former.cluster_node_timeout:
+            self._promised = (former.cluster_node_timeout, self.now_ms + former.cluster_node_timeout)
+
+    def promised_ms(self) -> int:
+        """For how long a pong of mine may have renewed a lease: T, or a larger one that I had a moment
+        ago."""
+        larger, until_ms = self._promised
+        return max(self.timeout_ms, larger) if self.now_ms < until_ms else self.timeout_ms
 
     # What is due at the end of the step.
 
@@ -195,7 +250,27 @@ class World:
             me.flags,
             self.state_ok,
             message_flags,
+            self._state(),
+            self.facts.history or NO_HISTORY,
         )
+
+    def _state(self) -> int:
+        """What my frames say of me to Garrison nodes."""
+        data = self.data
+        has_data = not data.is_lost if self.me.is_primary() else not data.unfit()
+        lost = data.is_lost and bool(self.me.slots)
+        return (
+            (bus.STATE_NO_LEASE if self.no_lease else 0)
+            | (bus.STATE_DATA_LOST if lost else 0)
+            | (bus.STATE_HAS_DATA if has_data else 0)
+        )
+
+    def lineage(self) -> Lineage | None:
+        """Whose data mine is, as heartbeats tell it."""
+        facts = self.facts
+        if not facts.history:
+            return None
+        return Lineage(facts.history, facts.previous_history or NO_HISTORY, facts.parted_at)
 
     def send(self, link: Link | None, kind: int, data: bytes, *, bulk: bool = False) -> None:
         """Queue a frame on a link; without a link that is up it is not sent, as the protocol allows."""

@@ -37,6 +37,21 @@ ROWS = (
         "Milliseconds after which an attempt to connect to a bus is given up.",
     ),
     Directive(
+        "cluster-serve-empty",
+        YesNo(),
+        "no",
+        C,
+        "Let an owner of slots that starts without their data serve them empty, as a cache may; 'no' waits "
+        "for a replica with the data to take its place.",
+    ),
+    Directive(
+        "cluster-migration-ack-timeout-ms",
+        Integer(1, 3_600_000),
+        "2000",
+        E,
+        "Milliseconds that the move of a key waits for the replicas of either side to acknowledge it.",
+    ),
+    Directive(
         "replica-accept-younger-history",
         YesNo(),
         "no",

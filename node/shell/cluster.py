@@ -35,12 +35,12 @@ from garrison.node.core.effects import (
     Send,
     SlotTable,
 )
-from garrison.node.core.nodes_file import DamagedNodesFileError
+from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
-from garrison.node.shell.replication import ReplicationView
+from garrison.node.shell.replication import facts_of
 from garrison.node.shell.saver import Saver
 
 TICK_S_MAX = 0.1
@@ -69,7 +69,6 @@ class Cluster:
         self._lock = disk.FileLock(self._path + ".lock")
         self._saver = Saver(self._path, loop, self._not_saved)
         self._bus = bus_from(config, self)
-        self._replication = ReplicationView(bridge)
         self._listeners: list[socket.socket] = []
         self._core: ClusterCore
         self._timer: asyncio.TimerHandle | None = None
@@ -105,11 +104,21 @@ class Cluster:
         self._held = first
 
     def _read(self) -> str | None:
+        """The file's text; none for a new node. Raises ConfigError for a file that lost its content."""
         try:
             with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
-                return file.read() or None
+                text = file.read()
         except FileNotFoundError:
             return None
+        previous = self._path + PREVIOUS_SUFFIX
+        if not text and os.path.exists(previous) and os.path.getsize(previous):
+            # A new identity would leave the slots of the old one without an owner.
+            raise ConfigError(
+                f"{self._path} is empty, but {previous} is not: this node's identity and votes were lost. "
+                "Copy that file over it if this node cannot have voted since it was written; or remove both, "
+                "and the node starts as a new one"
+            )
+        return text or None
 
     async def start(self) -> None:
         """Serve the bus; the data plane runs already."""
@@ -140,7 +149,7 @@ class Cluster:
 
     def replication_changed(self, state: dict[str, Any]) -> None:
         now = boot_ms()
-        self._core.replication(self._replication.facts(state, now), now)
+        self._core.replication(facts_of(state), now)
         self._carry_soon()
 
     def check_settings(self, changes: dict[str, str]) -> ClusterSettings:
@@ -186,7 +195,7 @@ class Cluster:
         if late:
             self._timer = self._loop.call_later(READ_FIRST_S, self._tick)
             return
-        self._core.tick(now, self._replication.facts(self._bridge.plane.replication(), now))
+        self._core.tick(now, facts_of(self._bridge.plane.replication()))
         self._carry_soon()
         self._arm(now)
 
@@ -251,13 +260,13 @@ class Cluster:
     def _post_action(self, action: object) -> None:
         bridge = self._bridge
         if isinstance(action, Follow):
-            self._replication.follow(action.host, action.port)
+            bridge.post("follow", action.host, action.port, action.order)
         elif isinstance(action, Promote):
-            bridge.post("promote")
+            bridge.post("promote", action.order)
         elif isinstance(action, PauseWrites):
-            self._replication.pause(action.until_ms)
+            bridge.post("pause", action.until_ms, "write")
         elif isinstance(action, ResumeWrites):
-            self._replication.resume()
+            bridge.post("unpause")
         elif isinstance(action, DropSlots):
             bridge.post("drop_slots", list(action.ranges))
         elif isinstance(action, EmptyData):
@@ -269,7 +278,7 @@ class Cluster:
 def slots_request(table: SlotTable) -> tuple[Any, ...]:
     """The slot table as the data plane takes it, see ``node/_engine.pyi``."""
     state = "ok" if table.state_ok else "reads" if table.reads_when_down else "down"
-    endpoints = [(endpoint.host, endpoint.port) for endpoint in table.endpoints]
+    endpoints = [(endpoint.host, endpoint.port, endpoint.copies_wanted) for endpoint in table.endpoints]
     return (
         "slots",
         table.owners,
@@ -280,4 +289,5 @@ def slots_request(table: SlotTable) -> tuple[Any, ...]:
         sorted(table.migrating.items()),
         sorted(table.importing.items()),
         table.pubsubshard_when_down,
+        table.has_data,
     )

@@ -13,6 +13,7 @@ _FLAGS = (
     "cluster-require-full-coverage",
     "cluster-allow-reads-when-down",
     "cluster-allow-pubsubshard-when-down",
+    "cluster-serve-empty",
 )
 _NUMBERS = (
     "cluster-node-timeout",

@@ -21,7 +21,6 @@ from garrison.node.shell.border import Plane
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.commands import Commands
 from garrison.node.shell.config_commands import ConfigCommands
-from garrison.node.shell.replication import primary_of_role
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
 
@@ -81,7 +80,7 @@ class ControlPlane:
         self.bridge.post("facts", self._facts)
         if self._config.text("replicaof"):
             host, port = self._config.text("replicaof").split()
-            self.bridge.post("follow", host, int(port))
+            self.bridge.post("follow", host, int(port), 0)
         if self._cluster is not None:
             await self._cluster.start()
         if self._sentinels is not None:
@@ -160,19 +159,13 @@ class ControlPlane:
         elif self._sentinels is not None:
             self._sentinels.published(channel, message)
 
-    def _replication_changed(self, state: dict[str, Any]) -> None:
-        is_replica = state.get("role") == "slave"
-        self._log.role = "S" if is_replica else "M"
+    def _replication_changed(self, state: dict[str, Any], primary: tuple[str, int] | None) -> None:
+        self._log.role = "S" if primary is not None else "M"
         if self._cluster is not None:
             self._cluster.replication_changed(state)
-        elif is_replica:
-            self.bridge.run([b"ROLE"], self._follows)
         else:
-            self._config.values["replicaof"] = ""
-
-    def _follows(self, reply: bytes) -> None:
-        """CONFIG REWRITE must know whom we follow."""
-        self._config.values["replicaof"] = primary_of_role(reply)
+            # Before the next command is answered: it may be the CONFIG REWRITE of the same connection.
+            self._config.values["replicaof"] = "" if primary is None else f"{primary[0]} {primary[1]}"
 
     def _stop_plane(self) -> None:
         self._log.warning("User requested shutdown..." if not self._exit_code else "Shutting down")

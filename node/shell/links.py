@@ -16,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from garrison.node.core.bus import BadFrameError
+from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
 
 TRANSPORT_BYTES_MAX = 64 << 10

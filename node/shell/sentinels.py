@@ -207,7 +207,7 @@ class Sentinels:
         elif isinstance(effect, LetGo):
             self._bridge.post("release")
         elif isinstance(effect, FollowPrimary):
-            self._bridge.post("follow", *effect.address)
+            self._bridge.post("follow", *effect.address, 0)
         elif isinstance(effect, ForgetName):
             self._peers.forget(effect.name)
             self._changed()

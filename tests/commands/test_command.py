@@ -13,6 +13,7 @@ import pytest
 from tests.commands.wire import Peers, Wire
 
 REDIS_7_2 = "as in Redis 7.2, whose behaviour we match"
+OURS = "Garrison's own, see docs/compatibility.md"
 WAITS = "it waits for the other server without stopping ours, which a transaction or a script cannot do"
 
 DIFFERENCES = {
@@ -34,6 +35,9 @@ DIFFERENCES = {
             "slots",
         )
     },
+    ("cluster|ghost", "missing"): OURS,
+    ("cluster|migration-link", "missing"): OURS,
+    ("cluster|serve-empty", "missing"): OURS,
     ("command|getkeys", "arity"): REDIS_7_2,
     ("command|getkeysandflags", "arity"): REDIS_7_2,
     ("publish", "flags"): REDIS_7_2,

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 
-from garrison.node.core.bus import BadFrameError
+from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
 from garrison.node.core.cluster import ClusterCore
 from garrison.node.core.effects import Connect, Drop, PlaneAction, Send

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,6 +15,7 @@ from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.demo_load import Load
 from garrison.cluster.local import LocalCluster, LocalNode
+from tests.integration.processes import wait_stopped
 
 NODE_TIMEOUT_MS = 1000
 SERVED_AGAIN_SECONDS_MAX = 60.0
@@ -80,14 +80,6 @@ async def becomes_primary(address: Address) -> None:
         await asyncio.sleep(0.05)
 
 
-async def stands_still(node: LocalNode) -> None:
-    """Wait until every thread of the process has taken note of SIGSTOP."""
-    assert node.process is not None
-    tasks = Path(f"/proc/{node.process.pid}/task")
-    while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
-        await asyncio.sleep(0.01)
-
-
 async def test_a_killed_primary_is_replaced_and_comes_back(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
@@ -124,7 +116,8 @@ async def test_a_stopped_primary_acknowledges_nothing_when_it_wakes(
     )
     late = [await open_connection(primary.address.host, primary.address.port, timeout=30) for _ in range(3)]
     process.signal(signal.SIGSTOP)
-    await stands_still(process)
+    assert process.process is not None
+    wait_stopped(process.process.pid)
     writes = [asyncio.create_task(connection.call("SET", key, "too late")) for connection in late]
     try:
         await becomes_primary(heir)

@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from tests.conftest import find_free_port
+from tests.integration.processes import wait_stopped
 from tests.integration.replicating import Field, Process
 
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
@@ -180,6 +181,7 @@ def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(field: Fie
         writer.start()
     house.primary.until(lambda: all(writer.acknowledged for writer in writers), "writes flow")
     house.primary.process.send_signal(signal.SIGSTOP)
+    wait_stopped(house.primary.process.pid)
     late = socket.create_connection(("127.0.0.1", house.primary.port))
     late.sendall(b"*3\r\n$3\r\nSET\r\n$4\r\nlate\r\n$1\r\n1\r\n")
     house.wait_for_failover()

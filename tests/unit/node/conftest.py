@@ -21,7 +21,18 @@ class FakePlane:
         self.started = self.joined = False
         self.settings_error = ""
         self.answers: dict[bytes, bytes] = {}
-        self.state: dict[str, Any] = {"role": "master", "offset": 0, "link": "down", "lagging": 0}
+        self.state: dict[str, Any] = {
+            "role": "master",
+            "offset": 0,
+            "link": "down",
+            "last_io_ms": 0,
+            "lagging": 0,
+            "data_order": 0,
+            "history": "a" * 40,
+            "previous_history": "0" * 40,
+            "parted_at": None,
+            "writes_paused": False,
+        }
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def emit(self, *event: Any) -> None:

@@ -3,6 +3,7 @@
 //! Both are appended in the order in which they must be carried out. The replies that depend on a
 //! propagated write lie in the sessions' buffers and leave after the turn's effects are taken.
 
+use crate::replication::{Primary, Status};
 use crate::resp::OwnedArgs;
 use crate::session::SessionKey;
 
@@ -29,8 +30,13 @@ pub enum Event {
         /// Whether it stays within the shard.
         sharded: bool,
     },
-    /// The role, or the state of the link to the primary, has changed.
-    Replication,
+    /// The role, the state of the link to the primary, or what the data is, has changed.
+    Replication {
+        /// Role, progress and lineage at that moment.
+        status: Status,
+        /// The primary, of a replica.
+        primary: Option<Primary>,
+    },
     /// The reply to a command that the control plane ran.
     Ran {
         /// The ticket it was run under.
@@ -134,5 +140,5 @@ pub enum Action {
     /// Drop the link to the primary.
     Unfollow,
     /// Send keys to another server (MIGRATE).
-    Migrate(crate::migrate::Job),
+    Migrate(crate::migration::Job),
 }

@@ -14,7 +14,7 @@ use crate::hold::Hold;
 use crate::keyspace::prng::Prng;
 use crate::keyspace::{Db, KeyHasher};
 use crate::limits::OUTPUT_CHECKED_BYTES_MIN;
-use crate::migrate::Migrations;
+use crate::migration::Migrations;
 use crate::pause::{Pause, Pauses};
 use crate::process::ProcessFacts;
 use crate::pubsub::PubSub;
@@ -26,6 +26,7 @@ use crate::slots::{SlotTable, SLOT_COUNT};
 use crate::slowlog::Slowlog;
 use crate::stats::{CommandStats, Stats};
 use crate::transactions::Watches;
+use crate::waiting::{Queue, WaitingRoom};
 
 /// The time of a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +52,20 @@ pub struct Call {
     pub in_exec: bool,
     /// What is to be replicated when the outermost command ends, in order.
     pub queued: Vec<(usize, OwnedArgs)>,
+    /// Calls of the write hook, for the dispatcher's check that no command forgets it.
+    #[cfg(debug_assertions)]
+    pub hook_calls: u64,
+}
+
+impl Call {
+    /// The write hook was called.
+    #[inline]
+    pub(crate) fn hooked(&mut self) {
+        #[cfg(debug_assertions)]
+        {
+            self.hook_calls += 1;
+        }
+    }
 }
 
 /// One node's data plane.
@@ -106,10 +121,12 @@ pub struct Engine {
     pub hold: Hold,
     /// Messages of Sentinels that may still be handed up before the next background turn.
     pub(crate) hellos_left: u32,
-    /// Sessions held by the pause.
-    pub paused: Vec<(SessionKey, u64)>,
+    /// Sessions that wait for something.
+    pub waiting: WaitingRoom,
     /// MIGRATE: keys on their way to another node.
     pub migrations: Migrations,
+    /// The name of this process's links to the targets of migrations, without the target.
+    pub link_name: String,
     /// Sessions whose sockets are full.
     pub(crate) output_waits: Vec<(SessionKey, u64)>,
     /// When the clients were last looked through, in Unix milliseconds.
@@ -179,8 +196,9 @@ impl Engine {
             pauses: Pauses::default(),
             hold: Hold::default(),
             hellos_left: HELLOS_PER_CRON_MAX,
-            paused: Vec::new(),
+            waiting: WaitingRoom::default(),
             migrations: Migrations::default(),
+            link_name: format!("{:016x}", Prng::new(seed.rotate_left(17)).next_u64()),
             output_waits: Vec::new(),
             clients_checked_ms: 0,
             monitors: Vec::new(),
@@ -212,6 +230,7 @@ impl Engine {
 
     /// Ends all that other parts of the engine know of a session.
     fn release(&mut self, session: &mut Session) {
+        self.waiting.leave(session.key);
         self.pubsub.forget(session);
         self.forget_transaction(session);
         self.monitors.retain(|&key| key != session.key);
@@ -279,7 +298,7 @@ impl Engine {
                 }
                 session.suspension = Suspension::None;
             }
-            Suspension::Exec(_) => self.continue_exec(&mut session, ticket, reply),
+            Suspension::Exec(_) => self.resume_exec(&mut session, ticket, reply),
             _ => {}
         }
         let goes_on = !session.is_suspended();
@@ -373,7 +392,7 @@ impl Engine {
         }
         let slot = crate::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
         let in_slot =
-            slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.dbs[0].slot_len(slot));
+            slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.keys_to_move(slot));
         vec![("keys_total", self.dbs[0].len() as i64), ("keys_in_slot", in_slot as i64)]
     }
 }
@@ -395,17 +414,35 @@ impl Engine {
 
     /// What follows from all the commands of a turn, before their replies leave.
     pub fn end_turn(&mut self) {
-        if self.pause.is_some_and(|pause| pause.until_ms <= self.clock.unix_ms) {
+        if self.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
             self.combine_pauses();
         }
         self.replication_turn();
-        self.replication.publish_status(self.clock.boot_ms, &self.settings);
+        self.publish_status();
     }
 
-    /// When something is due that cannot wait for the next background turn, in Unix milliseconds.
-    pub fn next_deadline_ms(&self) -> Option<i64> {
-        let pause_ms = self.pause.map(|pause| pause.until_ms);
-        pause_ms.into_iter().chain(self.replication_deadline_ms()).min()
+    /// When something is due that cannot wait for the next background turn, in milliseconds of the boot clock.
+    pub fn next_deadline_boot_ms(&self) -> Option<i64> {
+        let due = [
+            self.pause.map(|pause| pause.until_boot_ms),
+            self.waiting.next_deadline_boot_ms(),
+            self.failover_deadline_boot_ms(),
+            self.confirmation_deadline_boot_ms(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Lets everybody go on who waits in a queue, in the order of arrival.
+    pub(crate) fn resume_all(&mut self, queue: Queue) {
+        for key in self.waiting.empty(queue) {
+            self.actions.push(Action::Resume(key));
+        }
+    }
+
+    /// Holds the running session's command, to be carried out again when everybody in the queue goes on.
+    pub(crate) fn hold_back(&mut self, session: &mut Session, args: Args<'_>, queue: Queue) {
+        session.suspension = Suspension::Retry(Box::new(OwnedArgs::copy(args)));
+        self.waiting.enter(session.key, queue, None);
     }
 
     /// A request was no RESP: answers why, and closes.
@@ -490,6 +527,7 @@ impl Engine {
         if let Some(old) = self.slots.as_deref() {
             table.writes_until_ms = old.writes_until_ms;
         }
+        self.migrations.slots_installed(&table);
         self.slots = Some(table);
         self.drop_moved_shard_channels();
     }

@@ -39,7 +39,7 @@ impl Engine {
     /// Holds writes until [`Engine::end_hold`].
     pub fn hold_writes(&mut self) {
         self.hold.is_on = true;
-        self.pauses.sentinels.extend(Pause { until_ms: i64::MAX, all: false });
+        self.pauses.sentinels.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -140,7 +140,10 @@ mod tests {
 
     fn events(bench: &mut Bench) -> Vec<Event> {
         let events = std::mem::take(&mut bench.engine.events);
-        events.into_iter().filter(|event| !matches!(event, Event::Log { .. } | Event::Replication)).collect()
+        events
+            .into_iter()
+            .filter(|event| !matches!(event, Event::Log { .. } | Event::Replication { .. }))
+            .collect()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub mod limits;
 pub mod long_double;
 pub mod lookup;
 pub mod memory;
-pub mod migrate;
+pub mod migration;
 pub mod notify;
 pub mod numbers;
 pub mod pause;
@@ -35,6 +35,8 @@ pub mod stats;
 pub(crate) mod testing;
 pub mod transactions;
 pub mod types;
+pub mod waiting;
+mod write_hook;
 
 /// The version of Redis whose behaviour this engine matches.
 pub const REDIS_VERSION: &str = "7.2.0";

@@ -46,8 +46,7 @@ impl Engine {
         }
         self.stats.expired_keys += 1;
         self.queue_propagation(db, OwnedArgs::from_slices(&[b"DEL", key.bytes]));
-        self.notify(NotifyClass::EXPIRED, "expired", db, key.bytes);
-        self.changed_by_expiry(db, key.bytes);
+        self.key_expired(db, key.bytes);
     }
 
     /// One turn of background expiry over all databases, bounded in time.

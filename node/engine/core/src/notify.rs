@@ -103,23 +103,6 @@ impl Engine {
             self.publish(format!("__keyevent@{db}__:{event}").as_bytes(), key, false);
         }
     }
-
-    /// A key has changed: transactions that watch it will fail.
-    #[inline]
-    pub fn changed(&mut self, db: usize, key: &[u8]) {
-        if !self.watches.is_empty() {
-            self.watches.changed(db, key);
-        }
-    }
-
-    /// A key was removed because its time had come. Who watched it while it was past its expiry
-    /// already saw it as missing, so for them nothing has changed.
-    #[inline]
-    pub fn changed_by_expiry(&mut self, db: usize, key: &[u8]) {
-        if !self.watches.is_empty() {
-            self.watches.changed_by_expiry(db, key);
-        }
-    }
 }
 
 impl Ctx<'_> {
@@ -127,12 +110,6 @@ impl Ctx<'_> {
     #[inline]
     pub fn notify(&mut self, class: NotifyClass, event: &str, key: &[u8]) {
         self.engine.notify(class, event, self.session.db, key);
-    }
-
-    /// A key of the session's database has changed: transactions that watch it will fail.
-    #[inline]
-    pub fn changed(&mut self, key: &[u8]) {
-        self.engine.changed(self.session.db, key);
     }
 }
 

@@ -5,15 +5,15 @@
 //! ([`Suspension::Retry`](crate::session::Suspension::Retry)) and is checked again when it goes on.
 
 use crate::command::table::Entry;
-use crate::effects::Action;
 use crate::engine::Engine;
 use crate::session::{Kind, Session};
+use crate::waiting::Queue;
 
 /// Commands are held until a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Pause {
-    /// When it ends, in Unix milliseconds.
-    pub until_ms: i64,
+    /// When it ends, in milliseconds of the boot clock.
+    pub until_boot_ms: i64,
     /// Whether reads are held too.
     pub all: bool,
 }
@@ -25,12 +25,20 @@ pub struct OwnPause(Option<Pause>);
 impl OwnPause {
     /// Begins a pause; a longer one that is under way is not shortened, nor a wider one narrowed.
     pub fn extend(&mut self, pause: Pause) {
-        let now = self.0.unwrap_or(Pause { until_ms: 0, all: false });
-        self.0 = Some(Pause { until_ms: pause.until_ms.max(now.until_ms), all: pause.all || now.all });
+        let now = self.0.unwrap_or(Pause { until_boot_ms: i64::MIN, all: false });
+        self.0 = Some(Pause {
+            until_boot_ms: pause.until_boot_ms.max(now.until_boot_ms),
+            all: pause.all || now.all,
+        });
+    }
+
+    /// Whether it holds.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
     }
 
     fn end_if_due(&mut self, now_ms: i64) {
-        self.0 = self.0.filter(|pause| pause.until_ms > now_ms);
+        self.0 = self.0.filter(|pause| pause.until_boot_ms > now_ms);
     }
 }
 
@@ -50,14 +58,14 @@ pub struct Pauses {
 impl Pauses {
     /// Whether the stream to the replicas must stand still: for every pause but the one for the Sentinels.
     pub fn stop_the_stream(&self) -> bool {
-        [self.clients, self.control, self.failover].iter().any(|own| own.0.is_some())
+        [self.clients, self.control, self.failover].iter().any(OwnPause::is_on)
     }
 }
 
 impl Engine {
-    /// Holds writes, or everything, until a Unix time in milliseconds, for the control plane.
-    pub fn pause(&mut self, until_ms: i64, all: bool) {
-        self.pauses.control.extend(Pause { until_ms, all });
+    /// Holds writes, or everything, until a time of the boot clock in milliseconds, for the control plane.
+    pub fn pause(&mut self, until_boot_ms: i64, all: bool) {
+        self.pauses.control.extend(Pause { until_boot_ms, all });
         self.combine_pauses();
     }
 
@@ -69,14 +77,17 @@ impl Engine {
 
     /// Works out what holds now; the sessions that nothing holds any more go on.
     pub(crate) fn combine_pauses(&mut self) {
-        self.pauses.clients.end_if_due(self.clock.unix_ms);
-        self.pauses.control.end_if_due(self.clock.unix_ms);
+        self.pauses.clients.end_if_due(self.clock.boot_ms);
+        self.pauses.control.end_if_due(self.clock.boot_ms);
         let Pauses { clients, control, failover, sentinels } = self.pauses;
         // Several: look again when the first one ends.
-        let both = |a: Pause, b: Pause| Pause { until_ms: a.until_ms.min(b.until_ms), all: a.all || b.all };
+        let both = |a: Pause, b: Pause| Pause {
+            until_boot_ms: a.until_boot_ms.min(b.until_boot_ms),
+            all: a.all || b.all,
+        };
         self.pause = [clients, control, failover, sentinels].into_iter().filter_map(|own| own.0).reduce(both);
         if self.pause.is_none_or(|pause| !pause.all) {
-            self.release_paused();
+            self.resume_all(Queue::Pause);
         }
     }
 
@@ -90,14 +101,5 @@ impl Engine {
             _ => entry.may_replicate(),
         };
         self.pause.is_some_and(|pause| pause.all || writes())
-    }
-
-    /// Lets all held sessions try again.
-    fn release_paused(&mut self) {
-        for (key, id) in std::mem::take(&mut self.paused) {
-            if self.sessions.get(key).is_some_and(|session| session.id == id) {
-                self.actions.push(Action::Resume(key));
-            }
-        }
     }
 }

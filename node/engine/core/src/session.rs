@@ -42,15 +42,13 @@ pub enum Suspension {
         silent: bool,
     },
     /// EXEC: the control plane answers the control commands of the queue first.
-    Exec(Box<crate::transactions::ControlBatch>),
-    /// WAIT: until enough replicas have acknowledged the offset, or the deadline.
+    Exec(Box<crate::transactions::Asked>),
+    /// WAIT: until enough replicas have acknowledged the offset, or its deadline in the waiting room.
     Replicas {
         /// The offset that replicas must acknowledge.
         offset: u64,
         /// How many replicas must.
         wanted: usize,
-        /// When to answer with what there is, in Unix milliseconds; 0: never.
-        deadline_ms: i64,
     },
     /// Its command is to be carried out again when a pause or a key's migration ends.
     Retry(Box<OwnedArgs>),
@@ -133,6 +131,8 @@ pub struct Session {
     pub lib_name: Box<[u8]>,
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: Box<[u8]>,
+    /// The name of the migration link that it is, of a node that sends us keys.
+    pub migration_link: Option<Box<[u8]>>,
     /// It came from outside of this machine's networks.
     pub outside: bool,
     /// The peer's address, `host:port`.
@@ -256,6 +256,7 @@ impl Sessions {
             name: Box::default(),
             lib_name: Box::default(),
             lib_ver: Box::default(),
+            migration_link: None,
             outside: false,
             addr: "".into(),
             laddr: "".into(),

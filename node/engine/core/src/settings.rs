@@ -205,6 +205,8 @@ settings! {
     cluster_enabled: bool = false, "cluster-enabled";
     /// Host that clients from outside of the node's networks are told; `unknown`: ports only; empty: as all.
     cluster_outside_endpoint: String = String::new(), "cluster-outside-endpoint";
+    /// How long the move of a key waits for the replicas of either side to acknowledge it, in milliseconds.
+    cluster_migration_ack_timeout: u64 = 2000, "cluster-migration-ack-timeout-ms";
     /// Clients connect here.
     port: u16 = 6379, "port";
     /// Addresses to listen on, separated by spaces.

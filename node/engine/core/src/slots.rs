@@ -16,6 +16,8 @@ pub struct Endpoint {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// How many of its replicas must have a key before another node gives it up.
+    pub copies_wanted: usize,
 }
 
 /// Whether the cluster serves, by this node's view.
@@ -46,6 +48,8 @@ pub struct SlotTable {
     pub importing: HashMap<u16, u16>,
     /// Whether the cluster serves.
     pub state: ClusterState,
+    /// Whether this node has the data of the slots that it owns. Without it, it serves them to nobody.
+    pub has_data: bool,
     /// Until when writes may be acknowledged, in milliseconds of the monotonic clock that runs while the process sleeps.
     pub writes_until_ms: i64,
     /// Whether shard channels work while the cluster is down.
@@ -62,6 +66,7 @@ impl Default for SlotTable {
             migrating: HashMap::new(),
             importing: HashMap::new(),
             state: ClusterState::Down,
+            has_data: false,
             writes_until_ms: i64::MAX,
             shard_channels_when_down: true,
         }

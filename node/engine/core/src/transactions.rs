@@ -3,15 +3,20 @@
 //! A watched key has a counter that every change bumps; a session remembers the counters it saw, and
 //! EXEC compares. So a change costs one look-up, and only while anybody watches anything.
 //!
-//! Commands that the control plane answers (CONFIG SET ...) may stand in a queue too. EXEC sends them
-//! up first, one after the other, and the session waits ([`ControlBatch`]); when the last answer has
-//! come, the whole queue is carried out in one go, with the answers put in their places. What a
-//! transaction watches is compared before the first step and again before the last.
+//! Commands that the control plane answers (CONFIG SET ...) may stand in a queue too. EXEC sends them up first,
+//! one after the other, and the session waits ([`Asked`]); when the last answer has come, EXEC begins anew, with
+//! every check that it has passed before: what it watches, the slot, the role, the memory, pauses, keys on their
+//! way. Only then the queue is carried out in one go, with the answers in their places.
+//!
+//! What the control plane answers may depend on the role that a command of the queue gives this node: Sentinels
+//! send REPLICAOF and CONFIG REWRITE in one transaction. So a change of role ends a *stage*: the commands up to it
+//! are carried out, then those behind it are asked and carried out. A transaction without such a change is one stage.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 
 use crate::command::table::Entry;
-use crate::command::{Failure, Handler};
+use crate::command::{Failure, Flags, Handler};
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
@@ -30,6 +35,10 @@ pub struct Transaction {
     pub queue_bytes: usize,
     /// Watched keys, with the counter seen and whether the key had expired already.
     pub watched: Vec<Watched>,
+    /// How many commands of the queue EXEC has carried out, in earlier stages.
+    done: usize,
+    /// The control plane's answers to commands of this stage, in their order.
+    answers: VecDeque<Vec<u8>>,
 }
 
 /// A queued command.
@@ -41,30 +50,25 @@ pub struct Queued {
     pub args: OwnedArgs,
 }
 
-/// The control commands of a queue that is being executed, asked in their order.
+/// The control commands of a stage that are being answered.
 ///
 /// Commands of CLUSTER that follow each other are asked together: the control plane answers them in
 /// order, and syncs its disk once for all of them. Others are asked one at a time.
 #[derive(Clone, Debug, Default)]
-pub struct ControlBatch {
-    /// The tickets of the commands that are being answered, with the answers that have come.
-    awaited: Vec<(u64, Option<Vec<u8>>)>,
-    /// Replies to the commands before them.
-    replies: Vec<Vec<u8>>,
-}
+pub struct Asked(Vec<(u64, Option<Vec<u8>>)>);
 
-impl ControlBatch {
+impl Asked {
     /// Takes the answer to a command that was asked; whether all that were asked are answered now.
-    pub fn answer(&mut self, ticket: u64, reply: &[u8]) -> bool {
-        match self.awaited.iter_mut().find(|(awaited, _)| *awaited == ticket) {
+    fn answer(&mut self, ticket: u64, reply: &[u8]) -> bool {
+        match self.0.iter_mut().find(|(asked, _)| *asked == ticket) {
             Some((_, answer)) => *answer = Some(reply.to_vec()),
             None => return false,
         }
-        if self.awaited.iter().any(|(_, answer)| answer.is_none()) {
-            return false;
-        }
-        self.replies.extend(self.awaited.drain(..).filter_map(|(_, answer)| answer));
-        true
+        self.0.iter().all(|(_, answer)| answer.is_some())
+    }
+
+    fn into_answers(self) -> impl Iterator<Item = Vec<u8>> {
+        self.0.into_iter().filter_map(|(_, answer)| answer)
     }
 }
 
@@ -182,6 +186,21 @@ impl Transaction {
         Ok(())
     }
 
+    /// Whether EXEC has begun to carry the queue out, and waits for the control plane between two stages.
+    pub fn is_under_way(&self) -> bool {
+        self.done > 0
+    }
+
+    /// The commands that are carried out next in one go: up to a change of role that the control plane must hear of
+    /// before it answers what stands behind it.
+    fn stage(&self) -> Range<usize> {
+        let rest = &self.queue[self.done..];
+        let changes_role = |queued: &Queued| queued.entry.command.flags.contains(Flags::CHANGES_ROLE);
+        let end = rest.iter().position(changes_role).map(|at| at + 1);
+        let end = end.filter(|&end| rest[end..].iter().any(is_control)).unwrap_or(rest.len());
+        self.done..self.done + end
+    }
+
     /// Whether a queued command may change the keyspace.
     pub fn writes(&self) -> bool {
         self.queue.iter().any(|queued| queued.entry.may_replicate())
@@ -191,10 +210,8 @@ impl Transaction {
 impl Engine {
     /// Drops a session's queue and watches.
     pub fn forget_transaction(&mut self, session: &mut Session) {
-        let Some(transaction) = session.transaction.take() else { return };
-        for watched in &transaction.watched {
-            self.watches.unwatch(watched.db, &watched.key);
-        }
+        self.unwatch_all(session);
+        session.transaction = None;
     }
 
     /// A database is about to be emptied: who watches a key that is in it will fail.
@@ -249,72 +266,109 @@ impl Engine {
                 return Err(failure);
             }
         }
-        self.ask_or_carry_out(session, Box::default());
+        self.go_on_with_exec(session);
         Ok(())
     }
 
-    /// Sends up the next control commands of the queue; without any, carries out the queue.
-    fn ask_or_carry_out(&mut self, session: &mut Session, mut batch: Box<ControlBatch>) {
-        let queue = session.transaction.as_ref().map_or(&[][..], |transaction| &transaction.queue);
-        let mut next = queue.iter().filter(|queued| is_control(queued)).skip(batch.replies.len()).peekable();
+    /// Asks what the stage needs of the control plane, or carries it out, stage by stage to the end.
+    fn go_on_with_exec(&mut self, session: &mut Session) {
+        while let Some(transaction) = session.transaction.as_deref() {
+            let stage = transaction.stage();
+            if self.ask_for_stage(session, stage.clone()) {
+                return;
+            }
+            self.carry_out(session, stage);
+        }
+    }
+
+    /// Sends up the next control commands of a stage; whether there were any.
+    fn ask_for_stage(&mut self, session: &mut Session, stage: Range<usize>) -> bool {
+        let Some(transaction) = session.transaction.as_deref() else { return false };
+        let controls = transaction.queue[stage].iter().filter(|queued| is_control(queued));
+        let mut next = controls.skip(transaction.answers.len()).peekable();
+        let mut asked = Asked::default();
         while let Some(queued) = next.next() {
             let ticket = self.ticket();
-            batch.awaited.push((ticket, None));
+            asked.0.push((ticket, None));
             self.tell_control(session, ticket, queued.args.view());
             if !(is_cluster(queued) && next.peek().is_some_and(|queued| is_cluster(queued))) {
                 break;
             }
         }
-        if batch.awaited.is_empty() {
-            self.carry_out(session, batch.replies);
-        } else {
-            session.suspension = Suspension::Exec(batch);
+        if asked.0.is_empty() {
+            return false;
         }
+        session.suspension = Suspension::Exec(Box::new(asked));
+        true
     }
 
-    /// Goes on with EXEC when the control plane has answered one of its commands.
-    pub(crate) fn continue_exec(&mut self, session: &mut Session, ticket: u64, reply: &[u8]) {
-        let Suspension::Exec(batch) = &mut session.suspension else { return };
-        if !batch.answer(ticket, reply) {
-            return;
+    /// Takes an answer of the control plane; whether EXEC can go on, with all checks anew.
+    pub(crate) fn exec_answered(&mut self, session: &mut Session, ticket: u64, reply: &[u8]) -> bool {
+        let Suspension::Exec(asked) = &mut session.suspension else { return false };
+        if !asked.answer(ticket, reply) {
+            return false;
         }
-        let batch = std::mem::take(batch);
+        let asked = std::mem::take(&mut **asked);
         session.suspension = Suspension::None;
-        let unchanged =
-            session.transaction.as_deref().is_some_and(|transaction| self.watched_are_unchanged(transaction));
-        if unchanged {
-            self.ask_or_carry_out(session, batch);
-        } else {
-            self.forget_transaction(session);
-            Reply::new(&mut session.out, session.resp).null_array();
+        if let Some(transaction) = session.transaction.as_deref_mut() {
+            transaction.answers.extend(asked.into_answers());
         }
-        self.flush_propagation();
-        self.deliver_deferred(session);
+        true
     }
 
-    /// Carries out the queue; the control plane's answers take their places in the reply.
-    fn carry_out(&mut self, session: &mut Session, replies: Vec<Vec<u8>>) {
-        let Some(transaction) = session.transaction.as_mut() else { return };
-        let queue = std::mem::take(&mut transaction.queue);
-        self.forget_transaction(session);
-        Reply::new(&mut session.out, session.resp).array(queue.len());
-        let mut replies = replies.into_iter();
+    /// Goes on with a transaction of which a stage was carried out already: it cannot be refused any more.
+    pub(crate) fn continue_exec(&mut self, session: &mut Session) {
+        self.go_on_with_exec(session);
+    }
+
+    /// Carries out a stage of the queue; the control plane's answers take their places in the reply.
+    fn carry_out(&mut self, session: &mut Session, stage: Range<usize>) {
+        let Some(transaction) = session.transaction.as_deref_mut() else { return };
+        let mut queue = std::mem::take(&mut transaction.queue);
+        let mut answers = std::mem::take(&mut transaction.answers);
+        let is_last = stage.end == queue.len();
+        if stage.start == 0 {
+            Reply::new(&mut session.out, session.resp).array(queue.len());
+            self.unwatch_all(session);
+        }
+        if is_last {
+            self.forget_transaction(session);
+        }
         self.call.in_exec = true;
-        for queued in &queue {
-            if is_control(queued) {
-                let reply = replies.next().unwrap_or_default();
-                session.out.extend_from_slice(&reply);
-            } else {
-                let reply_start = session.out.len();
-                self.call_command(session, queued.entry, queued.args.view());
-                if session.reply_mode != crate::session::ReplyMode::On {
-                    crate::command::dispatch::apply_reply_mode(session, reply_start);
-                }
+        for queued in &queue[stage.clone()] {
+            let reply_start = session.out.len();
+            match (is_control(queued), self.check_later_stage(&stage, queued)) {
+                (true, _) => session.out.extend_from_slice(&answers.pop_front().unwrap_or_default()),
+                (false, Err(failure)) => self.write_failure(session, &failure),
+                (false, Ok(())) => self.call_command(session, queued.entry, queued.args.view()),
+            }
+            if session.reply_mode != crate::session::ReplyMode::On {
+                crate::command::dispatch::apply_reply_mode(session, reply_start);
             }
         }
         self.call.in_exec = false;
         // The commands have been counted one by one; EXEC itself changes nothing.
         self.call.dirty = 0;
+        if let Some(transaction) = session.transaction.as_deref_mut().filter(|_| !is_last) {
+            transaction.queue = std::mem::take(&mut queue);
+            transaction.done = stage.end;
+        }
+    }
+
+    /// What was allowed when EXEC began may be so no more behind a change of role.
+    fn check_later_stage(&self, stage: &Range<usize>, queued: &Queued) -> Result<(), Failure> {
+        match stage.start > 0 && queued.entry.command.flags.contains(Flags::WRITE) {
+            true => self.check_writable(queued.entry),
+            false => Ok(()),
+        }
+    }
+
+    /// Ends all watches of a session.
+    fn unwatch_all(&mut self, session: &mut Session) {
+        let Some(transaction) = session.transaction.as_deref_mut() else { return };
+        for watched in std::mem::take(&mut transaction.watched) {
+            self.watches.unwatch(watched.db, &watched.key);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the control plane asks, carried out on the engine.
 
 use garrison_engine_core::effects::Action;
+use garrison_engine_core::engine::Engine;
 
 use crate::mailbox::Request;
 use crate::reactor::Reactor;
@@ -14,34 +15,10 @@ impl Reactor {
     }
 
     fn take_request(&mut self, request: Request) {
-        let engine = &mut self.engine;
-        match request {
-            Request::Reply { ticket, bytes } => engine.control_reply(ticket, &bytes),
-            Request::Settings { ticket, values } => engine.apply_settings(ticket, &values),
-            Request::Slots(table) => engine.install_slots(table),
-            Request::Lease { until_boot_ms } => engine.extend_lease(until_boot_ms),
-            Request::Follow { host, port } => engine.follow(&host, port),
-            Request::Promote => engine.promote(),
-            Request::Pause { until_boot_ms, all } => {
-                let until_ms = engine.clock.unix_ms.saturating_add(until_boot_ms - engine.clock.boot_ms);
-                engine.pause(until_ms, all);
-            }
-            Request::Unpause => engine.unpause(),
-            Request::EndHold => engine.end_hold(),
-            Request::WatchSleep { ms_max } => {
-                engine.hold.sleep_ms_max = ms_max;
-                engine.hold.worked_ms = crate::clock::worked_ms();
-            }
-            Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
-            Request::Publish { channel, message, sharded } => {
-                engine.publish(&channel, &message, sharded);
-            }
-            Request::DropSlots(ranges) => engine.drop_slots(&ranges),
-            Request::Empty => engine.empty(),
-            Request::Facts(facts) => engine.facts.extend(facts),
-            Request::Resolved { question, addresses } => self.resolved(question, &addresses),
-            Request::ResetStats => engine.reset_stats(),
-            Request::Stop => self.stopping = true,
+        match apply(&mut self.engine, request) {
+            Some(Request::Resolved { question, addresses }) => self.resolved(question, &addresses),
+            Some(Request::Stop) => self.stopping = true,
+            _ => {}
         }
     }
 
@@ -64,4 +41,33 @@ impl Reactor {
         self.primary_resolved(question, addresses);
         self.migrations.resolved(question, addresses, &mut self.engine, self.poll.registry());
     }
+}
+
+/// Carries out a request on the engine; one that concerns the reactor alone comes back.
+pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
+    match request {
+        Request::Reply { ticket, bytes } => engine.control_reply(ticket, &bytes),
+        Request::Settings { ticket, values } => engine.apply_settings(ticket, &values),
+        Request::Slots(table) => engine.install_slots(table),
+        Request::Lease { until_boot_ms } => engine.extend_lease(until_boot_ms),
+        Request::Follow { host, port, order } => engine.follow_by_order(&host, port, order),
+        Request::Promote { order } => engine.promote_by_order(order),
+        Request::Pause { until_boot_ms, all } => engine.pause(until_boot_ms, all),
+        Request::Unpause => engine.unpause(),
+        Request::EndHold => engine.end_hold(),
+        Request::WatchSleep { ms_max } => {
+            engine.hold.sleep_ms_max = ms_max;
+            engine.hold.worked_ms = crate::clock::worked_ms();
+        }
+        Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
+        Request::Publish { channel, message, sharded } => {
+            engine.publish(&channel, &message, sharded);
+        }
+        Request::DropSlots(ranges) => engine.drop_slots(&ranges),
+        Request::Empty => engine.empty(),
+        Request::Facts(facts) => engine.facts.extend(facts),
+        Request::ResetStats => engine.reset_stats(),
+        other @ (Request::Resolved { .. } | Request::Stop) => return Some(other),
+    }
+    None
 }

@@ -9,7 +9,7 @@ mod batch;
 mod buffers;
 pub mod clock;
 mod connection;
-mod control;
+pub mod control;
 mod freeing;
 mod listen;
 pub mod mailbox;
@@ -20,7 +20,7 @@ mod primary;
 pub mod process;
 mod reactor;
 mod streams;
-mod turn;
+pub mod turn;
 
 pub use listen::ListenError;
 pub use mailbox::{Mailbox, Outbox, Request};

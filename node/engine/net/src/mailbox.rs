@@ -41,9 +41,14 @@ pub enum Request {
         host: String,
         /// Port.
         port: u16,
+        /// The number of this order.
+        order: u64,
     },
-    /// Become a primary.
-    Promote,
+    /// Be a primary with the data that is here.
+    Promote {
+        /// The number of this order.
+        order: u64,
+    },
     /// Hold commands until this time of the boot clock.
     Pause {
         /// Milliseconds.

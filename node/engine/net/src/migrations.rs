@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use garrison_engine_core::engine::Engine;
-use garrison_engine_core::migrate::Job;
+use garrison_engine_core::migration::Job;
 use mio::{Registry, Token};
 
 use crate::mailbox::Mailbox;
@@ -49,7 +49,7 @@ impl Migrations {
 
     /// Sends a job to its target.
     pub fn send(&mut self, job: Job, engine: &mut Engine, registry: &Registry, mailbox: &Arc<Mailbox>) {
-        let now_ms = engine.clock.unix_ms;
+        let now_ms = engine.clock.boot_ms;
         let address = (job.host.clone(), job.port);
         let token = match self.by_address.get(&address) {
             Some(token) => *token,
@@ -122,14 +122,14 @@ impl Migrations {
                 return Ok(());
             }
             target.input.extend_from_slice(bytes);
-            target.last_used_ms = engine.clock.unix_ms;
+            target.last_used_ms = engine.clock.boot_ms;
             take_replies(target, engine)?;
         }
     }
 
     /// Fails what is overdue, and closes what is idle.
     pub fn cron(&mut self, engine: &mut Engine, registry: &Registry) {
-        let now_ms = engine.clock.unix_ms;
+        let now_ms = engine.clock.boot_ms;
         let overdue: Vec<usize> = self
             .targets
             .iter()

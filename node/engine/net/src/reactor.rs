@@ -203,7 +203,8 @@ impl Reactor {
             return Duration::from_millis(1);
         }
         let cron_ms = self.next_cron_ms - self.engine.clock.boot_ms;
-        let due_ms = self.engine.next_deadline_ms().map_or(i64::MAX, |due| due - self.engine.clock.unix_ms);
+        let now_ms = self.engine.clock.boot_ms;
+        let due_ms = self.engine.next_deadline_boot_ms().map_or(i64::MAX, |due| due.saturating_sub(now_ms));
         Duration::from_millis(cron_ms.min(due_ms).clamp(0, 1000) as u64)
     }
 

@@ -1,12 +1,12 @@
 //! Events of the engine as Python tuples.
 
 use garrison_engine_core::effects::{ClientInfo, Event};
-use garrison_engine_core::replication::Status;
+use garrison_engine_core::replication::{Primary, Status};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-/// One event as the tuple of the contract. `status` is what a replication event shows.
-pub fn to_python<'py>(py: Python<'py>, event: Event, status: &Status) -> PyResult<Bound<'py, PyTuple>> {
+/// One event as the tuple of the contract.
+pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
     match event {
         Event::Command { ticket, client, args, facts } => {
             let args = PyList::new(py, args.view().iter_from(0).map(|arg| PyBytes::new(py, arg)))?;
@@ -19,7 +19,9 @@ pub fn to_python<'py>(py: Python<'py>, event: Event, status: &Status) -> PyResul
         Event::Published { channel, message, sharded } => {
             ("published", PyBytes::new(py, &channel), PyBytes::new(py, &message), sharded).into_pyobject(py)
         }
-        Event::Replication => ("replication", status_dict(py, status)?).into_pyobject(py),
+        Event::Replication { status, primary } => {
+            ("replication", status_dict(py, &status)?, address(primary)).into_pyobject(py)
+        }
         Event::Ran { ticket, reply } => ("ran", ticket, PyBytes::new(py, &reply)).into_pyobject(py),
         Event::Applied { ticket, error } => ("applied", ticket, error).into_pyobject(py),
         Event::Slept { ms } => ("slept", ms).into_pyobject(py),
@@ -27,6 +29,10 @@ pub fn to_python<'py>(py: Python<'py>, event: Event, status: &Status) -> PyResul
         Event::Log { level, message } => ("log", level.name(), message).into_pyobject(py),
         Event::Stopped { error } => ("stopped", error).into_pyobject(py),
     }
+}
+
+fn address(primary: Option<Primary>) -> Option<(String, u16)> {
+    primary.map(|primary| (primary.host, primary.port))
 }
 
 fn client_dict<'py>(py: Python<'py>, client: &ClientInfo) -> PyResult<Bound<'py, PyDict>> {
@@ -51,5 +57,11 @@ pub fn status_dict<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'py,
     dict.set_item("last_io_ms", status.last_io_boot_ms)?;
     dict.set_item("replicas", status.replicas)?;
     dict.set_item("lagging", status.lagging)?;
+    dict.set_item("order", status.order)?;
+    dict.set_item("data_order", status.data_order)?;
+    dict.set_item("history", status.history.as_str())?;
+    dict.set_item("previous_history", status.previous.as_str())?;
+    dict.set_item("parted_at", status.parted_at)?;
+    dict.set_item("writes_paused", status.writes_paused)?;
     Ok(dict)
 }

@@ -94,9 +94,8 @@ impl DataPlane {
     }
 
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let status = self.status.read();
         let tuples: PyResult<Vec<_>> =
-            self.outbox.drain().into_iter().map(|event| events::to_python(py, event, &status)).collect();
+            self.outbox.drain().into_iter().map(|event| events::to_python(py, event)).collect();
         PyList::new(py, tuples?)
     }
 

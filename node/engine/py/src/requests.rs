@@ -41,8 +41,8 @@ pub fn from_python(tuple: &Bound<'_, PyTuple>) -> PyResult<Request> {
         }
         "slots" => Request::Slots(Box::new(slot_table(&fields)?)),
         "lease" => Request::Lease { until_boot_ms: fields.get(1)? },
-        "follow" => Request::Follow { host: fields.get(1)?, port: fields.get(2)? },
-        "promote" => Request::Promote,
+        "follow" => Request::Follow { host: fields.get(1)?, port: fields.get(2)?, order: fields.get(3)? },
+        "promote" => Request::Promote { order: fields.get(1)? },
         "pause" => Request::Pause { until_boot_ms: fields.get(1)?, all: fields.get::<String>(2)? == "all" },
         "unpause" => Request::Unpause,
         "release" => Request::EndHold,
@@ -77,8 +77,9 @@ fn slot_table(fields: &Fields<'_, '_>) -> PyResult<SlotTable> {
     for (owner, two) in table.owners.iter_mut().zip(owners.chunks_exact(2)) {
         *owner = u16::from_le_bytes([two[0], two[1]]);
     }
-    let endpoints: Vec<(String, u16)> = fields.get(2)?;
-    table.endpoints = endpoints.into_iter().map(|(host, port)| Endpoint { host, port }).collect();
+    let endpoints: Vec<(String, u16, usize)> = fields.get(2)?;
+    let endpoint = |(host, port, copies_wanted)| Endpoint { host, port, copies_wanted };
+    table.endpoints = endpoints.into_iter().map(endpoint).collect();
     let position = |value: i64| u16::try_from(value).unwrap_or(NOBODY);
     table.myself = position(fields.get(3)?);
     table.my_primary = position(fields.get(4)?);
@@ -90,5 +91,6 @@ fn slot_table(fields: &Fields<'_, '_>) -> PyResult<SlotTable> {
     table.migrating = fields.get::<Vec<(u16, u16)>>(6)?.into_iter().collect();
     table.importing = fields.get::<Vec<(u16, u16)>>(7)?.into_iter().collect();
     table.shard_channels_when_down = fields.get(8)?;
+    table.has_data = fields.get(9)?;
     Ok(table)
 }

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.node.core import bus
-from garrison.node.core.bus import BadFrameError, Extensions, Frame, Gossip, decode, encode
+from garrison.node.core.bus import Frame, Gossip, decode, encode
+from garrison.node.core.bus_extensions import Extensions
+from garrison.node.core.bus_fields import BadFrameError
 
 IDS = st.text("0123456789abcdef", min_size=40, max_size=40)
 ADDRESSES = st.one_of(st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str), st.just(""))

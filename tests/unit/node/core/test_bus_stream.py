@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.node.core import bus
-from garrison.node.core.bus import BadFrameError, Frame, encode
+from garrison.node.core.bus import Frame, encode
+from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
 
 

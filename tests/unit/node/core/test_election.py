@@ -10,8 +10,8 @@ from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core.effects import Effects, Send
 from garrison.node.core.nodes import Node
-from tests.sim.node import SimNode
-from tests.sim.simulation import Simulation
+from tests.sim.cluster.node import SimNode
+from tests.sim.cluster.simulation import Simulation
 
 TIMEOUT_MS = 1000
 EPOCH = 50
@@ -125,7 +125,7 @@ def test_a_voter_that_has_just_heard_the_primary_votes_later(sim: Simulation) ->
     for _ in range(10):
         voter.core.tick(sim.now_ms + voter.clock_ms, voter.facts())
         given.append(votes(voter.core.take()))
-        sim.now_ms += 50
+        sim.events.now_ms += 50
     assert sum(given) == 1
     assert 3 < given.index(1) < 7
 

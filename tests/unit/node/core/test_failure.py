@@ -7,7 +7,7 @@ import pytest
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core.effects import Send
-from tests.sim.simulation import Simulation
+from tests.sim.cluster.simulation import Simulation
 
 TIMEOUT_MS = 1000
 
@@ -112,8 +112,10 @@ def test_a_pong_to_a_suspect_refuses_the_lease(sim: Simulation) -> None:
 
 
 def test_a_replica_without_data_does_not_stand(sim: Simulation) -> None:
-    sim.nodes["D"].synced = False
-    sim.nodes["D"].follows = ("10.99.0.1", 7000)
+    """D restarts and cannot reach its primary for the data; then the primary dies."""
+    sim.nodes["D"].crash()
+    sim.nodes["D"].start()
+    sim.network.cut |= {("A", "D"), ("D", "A")}
     sim.run(200)
     sim.nodes["A"].crash()
     sim.run(6000)

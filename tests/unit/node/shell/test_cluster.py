@@ -95,8 +95,8 @@ async def test_two_nodes_meet_and_agree_on_slots(new_node: Callable[..., Node]) 
     await until(ok)
     tables = [request for request in two.plane.posted if request[0] == "slots"]
     owners, endpoints, me = tables[-1][1:4]
-    assert endpoints[int.from_bytes(owners[:2], "little")] == ("127.0.0.1", one.port)
-    assert endpoints[me] == ("127.0.0.1", two.port)
+    assert endpoints[int.from_bytes(owners[:2], "little")] == ("127.0.0.1", one.port, 0)
+    assert endpoints[me] == ("127.0.0.1", two.port, 0)
     assert tables[-1][5] == "ok"
 
 

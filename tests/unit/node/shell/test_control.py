@@ -148,9 +148,7 @@ async def test_an_unexpected_exception_is_logged_and_takes_the_node_down(
 
 
 async def test_replication_is_known_to_config_rewrite(control: ControlPlane, plane: Any) -> None:
-    plane.answers[b"ROLE"] = b"*5\r\n$5\r\nslave\r\n$8\r\n10.0.0.1\r\n:7000\r\n$9\r\nconnected\r\n:0\r\n"
-    plane.emit("replication", {"role": "slave"})
-    await turns()
+    plane.emit("replication", {"role": "slave"}, ("10.0.0.1", 7000))
     assert b"10.0.0.1 7000" in (await ask(plane, b"CONFIG", b"GET", b"replicaof") or b"")
-    plane.emit("replication", {"role": "master"})
+    plane.emit("replication", {"role": "master"}, None)
     assert await ask(plane, b"CONFIG", b"GET", b"slaveof", ticket=8) == b"*2\r\n$7\r\nslaveof\r\n$0\r\n\r\n"

@@ -98,12 +98,6 @@ impl<'a> Ctx<'a> {
         self.engine.call.verbatim = false;
     }
 
-    /// Counts changes to the keyspace: what is counted is replicated, and brings the next save nearer.
-    #[inline]
-    pub fn dirty(&mut self, changes: u64) {
-        self.engine.call.dirty += changes;
-    }
-
     /// Whether the command comes from our primary, so that it must be applied without checks.
     pub fn is_from_primary(&self) -> bool {
         self.session.kind == crate::session::Kind::Primary

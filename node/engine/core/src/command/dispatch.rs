@@ -11,6 +11,7 @@ use crate::keyspace::KeyRef;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
 use crate::session::{Kind, ReplyMode, Session, Suspension};
+use crate::waiting::Queue;
 
 /// A request that will be carried out soon: its command, and its first key's place in the keyspace.
 #[derive(Clone, Copy)]
@@ -119,6 +120,45 @@ impl Engine {
         }
     }
 
+    /// Goes on with EXEC when the control plane has answered one of its commands: the session waited, so every check
+    /// is made anew, but for a transaction of which a part was carried out already.
+    pub(crate) fn resume_exec(&mut self, session: &mut Session, ticket: u64, reply: &[u8]) {
+        if !self.exec_answered(session, ticket, reply) {
+            return;
+        }
+        let Some(entry) = table().find(b"exec") else { return };
+        let args = OwnedArgs::from_slices(&[b"EXEC"]);
+        let reply_start = session.out.len();
+        self.call.resp = session.resp;
+        let offset = self.replication.offset();
+        if session.transaction.as_ref().is_some_and(|transaction| transaction.is_under_way()) {
+            self.continue_exec(session);
+        } else {
+            match self.gate(session, entry, args.view()) {
+                Ok(Gate::Open) => {
+                    if let Err(failure) = self.exec(session) {
+                        self.write_failure(session, &failure);
+                    }
+                }
+                Ok(Gate::Closed) => {}
+                Err(failure) => self.refuse(session, entry, failure),
+            }
+        }
+        self.note_written(session, offset);
+        if session.reply_mode != ReplyMode::On {
+            apply_reply_mode(session, reply_start);
+        }
+        self.deliver_deferred(session);
+    }
+
+    /// Sends what a command has queued for replication; a session that wrote remembers how far the stream is.
+    fn note_written(&mut self, session: &mut Session, offset_before: u64) {
+        self.flush_propagation();
+        if self.replication.offset() != offset_before {
+            session.written_offset = self.replication.offset();
+        }
+    }
+
     /// Answers an error to a command that did not run; a transaction being queued is spoilt by it,
     /// and one that was to be executed is dropped.
     fn refuse(&mut self, session: &mut Session, entry: &Entry, failure: Failure) {
@@ -160,6 +200,10 @@ impl Engine {
         if session.kind == Kind::Primary {
             return self.queue_or_open(session, entry, args);
         }
+        if self.waits_for_migration(session, entry, args) {
+            self.hold_back(session, args, Queue::Migration);
+            return Ok(Gate::Closed);
+        }
         if self.slots.is_some() && !entry.command.keys.is_empty() {
             self.check_slot(session, entry, args)?;
         }
@@ -181,13 +225,7 @@ impl Engine {
             return Ok(Gate::Closed);
         }
         if self.pause.is_some() && self.is_paused_for(session, entry) {
-            session.suspension = Suspension::Retry(Box::new(OwnedArgs::copy(args)));
-            self.paused.push((session.key, session.id));
-            return Ok(Gate::Closed);
-        }
-        if !self.migrations.is_idle() && self.changes_migrating_key(entry, args) {
-            session.suspension = Suspension::Retry(Box::new(OwnedArgs::copy(args)));
-            self.migrations.wait(session);
+            self.hold_back(session, args, Queue::Pause);
             return Ok(Gate::Closed);
         }
         Ok(Gate::Open)
@@ -218,10 +256,7 @@ impl Engine {
     pub fn run(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
         let offset = self.replication.offset();
         self.call_command(session, entry, args);
-        self.flush_propagation();
-        if self.replication.offset() != offset {
-            session.written_offset = self.replication.offset();
-        }
+        self.note_written(session, offset);
     }
 
     /// Runs a command within a transaction or at the top; its propagation is queued, not yet sent.
@@ -233,6 +268,8 @@ impl Engine {
         };
         self.call.dirty = 0;
         self.call.verbatim = true;
+        #[cfg(debug_assertions)]
+        let before = self.keyspace_changes();
         let started = (self.ticks)();
         let outcome = run(&mut Ctx { engine: self, session, args, entry });
         let elapsed = (self.ticks)().wrapping_sub(started);
@@ -242,6 +279,10 @@ impl Engine {
         stats.calls += 1;
         stats.usec += elapsed;
         stats.latency.record(elapsed);
+        #[cfg(debug_assertions)]
+        if outcome.is_ok() {
+            self.check_hook(entry, before);
+        }
         if let Err(failure) = outcome {
             self.stats.commands[entry.id].failed_calls += 1;
             self.write_failure(session, &failure);
@@ -260,6 +301,20 @@ impl Engine {
                 self.propagate_call(session.db, args);
             }
         }
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Engine {
+    /// How often a key was changed, and how often the write hook was called, so far.
+    fn keyspace_changes(&self) -> (u64, u64) {
+        (self.dbs.iter().map(crate::keyspace::Db::changes).sum(), self.call.hook_calls)
+    }
+
+    /// A command that changes keys and does not call the write hook is a defect.
+    fn check_hook(&self, entry: &Entry, (changes, hook_calls): (u64, u64)) {
+        let is_silent = self.keyspace_changes().0 != changes && self.call.hook_calls == hook_calls;
+        assert!(!is_silent, "'{}' has changed the keyspace without the write hook", entry.full_name);
     }
 }
 

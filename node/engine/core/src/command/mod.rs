@@ -61,6 +61,8 @@ bitflags! {
         const NO_ASYNC_LOADING = 1 << 18;
         /// Keys are not touched by a mandatory key check.
         const NO_MANDATORY_KEYS = 1 << 19;
+        /// May turn a primary into a replica or a replica into a primary; not shown.
+        const CHANGES_ROLE = 1 << 20;
     }
 }
 

@@ -18,11 +18,17 @@ const TRY_AGAIN: Failure = Failure::Text("TRYAGAIN Multiple keys request during 
 const NO_LEASE: Failure = Failure::Text(
     "CLUSTERDOWN This primary has lost contact with the majority and takes no writes until it is back",
 );
+const NO_DATA: Failure = Failure::Text(
+    "CLUSTERDOWN This primary has lost its data; a replica that has it takes over, see CLUSTER INFO and its log",
+);
 
 /// Where a command, or a whole transaction, wants to go.
-struct Target {
+struct Target<'a> {
     slot: u16,
-    keys: usize,
+    /// The first key; tools and clients often name one key several times.
+    first: &'a [u8],
+    /// Whether there is a second one.
+    has_several_keys: bool,
     shard_channel: bool,
     write: bool,
     asking: bool,
@@ -31,8 +37,8 @@ struct Target {
 }
 
 /// Finds the slot that the keys of these commands share; nothing when there are no keys, an error when they differ.
-fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<Option<Target>, Failure> {
-    let mut found: Option<Target> = None;
+fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<Option<Target<'a>>, Failure> {
+    let mut found: Option<Target<'_>> = None;
     let mut crossed = false;
     for (entry, args) in commands {
         let flags = entry.command.flags;
@@ -46,14 +52,15 @@ fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<O
                 let slot = key_slot(key);
                 let target = found.get_or_insert(Target {
                     slot,
-                    keys: 0,
+                    first: key,
+                    has_several_keys: false,
                     shard_channel: spec.not_key,
                     write: false,
                     asking: false,
                     migrate: false,
                 });
                 crossed |= target.slot != slot;
-                target.keys += 1;
+                target.has_several_keys |= target.first != key;
                 target.write |= flags.contains(Flags::WRITE);
                 target.asking |= flags.contains(Flags::ASKING);
                 target.migrate |= entry.full_name == "migrate";
@@ -71,34 +78,40 @@ impl Engine {
     /// Checks that this node serves the command's keys, or says who does.
     pub(super) fn check_slot(&self, session: &Session, entry: &Entry, args: Args<'_>) -> Result<(), Failure> {
         let Some(target) = target(std::iter::once((entry, args)))? else { return Ok(()) };
-        self.check_target(session, &target, || self.missing_keys(entry, args))
+        self.check_target(session, &target, || self.presence(entry, args))
     }
 
     /// Checks that this node serves the keys of a whole transaction, all in one slot.
     pub(crate) fn check_queue_slot(&self, session: &Session, queue: &[Queued]) -> Result<(), Failure> {
         let commands = queue.iter().map(|queued| (queued.entry, queued.args.view()));
         let Some(target) = target(commands.clone())? else { return Ok(()) };
-        let missing = || commands.clone().map(|(entry, args)| self.missing_keys(entry, args)).sum();
-        self.check_target(session, &target, missing)
+        let presence = || {
+            let each = commands.clone().map(|(entry, args)| self.presence(entry, args));
+            each.fold(Presence::default(), Presence::and)
+        };
+        self.check_target(session, &target, presence)
     }
 
     fn check_target(
         &self,
         session: &Session,
-        target: &Target,
-        missing: impl Fn() -> usize,
+        target: &Target<'_>,
+        presence: impl Fn() -> Presence,
     ) -> Result<(), Failure> {
         let Some(slots) = self.slots.as_deref() else { return Ok(()) };
         check_state(slots, target)?;
         let host = self.host_for_outside(session);
         let Some(owner) = slots.owner(target.slot) else { return Err(NOT_SERVED) };
         if owner == slots.myself {
+            if !slots.has_data && !target.shard_channel {
+                return Err(NO_DATA);
+            }
             if target.write && self.clock.boot_ms > slots.writes_until_ms {
                 return Err(NO_LEASE);
             }
             return match slots.migrating.get(&target.slot) {
                 Some(&taker) => {
-                    check_migrating(target, missing(), || slots.redirect("ASK", target.slot, taker, host))
+                    check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
                 }
                 None => Ok(()),
             };
@@ -106,7 +119,7 @@ impl Engine {
         // MIGRATE too: keys that lie with a node which lost their slot are sent home this way.
         let let_in = session.asking || target.asking || target.migrate;
         if let_in && slots.importing.contains_key(&target.slot) {
-            return match target.keys > 1 && !target.migrate && missing() > 0 {
+            return match target.has_several_keys && !target.migrate && presence().some_missing {
                 true => Err(TRY_AGAIN),
                 false => Ok(()),
             };
@@ -117,27 +130,52 @@ impl Engine {
         Err(Failure::new(slots.redirect("MOVED", target.slot, owner, host)))
     }
 
-    /// How many of the command's keys are not here.
-    fn missing_keys(&self, entry: &Entry, args: Args<'_>) -> usize {
-        let mut missing = 0;
+    /// Which of the command's keys are here. A ghost is answered for here, so it counts as a key that is.
+    fn presence(&self, entry: &Entry, args: Args<'_>) -> Presence {
+        let mut presence = Presence::default();
         for spec in entry.command.keys {
-            spec.for_each(args, |index| missing += usize::from(!self.has_key(0, args.get(index))));
+            spec.for_each(args, |index| {
+                let key = args.get(index);
+                let is_here = self.has_key(0, key) || self.migrations.is_ghost(key);
+                presence.some_here |= is_here;
+                presence.some_missing |= !is_here;
+            });
         }
-        missing
+        presence
+    }
+}
+
+/// Which of several keys are here.
+#[derive(Clone, Copy, Default)]
+struct Presence {
+    some_here: bool,
+    some_missing: bool,
+}
+
+impl Presence {
+    fn and(self, other: Presence) -> Presence {
+        Presence {
+            some_here: self.some_here || other.some_here,
+            some_missing: self.some_missing || other.some_missing,
+        }
     }
 }
 
 /// A slot on its way out: keys that are still here are served, for others the taker is asked.
-fn check_migrating(target: &Target, missing: usize, ask: impl FnOnce() -> String) -> Result<(), Failure> {
-    match missing {
-        0 => Ok(()),
+fn check_migrating(
+    target: &Target<'_>,
+    presence: Presence,
+    ask: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match presence.some_missing {
+        false => Ok(()),
         _ if target.migrate || target.shard_channel => Ok(()),
-        missing if missing == target.keys => Err(Failure::new(ask())),
-        _ => Err(TRY_AGAIN),
+        true if presence.some_here => Err(TRY_AGAIN),
+        true => Err(Failure::new(ask())),
     }
 }
 
-fn check_state(slots: &SlotTable, target: &Target) -> Result<(), Failure> {
+fn check_state(slots: &SlotTable, target: &Target<'_>) -> Result<(), Failure> {
     debug_assert!((target.slot as usize) < SLOT_COUNT);
     match slots.state {
         ClusterState::Ok => Ok(()),
@@ -162,10 +200,12 @@ mod tests {
     /// A node that serves every slot, or none of them; `change` may open some.
     fn bench(owner: u16, change: impl FnOnce(&mut SlotTable)) -> Bench {
         let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
-        let mut table = SlotTable { myself: MYSELF, state: ClusterState::Ok, ..SlotTable::default() };
+        let mut table =
+            SlotTable { myself: MYSELF, state: ClusterState::Ok, has_data: true, ..SlotTable::default() };
         table.owners.fill(owner);
-        table.endpoints =
-            vec![Endpoint { host: "a".into(), port: 1 }, Endpoint { host: "b".into(), port: 2 }];
+        table.endpoints = [("a", 1), ("b", 2)]
+            .map(|(host, port)| Endpoint { host: host.into(), port, copies_wanted: 0 })
+            .into();
         change(&mut table);
         bench.engine.slots = Some(table.into());
         bench
@@ -175,7 +215,7 @@ mod tests {
     fn migrated(bench: &mut Bench) -> Vec<usize> {
         let actions = std::mem::take(&mut bench.engine.actions);
         let jobs = actions.into_iter().filter_map(|action| match action {
-            Action::Migrate(job) => Some(job.replies - 1),
+            Action::Migrate(job) => Some(job.replies - 2),
             _ => None,
         });
         jobs.collect()

@@ -86,6 +86,7 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     control("flushslots", 2, CHANGE).docs("3.0.0", "O(1)", "", "Gives up all of this node's hash slots."),
     control("forget", 3, CHANGE).docs("3.0.0", "O(1)", "node-id", "Takes a node out of this node's table."),
+    crate::migration::GHOST,
     Command::new("getkeysinslot", 4, CLUSTER, getkeysinslot).flags(STALE).docs(
         "3.0.0",
         "O(N) with the number of keys asked for",
@@ -111,6 +112,7 @@ const SUBCOMMANDS: &[Command] = &[
         "ip port [cluster-bus-port]",
         "Introduces this node to another one.",
     ),
+    crate::migration::MIGRATION_LINK,
     control("myid", 2, SEE).docs("3.0.0", "O(1)", "", "Tells this node's id."),
     control("myshardid", 2, SEE).docs("7.2.0", "O(1)", "", "Tells the id of this node's shard."),
     control("nodes", 2, SEE).docs(
@@ -143,6 +145,12 @@ const SUBCOMMANDS: &[Command] = &[
         "O(1)",
         "config-epoch",
         "Sets the configuration epoch of a fresh node.",
+    ),
+    control("serve-empty", 2, CHANGE).docs(
+        "7.2.0",
+        "O(1)",
+        "",
+        "Lets an owner of hash slots that has lost their data serve them as it is.",
     ),
     control("setslot", -4, CHANGE).docs(
         "3.0.0",
@@ -202,7 +210,7 @@ fn slot_arg(ctx: &Ctx<'_>, message: &'static str) -> Result<u16, Failure> {
 fn countkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     need_cluster(ctx)?;
     let slot = slot_arg(ctx, "ERR Invalid slot")?;
-    let keys = ctx.engine.dbs[0].slot_len(slot);
+    let keys = ctx.engine.keys_to_move(slot);
     ctx.int(keys as i64)
 }
 
@@ -213,10 +221,12 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     let slot = slot_arg(ctx, INVALID)?;
     let wanted = usize::try_from(wanted).map_err(|_| Failure::Text(INVALID))?;
     let Ctx { engine, session, .. } = ctx;
-    let wanted = wanted.min(engine.dbs[0].slot_len(slot));
+    let wanted = wanted.min(engine.keys_to_move(slot));
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(wanted);
-    let mut left = wanted;
+    let ghosts = engine.migrations.ghosts_of(slot).take(wanted);
+    let mut left = wanted - ghosts.len();
+    ghosts.for_each(|key| reply.bulk(key));
     engine.dbs[0].for_each_in_slot(slot, |entry| {
         if left == 0 {
             return std::ops::ControlFlow::Break(());

@@ -140,11 +140,9 @@ fn restore(ctx: &mut Ctx<'_>) -> Outcome {
     let existed = options.replace && ctx.find(&key).is_some();
     ctx.db().set_value(&key, value, expire_at_ms.map_or(Ttl::Clear, Ttl::At), clock);
     if !existed {
-        ctx.notify(NotifyClass::NEW, "new", key.bytes);
+        ctx.created(key.bytes);
     }
-    ctx.changed(key.bytes);
-    ctx.dirty(1);
-    ctx.notify(NotifyClass::GENERIC, "restore", key.bytes);
+    ctx.changed(key.bytes, NotifyClass::GENERIC, "restore", 1);
     if let (Some(at_ms), false) = (expire_at_ms, options.absolute) {
         propagate_absolute(ctx, at_ms);
     }
@@ -166,9 +164,7 @@ fn value_of(ctx: &Ctx<'_>) -> Result<Value, Failure> {
 /// The key would expire at once: nothing is created, and what it was to replace goes.
 fn delete_instead(ctx: &mut Ctx<'_>, key: &KeyRef<'_>) -> Outcome {
     if ctx.db().delete(key) {
-        ctx.changed(key.bytes);
-        ctx.dirty(1);
-        ctx.notify(NotifyClass::GENERIC, "del", key.bytes);
+        ctx.changed(key.bytes, NotifyClass::GENERIC, "del", 1);
         ctx.propagate(&[b"DEL", key.bytes]);
     }
     ctx.ok()

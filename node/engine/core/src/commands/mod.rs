@@ -24,7 +24,7 @@ use crate::types::{hash, string};
 
 /// Every group of commands; the table is made of these.
 pub const ALL: &[&[Command]] = &[
-    crate::migrate::COMMANDS,
+    crate::migration::COMMANDS,
     acl::COMMANDS,
     client::COMMANDS,
     cluster::COMMANDS,

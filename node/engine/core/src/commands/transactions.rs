@@ -140,10 +140,10 @@ mod tests {
             bench.say(client, "MULTI");
             bench.say(client, "PING");
             if change {
-                bench.engine.changed(0, b"b");
+                bench.engine.watches.changed(0, b"b");
             }
-            bench.engine.changed(1, b"a");
-            bench.engine.changed(0, b"c");
+            bench.engine.watches.changed(1, b"a");
+            bench.engine.watches.changed(0, b"c");
             assert_eq!(bench.say(client, "EXEC"), reply);
             assert!(bench.engine.watches.is_empty());
         }
@@ -157,7 +157,7 @@ mod tests {
             bench.say(client, "WATCH a");
             bench.session(client).transaction.as_mut().unwrap().watched[0].expired = was_expired;
             bench.say(client, "MULTI");
-            bench.engine.changed_by_expiry(0, b"a");
+            bench.engine.watches.changed_by_expiry(0, b"a");
             assert_eq!(bench.say(client, "EXEC"), reply);
         }
     }

@@ -10,7 +10,8 @@ use crate::numbers::parse_i64;
 use crate::session::Kind;
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
-const ROLE_CHANGE: Flags = ADMIN.union(Flags::STALE).union(Flags::NO_ASYNC_LOADING);
+const ROLE_CHANGE: Flags =
+    ADMIN.union(Flags::STALE).union(Flags::NO_ASYNC_LOADING).union(Flags::CHANGES_ROLE);
 const SYNC: Flags = ADMIN.union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI);
 
 /// Longest address or host name that a replica may announce, in bytes.
@@ -141,6 +142,9 @@ fn check_may_sync(ctx: &Ctx<'_>) -> Outcome {
     if ctx.engine.replication.is_replica() && !ctx.engine.replication.is_link_up() {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
+    if ctx.engine.slots.as_deref().is_some_and(|slots| !slots.has_data) {
+        return Err(Failure::Text("NOMASTERLINK Can't SYNC with a node that has no data"));
+    }
     Ok(())
 }
 
@@ -185,6 +189,7 @@ fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
         }
         b"capa" if value.eq_ignore_ascii_case(b"eof") => introduction(ctx).takes_end_mark = true,
         b"capa" if value.eq_ignore_ascii_case(b"psync2") => introduction(ctx).takes_identity = true,
+        b"capa" if value.eq_ignore_ascii_case(b"garrison") => introduction(ctx).knows_ghosts = true,
         // Capabilities that are not known are of no use to us, and no error.
         b"capa" => {}
         b"rdb-only" => introduction(ctx).snapshot_only = number()? == 1,

@@ -164,7 +164,7 @@ impl Engine {
     fn begin_failover(&mut self, failover: Failover) {
         self.log(Level::Notice, format!("FAILOVER requested to {}.", failover.target_text()));
         self.replication.failover = failover;
-        self.pauses.failover.extend(Pause { until_ms: i64::MAX, all: false });
+        self.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -241,15 +241,14 @@ impl Engine {
         }
     }
 
-    /// When a failover has something to do that no event announces, in Unix milliseconds.
-    pub(super) fn failover_deadline_ms(&self) -> Option<i64> {
+    /// When a failover has something to do that no event announces, in milliseconds of the boot clock.
+    pub(crate) fn failover_deadline_boot_ms(&self) -> Option<i64> {
         let failover = &self.replication.failover;
         if failover.stage != Stage::WaitingForSync {
             return None;
         }
-        let to_unix = |boot_ms: i64| boot_ms.saturating_add(self.clock.unix_ms - self.clock.boot_ms);
         let settled_ms = self.replication.all_but_question().min();
-        failover.deadline_ms.into_iter().chain(settled_ms).min().map(to_unix)
+        failover.deadline_ms.into_iter().chain(settled_ms).min()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
 use super::load::Loader;
 use super::younger::{self, Guard};
-use crate::effects::{Action, Event, Level};
+use crate::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::formats::rdb::RdbOptions;
 use crate::keyspace::Db;
@@ -88,7 +88,7 @@ impl Engine {
             Answer::FullSync(id, offset) => {
                 self.log(Level::Notice, format!("Full sync from the primary: {id} at offset {offset}"));
                 self.look_at_history(link, id, offset)?;
-                self.events.push(Event::Replication);
+                self.tell_replication();
                 self.handed_over(link);
             }
             Answer::Refused(why) => self.replication.failover.refusal = Some(why),
@@ -149,6 +149,7 @@ impl Engine {
         let now_ms = self.clock.boot_ms;
         link.phase = Phase::Online;
         link.failures = 0;
+        self.replication.data_order = self.replication.order;
         self.replication.guard = Guard { was_in_sync: true, refused: None };
         link.last_data_ms = now_ms;
         let db = self.replication.stream_db.unwrap_or(0);
@@ -159,7 +160,7 @@ impl Engine {
         session.addr = addr.unwrap_or_default().into();
         link.applier.session = Some(session.key);
         self.send_ack();
-        self.events.push(Event::Replication);
+        self.tell_replication();
     }
 
     /// Gives the connection up; what was applied stays, and another attempt follows.
@@ -187,7 +188,7 @@ impl Engine {
             format!("The link to the primary is down: {reason}. Next attempt in {pause:?}"),
         );
         if was_online {
-            self.events.push(Event::Replication);
+            self.tell_replication();
         }
     }
 

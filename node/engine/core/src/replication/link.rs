@@ -248,7 +248,7 @@ impl Link {
             command(out, &[b"REPLCONF", b"ip-address", settings.replica_announce_ip.as_bytes()]);
             self.awaited.push_back("REPLCONF ip-address");
         }
-        command(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
+        command(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2", b"capa", b"garrison"]);
         self.awaited.push_back("REPLCONF capa");
         self.phase = Phase::Introducing;
     }
@@ -353,7 +353,10 @@ mod tests {
             sent.starts_with("*2 $4 AUTH $6 secret *3 $8 REPLCONF $14 listening-port $4 7001 "),
             "{sent}"
         );
-        assert!(sent.ends_with("*5 $8 REPLCONF $4 capa $3 eof $4 capa $6 psync2 "), "{sent}");
+        assert!(
+            sent.ends_with("*7 $8 REPLCONF $4 capa $3 eof $4 capa $6 psync2 $4 capa $8 garrison "),
+            "{sent}"
+        );
         let (sent, _) = talk(&mut link, "+OK\r\n-ERR what is listening-port\r\n+O", position);
         assert_eq!(sent, "");
         let (sent, _) = talk(&mut link, "K\r\n", position);

@@ -56,6 +56,7 @@ use std::sync::Arc;
 
 pub use status::{Shared, Status};
 
+use crate::effects::Event;
 use crate::engine::Engine;
 use crate::resp::Args;
 use crate::session::SessionKey;
@@ -65,7 +66,6 @@ use failover::Failover;
 use history::{History, StreamId};
 use link::Link;
 use replicas::{Introduction, Replicas};
-use wait::Waiter;
 use younger::Guard;
 
 /// The primary that this node follows.
@@ -99,7 +99,6 @@ pub struct Replication {
     stream_db: Option<usize>,
     /// What sessions have told of themselves by REPLCONF before they asked for the stream.
     introductions: HashMap<SessionKey, Introduction>,
-    waiters: Vec<Waiter>,
     /// The failover by command that is under way.
     pub failover: Failover,
     /// The offset that our primary was told last.
@@ -112,7 +111,12 @@ pub struct Replication {
     ticked_ms: i64,
     /// Since when there are no replicas, in boot milliseconds.
     alone_since_ms: i64,
+    /// The number of the control plane's last order, and of the one under which the data became what it is.
+    order: u64,
+    data_order: u64,
     shared: Arc<Shared>,
+    /// A reader had the shared status when it was to be stored.
+    status_is_due: bool,
 }
 
 impl std::fmt::Debug for Replication {
@@ -139,7 +143,6 @@ impl Replication {
             is_recording: false,
             stream_db: None,
             introductions: HashMap::new(),
-            waiters: Vec::new(),
             failover: Failover::default(),
             told_offset: 0,
             guard: Guard::default(),
@@ -147,7 +150,10 @@ impl Replication {
             pinged_ms: 0,
             ticked_ms: 0,
             alone_since_ms: 0,
+            order: 0,
+            data_order: 0,
             shared: Arc::default(),
+            status_is_due: false,
         }
     }
 
@@ -156,13 +162,7 @@ impl Replication {
         self.shared = shared;
     }
 
-    /// Stores the status for other threads; called at the end of each turn.
-    pub fn publish_status(&self, now_ms: i64, settings: &Settings) {
-        self.shared.write(&self.status(now_ms, settings));
-    }
-
-    /// Role and progress.
-    pub fn status(&self, now_ms: i64, settings: &Settings) -> Status {
+    fn status(&self, now_ms: i64, settings: &Settings) -> Status {
         let online = self.replicas.list.iter().filter(|replica| replica.is_online()).count();
         let good = self.replicas.good(now_ms, settings.min_replicas_max_lag);
         Status {
@@ -172,6 +172,12 @@ impl Replication {
             last_io_boot_ms: self.link.as_ref().map_or(0, |link| link.last_data_ms),
             replicas: online as u64,
             lagging: (online - good) as u64,
+            order: self.order,
+            data_order: self.data_order,
+            history: self.history.id,
+            previous: self.history.previous,
+            parted_at: self.history.parted_at,
+            writes_paused: false,
         }
     }
 
@@ -290,8 +296,12 @@ impl Replication {
     /// A session is closed.
     pub fn forget(&mut self, session: SessionKey) {
         self.introductions.remove(&session);
-        self.waiters.retain(|waiter| waiter.session != session);
         self.replicas.list.retain(|replica| replica.session != session);
+    }
+
+    /// Replicas are to be asked for acknowledgements at the end of the turn.
+    pub(crate) fn want_acks(&mut self) {
+        self.acks_wanted = true;
     }
 
     /// A replica has given a sign of life.
@@ -303,12 +313,32 @@ impl Replication {
 }
 
 impl Engine {
+    /// Role, progress and lineage, as they are now.
+    pub fn status(&self) -> Status {
+        let status = self.replication.status(self.clock.boot_ms, &self.settings);
+        Status { writes_paused: self.pauses.control.is_on(), ..status }
+    }
+
+    /// Stores the status for the control plane; called at the end of each turn.
+    pub(crate) fn publish_status(&mut self) {
+        let status = self.status();
+        self.replication.status_is_due = !self.replication.shared.write(&status);
+    }
+
+    /// The role, or what the data is, has changed: the control plane is told in the order of events.
+    pub(crate) fn tell_replication(&mut self) {
+        let status = self.status();
+        let primary = self.replication.primary.clone();
+        self.events.push(Event::Replication { status, primary });
+    }
+
     /// Work at the end of a turn, after its commands and before its replies leave.
     pub fn replication_turn(&mut self) {
         if !self.replication.replicas.list.is_empty() || !self.replication.replicas.full_syncs.is_empty() {
             self.start_full_syncs();
             self.continue_full_syncs();
         }
+        self.serve_confirmations();
         self.serve_waiters();
         self.serve_failover();
         if self.replication.is_kept {

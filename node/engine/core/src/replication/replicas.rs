@@ -23,6 +23,8 @@ pub struct Introduction {
     pub takes_end_mark: bool,
     /// Capability `psync2`: it takes a new identity with +CONTINUE.
     pub takes_identity: bool,
+    /// Capability `garrison`: it understands CLUSTER GHOST.
+    pub knows_ghosts: bool,
     /// It wants the snapshot and no stream (`redis-cli --rdb`).
     pub snapshot_only: bool,
     /// It spoke SYNC, so it is answered without a status line.
@@ -82,6 +84,11 @@ impl Replica {
         }
     }
 
+    /// Whether it has, or is about to have, data with which it could take this node's place.
+    pub fn may_take_over(&self) -> bool {
+        !self.introduction.snapshot_only && !matches!(self.state, State::Waiting { .. })
+    }
+
     /// Whether it gets the stream, so that a write may count on it.
     pub fn is_online(&self) -> bool {
         self.state == State::Online
@@ -89,8 +96,7 @@ impl Replica {
 
     /// The offset from which it needs the stream to be kept.
     pub fn needs_stream_from(&self) -> Option<u64> {
-        let gets_stream = !self.introduction.snapshot_only && !matches!(self.state, State::Waiting { .. });
-        gets_stream.then_some(self.cursor)
+        self.may_take_over().then_some(self.cursor)
     }
 
     /// Seconds since it last acknowledged.
@@ -249,6 +255,13 @@ impl Replicas {
             }
         }
         abandoned
+    }
+
+    /// Whether every replica understands what the stream says of ghosts.
+    pub fn all_know_ghosts(&self) -> bool {
+        self.list
+            .iter()
+            .all(|replica| replica.introduction.knows_ghosts || replica.introduction.snapshot_only)
     }
 
     /// How many replicas that get the stream have applied it up to an offset.

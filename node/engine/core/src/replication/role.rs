@@ -5,13 +5,32 @@ use super::younger::Guard;
 use super::Primary;
 use crate::command::table::Entry;
 use crate::command::Failure;
-use crate::effects::{Action, Event, Level};
+use crate::effects::{Action, Level};
 use crate::engine::Engine;
 
 const READ_ONLY: Failure = Failure::Text("READONLY You can't write against a read only replica.");
 const NO_REPLICAS: Failure = Failure::Text("NOREPLICAS Not enough good replicas to write.");
 
 impl Engine {
+    /// The control plane's order of this number: become a replica.
+    pub fn follow_by_order(&mut self, host: &str, port: u16, order: u64) {
+        self.replication.order = order;
+        let is_there_already = self.replication.is_link_up();
+        self.follow(host, port);
+        if is_there_already && self.replication.is_link_up() {
+            self.replication.data_order = order;
+        }
+        self.tell_replication();
+    }
+
+    /// The control plane's order of this number: be a primary with the data that is here.
+    pub fn promote_by_order(&mut self, order: u64) {
+        self.replication.order = order;
+        self.replication.data_order = order;
+        self.promote();
+        self.tell_replication();
+    }
+
     /// Becomes a replica of this primary, keeping the data until a sync says what differs.
     pub fn follow(&mut self, host: &str, port: u16) {
         let primary = Primary { host: host.to_owned(), port };
@@ -26,6 +45,7 @@ impl Engine {
     pub(super) fn start_following(&mut self, primary: Primary) {
         self.leave_primary();
         self.refuse_waiters();
+        self.drop_migrations();
         let Primary { host, port } = &primary;
         self.log(Level::Notice, format!("This node becomes a replica of {host}:{port}"));
         self.replication.primary = Some(primary);
@@ -34,7 +54,7 @@ impl Engine {
         self.replication.link = Some(Box::new(Link::new(self.clock.boot_ms)));
         self.connect_link();
         self.end_hold();
-        self.events.push(Event::Replication);
+        self.tell_replication();
     }
 
     /// Becomes a primary, keeping data and history: siblings that followed the same primary can go on from
@@ -54,7 +74,7 @@ impl Engine {
             format!("This node is a primary now: {} from offset {offset}", self.replication.history.id);
         self.log(Level::Notice, message);
         self.replication.alone_since_ms = self.clock.boot_ms;
-        self.events.push(Event::Replication);
+        self.tell_replication();
     }
 
     /// Ends the link to the present primary, if there is one.

@@ -134,6 +134,9 @@ impl Engine {
             }
             self.deliver(session, &greeting);
         }
+        if !self.replication.is_replica() {
+            self.replicate_ghosts();
+        }
         let message =
             format!("Full sync {number} starts at offset {offset} for {} replica(s)", sessions.len());
         self.log(Level::Notice, message);

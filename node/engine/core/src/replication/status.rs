@@ -1,11 +1,14 @@
-//! What other threads may know of replication, cheaply and at any time: a handful of atomics.
+//! What this node knows of its data and its role, for the control plane.
 //!
-//! The engine stores them at the end of each turn; the control plane reads them for every heartbeat.
+//! The engine stores it at the end of each turn; the control plane reads it for every heartbeat. It is stored and
+//! read whole, so that an offset always belongs to the history beside it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// Role and progress.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+use super::history::StreamId;
+
+/// Role, progress, and the lineage of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Whether this node is a replica.
     pub is_replica: bool,
@@ -19,39 +22,57 @@ pub struct Status {
     pub replicas: u64,
     /// Replicas that have not acknowledged for `min-replicas-max-lag`.
     pub lagging: u64,
+    /// The number of the control plane's last order to follow or to be a primary; 0: none was given.
+    pub order: u64,
+    /// The order under which the data became what it is: that of the last complete sync, or to be a primary.
+    pub data_order: u64,
+    /// The identity of the data's history.
+    pub history: StreamId,
+    /// The identity that the history had before, up to `parted_at`.
+    pub previous: StreamId,
+    /// The offset where the two part; none without a previous identity.
+    pub parted_at: Option<u64>,
+    /// Whether the control plane's pause holds writes, so that `offset` stands still.
+    pub writes_paused: bool,
 }
 
-/// The status as the engine shares it. Fields are read one by one: each is true, their moment may differ.
-#[derive(Debug, Default)]
-pub struct Shared {
-    is_replica: AtomicBool,
-    offset: AtomicU64,
-    link_up: AtomicBool,
-    last_io_boot_ms: AtomicI64,
-    replicas: AtomicU64,
-    lagging: AtomicU64,
+impl Default for Status {
+    fn default() -> Self {
+        Status {
+            is_replica: false,
+            offset: 0,
+            link_up: true,
+            last_io_boot_ms: 0,
+            replicas: 0,
+            lagging: 0,
+            order: 0,
+            data_order: 0,
+            history: StreamId::NONE,
+            previous: StreamId::NONE,
+            parted_at: None,
+            writes_paused: false,
+        }
+    }
 }
+
+/// The status as the engine shares it.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<Status>);
 
 impl Shared {
-    /// Stores a new status.
-    pub fn write(&self, status: &Status) {
-        self.is_replica.store(status.is_replica, Ordering::Relaxed);
-        self.offset.store(status.offset, Ordering::Relaxed);
-        self.link_up.store(status.link_up, Ordering::Relaxed);
-        self.last_io_boot_ms.store(status.last_io_boot_ms, Ordering::Relaxed);
-        self.replicas.store(status.replicas, Ordering::Relaxed);
-        self.lagging.store(status.lagging, Ordering::Relaxed);
+    /// Stores a new status; false where a reader has it just now, who must not hold up the data plane.
+    pub fn write(&self, status: &Status) -> bool {
+        match self.0.try_lock() {
+            Ok(mut shared) => *shared = *status,
+            Err(TryLockError::Poisoned(shared)) => *shared.into_inner() = *status,
+            Err(TryLockError::WouldBlock) => return false,
+        }
+        true
     }
 
     /// The status now.
     pub fn read(&self) -> Status {
-        Status {
-            is_replica: self.is_replica.load(Ordering::Relaxed),
-            offset: self.offset.load(Ordering::Relaxed),
-            link_up: self.link_up.load(Ordering::Relaxed),
-            last_io_boot_ms: self.last_io_boot_ms.load(Ordering::Relaxed),
-            replicas: self.replicas.load(Ordering::Relaxed),
-            lagging: self.lagging.load(Ordering::Relaxed),
-        }
+        let shared: MutexGuard<'_, Status> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *shared
     }
 }

@@ -5,18 +5,11 @@ use crate::effects::Action;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
 use crate::session::{Session, SessionKey, Suspension};
+use crate::waiting::Queue;
 
-const UNBLOCKED: Failure = Failure::Text(
+const DEMOTED: Failure = Failure::Text(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
-
-/// A session that waits for acknowledgements.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Waiter {
-    pub session: SessionKey,
-    /// The session's number: its key may have been reused.
-    pub id: u64,
-}
 
 impl Engine {
     /// Suspends a session until `wanted` replicas have acknowledged what it has written, or until the timeout
@@ -28,65 +21,67 @@ impl Engine {
             Reply::new(&mut session.out, session.resp).int(acked as i64);
             return;
         }
-        let deadline_ms = if timeout_ms > 0 { self.clock.unix_ms.saturating_add(timeout_ms) } else { 0 };
-        session.suspension = Suspension::Replicas { offset, wanted, deadline_ms };
-        self.replication.waiters.push(Waiter { session: session.key, id: session.id });
+        session.suspension = Suspension::Replicas { offset, wanted };
+        let deadline_boot_ms = (timeout_ms > 0).then(|| self.clock.boot_ms.saturating_add(timeout_ms));
+        self.waiting.enter(session.key, Queue::Acks, deadline_boot_ms);
         self.replication.acks_wanted = true;
     }
 
     /// Asks for acknowledgements once for all that began to wait, and answers those whose wait is over.
     pub(super) fn serve_waiters(&mut self) {
-        if self.replication.waiters.is_empty() {
-            return;
-        }
-        if self.pause.is_none() && std::mem::take(&mut self.replication.acks_wanted) {
+        if self.replication.acks_wanted && self.pause.is_none() {
+            self.replication.acks_wanted = false;
             self.replication.feed_service(&[b"REPLCONF", b"GETACK", b"*"]);
         }
-        let now_ms = self.clock.unix_ms;
-        let mut waiters = std::mem::take(&mut self.replication.waiters);
-        waiters.retain(|waiter| {
-            let Some((offset, wanted, deadline_ms)) = self.waits_for(waiter) else { return false };
-            let acked = self.replication.replicas.acked(offset);
-            let is_over = acked >= wanted || (deadline_ms > 0 && now_ms >= deadline_ms);
-            if is_over {
-                self.end_wait(waiter.session, |reply| reply.int(acked as i64));
+        if self.waiting.is_empty(Queue::Acks) {
+            return;
+        }
+        for key in self.waiting.overdue(self.clock.boot_ms) {
+            self.end_wait_now(key);
+        }
+        for key in self.waiting.of(Queue::Acks) {
+            let Some(Suspension::Replicas { offset, wanted }) =
+                self.sessions.get(key).map(|session| &session.suspension)
+            else {
+                continue;
+            };
+            if self.replication.replicas.acked(*offset) >= *wanted {
+                self.end_wait_now(key);
             }
-            !is_over
-        });
-        self.replication.waiters = waiters;
-    }
-
-    /// What a session waits for, if it still does.
-    fn waits_for(&self, waiter: &Waiter) -> Option<(u64, usize, i64)> {
-        let session = self.sessions.get(waiter.session).filter(|session| session.id == waiter.id)?;
-        match session.suspension {
-            Suspension::Replicas { offset, wanted, deadline_ms } => Some((offset, wanted, deadline_ms)),
-            _ => None,
         }
     }
 
-    fn end_wait(&mut self, key: SessionKey, answer: impl FnOnce(&mut Reply<'_>)) {
+    /// Ends a wait with the number of replicas that have acknowledged so far.
+    pub(crate) fn end_wait_now(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if let Suspension::Replicas { offset, .. } = session.suspension {
+            let acked = self.replication.replicas.acked(offset);
+            Reply::new(&mut session.out, session.resp).int(acked as i64);
+            self.end_wait(key);
+        }
+    }
+
+    /// Ends a wait with an error.
+    pub(crate) fn end_wait_with(&mut self, key: SessionKey, failure: Failure) {
+        self.stats.count_error(failure.code());
+        if let Some(session) = self.sessions.get_mut(key) {
+            Reply::new(&mut session.out, session.resp).error(failure.text());
+            self.end_wait(key);
+        }
+    }
+
+    fn end_wait(&mut self, key: SessionKey) {
+        self.waiting.leave(key);
         if let Some(session) = self.sessions.get_mut(key) {
             session.suspension = Suspension::None;
-            answer(&mut Reply::new(&mut session.out, session.resp));
             self.actions.push(Action::Resume(key));
         }
     }
 
     /// This node becomes a replica: nobody will acknowledge what was written here.
     pub(super) fn refuse_waiters(&mut self) {
-        for waiter in std::mem::take(&mut self.replication.waiters) {
-            if self.waits_for(&waiter).is_some() {
-                self.stats.count_error(UNBLOCKED.code());
-                self.end_wait(waiter.session, |reply| reply.error(UNBLOCKED.text()));
-            }
+        for key in self.waiting.of(Queue::Acks) {
+            self.end_wait_with(key, DEMOTED);
         }
-    }
-
-    /// When the first wait is over by time, or a failover has something to do, in Unix milliseconds.
-    pub fn replication_deadline_ms(&self) -> Option<i64> {
-        let deadlines = self.replication.waiters.iter().filter_map(|waiter| self.waits_for(waiter));
-        let waits = deadlines.map(|(_, _, deadline_ms)| deadline_ms).filter(|deadline_ms| *deadline_ms > 0);
-        waits.chain(self.failover_deadline_ms()).min()
     }
 }

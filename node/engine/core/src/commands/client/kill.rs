@@ -99,6 +99,8 @@ impl Engine {
     }
 }
 
+const UNBLOCKED_BY_CLIENT: Failure = Failure::Text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
 pub(super) fn unblock(ctx: &mut Ctx<'_>) -> Outcome {
     let id = ctx.int_arg(2)?;
     let with_error = match ctx.args.len() {
@@ -107,18 +109,15 @@ pub(super) fn unblock(ctx: &mut Ctx<'_>) -> Outcome {
         4 if ctx.arg_is(3, "error") => true,
         _ => return Err(Failure::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
-    let now_ms = ctx.now_ms();
-    let found = ctx.engine.sessions.iter_mut().find(|session| session.id as i64 == id);
+    let found = ctx.engine.sessions.iter().find(|session| session.id as i64 == id);
     let Some(session) = found else { return ctx.int(0) };
-    let Suspension::Replicas { deadline_ms, .. } = &mut session.suspension else { return ctx.int(0) };
-    if with_error {
-        session.suspension = Suspension::None;
-        session.out.extend_from_slice(b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
-        let key = session.key;
-        ctx.engine.actions.push(Action::Resume(key));
-    } else {
-        // Answered with what there is as soon as deadlines are looked at.
-        *deadline_ms = now_ms;
+    let key = session.key;
+    if !matches!(session.suspension, Suspension::Replicas { .. }) {
+        return ctx.int(0);
+    }
+    match with_error {
+        true => ctx.engine.end_wait_with(key, UNBLOCKED_BY_CLIENT),
+        false => ctx.engine.end_wait_now(key),
     }
     ctx.int(1)
 }

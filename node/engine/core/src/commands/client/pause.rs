@@ -11,13 +11,15 @@ pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
         4 if ctx.arg_is(3, "all") => true,
         _ => return Err(Failure::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let until_ms = match parse_i64(ctx.arg(2)) {
+    let now_ms = ctx.engine.clock.boot_ms;
+    let until_boot_ms = match parse_i64(ctx.arg(2)) {
         Some(..=-1) => return Err(Failure::Text("ERR timeout is negative")),
-        Some(timeout_ms) => timeout_ms.checked_add(ctx.now_ms()),
+        Some(timeout_ms) => timeout_ms.checked_add(now_ms),
         None => None,
     };
-    let until_ms = until_ms.ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
-    ctx.engine.pauses.clients.extend(Pause { until_ms, all });
+    let until_boot_ms =
+        until_boot_ms.ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
+    ctx.engine.pauses.clients.extend(Pause { until_boot_ms, all });
     ctx.engine.combine_pauses();
     ctx.ok()
 }

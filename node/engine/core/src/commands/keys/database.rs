@@ -68,12 +68,11 @@ fn flushall(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn flush(ctx: &mut Ctx<'_>, dbs: std::ops::Range<usize>) -> Outcome {
     for db in dbs {
-        ctx.engine.changed_by_flush(db);
-        let keys = ctx.engine.dbs[db].clear();
-        ctx.dirty(keys as u64);
+        ctx.engine.database_flushed(db);
+        ctx.engine.dbs[db].clear();
     }
     // Replicated even when there was nothing to delete here: a replica may know better.
-    ctx.dirty(1);
+    ctx.engine.call.dirty += 1;
     ctx.ok()
 }
 
@@ -89,11 +88,10 @@ fn swapdb(ctx: &mut Ctx<'_>) -> Outcome {
         return Err(Failure::Text("ERR DB index is out of range"));
     };
     if first != second {
-        ctx.engine.changed_by_swap(first, second);
-        ctx.engine.replication.databases_swapped(first, second);
+        ctx.engine.databases_swapped(first, second);
         let (low, high) = ctx.engine.dbs.split_at_mut(first.max(second));
         low[first.min(second)].swap_contents(&mut high[0]);
     }
-    ctx.dirty(1);
+    ctx.engine.call.dirty += 1;
     ctx.ok()
 }

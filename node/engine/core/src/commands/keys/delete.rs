@@ -88,9 +88,7 @@ impl Ctx<'_> {
         if self.engine.expire_if_due(db, key, kind) || !self.db().delete(key) {
             return false;
         }
-        self.changed(key.bytes);
-        self.notify(NotifyClass::GENERIC, "del", key.bytes);
-        self.dirty(1);
+        self.changed(key.bytes, NotifyClass::GENERIC, "del", 1);
         true
     }
 

@@ -199,9 +199,7 @@ impl Ctx<'_> {
         let mut digits = itoa::Buffer::new();
         let words: [&[u8]; 3] = [b"PEXPIREAT", key.bytes, digits.format(at_ms).as_bytes()];
         self.propagate(&[&words, conditions].concat());
-        self.changed(key.bytes);
-        self.notify(NotifyClass::GENERIC, "expire", key.bytes);
-        self.dirty(1);
+        self.changed(key.bytes, NotifyClass::GENERIC, "expire", 1);
     }
 
     /// Removes the expiry of a key, replicated as the command was given. Tells whether there was one.
@@ -210,9 +208,7 @@ impl Ctx<'_> {
             return false;
         }
         self.db().set_expiry(key, None);
-        self.changed(key.bytes);
-        self.notify(NotifyClass::GENERIC, "persist", key.bytes);
-        self.dirty(1);
+        self.changed(key.bytes, NotifyClass::GENERIC, "persist", 1);
         true
     }
 }

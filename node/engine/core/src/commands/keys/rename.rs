@@ -56,12 +56,9 @@ fn rename_key(ctx: &mut Ctx<'_>, only_if_free: bool) -> Result<bool, Failure> {
         return Ok(false);
     }
     ctx.db().rename(&from, &to);
-    ctx.changed(from.bytes);
-    ctx.changed(to.bytes);
-    ctx.notify(NotifyClass::NEW, "new", to.bytes);
-    ctx.notify(NotifyClass::GENERIC, "rename_from", from.bytes);
-    ctx.notify(NotifyClass::GENERIC, "rename_to", to.bytes);
-    ctx.dirty(1);
+    ctx.created(to.bytes);
+    ctx.changed(from.bytes, NotifyClass::GENERIC, "rename_from", 0);
+    ctx.changed(to.bytes, NotifyClass::GENERIC, "rename_to", 1);
     Ok(true)
 }
 
@@ -101,9 +98,7 @@ fn copy(ctx: &mut Ctx<'_>) -> Outcome {
     let clock = ctx.engine.access_clock();
     ctx.engine.dbs[to_db].set_content(&to, content, clock);
     ctx.engine.notify(NotifyClass::NEW, "new", to_db, to.bytes);
-    ctx.engine.changed(to_db, to.bytes);
-    ctx.engine.notify(NotifyClass::GENERIC, "copy_to", to_db, to.bytes);
-    ctx.dirty(1);
+    ctx.engine.key_changed(to_db, to.bytes, NotifyClass::GENERIC, "copy_to", 1);
     ctx.int(1)
 }
 
@@ -123,10 +118,7 @@ fn move_key(ctx: &mut Ctx<'_>) -> Outcome {
     let clock = ctx.engine.access_clock();
     ctx.engine.dbs[to_db].set_content(&key, content, clock);
     ctx.engine.notify(NotifyClass::NEW, "new", to_db, key.bytes);
-    ctx.changed(key.bytes);
-    ctx.engine.changed(to_db, key.bytes);
-    ctx.notify(NotifyClass::GENERIC, "move_from", key.bytes);
-    ctx.engine.notify(NotifyClass::GENERIC, "move_to", to_db, key.bytes);
-    ctx.dirty(1);
+    ctx.changed(key.bytes, NotifyClass::GENERIC, "move_from", 0);
+    ctx.engine.key_changed(to_db, key.bytes, NotifyClass::GENERIC, "move_to", 1);
     ctx.int(1)
 }

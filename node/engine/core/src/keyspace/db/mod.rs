@@ -96,6 +96,9 @@ pub struct Db {
     expiry_sum_ms: i128,
     wheel: ExpiryWheel,
     captures: Captures,
+    /// Changes of keys, for the check that none of them is kept from the write hook.
+    #[cfg(debug_assertions)]
+    changes: u64,
     unseen: VecDeque<Unseen>,
     garbage: Vec<Garbage>,
     scratch: Vec<u8>,
@@ -116,6 +119,8 @@ impl Db {
             expiry_sum_ms: 0,
             wheel: ExpiryWheel::default(),
             captures: Captures::default(),
+            #[cfg(debug_assertions)]
+            changes: 0,
             unseen: VecDeque::new(),
             garbage: Vec::new(),
             scratch: Vec::new(),
@@ -197,8 +202,23 @@ impl Db {
     #[inline]
     fn position_to_change(&mut self, key: &KeyRef<'_>) -> Option<Position> {
         let position = self.position(key)?;
+        self.count_change();
         position.before_change(key.slot, &mut self.captures);
         Some(position)
+    }
+
+    #[inline]
+    fn count_change(&mut self) {
+        #[cfg(debug_assertions)]
+        {
+            self.changes += 1;
+        }
+    }
+
+    /// How often a key was changed.
+    #[cfg(debug_assertions)]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Asks the processor to load the bucket of a key.

@@ -91,6 +91,7 @@ impl Db {
     }
 
     fn insert(&mut self, key: &KeyRef<'_>, entry: Entry) {
+        self.count_change();
         let place = usize::from(key.slot);
         let table = self.tables[place].get_or_insert_default();
         table.insert(key.hash, entry, key.slot, &self.hasher, &mut self.captures);
@@ -204,6 +205,7 @@ impl Db {
         let table = self.tables.get_mut(place)?.as_deref_mut()?;
         let position = table.find(key.hash, key.bytes)?;
         let entry = table.remove(position, key.slot, &mut self.captures);
+        self.count_change();
         self.len -= 1;
         self.table_len[place] -= 1;
         self.group_len[place / SLOTS_PER_GROUP] -= 1;

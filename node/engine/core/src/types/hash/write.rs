@@ -69,7 +69,7 @@ fn change<T>(
         let result = change(&mut hash, &limits)?;
         let clock = ctx.engine.access_clock();
         ctx.db().set_object(key, Object::Hash(hash), Ttl::Clear, clock);
-        ctx.notify(NotifyClass::NEW, "new", key.bytes);
+        ctx.created(key.bytes);
         return Ok(result);
     }
     match ctx.db().object_mut(key) {
@@ -80,9 +80,7 @@ fn change<T>(
 
 /// A hash has changed: counts and announces it.
 fn changed(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, changes: usize, event: &str) {
-    ctx.changed(key.bytes);
-    ctx.dirty(changes as u64);
-    ctx.notify(NotifyClass::HASH, event, key.bytes);
+    ctx.changed(key.bytes, NotifyClass::HASH, event, changes as u64);
 }
 
 fn hset(ctx: &mut Ctx<'_>) -> Outcome {
@@ -135,7 +133,7 @@ fn hdel(ctx: &mut Ctx<'_>) -> Outcome {
     changed(ctx, &key, removed, "hdel");
     if is_empty {
         ctx.db().delete(&key);
-        ctx.notify(NotifyClass::GENERIC, "del", key.bytes);
+        ctx.changed(key.bytes, NotifyClass::GENERIC, "del", 0);
     }
     ctx.int(removed as i64)
 }

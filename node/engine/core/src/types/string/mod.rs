@@ -121,10 +121,8 @@ impl Ctx<'_> {
     #[inline]
     pub(crate) fn string_stored(&mut self, key: &KeyRef<'_>, existed: bool, event: &str) {
         if !existed {
-            self.notify(NotifyClass::NEW, "new", key.bytes);
+            self.created(key.bytes);
         }
-        self.changed(key.bytes);
-        self.dirty(1);
-        self.notify(NotifyClass::STRING, event, key.bytes);
+        self.changed(key.bytes, NotifyClass::STRING, event, 1);
     }
 }

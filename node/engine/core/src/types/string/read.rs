@@ -172,9 +172,7 @@ fn getdel(ctx: &mut Ctx<'_>) -> Outcome {
         let key = ctx.key(1);
         ctx.db().delete(&key);
         ctx.propagate(&[b"DEL", key.bytes]);
-        ctx.changed(key.bytes);
-        ctx.notify(NotifyClass::GENERIC, "del", key.bytes);
-        ctx.dirty(1);
+        ctx.changed(key.bytes, NotifyClass::GENERIC, "del", 1);
     }
     Ok(())
 }

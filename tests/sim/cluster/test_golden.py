@@ -12,7 +12,8 @@ from .golden import FOLDER, Script
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
 def test_scenario(path: Path) -> None:
     text = path.read_text()
-    assert Script().play(text) == text, f"read the difference, then: python -m tests.sim.golden ({path.name})"
+    advice = f"read the difference, then: python -m tests.sim.cluster.golden ({path.name})"
+    assert Script().play(text) == text, advice
 
 
 def test_there_are_scenarios() -> None:

@@ -1,7 +1,7 @@
 """Readable scenarios: a script of what happens, and what the nodes then log and show.
 
 In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it are what came of it.
-``python -m tests.sim.golden`` writes the outcomes anew; read the difference before you commit it.
+``python -m tests.sim.cluster.golden`` writes the outcomes anew; read the difference before you commit it.
 
     > cluster nodes=6 primaries=3 timeout=1000     form a cluster of nodes A, B, C ...
     > nodes nodes=3 timeout=1000                   start nodes that do not know each other
@@ -20,6 +20,7 @@ from .simulation import Simulation
 
 FOLDER = Path(__file__).parent / "golden"
 SEED = 1
+NOISE = ("No cluster configuration", "(engine)")
 
 
 class Script:
@@ -77,7 +78,7 @@ class Script:
     def _news(self) -> list[str]:
         lines = self._sim.readable(self._sim.lines[self._seen :])
         self._seen = len(self._sim.lines)
-        return [line for line in lines if "No cluster configuration" not in line]
+        return [line for line in lines if not any(noise in line for noise in NOISE)]
 
     def _show(self, name: str) -> list[str]:
         shown = []

@@ -6,6 +6,8 @@ from .checks import BrokenInvariantError
 from .node import SimNode
 from .simulation import Simulation
 
+PATIENCE_MS = 15_000
+"""So long after everything has healed a node may wait for somebody who has its data."""
 SHAPES = ((3, 4), (3, 6), (3, 9), (4, 8), (5, 10), (5, 7))
 TIMEOUTS_MS = (500, 1000, 2000, 5000)
 
@@ -15,7 +17,7 @@ class Chaos:
 
     def __init__(self, seed: int) -> None:
         self._overruled = seed % 5 == 4
-        self._mended = False
+        self._mended, self._mended_ms = False, 0
         shape_and_time = Simulation(seed, nodes=0).rng
         self.primaries, nodes = SHAPES[shape_and_time.randrange(len(SHAPES))]
         self.timeout_ms = TIMEOUTS_MS[shape_and_time.randrange(len(TIMEOUTS_MS))]
@@ -26,6 +28,7 @@ class Chaos:
             *(self._crash, self._crash, self._crash_at_sync, self._pause, self._pause, self._isolate),
             *(self._split, self._one_way, self._slow, self._lossy, self._manual, self._move_slots),
             *(self._bump, self._wall, self._heal, self._replicate, self._flap, self._crash_many),
+            *(self._drop_flows, self._slow_disk, self._bad_disk, self._restart_at_once),
         ]
         if seed % 3 == 0:
             self._actions = [
@@ -51,21 +54,36 @@ class Chaos:
             sim.run(self.rng.randrange(10, 2 * self.timeout_ms + 500))
         self.mend()
         limit_ms = 60_000 + 12 * self.timeout_ms
-        if not sim.run_until(lambda: not sim.checks.converged(), limit_ms, 200):
+        if not sim.run_until(self._has_converged, limit_ms, 200):
             raise BrokenInvariantError(
                 f"seed {sim.seed}: no convergence {limit_ms} ms after healing: {sim.checks.converged()}"
             )
+        self._compare_copies()
+
+    def _has_converged(self) -> bool:
+        """Whether all is well; an administrator gives up data that no node has any more."""
+        for node in self.sim.nodes.values():
+            if node.up and node.core.world.data.is_lost and self.sim.now_ms - self._mended_ms > PATIENCE_MS:
+                node.command("SERVE-EMPTY")
+        return not self.sim.checks.converged()
+
+    def _compare_copies(self) -> None:
+        """When nobody writes any more, every replica has what its primary has."""
+        sim = self.sim
+        sim.quiet = True
+        if not sim.run_until(lambda: not sim.checks.copies_differ(), 15_000, 200):
+            raise BrokenInvariantError(f"seed {sim.seed}: {sim.checks.copies_differ()}")
 
     def mend(self) -> None:
         """Everything works again from here on."""
         sim = self.sim
-        self._mended = True
+        self._mended, self._mended_ms = True, sim.now_ms
         sim.trace("*", "everything heals")
         sim.network.heal()
         sim.network.delay_ms_max.clear()
         sim.network.loss = 0.0
         for node in sim.nodes.values():
-            node.crash_at_next_sync = False
+            node.crash_at_next_sync = node.disk.slow = node.disk.failing = False
             if not node.up:
                 node.start()
             elif node.paused:
@@ -195,6 +213,28 @@ class Chaos:
             option = ("FORCE", "TAKEOVER")[self.rng.randrange(2)]
             self.sim.trace(node.name, f"is told CLUSTER FAILOVER {option}")
             node.command("FAILOVER", option)
+
+    def _drop_flows(self) -> None:
+        one = self._any().name
+        self.sim.trace(one, "loses all its flows; new connections work")
+        self.sim.network.drop_flows(one)
+
+    def _slow_disk(self) -> None:
+        node = self._any()
+        node.disk.slow = not node.disk.slow
+
+    def _bad_disk(self) -> None:
+        node = self._any()
+        node.disk.failing = True
+        self.sim.schedule(10 * self.timeout_ms, lambda: setattr(node.disk, "failing", False))
+        self.sim.schedule(12 * self.timeout_ms, lambda: None if node.up else node.start())
+
+    def _restart_at_once(self) -> None:
+        """A supervisor restarts the process before anybody has missed it."""
+        node = self._any()
+        if node.up:
+            node.crash()
+            self.sim.schedule(self.rng.randrange(1, 200), lambda: None if node.up else node.start())
 
     def _bump(self) -> None:
         node = self._running()

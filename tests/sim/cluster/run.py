@@ -1,4 +1,4 @@
-"""Run many seeds: ``python -m tests.sim.run --seeds 1000 --first 1``. Prints each seed that fails.
+"""Run many seeds: ``python -m tests.sim.cluster.run --seeds 1000 --first 1``. Prints each seed that fails.
 
 A failing seed is the whole story: ``--first N --seeds 1 --trace`` runs it again with its trace.
 """
@@ -12,6 +12,7 @@ import traceback
 
 from .chaos import Chaos
 from .checks import BrokenInvariantError
+from .scenario import KINDS, Scenario
 
 
 def run_seed(seed: int) -> Chaos:
@@ -22,24 +23,26 @@ def run_seed(seed: int) -> Chaos:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim.run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.sim.cluster.run", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--kind", choices=["chaos", *KINDS], default="chaos", help="what happens in a run")
     parser.add_argument("--trace", action="store_true", help="print what the nodes logged")
     options = parser.parse_args()
     failed = []
     began = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
-        chaos = Chaos(seed)
+        run = Chaos(seed) if options.kind == "chaos" else Scenario(seed, options.kind)
         try:
-            chaos.run()
+            run.run()
         except Exception as error:
             failed.append(seed)
             print(f"seed {seed} FAILED: {type(error).__name__}: {error}", flush=True)
             if not isinstance(error, BrokenInvariantError) or options.trace:
                 traceback.print_exc()
         if options.trace:
-            print("\n".join(chaos.sim.readable(chaos.sim.lines)))
+            print("\n".join(run.sim.readable(run.sim.lines)))
+            print("\n".join(run.sim.readable(run.notes)) if isinstance(run, Scenario) else "")
     took = time.monotonic() - began
     print(
         f"{options.seeds} seeds in {took:.1f} s, {len(failed)} failed{': ' + str(failed) if failed else ''}"

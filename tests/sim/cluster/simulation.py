@@ -1,19 +1,19 @@
-"""The deterministic simulator: clock, network, disks and N control planes, all drawn from one seed."""
+"""The deterministic simulator: clock, network, disks and N whole nodes, all drawn from one seed."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from random import Random
 
 from garrison.node.core.settings import ClusterSettings
+from tests.sim.common.events import Events
 
 from .checks import Checks
-from .network import Network
+from .network import Host, Network
 from .node import SimNode
 
-PLANE_STEP_MS = 20
 RESTART_MS = (200, 4000)
+WALL_MS = 1_700_000_000_000
 
 
 class Simulation:
@@ -22,17 +22,30 @@ class Simulation:
     def __init__(self, seed: int, *, nodes: int = 6, timeout_ms: int = 1000, **settings: object) -> None:
         self.seed = seed
         self.rng = Random(seed)
-        self.now_ms = 0
-        self._events: list[tuple[int, int, Callable[[], None]]] = []
-        self._sequence = 0
+        self.events = Events()
         self.lines: list[str] = []
         self.checks = Checks(self)
         self.network = Network(self.rng, self.schedule, lambda: self.now_ms)
         self.nodes: dict[str, SimNode] = {}
         self._by_address: dict[str, SimNode] = {}
+        self._values = 0
+        self.quiet = False
+        """Whether the nodes' own writers are to stop."""
         for index in range(nodes):
             self.add(chr(ord("A") + index), timeout_ms=timeout_ms, **settings)
-        self.schedule(PLANE_STEP_MS, self._plane_step)
+
+    @property
+    def now_ms(self) -> int:
+        return self.events.now_ms
+
+    @property
+    def wall_ms(self) -> int:
+        return WALL_MS + self.events.now_ms
+
+    def next_value(self) -> int:
+        """A number larger than all before."""
+        self._values += 1
+        return self._values
 
     def add(self, name: str, *, timeout_ms: int, **settings: object) -> SimNode:
         address = f"10.0.0.{len(self.nodes) + 1}"
@@ -42,22 +55,17 @@ class Simulation:
         node.start()
         return node
 
-    def at(self, address: str) -> SimNode | None:
+    def at(self, address: str) -> Host | None:
         return self._by_address.get(address)
 
     def schedule(self, delay_ms: int, action: Callable[[], None]) -> None:
-        self._sequence += 1
-        heapq.heappush(self._events, (self.now_ms + delay_ms, self._sequence, action))
+        self.events.schedule(delay_ms, action)
 
     def trace(self, name: str, line: str) -> None:
         self.lines.append(f"{self.now_ms:>7} {name}: {line}")
 
     def run(self, duration_ms: int) -> None:
-        end_ms = self.now_ms + duration_ms
-        while self._events and self._events[0][0] <= end_ms:
-            self.now_ms, _, action = heapq.heappop(self._events)
-            action()
-        self.now_ms = end_ms
+        self.events.run(duration_ms)
 
     def run_until(self, done: Callable[[], bool], limit_ms: int, step_ms: int = 50) -> bool:
         """Run until `done()`; False if that takes longer than the limit."""
@@ -67,15 +75,6 @@ class Simulation:
                 return True
             self.run(step_ms)
         return done()
-
-    def _plane_step(self) -> None:
-        for node in self.nodes.values():
-            node.replicate()
-        for node in self.nodes.values():
-            if node.may_write() and node.core.world.me.slots and node.core.world.me.is_primary():
-                node.offset += 1
-                self.checks.write(node)
-        self.schedule(PLANE_STEP_MS, self._plane_step)
 
     def restart_later(self, node: SimNode) -> None:
         self.schedule(self.rng.randrange(*RESTART_MS), lambda: None if node.up else self._restart(node))

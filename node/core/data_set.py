@@ -1,0 +1,144 @@
+"""What this node's data is: whose it is, whether it is here at all, and whether it may stand for its shard.
+
+BACKGROUND. The engine knows what it holds: the identity of a history and an offset in it, and under which
+of our *orders* (to follow, to be a primary) the data became what it is. This module numbers the orders and
+remembers what each was for. From the two it follows what an election, a hand-over and a start have to know;
+nothing is guessed from whether some link was once up.
+
+INVARIANTS.
+- A replica is *in sync with its primary* iff its link is up and its data is of the order to follow that
+  primary.
+- Data is *of this shard* iff its order was given in this shard. A shard goes on when its primary changes by
+  a failover; a node that is told to replicate another shard's primary leaves it. So a replica with the
+  shard's data may stand although its present primary died before their first sync, and one with another
+  shard's data never may.
+- Data of another history than the primary's may stand only if it is the beginning of the primary's: a
+  primary that was cut off, and wrote on, has an offset that means nothing to the others. Who was a primary
+  itself must show it.
+- An owner of slots that starts without its data has *lost* it. It serves nothing, answers no PSYNC, has no
+  lease, and says so in every frame, until another node has taken its place or an administrator says that it
+  shall serve as it is.
+
+BEHAVIOUR. A start knows of the data what its caller says (`loaded`). A node that owned nothing has lost
+nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from garrison.node.core.effects import Follow, Promote
+
+if TYPE_CHECKING:
+    from garrison.node.core.nodes import Node
+    from garrison.node.core.world import World
+
+ORIGINS_MAX: Final = 64
+"""Orders that are remembered; older ones are those of data that is long gone."""
+WARN_PERIOD_MS: Final = 10_000
+_PARTED: Final = "its data has parted from that of its primary"
+GO_ON: Final = (
+    "CLUSTER SERVE-EMPTY, or the directive cluster-serve-empty yes, serves its slots without that data"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an order was for."""
+
+    shard: int
+    """The number of the shard, counted by this node: another number is another shard."""
+    as_primary: bool
+
+
+class DataSet:
+    """Orders to the engine, and what its data is."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._order = 0
+        self._shard = 1
+        self._origins: dict[int, Origin] = {}
+        self.is_lost = False
+        self._warned_ms: int | None = None
+
+    # Orders.
+
+    def follow(self, host: str, port: int) -> None:
+        """The engine is to become a replica of the node there."""
+        self._world.act(Follow(host, port, self._number(as_primary=False)))
+        self.is_lost = False
+
+    def serve(self) -> None:
+        """The engine is to be a primary with the data that it has."""
+        self._world.act(Promote(self._number(as_primary=True)))
+        self.is_lost = False
+
+    def leave_shard(self) -> None:
+        """From now on this node belongs to another shard; what it holds is of no use there."""
+        self._shard += 1
+
+    def _number(self, *, as_primary: bool) -> int:
+        self._order += 1
+        self._origins[self._order] = Origin(self._shard, as_primary)
+        while len(self._origins) > ORIGINS_MAX:
+            del self._origins[min(self._origins)]
+        return self._order
+
+    # What the data is.
+
+    def is_in_sync(self) -> bool:
+        """Whether this replica has its primary's data and follows its stream."""
+        facts = self._world.facts
+        return facts.link_up and self._order > 0 and facts.data_order == self._order
+
+    def unfit(self) -> str:
+        """Why the data here is none to stand with for the shard; empty if it is."""
+        world = self._world
+        facts, primary = world.facts, world.me.primary
+        origin = self._origins.get(facts.data_order)
+        if origin is None or origin.shard != self._shard:
+            return "this replica has no whole copy of its shard's data"
+        if facts.data_order == self._order or primary is None:
+            return ""
+        lineage = primary.lineage
+        if origin.as_primary:
+            proven = lineage is not None and lineage.history != facts.history
+            if not proven or lineage is None or not lineage.continues(facts.history, facts.offset):
+                return "what it wrote as a primary is perhaps not in the data of its successor"
+        elif lineage is not None and lineage.parted_from(facts.history, facts.offset):
+            return _PARTED
+        return ""
+
+    @staticmethod
+    def vote_refusal(primary: Node, history: str, offset: int) -> str:
+        """Why data of `history` up to `offset` gets no vote in the place of `primary`; empty if it may.
+
+        What I know of the primary may be of before it began a new history, so only what is known to have
+        parted from it is refused; that the data is the shard's at all is what the candidate says of itself.
+        """
+        known = primary.lineage
+        return _PARTED if known is not None and known.parted_from(history, offset) else ""
+
+    def warn(self) -> None:
+        """While the data is lost: say what is waited for, and how to go on."""
+        world = self._world
+        if not self.is_lost or not world.me.slots:
+            return
+        if self._warned_ms is not None and world.now_ms - self._warned_ms < WARN_PERIOD_MS:
+            return
+        self._warned_ms = world.now_ms
+        world.log(
+            "warning", f"This node owns slots but has started without their data: {self.waits_for()}. {GO_ON}"
+        )
+
+    def waits_for(self) -> str:
+        """What a node without its data waits for."""
+        replicas = self._world.me.replicas
+        if not replicas:
+            return "it has no replica that could take its place"
+        with_data = [node for node in replicas if node.has_shard_data() and not node.is_suspect()]
+        names = ", ".join(node.name_for_people() for node in with_data or replicas)
+        if with_data:
+            return f"it waits for {names} to be elected in its place"
+        return f"none of its replicas ({names}) is reachable and has it"

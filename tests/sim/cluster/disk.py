@@ -1,0 +1,60 @@
+"""A simulated disk with one file, nodes.conf: what was synced survives a crash, what was only written
+perhaps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from random import Random
+
+_EPOCHS = re.compile(r"vars currentEpoch (\d+) lastVoteEpoch (\d+)")
+_OWN_EPOCH = re.compile(r"myself,\S+ \S+ \d+ \d+ (\d+) ")
+SLOW_SYNC_MS = 400
+
+
+class Disk:
+    """`slow` makes syncs take long, `failing` makes the next one fail."""
+
+    def __init__(self, rng: Random, schedule: Callable[[int, Callable[[], None]], None]) -> None:
+        self._rng = rng
+        self._schedule = schedule
+        self.synced: str | None = None
+        self.cached: str | None = None
+        self.current_epoch = self.vote_epoch = self.own_epoch = 0
+        self.slow = self.failing = False
+
+    def write(self, text: str) -> None:
+        """Write without syncing."""
+        self.cached = text
+
+    def sync(self, text: str, done: Callable[[bool], None]) -> None:
+        """Write and sync; `done` hears whether that worked, at once or after a while."""
+        self.cached = text
+        took_ms = self._rng.randrange(SLOW_SYNC_MS) if self.slow else 0
+
+        def finished() -> None:
+            if self.failing:
+                self.failing = False
+                done(False)
+                return
+            self._keep(text)
+            done(True)
+
+        if took_ms:
+            self._schedule(took_ms, finished)
+        else:
+            finished()
+
+    def _keep(self, text: str) -> None:
+        self.synced = text
+        epochs, own = _EPOCHS.search(text), _OWN_EPOCH.search(text)
+        assert epochs is not None
+        assert own is not None
+        self.current_epoch, self.vote_epoch = int(epochs[1]), int(epochs[2])
+        self.own_epoch = int(own[1])
+
+    def crash(self) -> None:
+        """The machine goes down: what was not synced is there or not."""
+        if self.cached is not None and self._rng.random() < 0.5:
+            self._keep(self.cached)
+        self.cached = self.synced
