@@ -5,11 +5,13 @@ is decided what becomes of them. Every Sentinel that is known is asked at once a
 names as the primary, under which configuration epoch, and what it thinks of that primary (SENTINEL GET-
 MASTER-ADDR-BY-NAME and MASTER).
 
-INVARIANTS. Writes are let go only when, under every name, a majority of the Sentinels known names this
-node, none of them takes it to be down, and no answer speaks of a failover under way or of another primary
-under an epoch that is not older. Only answers count whose question was asked since the hold began, and
-lately: what was said before a sleep is void. Another primary is followed only when a majority names the
-same one.
+INVARIANTS. Writes are let go only when, under every name, a majority of the Sentinels known names this node
+and neither takes it to be down nor doubts its data, and no answer speaks of a failover under way or of
+another primary under an epoch that is not older. A Garrison Sentinel doubts the data of a primary that may
+be a new process until its replicas have said whether they follow it: this node may have lost what it had,
+and a write that it took now would be lost with the failover that follows. Only answers count whose question
+was asked since the hold began, and lately: what was said before a sleep is void. Another primary is
+followed only when a majority names the same one.
 
 Who is meant by an address is found out by asking there: the run id is this node's own or it is not. An
 address where nobody answers is this node's only if it announces that address itself; else it may be where
@@ -41,6 +43,9 @@ BY_HAND: Final = 'CONFIG SET sentinel-peers "" takes writes without their word'
 VETO: Final = frozenset({"o_down", "failover_in_progress", "failover_expected"})
 """Of the flags of SENTINEL MASTER. The last is that of a Garrison Sentinel that has voted for the leader of a
 failover and has not heard of its end: without it, two that have not would outvote the leader."""
+DOUBTS: Final = frozenset({"data_in_doubt", "s_down"})
+"""Flags of an answer that names this node and yet does not speak for it. The first is that of a Garrison
+Sentinel whose replicas have not spoken yet (`sentinel/core/lost_data.py`)."""
 
 
 class Who(Enum):
@@ -309,7 +314,7 @@ class Hold:
         vetoed = any(answer.flags & VETO for answer in mine) or any(
             answer.config_epoch >= epoch for answer in others
         )
-        in_favour = sum(1 for answer in mine if "s_down" not in answer.flags)
+        in_favour = sum(1 for answer in mine if not answer.flags & DOUBTS)
         return "mine" if in_favour >= majority and not vetoed else "open"
 
     # -- telling ------------------------------------------------------------------------------------------
@@ -337,7 +342,7 @@ class Hold:
         text = (
             f"names {host}:{port} ({who.value if who else 'not identified yet'}, epoch {answer.config_epoch}"
         )
-        doubts = sorted(answer.flags & (VETO | {"s_down"}))
+        doubts = sorted(answer.flags & (VETO | DOUBTS))
         return f"{text}{', ' if doubts else ''}{' '.join(doubts)})"
 
     def _show(self, text: str) -> None:

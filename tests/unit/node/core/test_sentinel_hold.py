@@ -134,6 +134,19 @@ def test_nothing_goes_on_while_a_failover_may_be_under_way() -> None:
     assert bench.outcome == [LetGo()]
 
 
+def test_data_in_doubt_do_not_count_for_this_node() -> None:
+    """It has just started, perhaps without its data: the Sentinels have not heard its replicas yet."""
+    bench = Bench()
+    doubting = names(ME, "data_in_doubt")
+    bench.says(names(ME), doubting, doubting)
+    bench.run(WARN_DELAY_MS)
+    assert bench.outcome == []
+    assert "s2:2 names 10.0.1.1:6379 (this node, epoch 1, data_in_doubt)" in bench.warnings()[-1]
+    bench.says(names(ME), names(ME), doubting)
+    bench.run(ASK_PERIOD_MS)
+    assert bench.outcome == [LetGo()], "one that doubts is no veto"
+
+
 def test_an_address_where_nobody_is_may_be_where_this_node_was_before() -> None:
     bench = Bench()
     bench.says(names(MOVED), names(MOVED), names(MOVED))
