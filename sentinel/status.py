@@ -165,7 +165,8 @@ def _print(picture: dict[str, Any]) -> None:
             table.add_column(title, overflow="fold")
         for replica in primary["replicas"]:
             behind = f"{replica['behind_bytes']:,} bytes behind"
-            detail = f"link {replica['link']}, {behind}, priority {replica['priority']}"
+            link = "refuses its primary's history" if replica["refuses"] else f"link {replica['link']}"
+            detail = f"{link}, {behind}, priority {replica['priority']}"
             why = f"; not fit: {replica['reason']}" if replica["reason"] else ""
             table.add_row("replica", replica["address"], replica["state"], detail + why)
         for other in primary["sentinels"]:

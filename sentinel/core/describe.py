@@ -15,6 +15,7 @@ from garrison.sentinel.core.instances import (
     Replica,
     primary_of,
 )
+from garrison.sentinel.core.lost_data import is_in_doubt
 from garrison.sentinel.core.turns import is_left_to_another
 from garrison.sentinel.core.world import World
 
@@ -66,8 +67,11 @@ def _flags(world: World, instance: Instance) -> Iterator[str]:
             yield "force_failover"
         if instance.reboot_ms:
             yield "master_reboot"
+        # Ours: see node/core/sentinel_hold.py.
         if is_left_to_another(world, instance):
-            yield "failover_expected"  # ours: see node/core/sentinel_hold.py
+            yield "failover_expected"
+        if is_in_doubt(world, instance):
+            yield "data_in_doubt"
     if isinstance(instance, Replica):
         if instance.is_promoted:
             yield "promoted"
@@ -107,6 +111,7 @@ def _of_primary(primary: Primary) -> dict[str, str]:
 
 
 def _of_replica(world: World, replica: Replica) -> dict[str, str]:
+    refused = {"master-sync-refused": replica.refuses} if replica.refuses else {}
     return {
         "master-link-down-time": str(replica.link_down_ms),
         "master-link-status": "ok" if replica.link_up else "err",
@@ -115,6 +120,7 @@ def _of_replica(world: World, replica: Replica) -> dict[str, str]:
         "slave-priority": str(replica.priority),
         "slave-repl-offset": str(replica.offset),
         "replica-announced": "1" if replica.announced else "0",
+        **refused,
     }
 
 

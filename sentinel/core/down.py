@@ -2,7 +2,7 @@
 
 BACKGROUND. A server is S_DOWN when it gave no valid reply to PING for down-after-milliseconds. It also is
 when a primary calls itself replica for long, when it loads its data for longer than
-master-reboot-down-after-period, or when it came back empty although a replica still holds its data. A
+master-reboot-down-after-period, or when its replicas say that it has lost its data (`lost_data.py`). A
 primary is O_DOWN when `quorum` Sentinels, this one included, hold it down; the others are asked as soon
 as it is S_DOWN, ten times a second at first.
 
@@ -18,6 +18,7 @@ from typing import Final
 
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import Instance, Peer, Primary, State, primary_of
+from garrison.sentinel.core.lost_data import LostData
 from garrison.sentinel.core.world import World
 
 ASK_PERIOD_WHEN_URGENT_MS: Final = 100
@@ -30,8 +31,9 @@ ANSWER_PERIODS_MAX: Final = 5
 class Down:
     """Finds servers down, and asks the other Sentinels about primaries."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, lost_data: LostData) -> None:
         self._world = world
+        self._lost_data = lost_data
 
     def check(self, instance: Instance) -> None:
         """Set or clear S_DOWN, and for a primary O_DOWN."""
@@ -55,15 +57,17 @@ class Down:
             silent_ms = world.awake_ms - link.unanswered_awake_ms
         if not link.command.up:
             silent_ms = max(silent_ms, world.awake_ms - link.available_awake_ms)
+        loss = ""
         if isinstance(instance, Primary):
             self._suspect(instance, 2 * silent_ms > limit_ms)
+            loss = self._lost_data.judge(instance)
         if silent_ms > limit_ms:
             return f"no valid reply to PING for {silent_ms} ms", 0
         again_ms = world.now_ms + int(limit_ms - silent_ms) + 1
         if isinstance(instance, Primary):
             if not instance.is_suspected:
                 again_ms = world.now_ms + int(limit_ms / 2 - silent_ms) + 1
-            reason = self._claims(instance, owner.monitor.down_after_ms)
+            reason = self._claims(instance, owner.monitor.down_after_ms) or loss
             if reason:
                 return reason, 0
             if instance.role_reported == "slave" or instance.reboot_ms:
@@ -91,8 +95,6 @@ class Down:
         loading_ms = world.now_ms - primary.reboot_ms
         if primary.reboot_ms and loading_ms > primary.monitor.reboot_down_after_ms:
             return f"restarted and not ready for {loading_ms} ms"
-        if primary.lost_data_since_ms:
-            return "came back empty while a replica holds its data"
         return ""
 
     def _found_down(self, instance: Instance, reason: str) -> None:

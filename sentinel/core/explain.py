@@ -30,6 +30,7 @@ def status(world: World, primary: Primary) -> dict[str, Any]:
                 "offset": verdict.replica.offset,
                 "behind_bytes": max(0, primary.offset - verdict.replica.offset),
                 "priority": verdict.replica.priority,
+                "refuses": 1 if verdict.replica.refuses else 0,
                 "fit": 0 if verdict.objection else 1,
                 "reason": verdict.objection,
             }
@@ -73,6 +74,8 @@ def reason(world: World, primary: Primary) -> str:
             f"not failing over because {agreeing} of {primary.monitor.quorum} Sentinels hold it down "
             f"(we do: {primary.down_reason})"
         )
+    if primary.life.doubts:
+        return f"it is up, but {primary.life.doubts}: too few to say that it has lost its data"
     warning = quorum_problem(primary)
     if warning:
         return f"it is up, but could not be failed over: {warning}"

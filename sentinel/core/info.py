@@ -16,8 +16,9 @@ REPLICAS_MAX: Final = 1_000
 """Replicas that are taken from one reply; a longer list is cut."""
 
 _FIELD: Final = re.compile(
-    rb"^(run_id|role|master_host|master_port|master_link_status|master_link_down_since_seconds|slave_priority|"
-    rb"slave_repl_offset|replica_announced|master_repl_offset|master_failover_state):([^\r\n]*)",
+    rb"^(run_id|uptime_in_seconds|loading|role|master_host|master_port|master_link_status|"
+    rb"master_link_down_since_seconds|master_sync_refused|slave_priority|slave_repl_offset|replica_announced|"
+    rb"master_replid|master_repl_offset|master_failover_state):([^\r\n]*)",
     re.MULTILINE,
 )
 _REPLICA: Final = re.compile(rb"^slave\d+:([^\r\n]*)", re.MULTILINE)
@@ -29,11 +30,19 @@ class Report:
     """What a server says of itself."""
 
     run_id: str = ""
+    uptime_ms: int = 0
+    """How long the process has run, in whole seconds; 0 where it does not say."""
+    loading: bool = False
+    """Its data are still read from disk: the keys are not all there."""
     role: str = ""
     """`master`, `slave`, or empty where the reply does not say."""
     follows: Address = UNKNOWN
     link_up: bool = False
     link_down_ms: int = 0
+    history: str = ""
+    """The identity of its replication history (`master_replid`)."""
+    refuses: str = ""
+    """The history of its primary that a replica refuses to take; `?` where it does not name it."""
     priority: int = 100
     offset: int = 0
     announced: bool = True
@@ -49,6 +58,9 @@ def read(text: bytes) -> Report:
     is_replica = values.get("role") == "slave"
     report = Report(
         run_id=values.get("run_id", "")[:40],
+        uptime_ms=1000 * max(0, _number(values.get("uptime_in_seconds"), 0)),
+        loading=values.get("loading", "0") not in ("", "0"),
+        history=values.get("master_replid", "")[:40],
         role=values.get("role", "") if values.get("role") in ("master", "slave") else "",
         priority=_number(values.get("slave_priority"), 100),
         offset=_number(values.get("slave_repl_offset" if is_replica else "master_repl_offset"), 0),
@@ -60,9 +72,19 @@ def read(text: bytes) -> Report:
         report.follows = Address(values.get("master_host", "?"), _number(values.get("master_port"), 0))
         report.link_up = values.get("master_link_status") == "up"
         report.link_down_ms = 1000 * max(0, _number(values.get("master_link_down_since_seconds"), 0))
+        report.refuses = _refused(values.get("master_sync_refused", ""))
     else:
         report.replicas = list(_replicas(text))
     return report
+
+
+def _refused(text: str) -> str:
+    """The history that `master_sync_refused` names: `younger-history,replid=...,offset=...,keys=...`."""
+    words = text.split(",")
+    if words[0] != "younger-history":
+        return ""
+    named = (word.removeprefix("replid=") for word in words if word.startswith("replid="))
+    return next(named, "")[:40] or "?"
 
 
 def _replicas(text: bytes) -> list[Address]:

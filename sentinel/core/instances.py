@@ -153,6 +153,8 @@ class DataNode(Instance):
     info_text: bytes = b""
     role_reported: str = ""
     role_reported_ms: int = 0
+    history: str = ""
+    """The identity of its replication history."""
     told_role_ms: int = NEVER_MS
     """When we last sent it REPLICAOF ..."""
     unheeded: int = 0
@@ -179,6 +181,12 @@ class Replica(DataNode):
     link_down_ms: int = 0
     """For how long its link to its primary has been down, as it said in its last INFO."""
     link_up: bool = False
+    refuses: str = ""
+    """The history of its primary that it refuses to take, being younger and smaller than its own."""
+    synced_run_id: str = ""
+    """The run id of its primary when it last said that its link was up."""
+    parted_ms: int = 0
+    """When that life of its primary had ended in which it was last in sync; 0 while that goes on."""
     follows: Address = UNKNOWN
     follows_since_ms: int = 0
     """When it began to name this primary."""
@@ -251,6 +259,27 @@ class Attempt:
 
 
 @dataclass(slots=True, eq=False)
+class Life:
+    """The life of a primary's process, and what its replicas say of its data (`lost_data.py`)."""
+
+    seen_ms: int = 0
+    """When we first read its run id."""
+    born_ms: int = 0
+    """When it began, by its own uptime."""
+    keys: int = 0
+    """The keys that it came with: those of our first INFO, or of the first after loading."""
+    had_keys: bool = False
+    """We have seen its former life with keys, at the end of it."""
+    loading: bool = False
+    doubted_since_ms: int = 0
+    """Since when a replica speaks against its data; 0 if none does."""
+    doubts: str = ""
+    """How many do, in words."""
+    lost_data_since_ms: int = 0
+    """Since when it counts as one that has lost its data; 0 if it does not."""
+
+
+@dataclass(slots=True, eq=False)
 class Primary(DataNode):
     """A primary that we watch, with all that is kept for it."""
 
@@ -269,10 +298,9 @@ class Primary(DataNode):
     config_epoch: int = 0
     reboot_ms: int = 0
     """When it was seen restarted, until it answers PING with PONG; 0 if it was not."""
-    lost_data_since_ms: int = 0
-    """When it came back empty although a replica holds its data; 0 if it did not."""
-    had_keys: bool = False
-    """It has been seen with data."""
+    heard_before_ms: int = 0
+    """When it last answered PING before its present connection was made."""
+    life: Life = field(default_factory=Life)
 
     kind = Kind.PRIMARY
 
@@ -283,6 +311,10 @@ class Primary(DataNode):
     @property
     def is_odown(self) -> bool:
         return self.odown_since_ms != 0
+
+    @property
+    def has_lost_data(self) -> bool:
+        return self.life.lost_data_since_ms != 0
 
     @property
     def failing_over(self) -> bool:

@@ -11,12 +11,14 @@ from typing import Final
 
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
+    NEVER_MS,
     Address,
     Connection,
     DataNode,
     Instance,
     Link,
     Peer,
+    Primary,
     primary_of,
 )
 from garrison.sentinel.core.world import World
@@ -70,7 +72,10 @@ class Links:
         elif isinstance(instance, Peer):
             self._world.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified)
         elif isinstance(instance, DataNode):
-            instance.info_asked_ms = min(instance.info_asked_ms, instance.info_ms - 1)
+            # The process behind it may be a new one.
+            instance.info_asked_ms = NEVER_MS
+            if isinstance(instance, Primary):
+                instance.heard_before_ms = link.replied_ms
         link.pinged_ms = min(link.pinged_ms, self._world.now_ms - 60_000)
         for user in link.users:
             self._world.look_now(user)

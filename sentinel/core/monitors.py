@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from garrison.sentinel.core.effects import Level
-from garrison.sentinel.core.instances import GONE, Address, Attempt, Link, Primary, Replica
+from garrison.sentinel.core.instances import GONE, Address, Attempt, Life, Link, Primary, Replica
 from garrison.sentinel.core.links import Links, attach, new_link
 from garrison.sentinel.core.settings import Monitor
 from garrison.sentinel.core.world import World
@@ -130,8 +130,8 @@ class Monitors:
         primary.attempt = Attempt(epoch=attempt.epoch, ended=attempt.ended)
         primary.down_since_ms = primary.odown_since_ms = 0
         primary.down_reason = ""
-        primary.reboot_ms = primary.lost_data_since_ms = 0
-        primary.had_keys = False
+        primary.reboot_ms = primary.heard_before_ms = 0
+        primary.life, primary.history = Life(), ""
         primary.run_id, primary.info_ms, primary.info_text = "", 0, b""
         primary.role_reported, primary.role_reported_ms = "master", self._world.now_ms
         self._renew(primary.link)

@@ -25,6 +25,8 @@ INFO_PERIOD_WHEN_URGENT_MS: Final = 1_000
 """While the primary is suspected or fails over, or a replica's link is down."""
 INFO_PER_DOWN_AFTER: Final = 4
 """... or so many times within down-after-milliseconds: whom we choose depends on the newest offsets."""
+NEW_LIFE_MS: Final = 5_000
+"""So long after a primary was restarted its replicas are asked as often as if it were suspected."""
 INFO_PERIOD_IN_FAILOVER_MS: Final = 200
 """Of the replicas, while we lead the failover."""
 INFO_PERIOD_IN_HAND_OVER_MS: Final = 20
@@ -111,17 +113,25 @@ class Polling:
                 return min(INFO_PERIOD_IN_HAND_OVER_MS, period)
             if state in (State.WAIT_PROMOTION, State.RECONFIGURE):
                 return min(INFO_PERIOD_IN_FAILOVER_MS, period)
-            if primary.is_suspected:
+            if primary.is_suspected or self._is_in_new_life(node):
                 own = primary.monitor.down_after_ms // INFO_PER_DOWN_AFTER
                 return min(INFO_PERIOD_WHEN_URGENT_MS, max(INFO_PERIOD_IN_FAILOVER_MS, own), period)
-            if primary.is_down or primary.failing_over or (node.info_ms and not node.link_up):
+            if primary.is_down or primary.failing_over or primary.life.doubted_since_ms:
+                return min(INFO_PERIOD_WHEN_URGENT_MS, period)
+            if node.info_ms and not node.link_up:
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
             if node.role_reported == "master" or not primary_follows(self._world, node):
                 return min(INFO_PERIOD_WHEN_URGENT_MS, period)
         elif isinstance(node, Primary):
-            is_odd = node.lost_data_since_ms or not node.replicas or node.role_reported == "slave"
-            return min(INFO_PERIOD_WHEN_URGENT_MS, period) if is_odd else period
+            is_odd = node.life.doubted_since_ms or node.life.loading
+            if is_odd or not node.replicas or node.role_reported == "slave":
+                return min(INFO_PERIOD_WHEN_URGENT_MS, period)
         return period
+
+    def _is_in_new_life(self, replica: Replica) -> bool:
+        """Its primary has just begun a new life, and it is not in sync with that."""
+        age_ms = self._world.now_ms - replica.primary.life.seen_ms
+        return replica.parted_ms != 0 and age_ms < NEW_LIFE_MS
 
     def _ask_info(self, node: DataNode) -> None:
         if self._world.now_ms - node.info_asked_ms >= self.info_period(node):

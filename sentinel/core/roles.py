@@ -26,6 +26,7 @@ from garrison.sentinel.core.instances import (
     Replica,
     primary_of,
 )
+from garrison.sentinel.core.lost_data import LostData
 from garrison.sentinel.core.monitors import Monitors
 from garrison.sentinel.core.world import World
 
@@ -42,9 +43,10 @@ DOUBLINGS_MAX: Final = 5
 class Roles:
     """Takes INFO in."""
 
-    def __init__(self, world: World, monitors: Monitors) -> None:
+    def __init__(self, world: World, monitors: Monitors, lost_data: LostData) -> None:
         self._world = world
         self._monitors = monitors
+        self._lost_data = lost_data
         self.on_progress: Callable[[Primary], None] = lambda primary: None
         """Called when a report may carry the failover of a primary on."""
 
@@ -65,8 +67,8 @@ class Roles:
                     world.say(Level.VERBOSE, f"{name}, which is not watched, as resolve-hostnames is no")
                 elif world.replica_at(node, address) is None and not world.same(address, node.address):
                     self._monitors.add_replica(node, address)
-            self._note_data(node, report)
-        node.offset, node.keys = report.offset, report.keys
+            self._lost_data.note_primary(node, report)
+        node.offset, node.keys, node.history = report.offset, report.keys, report.history
         if isinstance(node, Replica):
             self._note_replication(node, report)
         if report.role and report.role != node.role_reported:
@@ -88,26 +90,11 @@ class Roles:
             return
         if node.run_id:
             self._world.event("+reboot", node)
-            if isinstance(node, Primary):
+        if isinstance(node, Primary):
+            if node.run_id:
                 node.reboot_ms = self._world.now_ms if node.monitor.reboot_down_after_ms else 0
-                self._note_reboot(node, report)
+            self._lost_data.begins_life(node, report)
         node.run_id = report.run_id
-
-    def _note_reboot(self, primary: Primary, report: info.Report) -> None:
-        """A primary that was seen with data and comes back without: its replicas may still hold it."""
-        if primary.had_keys and not report.keys and report.role == "master":
-            primary.lost_data_since_ms = self._world.now_ms
-            self._world.event("+lost-data", primary, "came back empty")
-
-    def _note_data(self, primary: Primary, report: info.Report) -> None:
-        primary.had_keys = primary.had_keys or report.keys > 0
-        if primary.lost_data_since_ms:
-            holders = [each for each in primary.replicas.values() if each.keys and not each.is_down]
-            if report.keys or report.role != "master" or not holders:
-                primary.lost_data_since_ms = 0
-                primary.had_keys = report.keys > 0
-                self._world.event("-lost-data", primary)
-            self._world.look_now(primary)
 
     def _note_replication(self, replica: Replica, report: info.Report) -> None:
         world = self._world
@@ -115,6 +102,7 @@ class Roles:
         replica.link_down_ms = report.link_down_ms
         replica.priority = report.priority
         replica.announced = report.announced
+        self._lost_data.note_replica(replica, report)
         if report.role == "slave" and report.follows != replica.follows:
             replica.follows, replica.follows_since_ms = report.follows, world.now_ms
             replica.unheeded = 0
@@ -267,8 +255,7 @@ class Roles:
         """
         about_role = reply[0] if isinstance(reply, list) and reply else reply
         if not _is_error(about_role):
-            node.info_asked_ms = min(node.info_asked_ms, self._world.now_ms - 60_000)
-            self._world.look_now(node)
+            self._world.ask_info_soon(node)
             then("")
             return
         text = f"{primary_of(node).name}: {node.address} refused a new role: {about_role}"

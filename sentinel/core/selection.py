@@ -1,7 +1,9 @@
 """Which replica is promoted, and for each of the others why not.
 
 A replica is fit if it is reachable, has answered lately, may be promoted (priority above 0), and was not
-cut off from its primary for long before the primary failed. Of the fit ones the order is: lower priority,
+cut off from its primary for long before the primary failed. Where the primary has lost its data
+(`lost_data.py`), one that keeps them is fit however long it has refused what the primary offers, and one
+that follows the primary is not. Of the fit ones the order is: lower priority,
 then the larger replication offset, then the smaller run id, so that all Sentinels would choose alike.
 """
 
@@ -11,12 +13,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from garrison.sentinel.core.instances import Primary, Replica
+from garrison.sentinel.core.lost_data import Speaks, cut_off_max_ms, testimony, was_in_touch
 from garrison.sentinel.core.world import World
 
 PING_PERIODS_FRESH: Final = 5
 INFO_PERIODS_FRESH_URGENT: Final = 5
 INFO_PERIODS_FRESH: Final = 3
-DOWN_AFTERS_CUT_OFF: Final = 10
 
 
 class Verdict(NamedTuple):
@@ -54,8 +56,6 @@ def _objection(world: World, primary: Primary, replica: Replica) -> str:
         return f"its last reply to PING is {silent_ms} ms old"
     if replica.priority == 0:
         return "its replica-priority is 0"
-    if primary.lost_data_since_ms and not replica.keys:
-        return "it holds no data either"
     if not replica.info_ms:
         return "it has not answered INFO yet"
     urgent = primary.is_down
@@ -65,11 +65,19 @@ def _objection(world: World, primary: Primary, replica: Replica) -> str:
     age_ms = now_ms - replica.info_ms
     if age_ms > max(periods * period_ms, PING_PERIODS_FRESH * world.tunables.ping_period):
         return f"its last INFO is {age_ms} ms old"
-    cut_off_max_ms = DOWN_AFTERS_CUT_OFF * primary.monitor.down_after_ms
+    keeps_lost_data = testimony(world, primary, replica) is Speaks.AGAINST
+    if primary.has_lost_data:
+        if not replica.keys:
+            return "it holds no data either"
+        if replica.link_up and world.same(replica.follows, primary.address):
+            return "it has taken the younger history of its primary, which has lost its data"
+    elif keeps_lost_data:
+        return "it keeps data of a former life of its primary, against those that follow it now"
+    limit_ms = cut_off_max_ms(primary)
     if primary.is_down:
-        cut_off_max_ms += now_ms - primary.down_since_ms
-    if replica.link_down_ms > cut_off_max_ms:
-        return f"it was cut off from its primary for {replica.link_down_ms} ms, more than {cut_off_max_ms}"
+        limit_ms += now_ms - primary.down_since_ms
+    if replica.link_down_ms > limit_ms and not (keeps_lost_data and was_in_touch(primary, replica)):
+        return f"it was cut off from its primary for {replica.link_down_ms} ms, more than {limit_ms}"
     if (
         replica.role_reported == "slave"
         and not replica.offset

@@ -47,6 +47,7 @@ from garrison.sentinel.core.failover import Failovers
 from garrison.sentinel.core.hello import Hellos
 from garrison.sentinel.core.instances import Address, Instance, Primary
 from garrison.sentinel.core.links import Links
+from garrison.sentinel.core.lost_data import LostData
 from garrison.sentinel.core.monitors import Monitors
 from garrison.sentinel.core.polling import Polling
 from garrison.sentinel.core.roles import Roles
@@ -67,9 +68,10 @@ class SentinelCore:
         world = self._world = World(settings, rng, now_ms, wall_ms)
         self._links = Links(world)
         self._monitors = Monitors(world, self._links)
-        self._roles = Roles(world, self._monitors)
+        lost_data = LostData(world)
+        self._roles = Roles(world, self._monitors, lost_data)
         self._polling = Polling(world, self._roles)
-        self._down = Down(world)
+        self._down = Down(world, lost_data)
         self._votes = Votes(world)
         self._failovers = Failovers(
             world, self._down, self._votes, self._polling, self._roles, self._monitors

@@ -271,6 +271,11 @@ class World:
             instance.due_ms = 0
             self.look_at(instance, self.now_ms)
 
+    def ask_info_soon(self, node: DataNode) -> None:
+        """Ask a server for INFO out of turn: something has just happened to it."""
+        node.info_asked_ms = NEVER_MS
+        self.look_now(node)
+
     def next_due_ms(self) -> int | None:
         return self._due[0][0] if self._due else None
 

@@ -18,6 +18,8 @@ RESTART_MS = (100, 15_000)
 CHAOS_MS = 40_000
 SETTLE_MS = 70_000
 """TILT lasts for 30 s, and a primary may call itself replica for 20 s; what else there is takes seconds."""
+DECIDED_MS = 40_000
+"""So long after the healing an administrator decides what the Sentinels leave to one."""
 SETTLED_MS = 6_000
 """So long it has to stay as it is after everybody agrees."""
 TICKS_PER_SECOND_MAX = 500
@@ -129,6 +131,15 @@ class Chaos:
             for group in sim.groups.values():
                 # It may have ended between REMOVE and MONITOR.
                 self._take_up(host, group.name, group.first)
+        sim.schedule(DECIDED_MS, self._decide)
+
+    def _decide(self) -> None:
+        """Where replicas disagree about their primary's data the Sentinels leave it to an administrator."""
+        for name, server in self.sim.servers.items():
+            if server.refused and server.follows is not None:
+                host, port = server.follows
+                self.sim.trace(name, "is told again to follow its primary")
+                server.command(b"REPLICAOF", host.encode(), str(port).encode())
 
     def _later(self, delay_ms: int, action: Action) -> None:
         """Plan something that is not to happen after the healing."""

@@ -1,11 +1,13 @@
 """A model of a data server as a Sentinel sees it: PING, INFO, the hello channel, REPLICAOF, FAILOVER.
 
-`offset` stands for its data: a primary that takes writes counts it up, a replica copies it, and a server
-without data has 0. What CONFIG REWRITE has put on disk is what a restart begins with.
+`offset` stands for its data, and each write for a key: a primary that takes writes counts it up, a replica
+copies it, and a server without data has 0. `history` is their identity, as in PSYNC. What CONFIG REWRITE has
+put on disk is what a restart begins with; the data survive it, with their history, unless it starts empty.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from garrison.sentinel.core.effects import ReplyError
@@ -28,6 +30,12 @@ class DataServer(Host):
         self.network = network
         self.new_id = new_id
         self.run_id = new_id()
+        self.born_ms = network.clock.now_ms
+        self.history, self.previous = self.run_id, ""
+        self.was_in_sync = False
+        """With the primary that it follows, since it was told to."""
+        self.refused = ""
+        """The history of that primary that it does not take."""
         self.follows: Follows = None
         self.on_disk: Follows = None
         """Whom it follows after a restart."""
@@ -41,7 +49,7 @@ class DataServer(Host):
         """It has a configuration file that CONFIG REWRITE can write."""
         self.takes_writes = True
         self.refuses_empty = False
-        """As a replica it keeps its data rather than take an empty primary's."""
+        """As a replica it keeps its data rather than take a younger and smaller history, as our nodes do."""
         self.hands_over = True
         """It heeds FAILOVER; else it answers OK and lets the time run out."""
         self.listeners: list[Connection] = []
@@ -71,6 +79,8 @@ class DataServer(Host):
         """Come back, as a primary or replica as the disk says."""
         self.alive, self.paused = True, False
         self.run_id = self.new_id()
+        self.born_ms = self.network.clock.now_ms
+        self.was_in_sync, self.refused = False, ""
         self.follows = self.on_disk
         self.link_up = False
         self.link_down_since_ms = self.network.clock.now_ms
@@ -78,6 +88,7 @@ class DataServer(Host):
         self._loading_until_ms = self.network.clock.now_ms + loading_ms
         if empty:
             self.offset = 0
+            self.history, self.previous = self.run_id, ""
 
     # Replication.
 
@@ -99,9 +110,9 @@ class DataServer(Host):
             self.offset += self.takes_writes
             return
         if self.hands_over and target.alive and target.offset >= self.offset and self._reaches(target):
-            target.follows, self.follows = None, (target.ip, target.port)
-            self._lose_link()
+            target.become_primary()
             self.handing_to = None
+            self._follow((target.ip.encode(), str(target.port).encode()))
         elif self.network.clock.now_ms >= self._hand_over_until_ms:
             self.handing_to = None
 
@@ -109,14 +120,33 @@ class DataServer(Host):
         now_ms = self.network.clock.now_ms
         if isinstance(source, DataServer) and source.alive and self._reaches(source):
             serves = source.follows is None or source.link_up
-            keeps = self.refuses_empty and self.offset and not source.offset
-            if not serves or keeps:
+            if not serves:
                 self._lose_link()
                 return
-            self.link_up, self.offset = True, source.offset
+            self.refused = source.history if self._refuses(source) else ""
+            if self.refused:
+                self._lose_link()
+                return
+            self.link_up = self.was_in_sync = True
+            self.offset, self.history, self.previous = source.offset, source.history, source.previous
             self.unreached_since_ms = now_ms
         elif source is None or not source.alive or now_ms - self.unreached_since_ms > REPLICATION_TIMEOUT_MS:
             self._lose_link()
+
+    def _refuses(self, source: DataServer) -> bool:
+        """The rule of the engine: `replication/younger.rs`."""
+        if not (self.refuses_empty and self.was_in_sync and self.offset):
+            return False
+        is_known = source.history in (self.history, self.previous)
+        return self.refused == source.history or (not is_known and 2 * source.offset < self.offset)
+
+    def become_primary(self) -> None:
+        """It keeps its data, and begins a history of its own where the former one ends."""
+        if self.follows is not None:
+            self.follows = None
+            forked = hashlib.sha1(f"{self.history} {self.ip} {self.offset}".encode()).hexdigest()
+            self.history, self.previous = forked, self.history
+            self.was_in_sync, self.refused = False, ""
 
     def _reaches(self, other: DataServer) -> bool:
         cuts = self.network.cuts
@@ -189,9 +219,11 @@ class DataServer(Host):
 
     def _follow(self, words: tuple[bytes, ...]) -> None:
         if [word.upper() for word in words] == [b"NO", b"ONE"]:
-            self.follows = None
+            self.become_primary()
             return
         wanted = (words[0].decode(), int(words[1]))
+        if wanted != self.follows or not self.link_up:
+            self.was_in_sync, self.refused = False, ""
         if wanted != self.follows:
             self.follows = wanted
             self._lose_link()
@@ -218,9 +250,16 @@ class DataServer(Host):
     # INFO.
 
     def _info(self) -> str:
-        lines = [f"run_id:{self.run_id}", f"role:{self.role}"]
-        if self.offset:
-            lines.append("db0:keys=1,expires=0")
+        uptime_s = (self.network.clock.now_ms - self.born_ms) // 1000
+        lines = [
+            f"run_id:{self.run_id}",
+            f"uptime_in_seconds:{uptime_s}",
+            f"loading:{int(self._is_loading())}",
+            f"role:{self.role}",
+            f"master_replid:{self.history}",
+        ]
+        if self.offset and not self._is_loading():
+            lines.append(f"db0:keys={self.offset},expires=0")
         if self.role == "slave":
             lines += self._info_of_replica()
         else:
@@ -247,4 +286,6 @@ class DataServer(Host):
         if not self.link_up:
             down_ms = self.network.clock.now_ms - self.link_down_since_ms
             lines.append(f"master_link_down_since_seconds:{down_ms // 1000}")
+        if self.refused:
+            lines.append(f"master_sync_refused:younger-history,replid={self.refused},offset=1,keys=0")
         return lines

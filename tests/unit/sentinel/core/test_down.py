@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, STEP_MS, Driver, info, run_id
+from sentinel_driver import PEERS, PRIMARY, STEP_MS, Driver, info, run_id
 
 from garrison.sentinel.core.effects import ReplyError
 
@@ -115,19 +115,6 @@ def test_a_primary_that_calls_itself_replica_for_long() -> None:
     driver.run(1_000)
     driver.info[PRIMARY] = info("slave", master_host="10.9.9.9", master_port=1)
     assert 20_000 < ms_until(driver, "+sdown", 60_000) < 35_000
-
-
-def test_a_primary_that_came_back_empty() -> None:
-    driver = Driver()
-    driver.info[PRIMARY] = info(run_id=run_id(50), db0="keys=5,expires=0", replicas=REPLICAS)
-    driver.info[REPLICAS[0]] += b"\r\ndb0:keys=5,expires=0"
-    driver.run(1_000)
-    driver.info[PRIMARY] = info(run_id=run_id(51))
-    driver.run(11_000)
-    assert {"+reboot", "+lost-data", "+sdown"} <= set(driver.names())
-    driver.info[PRIMARY] = info(run_id=run_id(51), db0="keys=5,expires=0")
-    driver.run(2_000)
-    assert {"-lost-data", "-sdown"} <= set(driver.names())
 
 
 def test_loading_for_too_long_after_a_restart() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentinel_driver import REPLICAS, info, info_of_replica, run_id
@@ -12,6 +13,7 @@ from garrison.sentinel.core.instances import UNKNOWN, Address
 FIELDS = (
     "run_id", "role", "master_host", "master_port", "master_link_status", "slave_priority", "slave0", "db0",
     "master_link_down_since_seconds", "slave_repl_offset", "master_repl_offset", "replica_announced",
+    "uptime_in_seconds", "loading", "master_replid", "master_sync_refused",
 )  # fmt: skip
 
 
@@ -31,6 +33,27 @@ def test_a_replica() -> None:
 def test_a_replica_without_its_primary() -> None:
     report = read(info("slave", master_link_status="down", master_link_down_since_seconds=4))
     assert (report.link_up, report.link_down_ms, report.follows) == (False, 4_000, Address("?", 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        (f"younger-history,replid={'a' * 40},offset=1,keys=0", "a" * 40),
+        ("younger-history", "?"),
+        ("younger-history,replid=,keys=0", "?"),
+        ("another-reason,replid=aa", ""),
+        ("", ""),
+    ],
+)
+def test_what_a_replica_refuses(text: str, refuses: str) -> None:
+    report = read(info("slave", master_link_status="down", master_sync_refused=text))
+    assert report.refuses == refuses
+
+
+def test_the_life_of_a_process() -> None:
+    report = read(info(uptime_in_seconds=7, loading=1, master_replid="c" * 40))
+    assert (report.uptime_ms, report.loading, report.history) == (7_000, True, "c" * 40)
+    assert not read(info(loading=0)).loading
 
 
 def test_nothing_is_there() -> None:

@@ -112,11 +112,3 @@ def test_one_that_has_never_been_in_sync() -> None:
     driver.info[FIRST] = info_of_replica(60, slave_repl_offset=0)
     grown(driver)
     assert objections(driver)[FIRST] == "it has never been in sync"
-
-
-def test_one_without_data_when_the_primary_has_lost_its_own() -> None:
-    driver = Driver()
-    driver.info[SECOND] = info_of_replica(61, db0="keys=1,expires=0")
-    grown(driver)
-    driver.primary.lost_data_since_ms = driver.now_ms
-    assert objections(driver) == {FIRST: "it holds no data either", SECOND: ""}
