@@ -11,7 +11,9 @@ another primary under an epoch that is not older. A Garrison Sentinel doubts the
 be a new process until its replicas have said whether they follow it: this node may have lost what it had,
 and a write that it took now would be lost with the failover that follows. Only answers count whose question
 was asked since the hold began, and lately: what was said before a sleep is void. Another primary is
-followed only when a majority names the same one.
+followed only when a majority names the same one. The data plane may begin another hold while the answers to
+the one before are judged. So each has a round, counted from 1: LetGo and FollowPrimary carry that of the
+answers behind them, and end no later one.
 
 Who is meant by an address is found out by asking there: the run id is this node's own or it is not. An
 address where nobody answers is this node's only if it announces that address itself; else it may be where
@@ -86,13 +88,16 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """This node is the primary: end the hold."""
+    """This node is the primary: end the hold of this round, and no later one."""
+
+    round: int
 
 
 @dataclass(frozen=True, slots=True)
 class FollowPrimary:
-    """Follow that primary, which ends the hold."""
+    """Follow that primary, which ends the hold of this round. In a later one these answers are void."""
 
+    round: int
     address: Address
 
 
@@ -167,7 +172,7 @@ class Hold:
         announced: Iterable[Address],
         now_ms: int,
     ) -> None:
-        """The data plane holds writes. Whatever was known before is void."""
+        """The data plane holds writes, again perhaps. Whatever was known before is void."""
         self._round += 1
         self.is_on = True
         self._watchers = dict(watchers)
@@ -265,7 +270,7 @@ class Hold:
                     "warning",
                     f"The Sentinels say that {host}:{port} is the primary of '{name}' now: following it",
                 )
-                self._effects.append(FollowPrimary(verdict))
+                self._effects.append(FollowPrimary(self._round, verdict))
                 self.ended()
                 return
         for name in [name for name, verdict in verdicts.items() if verdict == "unwatched"]:
@@ -277,7 +282,7 @@ class Hold:
             self._say(
                 "notice", "Writes go on: " + ("the Sentinels say so" if verdicts else "no Sentinel is known")
             )
-            self._effects.append(LetGo())
+            self._effects.append(LetGo(self._round))
             self.ended()
 
     def _answers(self, name: str, now_ms: int) -> list[Answer]:
