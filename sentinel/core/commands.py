@@ -30,7 +30,17 @@ SCRIPTS_DENIED = Error(
     "ERR Reconfiguration of scripts path is denied for security reasons. Check the deny-scripts-reconfig "
     "configuration directive in your Sentinel configuration"
 )
+WHILE_UNSAVED = frozenset({"ckquorum", "help", "myid", "status"})
+"""What is answered while nothing can be saved: it promises nobody anything."""
 SIMULATED = ("crash-after-election", "crash-after-promotion")
+
+
+def unsaved(reason: str) -> Error:
+    """The reply to a command that comes while nothing can be saved.
+
+    As with Redis, the first that finds the disk full is done in memory, and saved when there is room.
+    """
+    return Error(f"MISCONF This Sentinel cannot save its configuration: {reason}. Ask another one")
 
 
 class RefusalError(Exception):
@@ -89,6 +99,8 @@ class Commands:
             raise RefusalError(f"ERR unknown subcommand '{words[1][:128]}'. Try SENTINEL HELP.")
         if len(words) != row.arity if row.arity > 0 else len(words) < -row.arity:
             raise RefusalError(f"ERR wrong number of arguments for 'sentinel|{row.name}' command")
+        if self._world.is_unsaved and row.name not in WHILE_UNSAVED:
+            raise RefusalError(unsaved(self._world.unsaved_reason))
         return getattr(self, row.method)(words[2:])
 
     def _named(self, name: str) -> Primary:

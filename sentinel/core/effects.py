@@ -2,6 +2,13 @@
 
 The order is the safety argument: an epoch or a vote is on disk, synced, before the reply or request that
 promises it leaves. Records of consecutive inputs may be merged and then carried out once.
+
+WHEN THE DISK REFUSES. What was decided is valid now, not when there is room again: by then a vote that is
+asked for may be of a past epoch, and a replica that is told to be primary one of two. So nothing that
+promises or orders is kept for later. `without_promises` splits the record: what only asks (PING, INFO) goes
+out all the same, or the silence of others would be our own; questions for votes, hellos and orders are
+void, and the core decides anew once it can save; clients are told to ask another Sentinel; what is only
+told waits.
 """
 
 from __future__ import annotations
@@ -12,6 +19,10 @@ from enum import Enum
 
 class ReplyError(Exception):
     """An error reply of another server, as `SentinelCore.answered` wants it."""
+
+
+class UnsentError(ReplyError):
+    """In the place of the reply to a command that was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,9 @@ class Send:
     link_id: int
     argv: tuple[bytes, ...]
     token: int
+    promises: bool = True
+    """It is an order, a hello or a question for votes: it leaves in the step that wants it, with all of that
+    step on disk, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +101,8 @@ class Effects:
     persist: tuple[str, ...] | None = None
     """1. All directives that the Sentinel itself keeps (`sentinel ...` lines, in order), to replace those of
     the configuration file: written to a temporary file, synced, renamed, the folder synced. If that fails,
-    nothing below may be done: hold this record back, merge what comes after it, and try again; or drop it as
-    lost and tell the core with `save_failed`."""
+    split the record with `without_promises`, and tell the core with `save_failed` and `unsent`. It comes with
+    a new text soon; once that is saved tell it with `saved`."""
     wire: list[Wire] = field(default_factory=list)
     """2. Links and commands, in this order."""
     events: list[Event] = field(default_factory=list)
@@ -107,6 +121,20 @@ class Effects:
             self.persist is not None or self.wire or self.events or self.replies or self.scripts
             or self.configured or self.exit_code is not None
         )  # fmt: skip
+
+    def without_promises(self, refusal: object = None) -> tuple[Effects, list[Send]]:
+        """Of a record whose promises cannot be kept: what to do all the same, and the void commands.
+
+        Its clients get `refusal`; where that is None their replies are those of a core that knows already
+        that it cannot save, and promise nothing. What is left in the record waits for the next that is saved.
+        """
+        void = [action for action in self.wire if isinstance(action, Send) and action.promises]
+        now = Effects(
+            wire=[action for action in self.wire if not (isinstance(action, Send) and action.promises)],
+            replies=[(ticket, value if refusal is None else refusal) for ticket, value in self.replies],
+        )
+        self.persist, self.wire, self.replies = None, [], []
+        return now, void
 
     def merge(self, later: Effects) -> None:
         """Append what a later step wants. The later persist is the younger: it holds every promise."""

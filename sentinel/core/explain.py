@@ -63,6 +63,8 @@ def reason(world: World, primary: Primary) -> str:
     if world.in_tilt:
         left_ms = world.tilt_since_ms + world.tunables.tilt_period - world.now_ms
         return f"not failing over because this Sentinel was asleep (TILT), for {left_ms} ms more"
+    if world.is_unsaved:
+        return f"not failing over because this Sentinel cannot save its configuration: {world.unsaved_reason}"
     if primary.failing_over:
         return f"failing over in epoch {primary.attempt.epoch}, step {primary.attempt.state.value}"
     if primary.is_odown:

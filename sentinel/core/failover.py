@@ -6,9 +6,11 @@ configuration's epoch and is told to all in hellos. The other replicas are led t
 `parallel-syncs` at a time; then the record is switched. A *coordinated* failover asks the living primary
 to hand over: it holds writes until the replica has everything.
 
-INVARIANTS. Only the leader of an epoch gives it to a configuration (`votes.py`), so two configurations
-never share one, unless administrators force failovers in minorities. The configuration's epoch changes
-only after the replica has confirmed. Each step is a pair of the table in `transitions.py`.
+INVARIANTS. Nobody is told to be primary, or whom to follow, by a decision that is older than the step
+has time; after a pause of ours, or while nothing can be saved, it is given up and decided anew. Only the
+leader of an epoch gives it to a configuration (`votes.py`), so two configurations never share one,
+unless administrators force failovers in minorities. The configuration's epoch changes only after the
+replica has confirmed. Each step is a pair of the table in `transitions.py`.
 
 BEHAVIOUR. Who begins, and when, is in `turns.py`. An election that cannot be won any more ends at once and is
 tried again soon with a new epoch; one whose primary is back ends too.
@@ -22,6 +24,7 @@ from garrison.sentinel.core import selection, turns
 from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
+    NEVER_MS,
     Address,
     Attempt,
     Instance,
@@ -100,6 +103,12 @@ class Failovers:
         self._votes.vote(primary, world.epoch, world.my_id)
         world.save()
         self._down.ask(primary, urgent=True)
+
+    def give_up_unsaved(self, primary: Primary) -> None:
+        """The epoch and the vote of this attempt, or what has come since, cannot be saved."""
+        if primary.attempt.state in (State.WAIT_START, State.SELECT, State.PROMOTE):
+            why = f"the configuration cannot be saved: {self._world.unsaved_reason}"
+            self._abort(primary, "-failover-abort-not-elected", why, self._retry_ms())
 
     def _enter(self, primary: Primary, happened: Happened) -> None:
         attempt = primary.attempt
@@ -192,11 +201,11 @@ class Failovers:
 
     def _promote(self, primary: Primary) -> None:
         chosen = self._promoted(primary)
+        if self._gave_up_late(primary, primary.monitor.failover_timeout_ms):
+            return
         if self._tell_to_be_primary(primary, chosen):
             self._world.event("+failover-state-wait-promotion", chosen, level=Level.NOTICE)
             self._enter(primary, Happened.TOLD)
-        else:
-            self._give_up_late(primary, primary.monitor.failover_timeout_ms)
 
     def _tell_to_be_primary(self, primary: Primary, chosen: Replica) -> bool:
         attempt = primary.attempt
@@ -212,16 +221,18 @@ class Failovers:
 
         return self._roles.follow(chosen, None, then)
 
-    def _give_up_late(self, primary: Primary, limit_ms: int) -> None:
+    def _gave_up_late(self, primary: Primary, limit_ms: int) -> bool:
+        """Whether the step had to be given up; asked before anybody is told anything in it."""
         chosen = self._promoted(primary)
         if self._world.now_ms - primary.attempt.changed_ms > limit_ms:
             self._abort_promotion(primary, f"{chosen.address} did not take over in {limit_ms} ms")
         elif chosen.is_down:
             self._abort_promotion(primary, f"{chosen.address} is down itself")
+        return primary.attempt.state is State.NONE
 
     def _abort_promotion(self, primary: Primary, why: str) -> None:
         if primary.attempt.coordinated:
-            self._world.send(primary.link.command, primary, (b"FAILOVER", b"ABORT"))
+            self._world.send(primary.link.command, primary, (b"FAILOVER", b"ABORT"), promises=False)
         self._abort(primary, "-failover-abort-slave-timeout", why, self._retry_ms())
 
     def _promoted(self, primary: Primary) -> Replica:
@@ -248,17 +259,18 @@ class Failovers:
         self._world.send(primary.link.command, primary, [word.encode() for word in words], taken)
 
     def _hand_over(self, primary: Primary) -> None:
-        self._give_up_late(primary, self._world.tunables.coordinated_timeout)
+        self._gave_up_late(primary, self._world.tunables.coordinated_timeout)
 
     def _await_promotion(self, primary: Primary) -> None:
         world, attempt, chosen = self._world, primary.attempt, self._promoted(primary)
-        if not attempt.heeded and not attempt.coordinated and self._is_reconnected(chosen):
-            self._tell_to_be_primary(primary, chosen)
         if chosen.role_reported != "master" or not (attempt.heeded or attempt.coordinated):
             limit_ms = primary.monitor.failover_timeout_ms
             if attempt.coordinated:
                 limit_ms = world.tunables.coordinated_timeout + HAND_OVER_SLACK_MS
-            self._give_up_late(primary, limit_ms)
+            if self._gave_up_late(primary, limit_ms) or attempt.heeded or attempt.coordinated:
+                return
+            if self._is_reconnected(chosen):
+                self._tell_to_be_primary(primary, chosen)
             return
         if primary.config_epoch >= attempt.epoch:
             # Somebody else has led another failover meanwhile, in a newer epoch: his configuration stands.
@@ -271,7 +283,7 @@ class Failovers:
         if attempt.coordinated:
             # They have changed their roles by themselves; a restart shall not undo it.
             for node in (chosen, primary):
-                world.send(node.link.command, node, (b"CONFIG", b"REWRITE"))
+                world.send(node.link.command, node, (b"CONFIG", b"REWRITE"), promises=False)
         if "crash-after-promotion" in world.simulated_failures:
             world.effects.exit_code = 99
         world.event("+failover-state-reconf-slaves", primary)
@@ -312,10 +324,11 @@ class Failovers:
         """A replica that did not heed us is passed over; it is led back later."""
         limit_ms = self._world.tunables.slave_reconf_timeout
         for replica in primary.replicas.values():
-            if (
-                replica.reconfiguration is Reconfiguration.SENT
-                and self._world.now_ms - replica.reconfiguration_sent_ms > limit_ms
-            ):
+            if replica.reconfiguration is not Reconfiguration.SENT:
+                continue
+            if replica.told_role_ms == NEVER_MS:
+                replica.reconfiguration = Reconfiguration.NONE  # it was not sent after all
+            elif self._world.now_ms - replica.reconfiguration_sent_ms > limit_ms:
                 self._world.event("-slave-reconf-sent-timeout", replica, level=Level.NOTICE)
                 replica.reconfiguration = Reconfiguration.DONE
 

@@ -65,12 +65,12 @@ class Links:
         self._authenticate(connection, instance)
         kind = b"pubsub" if connection.subscribed else b"cmd"
         title = b"sentinel-%b-%b" % (self._world.my_id[:8].encode(), kind)
-        self._world.send(connection, instance, (b"CLIENT", b"SETNAME", title))
+        self._world.send(connection, instance, (b"CLIENT", b"SETNAME", title), promises=False)
         if connection.subscribed:
             link.heard_ms = self._world.now_ms
-            self._world.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL))
+            self._world.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL), promises=False)
         elif isinstance(instance, Peer):
-            self._world.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified)
+            self._world.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified, promises=False)
         elif isinstance(instance, DataNode):
             # The process behind it may be a new one.
             instance.info_asked_ms = NEVER_MS
@@ -92,7 +92,7 @@ class Links:
         if password:
             words = (user, password) if user else (password,)
             command = (b"AUTH", *(word.encode("utf-8", "surrogateescape") for word in words))
-            self._world.send(connection, instance, command, self._authenticated)
+            self._world.send(connection, instance, command, self._authenticated, promises=False)
 
     def _authenticated(self, instance: Instance, reply: object) -> None:
         if isinstance(reply, ReplyError):

@@ -81,7 +81,7 @@ class Polling:
         def ponged(asked: Instance, reply: object) -> None:
             self._ponged(asked, reply, sent_awake_ms)
 
-        world.send(link.command, instance, (b"PING",), ponged)
+        world.send(link.command, instance, (b"PING",), ponged, promises=False)
 
     def _ponged(self, instance: Instance, reply: object, sent_awake_ms: int) -> None:
         world, link = self._world, instance.link
@@ -139,7 +139,7 @@ class Polling:
 
     def ask_info_now(self, node: DataNode) -> None:
         """Ask out of turn, because something has just happened there."""
-        if self._world.send(node.link.command, node, (b"INFO",), self._informed):
+        if self._world.send(node.link.command, node, (b"INFO",), self._informed, promises=False):
             node.info_asked_ms = self._world.now_ms
 
     def _informed(self, instance: Instance, reply: object) -> None:
@@ -159,7 +159,8 @@ class Polling:
         """Publish who we are and which configuration we hold for the newest."""
         world = self._world
         text = hello.encode(hello.ours(world, primary_of(instance), instance))
-        if world.send(instance.link.command, instance, (b"PUBLISH", HELLO_CHANNEL, text)):
+        is_sent = world.send(instance.link.command, instance, (b"PUBLISH", HELLO_CHANNEL, text))
+        if is_sent or world.is_unsaved:
             instance.said_hello_ms = world.now_ms
 
     def say_hello_to_all(self, primary: Primary) -> None:

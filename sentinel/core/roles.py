@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import Final
 
 from garrison.sentinel.core import info
-from garrison.sentinel.core.effects import Level, ReplyError
+from garrison.sentinel.core.effects import Level, ReplyError, UnsentError
 from garrison.sentinel.core.instances import (
+    NEVER_MS,
     Address,
     DataNode,
     Primary,
@@ -234,7 +235,9 @@ class Roles:
             self._told_role(node, reply, then)
 
         world, command = self._world, node.link.command
-        if not command.up or (address is not None and world.same(node.address, address)):
+        if not command.up or world.is_unsaved:
+            return False
+        if address is not None and world.same(node.address, address):
             return False
         host, port = ("NO", "ONE") if address is None else (world.shown(address), str(address.port))
         world.send(command, node, (b"MULTI",))
@@ -258,7 +261,11 @@ class Roles:
             self._world.ask_info_soon(node)
             then("")
             return
-        text = f"{primary_of(node).name}: {node.address} refused a new role: {about_role}"
+        what = "refused a new role"
+        if isinstance(about_role, UnsentError):
+            what = "has no new role"
+            node.told_role_ms, node.unheeded = NEVER_MS, node.unheeded - 1
+        text = f"{primary_of(node).name}: {node.address} {what}: {about_role}"
         self._world.say(Level.WARNING, text)
         then(str(about_role))
 

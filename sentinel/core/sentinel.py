@@ -14,7 +14,9 @@ HOW TO DRIVE IT. Every input is a method that takes the time and returns nothing
     core.resolved(host, address, now_ms)       # the answer to a Resolve effect
     core.command(ticket, argv, now_ms)         # a client sent SENTINEL ..., INFO's section, ROLE or PUBLISH
     core.info_section(running, queued) -> str  # the text of INFO sentinel, without the heading
-    core.save_failed(reason, now_ms)           # a persist effect could not be carried out
+    core.save_failed(reason, now_ms)           # a persist effect could not be carried out ...
+    core.saved(now_ms)                         # ... and one could
+    core.unsent(sends, why, now_ms)            # these Send effects were not carried out, and never will be
 
 TIME. `now_ms` is a clock in milliseconds that never goes back and runs on while the process is stopped
 (CLOCK_BOOTTIME); a gap between ticks is how a Sentinel knows that it was asleep (TILT). `wall_ms` is the
@@ -32,6 +34,11 @@ TILT. Timers that do not run on time, by more than `tilt-trigger`, mean that thi
 stopped. For `tilt-period` the Sentinel then only watches: it starts nothing, carries nothing on, and
 tells no other that a primary is down. A change of the wall clock means nothing here, since nothing is
 measured by it.
+
+A DISK THAT REFUSES. While the configuration cannot be saved the Sentinel watches as ever, but takes no
+part: it starts no failover and gives up an election that it wanted to win, it sends no order, hello or
+question for votes, and refuses commands. Nothing of that is made up for later; what is still right then is
+decided anew.
 """
 
 from __future__ import annotations
@@ -42,7 +49,7 @@ from typing import Final
 from garrison.sentinel.core import describe, state_lines
 from garrison.sentinel.core.commands import Commands
 from garrison.sentinel.core.down import Down
-from garrison.sentinel.core.effects import Effects, Level
+from garrison.sentinel.core.effects import Effects, Level, Send
 from garrison.sentinel.core.failover import Failovers
 from garrison.sentinel.core.hello import Hellos
 from garrison.sentinel.core.instances import Address, Instance, Primary
@@ -57,6 +64,8 @@ from garrison.sentinel.core.world import AWAKE_STEP_MS, AWAKE_STEP_MS_MAX, Rando
 
 TICK_MS_MAX: Final = 100
 """The longest time between two ticks; `next_deadline_ms` may ask for an earlier one."""
+SAVE_RETRY_MS: Final = 100
+"""How soon a configuration that could not be saved is tried again."""
 ROUNDS_MAX: Final = 8
 """How often one input may make the same server be looked at again; what is left waits for the next tick."""
 
@@ -82,6 +91,7 @@ class SentinelCore:
         )
         self._last_tick_ms = self._heard_ms = now_ms
         self._went_back_ms = 0
+        self._save_again_ms = 0
         self._start()
 
     def _start(self) -> None:
@@ -161,10 +171,34 @@ class SentinelCore:
         self._advance()
 
     def save_failed(self, reason: str, now_ms: int) -> None:
-        """The configuration could not be written: it is tried again with the next tick."""
+        """The configuration could not be written: it is tried again after SAVE_RETRY_MS."""
         self._pass_time(now_ms)
-        self._world.say(Level.WARNING, f"The configuration could not be saved, trying again: {reason}")
-        self._world.save()
+        world = self._world
+        world.save()
+        self._save_again_ms = world.now_ms + SAVE_RETRY_MS
+        world.unsaved_reason = reason
+        if not world.is_unsaved:
+            world.unsaved_since_ms = world.now_ms
+            for primary in world.primaries.values():
+                self._failovers.give_up_unsaved(primary)
+
+    def saved(self, now_ms: int) -> None:
+        """The configuration was written."""
+        self._pass_time(now_ms)
+        world = self._world
+        if not world.is_unsaved:
+            return
+        for_ms = world.now_ms - world.unsaved_since_ms
+        world.say(Level.WARNING, f"The configuration is saved again, after {for_ms} ms without")
+        world.unsaved_since_ms, world.unsaved_reason = 0, ""
+        for primary in world.primaries.values():
+            world.look_now(primary)
+
+    def unsent(self, sends: Sequence[Send], why: str, now_ms: int) -> None:
+        """These commands were not sent."""
+        self._pass_time(now_ms)
+        self._world.unsent(sends, why)
+        self._advance()
 
     def _pass_time(self, now_ms: int) -> None:
         world = self._world
@@ -212,7 +246,7 @@ class SentinelCore:
         """All effects since the last call."""
         world = self._world
         taken, world.effects = world.effects, Effects()
-        if world.must_save:
+        if world.must_save and not (world.is_unsaved and world.now_ms < self._save_again_ms):
             world.must_save = False
             taken.persist = state_lines.lines(world)
         return taken

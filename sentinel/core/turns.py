@@ -23,6 +23,8 @@ UNFIT_STAGGER_MS: Final = 1_000
 def objection(world: World, primary: Primary) -> tuple[str, int]:
     """Why we do not begin a failover of a primary that is O_DOWN, and when to look again."""
     attempt, now_ms = primary.attempt, world.now_ms
+    if world.is_unsaved:
+        return f"the configuration cannot be saved: {world.unsaved_reason}", now_ms + 1_000
     if attempt.not_before_ms > now_ms and not _is_abandoned(world, primary):
         wait_ms = attempt.not_before_ms - now_ms
         return f"{attempt.not_before_reason}; own attempt in {wait_ms} ms", min(

@@ -8,6 +8,7 @@ nothing, and that says nothing about the others.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ from garrison.sentinel.core.effects import (
     Resolve,
     RunScript,
     Send,
+    UnsentError,
     Wire,
 )
 from garrison.sentinel.core.instances import (
@@ -81,6 +83,9 @@ class World:
         """Resolved host names; an address stands for itself and is not in here."""
         self.tilt_since_ms = 0
         self.must_save = False
+        self.unsaved_since_ms = 0
+        """Since when the configuration cannot be saved; 0 while it can."""
+        self.unsaved_reason = ""
         self.effects = Effects()
         self.simulated_failures: set[str] = set()
         self._connections: dict[int, tuple[Connection, Link]] = {}
@@ -101,6 +106,10 @@ class World:
     @property
     def in_tilt(self) -> bool:
         return self.tilt_since_ms != 0
+
+    @property
+    def is_unsaved(self) -> bool:
+        return self.unsaved_since_ms != 0
 
     def wall_ms(self, at_ms: int) -> int:
         """A time of the core's clock as milliseconds since 1970."""
@@ -316,10 +325,20 @@ class World:
             self.forget_connection(connection)
 
     def send(
-        self, connection: Connection, asked: Instance, words: Sequence[bytes], answer: Answer | None = None
+        self,
+        connection: Connection,
+        asked: Instance,
+        words: Sequence[bytes],
+        answer: Answer | None = None,
+        *,
+        promises: bool = True,
     ) -> bool:
-        """Send a command, in the words that this server knows it by. False if the connection is not up."""
-        if not connection.up:
+        """Send a command, in the words that this server knows it by.
+
+        False if the connection is not up, or if the command promises something (`effects.Send`) while nothing
+        can be saved.
+        """
+        if not connection.up or (promises and self.is_unsaved):
             return False
         renamed = primary_of(asked).monitor.renamed if isinstance(asked, DataNode) else {}
         name = words[0]
@@ -327,8 +346,20 @@ class World:
             name = renamed.get(name.decode().upper(), name.decode()).encode()
         self._last_token += 1
         connection.waiting.append((self._last_token, answer, asked))
-        self.put(Send(connection.id, (name, *words[1:]), self._last_token))
+        self.put(Send(connection.id, (name, *words[1:]), self._last_token, promises))
         return True
+
+    def unsent(self, void: Sequence[Send], why: str) -> None:
+        """These commands were not sent: whoever waits for a reply gets an error in its place."""
+        error = UnsentError(f"not sent: {why}")
+        for action in void:
+            found = self._connections.get(action.link_id)
+            waiting = found[0].waiting if found is not None else deque()
+            for entry in [entry for entry in waiting if entry[0] == action.token]:
+                waiting.remove(entry)
+                _, answer, asked = entry
+                if answer is not None:
+                    answer(asked, error)
 
     def all_instances(self) -> Iterator[Instance]:
         for primary in self.primaries.values():

@@ -1,10 +1,10 @@
 """The Sentinel as it runs: the core, driven by what comes from sockets and clocks.
 
 INVARIANTS. The effects of a step are carried out from top to bottom: what is to be kept is on disk,
-synced, before a link is written, an event told or a client answered. If it cannot be kept, nothing below
-happens: the record waits, with what later steps add to it, and is tried again at each tick. Replies that
-lie ready are read before a tick after a pause, so that a process that was stopped does not take others
-for dead.
+synced, before a link is written, an event told or a client answered. If it cannot be kept, or only late,
+what was decided with it is void: no order, hello or vote leaves later than in the step that wanted it
+(`Effects.without_promises`). Events and scripts wait for the disk. Replies that lie ready are read
+before a tick after a pause, so that a process that was stopped does not take others for dead.
 BEHAVIOUR. Inputs of one turn of the loop gather in the core and are carried out together at its end: a
 hundred answers of a hundred servers cost one pass."""
 
@@ -19,8 +19,10 @@ from typing import Final
 
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.log import Log
+from garrison.base.reply import Error
 from garrison.sentinel.config import Config
-from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Level, Resolve, Wire
+from garrison.sentinel.core.commands import unsaved
+from garrison.sentinel.core.effects import Effects, Event, Level
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import SentinelSettings
 from garrison.sentinel.shell.acl import Users
@@ -31,10 +33,8 @@ from garrison.sentinel.shell.state_file import StateFile
 
 LATE_TICK_MS: Final = 200
 """A tick that comes later than this lets the sockets be read first."""
-SAVE_RETRY_MS: Final = 100
-"""How soon a configuration that could not be saved is tried again."""
-HELD_WIRE_MAX: Final = 50_000
-"""Actions on links that wait for the disk before those of links that have ended meanwhile are left out."""
+SAVE_MS_MAX: Final = 1_000
+"""A configuration that took longer to save is on disk; what was decided with it is too old to be sent."""
 HELD_EVENTS_MAX: Final = 10_000
 """Events, and scripts, that wait for the disk to take the configuration; older ones are dropped."""
 
@@ -64,7 +64,6 @@ class Sentinel:
         self._asking: dict[int, Client] = {}
         self._held: Effects | None = None
         self._scheduled = self._closed = self._complained = False
-        self._retry_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tick_due_ms = 0
         limits = LinkLimits(
@@ -163,17 +162,47 @@ class Sentinel:
 
     def _carry_out_all(self) -> None:
         effects = self.core.take()
-        if self._held is not None:
-            self._held.merge(effects)
-            if boot_ms() < self._retry_ms:
-                return
-            effects, self._held = self._held, None
         if not effects:
             return
         if effects.configured:
             self._configure(effects.configured)
-        if effects.persist is not None and not self._saved(effects):
+        if effects.persist is not None:
+            self._save_and_carry_out(effects)
+        elif self._held is not None:
+            self._carry_out_without_promises(effects)
+        else:
+            self._carry_out(effects)
+
+    def _save_and_carry_out(self, effects: Effects) -> None:
+        assert effects.persist is not None
+        began_ms = boot_ms()
+        users = self._users()
+        keep_users = users.changed and not self._config.text("aclfile")
+        try:
+            self._file.save(effects.persist, users.lines() if keep_users else None, self._changed)
+        except (OSError, ValueError) as error:
+            self._complain(error)
+            why = getattr(error, "strerror", None) or str(error)
+            refusal = unsaved(why) if self._held is None else None
+            self.core.save_failed(why, boot_ms())
+            self._carry_out_without_promises(effects, refusal)
             return
+        self._log.notice("Sentinel new configuration saved on disk")
+        self._complained = False
+        self.core.saved(boot_ms())
+        took_ms = boot_ms() - began_ms
+        if took_ms > SAVE_MS_MAX:
+            why = f"saving the configuration took {took_ms} ms"
+            self._log.warning(f"{why}: what was decided before that is not carried out")
+            self._carry_out_without_promises(effects, unsaved(why))
+            effects = Effects()
+        held, self._held = self._held, None
+        if held is not None:
+            held.merge(effects)
+            effects = held
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: Effects) -> None:
         self.links.carry_out(effects.wire)
         for event in effects.events:
             self._tell(event)
@@ -184,36 +213,23 @@ class Sentinel:
             self._log.warning("Ending at once, as SENTINEL SIMULATE-FAILURE asked for")
             os._exit(effects.exit_code)
 
-    def _saved(self, effects: Effects) -> bool:
-        """Keep what must be kept; if that fails, hold the whole record back."""
-        assert effects.persist is not None
-        users = self._users()
-        keep_users = users.changed and not self._config.text("aclfile")
-        try:
-            self._file.save(effects.persist, users.lines() if keep_users else None, self._changed)
-        except (OSError, ValueError) as error:
-            self._hold_back(effects, error)
-            return False
-        self._log.notice("Sentinel new configuration saved on disk")
-        self._complained = False
-        return True
+    def _carry_out_without_promises(self, effects: Effects, refusal: Error | None = None) -> None:
+        """The rest of the record waits until something is saved."""
+        now, void = effects.without_promises(refusal)
+        self.core.unsent(void, "the configuration could not be saved in time", boot_ms())
+        if self._held is None:
+            self._held = Effects()
+        self._held.merge(effects)
+        del self._held.events[:-HELD_EVENTS_MAX]
+        del self._held.scripts[:-HELD_EVENTS_MAX]
+        self._carry_out(now)
 
-    def _hold_back(self, effects: Effects, error: OSError | ValueError) -> None:
-        self._held = effects
-        self._retry_ms = boot_ms() + SAVE_RETRY_MS
-        del effects.events[:-HELD_EVENTS_MAX]
-        del effects.scripts[:-HELD_EVENTS_MAX]
-        gone = {ticket for ticket, client in self._asking.items() if client.closing}
-        effects.replies = [each for each in effects.replies if each[0] not in gone]
-        for ticket in gone:
-            del self._asking[ticket]
-        if len(effects.wire) > HELD_WIRE_MAX:
-            effects.wire = without_finished_links(effects.wire)
+    def _complain(self, error: OSError | ValueError) -> None:
         if not self._complained:
             self._complained = True
             self._log.warning(
-                f"WARNING: Sentinel was not able to save the new configuration on disk!!!: {error}. It says "
-                f"and does nothing until it can"
+                f"WARNING: Sentinel was not able to save the new configuration on disk!!!: {error}. It takes "
+                f"no part in anything until it can"
             )
 
     def _tell(self, event: Event) -> None:
@@ -233,11 +249,3 @@ class Sentinel:
             self._changed[name] = value
             if name == "loglevel":
                 self._log.set_level(value)
-
-
-def without_finished_links(wire: list[Wire]) -> list[Wire]:
-    """The same without the links that begin and end in it: nobody will ever hear of them."""
-    begun = {action.link_id for action in wire if isinstance(action, Connect)}
-    ended = {action.link_id for action in wire if isinstance(action, Drop)}
-    finished = begun & ended
-    return [action for action in wire if isinstance(action, Resolve) or action.link_id not in finished]

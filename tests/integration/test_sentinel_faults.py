@@ -226,3 +226,26 @@ async def test_copied_sentinels_with_one_id_still_leave_one_primary(group: Local
     new = await all_name_another(group, old)
     await group.start_node(old)
     await settled(group, new)
+
+
+async def test_a_sentinel_that_cannot_save_orders_nothing_then_or_later(group: LocalGroup) -> None:
+    """Its file is gone, as if the disk refused; what it was asked for meanwhile is not made up for."""
+    sentinel, old = group.sentinels[0], await group.primary()
+    await write(group, "before")
+    file = sentinel.directory / "sentinel.conf"
+    file.rename(file.with_suffix(".away"))
+    with pytest.raises(ClientError, match="MISCONF This Sentinel cannot save its configuration: No such"):
+        await group.call(sentinel, "SENTINEL", "FAILOVER", NAME)
+    with pytest.raises(ClientError, match="MISCONF"):
+        await named_by(group, sentinel)
+    shown = (await _status(sentinel))["primaries"][0]
+    assert shown["reason"].startswith("not failing over because this Sentinel cannot save its configuration")
+    assert shown["state"] == "up", "it watches on"
+    await asyncio.sleep(group.failover_timeout_ms / 1000)
+    file.with_suffix(".away").rename(file)
+    await until(lambda: named_by(group, sentinel), "it takes part again")
+    await asyncio.sleep(2)
+    assert await role(group, old) == b"master"
+    assert [await role(group, node) for node in group.nodes].count(b"master") == 1
+    await group.call(sentinel, "SENTINEL", "FAILOVER", NAME)
+    await settled(group, await all_name_another(group, old))

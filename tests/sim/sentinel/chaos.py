@@ -20,6 +20,7 @@ SETTLE_MS = 70_000
 """TILT lasts for 30 s, and a primary may call itself replica for 20 s; what else there is takes seconds."""
 DECIDED_MS = 40_000
 """So long after the healing an administrator decides what the Sentinels leave to one."""
+TAKE_UP_RETRY_MS = 500
 SETTLED_MS = 6_000
 """So long it has to stay as it is after everybody agrees."""
 TICKS_PER_SECOND_MAX = 500
@@ -374,6 +375,7 @@ class Chaos:
             self._take_up(host, name, known)
 
     def _take_up(self, host: SentinelHost, name: str, known: tuple[str, int]) -> None:
+        """Until it is accepted: one that cannot save refuses."""
         if not host.alive or name in host.core.world.primaries:
             return
         self.sim.trace(host.name, f"is told MONITOR {name} {known}")
@@ -383,6 +385,8 @@ class Chaos:
             *("SENTINEL", "SET", name, "down-after-milliseconds", str(monitor.down_after_ms)),
             *("failover-timeout", str(monitor.failover_timeout_ms)),
         )
+        if name not in host.core.world.primaries:
+            self.sim.schedule(TAKE_UP_RETRY_MS, lambda: self._take_up(host, name, known))
 
 
 def run_seed(seed: int) -> Chaos:

@@ -78,7 +78,6 @@ class Checks:
         self.shared_ids: set[str] = set()
         self.switches = 0
         self._administered: set[tuple[str, str]] = set()
-        self._ever_administered: set[tuple[str, str]] = set()
         self._new_epoch: dict[str, int] = {}
         self._tried: dict[tuple[str, str], int] = {}
         self._forced: set[tuple[str, str]] = set()
@@ -105,7 +104,6 @@ class Checks:
     def administered(self, host: SentinelHost, name: str) -> None:
         """An administrator sets what this Sentinel knows of a primary."""
         self._administered.add((host.name, name))
-        self._ever_administered.add((host.name, name))
 
     # What a Sentinel does.
 
@@ -151,8 +149,6 @@ class Checks:
         if argv[0] == b"PUBLISH":
             words = argv[2].decode().split(",")
             known = disk.primaries.get(words[4])
-            if (host.name, words[4]) in self._ever_administered:
-                return  # A hello that waited for a full disk may be of before REMOVE.
             if int(words[3]) > disk.epoch or known is None or int(words[7]) > known.epoch:
                 self.fail(f"{host.name} says {words}, but the disk has {disk.epoch} and {known}")
         elif argv[0] == b"SENTINEL" and len(argv) == 6:

@@ -7,6 +7,7 @@ In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it a
     > run 2000 | until +selected-slave               let time pass (ms), or until somebody tells this
     > kill A | start A [empty] | pause A | resume A | move S1 [S2] | copy S1
     > roll-back S1 | jump S1 5000 | die S1           an old disk; a clock that jumps; an end at the next save
+    > fill S1 | free S1                              its disk is full, or takes its configuration again
     > cut A | cut A S1 | one-way A S1 | heal         A and all others, two of them, what A sends to S1
     > set A priority 0                               an attribute of the model of the server
     > S1 FAILOVER g                                  a SENTINEL command, and its reply
@@ -153,6 +154,12 @@ class Script:
     def _die(self, name: str) -> None:
         """It ends as soon as it has saved something, before it sends or answers anything."""
         self._sentinel(name).dies_after = 1
+
+    def _fill(self, name: str) -> None:
+        self._sentinel(name).disk_full = True
+
+    def _free(self, name: str) -> None:
+        self._sentinel(name).disk_full = False
 
     def _set(self, name: str, attribute: str, value: str) -> None:
         server = self._server(name)

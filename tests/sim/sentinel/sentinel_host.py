@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
+from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Resolve, Send, Wire
 from garrison.sentinel.core.sentinel import TICK_MS_MAX, SentinelCore
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
@@ -92,7 +93,7 @@ class SentinelHost(Host):
             self.ticks += 1
             self.core.tick(self.now_ms)
             self.carry_out()
-            if life == self.life and not self._owed:
+            if life == self.life and not self.core.world.is_unsaved:
                 self.watcher.ticked(self)
         delay_ms = self.core.next_deadline_ms() - self.now_ms
         self.network.clock.after(min(TICK_MS_MAX, max(1, delay_ms)), lambda: self._tick(life))
@@ -125,14 +126,15 @@ class SentinelHost(Host):
         """Do what the core wants, in the order of the fields, unless the disk refuses or the end comes."""
         if not self.alive:
             return
-        taken = self.core.take()
-        if not taken and not self._owed and not self.tickets:
+        effects = self.core.take()
+        if not effects and not self.tickets:
             return
-        self._owed.merge(taken)
-        if self.disk_full and self._owed.persist is not None:
-            self.core.save_failed("no space left on device", self.now_ms)
-            return
-        effects, self._owed = self._owed, Effects()
+        if effects.persist is not None and not self.disk_full:
+            self._owed.merge(effects)
+            effects, self._owed = self._owed, Effects()
+            self.core.saved(self.now_ms)
+        elif effects.persist is not None or self.core.world.is_unsaved:
+            effects = self._without_promises(effects)
         life, dies_after = self.life, None
         if effects.persist is not None:
             dies_after = self.dies_after
@@ -152,6 +154,17 @@ class SentinelHost(Host):
         if effects.exit_code is not None and self.life == life:
             self.kill()
             self.watcher.died(self)
+
+    def _without_promises(self, effects: Effects) -> Effects:
+        """The disk is full: what is done all the same."""
+        why = "no space left on device"
+        refusal = None if self.core.world.is_unsaved else unsaved(why)
+        if effects.persist is not None:
+            self.core.save_failed(why, self.now_ms)
+        now, void = effects.without_promises(refusal)
+        self.core.unsent(void, why, self.now_ms)
+        self._owed.merge(effects)
+        return now
 
     def _save(self, lines: tuple[str, ...]) -> None:
         if lines != self.disk:

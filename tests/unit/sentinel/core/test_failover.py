@@ -254,3 +254,24 @@ def test_the_notification_script_hears_of_every_warning() -> None:
     assert [script.arguments for script in scripts if script.path == "/reconfig"] == [
         ("g", "leader", "start", "10.0.0.1", "6379", "10.0.0.2", "6379")
     ]
+
+
+def test_what_was_decided_before_a_long_pause_of_ours_is_not_told_after_it() -> None:
+    """Another Sentinel may have promoted another replica meanwhile."""
+    driver = with_two_peers()
+    driver.answers[b"EXEC"] = lambda place, argv: None
+    driver.kill(PRIMARY)
+    driver.run(2_000)
+    assert driver.primary.attempt.state is State.WAIT_PROMOTION
+    assert len(driver.sent_to(FIRST, b"SLAVEOF")) == 1
+    driver.now_ms += 60_000
+    driver.run(100)
+    assert "+tilt" in driver.names()
+    driver.kill(FIRST)
+    driver.up.add(FIRST)
+    driver.answers[QUESTION] = lambda place, argv: [0, b"*", 0]
+    driver.run(32_000)
+    names = driver.names()
+    assert "-tilt" in names
+    assert "-failover-abort-slave-timeout" in names
+    assert len(driver.sent_to(FIRST, b"SLAVEOF")) == 1
