@@ -2,39 +2,48 @@
 
 Events, control plane <- data plane, as `drain()` returns them in the order in which they happened:
 
-    ("command", ticket: int, client: dict, argv: list[bytes], facts: dict[str, int]) A client waits for the
-    control plane. client: id, addr, laddr, resp (2 or 3), user, name. facts: what only the engine knows,
-    for CLUSTER: "keys_total" and, for SETSLOT, "keys_in_slot". ("published", channel: bytes, message:
-    bytes, sharded: bool)   a PUBLISH that the bus has to carry; or, without a cluster, one on the channel
-    of the Sentinels ("replication", state: dict, primary: tuple[str, int] | None)    after a change of the
-    role, the link or the data: see `replication()`; and whom this node follows, both as they were at that
-    moment ("slept", ms: int)    more time has passed than a turn takes; writes are held ("hold_ended",)
-    writes are no longer held for the Sentinels: by "release", or by a REPLICAOF ("ran", ticket: int, reply:
-    bytes)    the raw RESP reply to a ("run", ...) ("applied", ticket: int, error: str)    the answer to
-    ("settings", ...); an empty error for success ("log", level: str, message: str)    level: debug,
-    verbose, notice or warning ("stopped", error: str)    the last event; an empty error where it was asked
-    for
+    ("command", ticket: int, client: dict, argv: list[bytes], facts: dict[str, int])
+        A client waits for the control plane. client: id, addr, laddr, resp (2 or 3), user, name. facts: what
+        only the engine knows, for CLUSTER: "keys_total" and, for SETSLOT, "keys_in_slot".
+    ("published", channel: bytes, message: bytes, sharded: bool)
+        A PUBLISH that the bus has to carry; or, without a cluster, one on the channel of the Sentinels.
+    ("replication", state: dict, primary: tuple[str, int] | None)
+        After a change of the role, the link or the data: see `replication()`; and whom this node follows,
+        both as they were at that moment.
+    ("slept", ms: int, round: int)
+        More time has passed than a turn takes; writes are held. round: the number of this hold, counted
+        from 1; a data plane that starts held starts in hold 1.
+    ("hold_ended",)    writes are no longer held for the Sentinels, by their word or by a REPLICAOF
+    ("ran", ticket: int, reply: bytes)    the raw RESP reply to a ("run", ...)
+    ("applied", ticket: int, error: str)    the answer to ("settings", ...); an empty error for success
+    ("log", level: str, message: str)    level: debug, verbose, notice or warning
+    ("stopped", error: str)    the last event; an empty error where it was asked for
 
 Requests, control plane -> data plane, as `post()` takes them, carried out in order:
 
     ("reply", ticket: int, reply: bytes)    raw RESP for the client that waits; each ticket exactly once
     ("settings", ticket: int, values: dict[str, str])    canonical values; applied whole or not at all
     ("slots", owners: bytes, endpoints: list[tuple[str, int, int]], me: int, serving: int, state: str,
-    migrating: list[tuple[int, int]], importing: list[tuple[int, int]], shard_channels_when_down: bool,
-    has_data: bool) The slot table, whole. owners: 16,384 little-endian u16, an index into endpoints (host,
-    port, how many of its replicas must have a key that moves there) or 0xFFFF for nobody. has_data: False
-    on an owner that has lost the data of its slots, which serves them to nobody. me, serving: index of this
-    node, and of the node whose slots its data belongs to (itself or its primary). state: "ok", "down", or
-    "reads" (down, but reads are allowed). migrating, importing: (slot, index of the other node). ("lease",
-    until_ms: int)    writes are acknowledged until then ("follow", host: str, port: int, order: int) |
-    ("promote", order: int)    replication role; the number of the order comes back in `replication()`
-    ("pause", until_ms: int, mode: str) | ("unpause",)    mode: "write" or "all" ("release",)    let writes
-    go that are held for the Sentinels (at the start, or after a sleep) ("watch_sleep", ms_max: int)    hold
-    writes after a sleep of more than this; 0 for never ("empty",)    delete all keys ("run", ticket: int,
-    argv: list[bytes])    run a command as the node itself ("publish", channel: bytes, message: bytes,
-    sharded: bool)    deliver what the bus brought ("drop_slots", ranges: list[tuple[int, int]])    delete
-    the keys of slots, first and last inclusive ("reset_statistics",)    CONFIG RESETSTAT ("facts", values:
-    dict[str, str])    fields of INFO that only the process knows, such as config_file
+     migrating: list[tuple[int, int]], importing: list[tuple[int, int]], shard_channels_when_down: bool,
+     has_data: bool)
+        The slot table, whole. owners: 16,384 little-endian u16, an index into endpoints (host, port, how
+        many of its replicas must have a key that moves there) or 0xFFFF for nobody. me, serving: index of
+        this node, and of the node whose slots its data belongs to (itself or its primary). state: "ok",
+        "down", or "reads" (down, but reads are allowed). migrating, importing: (slot, index of the other
+        node). has_data: False on an owner that has lost the data of its slots, which serves them to nobody.
+    ("lease", until_ms: int)    writes are acknowledged until then
+    ("follow", host: str, port: int, order: int) | ("promote", order: int)
+        The replication role; the number of the order comes back in `replication()`.
+    ("pause", until_ms: int, mode: str) | ("unpause",)    mode: "write" or "all"
+    ("release", round: int) | ("follow_in_hold", host: str, port: int, round: int)
+        What the Sentinels say of who is the primary ends the hold of this number, and no later one.
+    ("watch_sleep", ms_max: int)    hold writes after a sleep of more than this; 0 for never
+    ("empty",)    delete all keys
+    ("run", ticket: int, argv: list[bytes])    run a command as the node itself
+    ("publish", channel: bytes, message: bytes, sharded: bool)    deliver what the bus brought
+    ("drop_slots", ranges: list[tuple[int, int]])    delete the keys of slots, first and last inclusive
+    ("reset_statistics",)    CONFIG RESETSTAT
+    ("facts", values: dict[str, str])    fields of INFO that only the process knows, such as config_file
 
 All times in milliseconds are on CLOCK_BOOTTIME, the clock that runs on while the process or machine sleeps.
 """
@@ -51,7 +60,7 @@ class DataPlane:
         """Take the settings (canonical values by directive); nothing is bound yet. Raises ValueError."""
 
     def start(self, held: bool = False) -> None:
-        """Bind and start the thread; `held` holds writes from the first command on, until "release".
+        """Bind and start the thread; `held` holds writes from the first command on, as hold 1.
 
         Raises OSError whose message names address and port.
         """

@@ -12,7 +12,7 @@ be a new process until its replicas have said whether they follow it: this node 
 and a write that it took now would be lost with the failover that follows. Only answers count whose question
 was asked since the hold began, and lately: what was said before a sleep is void. Another primary is
 followed only when a majority names the same one. The data plane may begin another hold while the answers to
-the one before are judged. So each has a round, counted from 1: LetGo and FollowPrimary carry that of the
+the one before are judged. So it numbers them, from 1 at the start: LetGo and FollowPrimary carry that of the
 answers behind them, and end no later one.
 
 Who is meant by an address is found out by asking there: the run id is this node's own or it is not. An
@@ -168,12 +168,13 @@ class Hold:
 
     def begin(
         self,
+        round_number: int,
         watchers: Mapping[str, tuple[Address, ...]],
         announced: Iterable[Address],
         now_ms: int,
     ) -> None:
         """The data plane holds writes, again perhaps. Whatever was known before is void."""
-        self._round += 1
+        self._round = round_number
         self.is_on = True
         self._watchers = dict(watchers)
         self._announced = frozenset(announced)

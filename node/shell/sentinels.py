@@ -42,6 +42,8 @@ FILE: Final = "sentinel-peers.conf"
 """In the folder `dir`."""
 ERROR_BYTES_MAX: Final = 200
 """Of what another side says, this much is shown."""
+FIRST_ROUND: Final = 1
+"""The number of the hold in which a data plane starts."""
 SETTINGS: Final = frozenset(
     {
         "sentinel-peers",
@@ -106,7 +108,7 @@ class Sentinels:
         """The data plane runs; it holds writes if `starts_held`."""
         self._watch()
         if self.starts_held:
-            self._begin()
+            self._begin(FIRST_ROUND)
 
     def close(self) -> None:
         """The node ends."""
@@ -167,12 +169,12 @@ class Sentinels:
 
     # -- the hold -----------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        self._hold.begin(self._peers.watchers(), self._announced(), boot_ms())
+    def _begin(self, round_number: int) -> None:
+        self._hold.begin(round_number, self._peers.watchers(), self._announced(), boot_ms())
         self._carry_out()
 
-    def _slept(self, ms: int) -> None:
-        self._begin()
+    def _slept(self, _ms: int, round_number: int) -> None:
+        self._begin(round_number)
 
     def _ended(self) -> None:
         self._hold.ended()
@@ -205,9 +207,9 @@ class Sentinels:
         elif isinstance(effect, Identify):
             self._spawn(self._identify(effect))
         elif isinstance(effect, LetGo):
-            self._bridge.post("release")
+            self._bridge.post("release", effect.round)
         elif isinstance(effect, FollowPrimary):
-            self._bridge.post("follow", *effect.address, 0)
+            self._bridge.post("follow_in_hold", *effect.address, effect.round)
         elif isinstance(effect, ForgetName):
             self._peers.forget(effect.name)
             self._changed()

@@ -60,6 +60,8 @@ pub enum Event {
     Slept {
         /// For how long, in milliseconds.
         ms: i64,
+        /// The number of the hold that began, which what the Sentinels say has to name.
+        round: u64,
     },
     /// Writes are no longer held for the Sentinels.
     HoldEnded,

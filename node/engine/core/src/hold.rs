@@ -27,6 +27,8 @@ use crate::session::{Kind, SessionKey};
 pub struct Hold {
     /// Whether writes are held.
     pub is_on: bool,
+    /// The number of the present hold, or of the last one, from 1: a sleep within a hold begins another.
+    round: u64,
     /// A gap between turns beyond which this node has slept, in milliseconds; 0 while no Sentinel is known.
     pub sleep_ms_max: i64,
     /// Processor time of this thread when it was last read, in milliseconds.
@@ -39,8 +41,23 @@ impl Engine {
     /// Holds writes until [`Engine::end_hold`].
     pub fn hold_writes(&mut self) {
         self.hold.is_on = true;
+        self.hold.round += 1;
         self.pauses.sentinels.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
+    }
+
+    /// The Sentinels were asked in this round, and this node is the primary: void if another has begun.
+    pub fn release_hold(&mut self, round: u64) {
+        if self.hold.is_on && self.hold.round == round {
+            self.end_hold();
+        }
+    }
+
+    /// The Sentinels were asked in this round, and that node is the primary: void if another has begun.
+    pub fn follow_in_hold(&mut self, host: &str, port: u16, round: u64) {
+        if self.hold.is_on && self.hold.round == round {
+            self.follow_by_order(host, port, 0);
+        }
     }
 
     /// Lets held writes and withheld replies go; whoever does not ask because it knows tells the control plane.
@@ -122,7 +139,7 @@ impl Engine {
         );
         self.log(Level::Warning, message);
         self.hold_writes();
-        self.events.push(Event::Slept { ms: slept_ms });
+        self.events.push(Event::Slept { ms: slept_ms, round: self.hold.round });
         true
     }
 }
@@ -175,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn answers_of_an_earlier_round_end_no_hold() {
+        let mut bench = held();
+        bench.engine.hold_writes();
+        bench.engine.release_hold(1);
+        bench.engine.follow_in_hold("a", 1, 1);
+        assert!(bench.engine.hold.is_on && !bench.engine.replication.is_replica());
+        bench.engine.follow_in_hold("a", 1, 2);
+        assert!(!bench.engine.hold.is_on && bench.engine.replication.is_replica());
+        bench.engine.promote();
+        bench.engine.hold_writes();
+        bench.engine.release_hold(3);
+        assert!(!bench.engine.hold.is_on);
+    }
+
+    #[test]
     fn a_gap_between_turns_holds_before_anything_runs() {
         let mut bench = Bench::new(&[]);
         let client = bench.client();
@@ -189,7 +221,7 @@ mod tests {
         assert_eq!(bench.say(client, "SET a b"), "+OK", "it worked, and did not sleep");
         bench.engine.turn_begins(bench.engine.clock.boot_ms - 1001, || 8500);
         assert_eq!(bench.say(client, "SET a b"), "");
-        assert!(matches!(events(&mut bench)[..], [Event::Slept { ms: 1001 }]));
+        assert!(matches!(events(&mut bench)[..], [Event::Slept { ms: 1001, round: 1 }]));
     }
 
     #[test]

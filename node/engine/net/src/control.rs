@@ -54,7 +54,8 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         Request::Promote { order } => engine.promote_by_order(order),
         Request::Pause { until_boot_ms, all } => engine.pause(until_boot_ms, all),
         Request::Unpause => engine.unpause(),
-        Request::EndHold => engine.end_hold(),
+        Request::ReleaseHold { round } => engine.release_hold(round),
+        Request::FollowInHold { host, port, round } => engine.follow_in_hold(&host, port, round),
         Request::WatchSleep { ms_max } => {
             engine.hold.sleep_ms_max = ms_max;
             engine.hold.worked_ms = crate::clock::worked_ms();

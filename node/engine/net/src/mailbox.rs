@@ -58,8 +58,20 @@ pub enum Request {
     },
     /// End the pause.
     Unpause,
-    /// The Sentinels say that this node is the primary: let held writes go.
-    EndHold,
+    /// The Sentinels say that this node is the primary: let the writes of this hold go.
+    ReleaseHold {
+        /// The number of the hold in which they were asked.
+        round: u64,
+    },
+    /// The Sentinels name another primary: follow it, which ends this hold.
+    FollowInHold {
+        /// Where it is.
+        host: String,
+        /// Its port for clients.
+        port: u16,
+        /// The number of the hold in which they were asked.
+        round: u64,
+    },
     /// Hold writes after a sleep of more than this; Sentinels are known.
     WatchSleep {
         /// Milliseconds; 0: never.

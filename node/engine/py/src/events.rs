@@ -24,7 +24,7 @@ pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
         }
         Event::Ran { ticket, reply } => ("ran", ticket, PyBytes::new(py, &reply)).into_pyobject(py),
         Event::Applied { ticket, error } => ("applied", ticket, error).into_pyobject(py),
-        Event::Slept { ms } => ("slept", ms).into_pyobject(py),
+        Event::Slept { ms, round } => ("slept", ms, round).into_pyobject(py),
         Event::HoldEnded => ("hold_ended",).into_pyobject(py),
         Event::Log { level, message } => ("log", level.name(), message).into_pyobject(py),
         Event::Stopped { error } => ("stopped", error).into_pyobject(py),

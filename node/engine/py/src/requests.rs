@@ -45,7 +45,10 @@ pub fn from_python(tuple: &Bound<'_, PyTuple>) -> PyResult<Request> {
         "promote" => Request::Promote { order: fields.get(1)? },
         "pause" => Request::Pause { until_boot_ms: fields.get(1)?, all: fields.get::<String>(2)? == "all" },
         "unpause" => Request::Unpause,
-        "release" => Request::EndHold,
+        "release" => Request::ReleaseHold { round: fields.get(1)? },
+        "follow_in_hold" => {
+            Request::FollowInHold { host: fields.get(1)?, port: fields.get(2)?, round: fields.get(3)? }
+        }
         "watch_sleep" => Request::WatchSleep { ms_max: fields.get(1)? },
         "empty" => Request::Empty,
         "run" => {

@@ -38,7 +38,7 @@ class Bench:
         self.done: list[Effect] = []
         self.silent: set[str] = set()
         self.asked = 0
-        self.hold.begin(dict.fromkeys(names, PEERS), announced, self.now_ms)
+        self.hold.begin(1, dict.fromkeys(names, PEERS), announced, self.now_ms)
 
     def run(self, ms: int = 0) -> None:
         """Answer what is asked, for so long."""
@@ -190,13 +190,13 @@ def test_answers_grow_old_and_those_of_before_a_sleep_are_void() -> None:
     bench.now_ms += ANSWER_AGE_MS_MAX + 1
     bench.hold.answered(first[1].round, "mymaster", first[1].peer, names(ME), bench.now_ms)
     assert not any(isinstance(effect, LetGo) for effect in bench.hold.take())
-    bench.hold.begin({"mymaster": PEERS}, (), bench.now_ms)
+    bench.hold.begin(2, {"mymaster": PEERS}, (), bench.now_ms)
     for ask in first:
         bench.hold.answered(ask.round, "mymaster", ask.peer, names(ME), bench.now_ms)
     bench.hold.identified(first[0].round, ME, Who.MYSELF, bench.now_ms)
     assert not any(isinstance(effect, LetGo) for effect in bench.hold.take())
     bench.says(names(ME), names(ME), names(ME))
-    bench.hold.begin({"mymaster": PEERS}, (), bench.now_ms)
+    bench.hold.begin(3, {"mymaster": PEERS}, (), bench.now_ms)
     bench.run()
     assert bench.outcome == [LetGo(3)]
 
@@ -210,7 +210,7 @@ def test_what_ends_a_hold_says_which() -> None:
         bench = Bench()
         bench.says(*answers)
         bench.run()
-        bench.hold.begin({"mymaster": PEERS}, (), bench.now_ms)
+        bench.hold.begin(2, {"mymaster": PEERS}, (), bench.now_ms)
         assert bench.hold.is_on
         bench.run()
         assert [effect.round for effect in bench.outcome] == [1, 2]  # type: ignore[union-attr]
