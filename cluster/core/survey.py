@@ -39,6 +39,12 @@ class OpenSlot:
     importing: Mapping[str, str]
     """Node that expects it -> from whom."""
 
+    @property
+    def parties(self) -> frozenset[str]:
+        """Every node that has a mark or is named by one."""
+        marks = (self.migrating, self.importing)
+        return frozenset(node_id for mark in marks for pair in mark.items() for node_id in pair)
+
 
 @dataclass(frozen=True)
 class Survey:

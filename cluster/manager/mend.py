@@ -14,7 +14,7 @@ from garrison.cluster.core.repair import Repair, plan_repairs, slots_to_examine
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.fleet import Fleet
-from garrison.cluster.manager.mover import WINDOW_SLOTS_MAX, Mover, set_slots
+from garrison.cluster.manager.mover import WINDOW_SLOTS_MAX, Mover, count_keys, set_slots, stable
 
 
 async def find_repairs(fleet: Fleet, survey: Survey, *, assign_missing: bool = True) -> tuple[Repair, ...]:
@@ -31,7 +31,7 @@ async def count_everywhere(
 ) -> Mapping[int, Mapping[str, int]]:
     """Slot -> primary -> keys, asked of every primary that answers."""
     primaries = [node for node in survey.primaries if node.id in survey.views]
-    commands = [("CLUSTER", "COUNTKEYSINSLOT", slot) for slot in slots]
+    commands = [count_keys(slot) for slot in slots]
     replies = await asyncio.gather(*(fleet.demand_many(node.address, commands) for node in primaries))
     return {
         slot: {
@@ -72,7 +72,7 @@ async def _mend_window(mover: Mover, survey: Survey, window: Sequence[Repair]) -
     if sources:
         await _gather_strays(mover, survey, sources, owner or first.target, first.target, slots)
     if owner is not None:
-        await _finish(mover, Move(owner, first.target, slots))
+        await _finish(mover, survey, Move(owner, first.target, slots))
     else:
         mover.meter.slots_moved += len(slots)
         mover.display.update(mover.meter)
@@ -83,8 +83,10 @@ def _owns(survey: Survey, sources: Sequence[str], slots: Sequence[int]) -> bool:
     return bool(sources) and survey.owners.get(slots[0]) == sources[0]
 
 
-async def _finish(mover: Mover, move: Move) -> None:
-    listed = await mover.open_slots(move)
+async def _finish(mover: Mover, survey: Survey, move: Move) -> None:
+    sent = survey.views[move.source].myself.migrating
+    redirected = [slot for slot in move.slots if sent.get(slot, move.target) != move.target]
+    listed = await mover.open_slots(move, redirected)
     await mover.drain(move.source, move.target, move.slots, BatchSizer(), listed)
     await mover.hand_over(move)
 
@@ -120,8 +122,7 @@ async def _assign(mover: Mover, target: str, slots: Sequence[int]) -> None:
 
 async def _stable(mover: Mover, node_id: str, slots: Sequence[int]) -> None:
     if node_id in mover.addresses:
-        commands = [("CLUSTER", "SETSLOT", slot, "STABLE") for slot in slots]
-        await mover.fleet.demand_together(mover.addresses[node_id], commands)
+        await mover.fleet.demand_together(mover.addresses[node_id], [stable(slot) for slot in slots])
 
 
 def _windows(repairs: Iterable[Repair]) -> Iterator[list[Repair]]:

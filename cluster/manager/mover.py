@@ -18,7 +18,7 @@ BEHAVIOUR   Slots travel in *windows* of up to ``WINDOW_SLOTS_MAX``: each step i
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from garrison.cluster.core.batches import BatchSizer
 from garrison.cluster.core.moves import Move, slot_count
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.fleet import Command, Fleet
 from garrison.cluster.manager.progress import Display, Meter
 from garrison.cluster.manager.transfer import Transfer, TransferOptions, list_keys
 
@@ -84,30 +84,41 @@ class Mover:
         await self.drain(window.source, window.target, window.slots, sizer, listed)
         await self.hand_over(window)
 
-    async def open_slots(self, window: Move) -> Sequence[Any]:
-        """Mark the slots on both sides and list their keys; on a refusal take the marks back."""
+    async def open_slots(self, window: Move, redirected: Collection[int] = ()) -> Sequence[Any]:
+        """Mark the slots on both sides and list their keys.
+
+        ``redirected`` are slots that the source sends to somebody else so far. It forgets that in the same
+        transaction: a source without a mark would answer nil for what it has sent already.
+        """
         source, target = self.addresses[window.source], self.addresses[window.target]
+        forget = [stable(slot) for slot in window.slots if slot in redirected]
+        await self.fleet.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
         try:
-            await self.fleet.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
             replies = await self.fleet.demand_together(
                 source,
-                set_slots(window.slots, "MIGRATING", window.target),
+                [*forget, *set_slots(window.slots, "MIGRATING", window.target)],
                 then=[list_keys(slot) for slot in window.slots],
             )
         except ManagerError:
-            await self._close_slots(window)
+            await self._call_off(window)
             raise
-        return replies[len(window.slots) :]
+        return replies[len(forget) + len(window.slots) :]
 
-    async def _close_slots(self, window: Move) -> None:
-        """Undo marks before any key has moved. A node that cannot be told is mended by the next run."""
-        stable = [("CLUSTER", "SETSLOT", slot, "STABLE") for slot in window.slots]
-        # The source first: while it is MIGRATING it sends clients to the target.
-        for node_id in (window.source, window.target):
-            try:
-                await self.fleet.demand_together(self.addresses[node_id], stable)
-            except ManagerError:
-                pass
+    async def _call_off(self, window: Move) -> None:
+        """The source refuses: forget the imports that nobody needs.
+
+        Nothing else is undone. The source may have refused as another tool moves these slots, and a mark
+        that keys have followed must stay until the rest has followed.
+        """
+        target = self.addresses[window.target]
+        try:
+            sent = (await self.fleet.view(self.addresses[window.source])).myself.migrating
+            counts = await self.fleet.demand_many(target, [count_keys(slot) for slot in window.slots])
+            unused = [s for s, keys in zip(window.slots, counts, strict=True) if not keys and s not in sent]
+            await self.fleet.demand_together(target, [stable(slot) for slot in unused])
+        except ManagerError:
+            # The marks stay, and the next run finds them.
+            pass
 
     async def drain(
         self,
@@ -151,7 +162,7 @@ class Mover:
         telling, self._telling = self._telling, []
         await asyncio.gather(*telling)
 
-    async def _tell(self, address: Address, owner: Sequence[Sequence[str | int]]) -> None:
+    async def _tell(self, address: Address, owner: Sequence[Command]) -> None:
         """Save a node's clients one redirect. Gossip tells it in any case, so a failure is no matter."""
         try:
             await self.fleet.demand_together(address, owner)
@@ -162,7 +173,7 @@ class Mover:
         """Slot -> keys, for the plan of the windows and the progress bar."""
 
         async def count(move: Move) -> dict[int, int]:
-            commands = [("CLUSTER", "COUNTKEYSINSLOT", slot) for slot in move.slots]
+            commands = [count_keys(slot) for slot in move.slots]
             replies = await self.fleet.demand_many(self.addresses[move.source], commands)
             return dict(zip(move.slots, replies, strict=True))
 
@@ -172,8 +183,16 @@ class Mover:
         return counted
 
 
-def set_slots(slots: Sequence[int], state: str, node_id: str) -> list[tuple[str | int, ...]]:
+def set_slots(slots: Sequence[int], state: str, node_id: str) -> list[Command]:
     return [("CLUSTER", "SETSLOT", slot, state, node_id) for slot in slots]
+
+
+def stable(slot: int) -> Command:
+    return ("CLUSTER", "SETSLOT", slot, "STABLE")
+
+
+def count_keys(slot: int) -> Command:
+    return ("CLUSTER", "COUNTKEYSINSLOT", slot)
 
 
 def windows(slots: Sequence[int], counts: Mapping[int, int]) -> Iterator[tuple[int, ...]]:

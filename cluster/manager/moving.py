@@ -108,9 +108,9 @@ async def fix(session: Session, entry: Address, *, with_unreachable: bool = Fals
             survey = without_unreachable(survey)
         elif lost := _silent_primaries(survey):
             raise ManagerError(
-                f"{', '.join(node.label for node in lost)} owns slots and does not answer: start it, "
-                "wait for its replica to take over, or add --with-unreachable to give its "
-                "slots away (its keys are lost to the cluster)"
+                f"{', '.join(node.label for node in lost)} owns or receives slots and does not answer: "
+                "start it, wait for its replica to take over, or add --with-unreachable to go on without "
+                "it (its keys are lost to the cluster)"
             )
         repairs = await find_repairs(fleet, survey)
         report = doc.FixReport(
@@ -139,14 +139,17 @@ def without_unreachable(survey: Survey) -> Survey:
 
 
 def _silent_primaries(survey: Survey) -> list[Node]:
-    return [n for n in survey.primaries if n.id not in survey.views and survey.slots_of.get(n.id)]
+    """Primaries that do not answer, and own slots or take part in a move: they may hold the only copies."""
+    parties = {node_id for each in survey.open_slots for node_id in each.parties}
+    silent = [node for node in survey.primaries if node.id not in survey.views]
+    return [node for node in silent if survey.slots_of.get(node.id) or node.id in parties]
 
 
 def _demand_sound(survey: Survey) -> None:
     """Moving slots in a cluster that is down or torn would make it worse."""
     if lost := _silent_primaries(survey):
         raise ManagerError(
-            f"{lost[0].label} owns slots and does not answer; run 'garrison cluster check' first"
+            f"{lost[0].label} owns or receives slots and does not answer; run 'garrison cluster check' first"
         )
     harmful = {"uncovered", "disagreement", "multiple-owners", "down"}
     for finding in core_check.check(survey):

@@ -244,6 +244,8 @@ class NodeTable:
             return False
         if node.is_primary():
             node.slots = node.unclaimed = sl.NO_SLOTS
+        if primary is not None and node.shard_id and node.shard_id == primary.shard_id:
+            self._go_on_with(primary, node)
         self._detach(node)
         node.flags = node.flags & ~(fl.PRIMARY | fl.MIGRATE_TO) | fl.REPLICA
         if primary is not None:
@@ -253,6 +255,12 @@ class NodeTable:
             if primary.shard_id:
                 node.shard_id = primary.shard_id
         return True
+
+    def _go_on_with(self, successor: Node, former: Node) -> None:
+        """A node of its shard took the place of `former`: what moves to that shard goes to the successor."""
+        for slot, target in list(self.migrating.items()):
+            if target is former:
+                self.migrating[slot] = successor
 
     def _detach(self, node: Node) -> None:
         if node.primary is not None:

@@ -17,7 +17,8 @@ INVARIANTS.
 
 BEHAVIOUR. A claim that is older than what we know is answered with UPDATE, on the link the claim
 came by and before any pong, so that the claimant learns of its loss before it may believe its lease.
-A primary that loses its last slot follows the taker; keys of other lost slots are deleted.
+A primary that loses its last slot follows the primary of its shard, if there is one, else the taker; keys of
+other lost slots are deleted.
 """
 
 from __future__ import annotations
@@ -90,9 +91,18 @@ class Ownership:
         """Slots of the primary that I am or follow went to `taker`."""
         world = self._world
         if not mine.slots and (world.settings.cluster_allow_replica_migration or is_failover):
+            taker = self._successor(mine) or taker
             self.follow_taker(taker, same_shard=is_failover if _one_is_unknown(taker, mine) else None)
         elif lost_by_me:
             world.act(DropSlots(sl.ranges(lost_by_me)))
+
+    def _successor(self, former: Node) -> Node | None:
+        """Who serves the shard of a former owner. It need not have taken the last slot: others may have got
+        slots of that shard in the meantime, and the shard needs its replicas more than they do."""
+        for node in self._world.table:
+            if node.slots and node is not former and node.shard_id and node.shard_id == former.shard_id:
+                return node
+        return None
 
     def follow_taker(self, taker: Node, *, same_shard: bool | None = None) -> None:
         """My last slot, or my primary's, went to `taker`."""

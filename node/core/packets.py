@@ -348,6 +348,8 @@ class Packets:
             sender.human_name = told.human_name or ""
             sender.shard_id = told.shard_id or sender.shard_id
         if before != (sender.hostname, sender.human_name, sender.shard_id):
+            if sender is world.me.primary:
+                world.me.shard_id = sender.shard_id
             world.changed()
         for node_id, seconds in told.forgotten:
             self._forget(sender, node_id, seconds)

@@ -175,6 +175,8 @@ class FakeCluster:
         elif state == "MIGRATING":
             if not mine:
                 return ReplyError(f"ERR I'm not the owner of hash slot {slot}")
+            if node.migrating.get(slot, peer) != peer:
+                return ReplyError(f"ERR Slot {slot} is already migrating to {node.migrating[slot]}")
             node.migrating[slot] = peer
         elif state == "IMPORTING":
             if mine:

@@ -154,6 +154,24 @@ async def test_a_refused_mark_is_taken_back() -> None:
     assert (await fake.survey()).open_slots == ()
 
 
+async def test_a_refused_mark_does_not_undo_the_move_of_another_tool() -> None:
+    """Keys have followed its marks: taken back, they would be nil at A and nobody's at C."""
+    for rival in (B, C):
+        fake = cluster(range(SLOT_COUNT))
+        slot = SLOTS[0]
+        first, *_ = fake.nodes[A].keys_in(slot)
+        fake.nodes[rival].keys[first] = fake.nodes[A].keys.pop(first)
+        fake.nodes[rival].importing[slot] = A
+        fake.nodes[A].migrating[slot] = rival
+        fake.watch = True
+        with pytest.raises(ManagerError, match=r"already migrating|not the owner"):
+            await mover(fake).run([Move(A, B, (slot,)) if rival is C else Move(C, B, (slot,))])
+        survey = await fake.survey()
+        assert slot in survey.views[rival].myself.importing
+        await settle_first(mover(fake), survey, lambda text: None)
+        assert fake.nodes[A].owners[slot] == rival
+
+
 async def test_strays_come_home_before_the_slot_changes_hands() -> None:
     """The target died and its replica C took over with a key; the others are still with the owner."""
     fake = cluster(range(SLOT_COUNT))

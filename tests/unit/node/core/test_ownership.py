@@ -29,6 +29,13 @@ class Claims:
         self.solo.core.frame(self.links[name], bus.encode(claim), self.solo.now_ms)
         return [bus.decode(action.data) for action in self.solo.core.take().wire if isinstance(action, Send)]
 
+    def tell_shard(self, name: str, shard_id: str) -> None:
+        """`name` says which shard it belongs to."""
+        frame = heartbeat(
+            bus.PING, sender=name, slots=bytes(2048), extensions=bus.Extensions(shard_id=shard_id)
+        )
+        self.solo.core.frame(self.links[name], bus.encode(frame), self.solo.now_ms)
+
     def owner(self, slot: int) -> str:
         node = self.solo.core.world.table.owner(slot)
         return node.node_id if node is not None else ""
@@ -91,3 +98,39 @@ def test_others_are_not_told_what_an_owner_no_longer_claims(claims: Claims) -> N
     claims.hear(PEER, 21, 5)
     update, _ = claims.hear(OTHER, 18, 5)
     assert (update.update_id, sl.from_bitmap(update.update_slots)) == (PEER, sl.from_slots([5]))
+
+
+def test_a_replica_learns_its_shard_from_its_primary(claims: Claims) -> None:
+    world = claims.solo.core.world
+    claims.solo.raw("REPLICATE", PEER)
+    claims.tell_shard(PEER, "5" * 40)
+    assert world.me.shard_id == "5" * 40
+    claims.tell_shard(OTHER, "6" * 40)
+    assert world.me.shard_id == "5" * 40
+
+
+def test_who_lost_its_last_slot_elsewhere_follows_its_shard(claims: Claims) -> None:
+    """A shard whose replica took over while this node was down: some of its slots have moved on since."""
+    world = claims.solo.core.world
+    claims.solo.raw("ADDSLOTS", 1, 2, 3)
+    claims.tell_shard(PEER, world.me.shard_id)
+    claims.hear(PEER, 20, 1, 2)
+    assert world.me.is_primary()
+    claims.hear(OTHER, 21, 3)
+    assert world.me.primary is not None
+    assert world.me.primary.node_id == PEER
+
+
+def test_a_move_goes_on_to_the_successor_of_its_target(claims: Claims) -> None:
+    """The target of the move has no slot yet: no claim tells that another node took its place."""
+    table = claims.solo.core.world.table
+    claims.solo.raw("ADDSLOTS", 1, 2)
+    for name, shard in ((PEER, "5" * 40), (OTHER, "6" * 40)):
+        claims.tell_shard(name, shard)
+    claims.solo.raw("SETSLOT", 1, "MIGRATING", OTHER)
+    table.set_replica(table.by_id[OTHER], table.by_id[PEER])
+    assert table.migrating[1].node_id == OTHER
+    table.set_primary(table.by_id[OTHER])
+    claims.tell_shard(OTHER, "5" * 40)
+    table.set_replica(table.by_id[OTHER], table.by_id[PEER])
+    assert table.migrating[1].node_id == PEER
