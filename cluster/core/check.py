@@ -38,6 +38,7 @@ def check(survey: Survey, *, search_multiple_owners: bool = True) -> list[Findin
         *(_multiple_owners(survey) if search_multiple_owners else ()),
         *_epochs(survey),
         *_failing(survey),
+        *_data(survey),
         *_states(survey),
         *_membership(survey),
         *_replication(survey),
@@ -147,6 +148,36 @@ def _failing(survey: Survey) -> Iterator[Finding]:
                 "failing",
                 text,
                 "check its bus port and its load",
+            )
+
+
+def _data(survey: Survey) -> Iterator[Finding]:
+    """What only the owners themselves know of their data and of their lease."""
+    for node in survey.primaries:
+        facts = survey.facts.get(node.id)
+        if facts is None:
+            continue
+        if facts.data_lost:
+            yield Finding(
+                "error",
+                "data-lost",
+                f"{node.label} owns slots and has started without their data; it serves them to nobody",
+                "start a replica that has the data; if none has it any more, send CLUSTER SERVE-EMPTY there",
+            )
+        elif not facts.can_write and survey.slots_of.get(node.id):
+            yield Finding(
+                "error",
+                "no-lease",
+                f"{node.label} has no write lease, so it acknowledges no writes",
+                "check that its bus port reaches a majority of the primaries",
+            )
+        if facts.stray_keys:
+            yield Finding(
+                "warning",
+                "stray-keys",
+                f"{node.label} holds {facts.stray_keys} keys of slots that it does not own, where no client "
+                "finds them",
+                f"{FIX} to bring them to the owners",
             )
 
 

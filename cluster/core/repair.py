@@ -53,7 +53,8 @@ def slots_to_examine(survey: Survey, *, assign_missing: bool = True) -> tuple[in
 def plan_repairs(survey: Survey, counts: KeyCounts, *, assign_missing: bool = True) -> tuple[Repair, ...]:
     """Plan one repair for each slot that needs one.
 
-    ``assign_missing`` off leaves slots without owner alone, for when a primary that may own them
+    A slot that is counted and has nothing else wrong with it is one whose keys should be with its owner
+    alone. ``assign_missing`` off leaves slots without owner alone, for when a primary that may own them
     does not answer.
     """
     primaries = [node.id for node in survey.primaries if node.id in survey.views]
@@ -62,7 +63,8 @@ def plan_repairs(survey: Survey, counts: KeyCounts, *, assign_missing: bool = Tr
     opened = {each.slot: each for each in survey.open_slots}
     load = {node_id: len(survey.slots_of.get(node_id, ())) for node_id in primaries}
     repairs = []
-    for slot in slots_to_examine(survey, assign_missing=assign_missing):
+    needed = slots_to_examine(survey, assign_missing=assign_missing)
+    for slot in sorted({*needed, *counts}):
         held = {n: counts.get(slot, {}).get(n, 0) for n in primaries if counts.get(slot, {}).get(n, 0)}
         owner = survey.owners.get(slot)
         if owner is None:
@@ -70,6 +72,8 @@ def plan_repairs(survey: Survey, counts: KeyCounts, *, assign_missing: bool = Tr
                 continue
             repair = _assign(slot, held, load, opened.get(slot))
             load[repair.target] += 1
+        elif slot not in needed and not held.keys() - {owner}:
+            continue
         else:
             repair = _settle(slot, owner, held, opened.get(slot), primaries)
         repairs.append(repair)

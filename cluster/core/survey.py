@@ -24,6 +24,12 @@ class Facts:
     keys: int = 0
     link_up: bool | None = None
     """A replica's link to its primary; None for a primary."""
+    data_lost: bool = False
+    """Whether it has started without the data of the slots that it owns, and so serves them to nobody."""
+    can_write: bool = True
+    """Whether a primary holds its write lease; without it writes are not acknowledged."""
+    stray_keys: int = 0
+    """Keys of slots that it neither owns nor imports."""
     version: str = ""
     bytes_per_key: float = 0.0
 

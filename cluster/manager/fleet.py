@@ -159,6 +159,9 @@ class Fleet:
             state_ok=state.get("cluster_state", "ok") == "ok",
             keys=keys if isinstance(keys, int) else 0,
             link_up=None if view.myself.is_primary else told.get("master_link_status") == "up",
+            data_lost=state.get("cluster_data", "").startswith("lost"),
+            can_write=state.get("cluster_write_lease") != "lapsed",
+            stray_keys=int(state.get("cluster_keys_stray", 0)),
             version=told.get("garrison_version", "") or told.get("redis_version", ""),
             bytes_per_key=_bytes_per_key(told, keys),
         )

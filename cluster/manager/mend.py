@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from garrison.cluster.core.batches import BatchSizer
 from garrison.cluster.core.moves import Move
+from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.repair import Repair, plan_repairs, slots_to_examine
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.errors import ManagerError
@@ -19,11 +20,26 @@ from garrison.cluster.manager.mover import WINDOW_SLOTS_MAX, Mover, count_keys, 
 
 async def find_repairs(fleet: Fleet, survey: Survey, *, assign_missing: bool = True) -> tuple[Repair, ...]:
     """Plan the repairs that the cluster needs, by where the keys are."""
-    slots = slots_to_examine(survey, assign_missing=assign_missing)
+    slots = sorted(
+        {*slots_to_examine(survey, assign_missing=assign_missing), *await _slots_of_strays(fleet, survey)}
+    )
     if not slots:
         return ()
     counts = await count_everywhere(fleet, survey, slots)
     return plan_repairs(survey, counts, assign_missing=assign_missing)
+
+
+async def _slots_of_strays(fleet: Fleet, survey: Survey) -> set[int]:
+    """The slots of keys that lie where no client finds them."""
+    found: set[int] = set()
+    for node in survey.primaries:
+        facts = survey.facts.get(node.id)
+        if facts is None or not facts.stray_keys:
+            continue
+        others = sorted(set(range(SLOT_COUNT)) - survey.slots_of.get(node.id, frozenset()))
+        counts = await fleet.demand_many(node.address, [count_keys(slot) for slot in others])
+        found.update(slot for slot, keys in zip(others, counts, strict=True) if keys)
+    return found
 
 
 async def count_everywhere(

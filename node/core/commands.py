@@ -6,8 +6,9 @@ words after the subcommand and returns a reply value, or raises `RefusedError` w
 INVARIANTS. A command changes the table only after all its arguments are checked, and its reply
 leaves after what it changed has been saved (the order of the fields of Effects).
 
-BEHAVIOUR. `facts` carries what only the engine knows: `keys_total`, `keys_in_slot` (for SETSLOT), and
-`outside` for a client from outside of the node's networks (see `cluster_outside_endpoint`).
+BEHAVIOUR. `facts` carries what only the engine knows: `keys_total`, `keys_in_slot` (for SETSLOT),
+`keys_stray` (for INFO), and `outside` for a client from outside of the node's networks (see
+`cluster_outside_endpoint`).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Commands:
             "COUNT-FAILURE-REPORTS": self._count_failure_reports,
             "FAILOVER": self._failover,
             "FORGET": self._forget,
-            "INFO": lambda r: Verbatim(descriptions.info_text()),
+            "INFO": lambda r: Verbatim(descriptions.info_text(r.facts)),
             "LINKS": lambda r: descriptions.links(),
             "MEET": self._meet,
             "MYID": lambda r: world.me.node_id,

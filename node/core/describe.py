@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from garrison.node.core import bus
@@ -149,7 +150,7 @@ class Descriptions:
 
     # CLUSTER INFO.
 
-    def info_text(self) -> str:
+    def info_text(self, facts: Mapping[str, int]) -> str:
         world = self._world
         table, me = world.table, world.me
         assigned = pfail = fail = 0
@@ -181,6 +182,7 @@ class Descriptions:
         lines.append(("total_cluster_links_buffer_limit_exceeded", 0))
         lines.append(("cluster_write_lease", self._lease.state()))
         lines.append(("cluster_data", self._data_state()))
+        lines.append(("cluster_keys_stray", facts.get("keys_stray", 0)))
         lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(world.refused.items())]
         return "".join(f"{name}:{value}\r\n" for name, value in lines)
 

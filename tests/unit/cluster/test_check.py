@@ -77,3 +77,19 @@ def test_a_silent_primary_with_slots_is_an_error_a_silent_replica_a_warning() ->
     dead = {PRIMARIES["a"].address: "refused", REPLICAS["x"].address: "refused"}
     found = check(Survey(silent.views, silent.facts, dead))
     assert [(f.severity, f.code) for f in found] == [("error", "unreachable"), ("warning", "unreachable")]
+
+
+def test_what_an_owner_knows_of_its_data_and_its_lease_is_found() -> None:
+    told = {
+        "a": Facts(data_lost=True, can_write=False),
+        "b": Facts(can_write=False),
+        "c": Facts(stray_keys=3),
+    }
+    found = check(survey(*HEALTHY, facts=told))
+    assert [(f.severity, f.code) for f in found] == [
+        ("error", "data-lost"),
+        ("error", "no-lease"),
+        ("warning", "stray-keys"),
+    ]
+    assert "SERVE-EMPTY" in found[0].advice
+    assert "3 keys" in found[2].message

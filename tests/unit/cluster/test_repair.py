@@ -105,3 +105,7 @@ def test_each_slot_has_one_repair_that_gathers_all_its_keys(
         assert each.target not in each.sources
         marked = {n * 40 for n in RANGES if each.slot in migrating[n] or each.slot in importing[n]}
         assert marked <= {each.target, *each.sources, *each.clear}, "a mark would be left behind"
+
+
+def test_keys_beside_their_owner_are_brought_to_it() -> None:
+    assert repairs({5: {A: 3}, 6: {A: 1, C: 2}, 7: {}}) == (Repair(6, "finish", A, (C,)),)

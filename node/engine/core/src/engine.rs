@@ -390,10 +390,23 @@ impl Engine {
         if self.slots.is_none() {
             return Vec::new();
         }
+        if args.len() == 2 && args.get(1).eq_ignore_ascii_case(b"info") {
+            return vec![("keys_stray", self.stray_keys() as i64)];
+        }
         let slot = crate::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
         let in_slot =
             slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.keys_to_move(slot));
         vec![("keys_total", self.dbs[0].len() as i64), ("keys_in_slot", in_slot as i64)]
+    }
+
+    /// Keys of slots that this node neither serves, itself or for its primary, nor receives: nobody finds them.
+    fn stray_keys(&self) -> usize {
+        let Some(slots) = &self.slots else { return 0 };
+        let is_stray = |slot: &u16| {
+            slots.owner(*slot).is_none_or(|owner| owner != slots.my_primary)
+                && !slots.importing.contains_key(slot)
+        };
+        (0..SLOT_COUNT as u16).filter(is_stray).map(|slot| self.dbs[0].slot_len(slot)).sum()
     }
 }
 

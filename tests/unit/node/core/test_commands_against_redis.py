@@ -39,7 +39,7 @@ def without_ids(reply: bytes) -> str:
     """The reply with ids masked, and the size, which Redis computes only two seconds after its start; without
     the lines of CLUSTER INFO that are ours."""
     reply = re.sub(rb"cluster_size:\d", b"cluster_size:n", reply)
-    reply = re.sub(rb"cluster_(write_lease|data):.*\r\n", b"", reply)
+    reply = re.sub(rb"cluster_(write_lease|data|keys_stray):.*\r\n", b"", reply)
     return re.sub(r"[0-9a-f]{40}", "<id>", reply.decode()).replace(":7000@17000", ":<port>")
 
 

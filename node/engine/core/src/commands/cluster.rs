@@ -242,6 +242,7 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use crate::effects::Event;
+    use crate::slots::{ClusterState, Endpoint, SlotTable};
     use crate::testing::Bench;
 
     #[test]
@@ -258,6 +259,31 @@ mod tests {
         assert_eq!(bench.say(client, "CLUSTER SETSLOT 5 STABLE"), "");
         let [Event::Command { facts, .. }] = &bench.engine.events[..] else { panic!("nothing was asked") };
         assert_eq!(facts[..], [("keys_total", 0), ("keys_in_slot", 0)]);
+    }
+
+    #[test]
+    fn keys_that_no_client_finds_are_counted() {
+        let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
+        let client = bench.client();
+        let mut table = SlotTable::default();
+        (table.myself, table.my_primary) = (0, 0);
+        (table.state, table.has_data) = (ClusterState::Ok, true);
+        table.endpoints = vec![Endpoint { host: "a".into(), port: 1, copies_wanted: 0 }; 2];
+        table.owners.fill(0);
+        bench.engine.install_slots(Box::new(table.clone()));
+        assert_eq!(bench.say(client, "SET a b"), "+OK");
+        for (owner, imports, strays) in [(0, false, 0), (1, false, 1), (1, true, 0)] {
+            table.owners[15495] = owner;
+            table.importing = if imports { [(15495, 1)].into() } else { Default::default() };
+            bench.engine.install_slots(Box::new(table.clone()));
+            bench.engine.events.clear();
+            let asker = bench.client();
+            assert_eq!(bench.say(asker, "CLUSTER INFO"), "");
+            let [Event::Command { facts, .. }] = &bench.engine.events[..] else {
+                panic!("nothing was asked")
+            };
+            assert_eq!(facts[..], [("keys_stray", strays)]);
+        }
     }
 
     #[test]
