@@ -3,7 +3,7 @@
 BACKGROUND. A file that is written in place can be found half-written after a power cut. So the new text goes
 to a temporary file in the same folder, is synced, and takes the name in one step; then the folder is synced,
 for without that the new name itself may be lost.
-INVARIANTS. After `replace(..., sync=True)` has returned, the text is what a restart reads. At any time, a
+INVARIANTS. After `replace(..., sync=True)` has returned, the text is what a restart reads. While it runs, a
 restart reads either the old text or the new one.
 """
 
@@ -19,8 +19,8 @@ def replace(
 ) -> None:
     """Make `text` the whole content of `path`. Raises OSError; the old content then still stands.
 
-    `keep_previous` keeps the former file as `path`.previous. Without `sync` the change may be lost in a power
-    cut, but never be half there.
+    `keep_previous` keeps the former file as `path`.previous. Without `sync` the new text survives the end of
+    the process, but a power cut may leave an empty file until `sync` was called: keep the previous one.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         # A new file would take the place of the device or pipe, for the whole machine.
@@ -37,6 +37,16 @@ def replace(
         raise
     if sync:
         sync_folder(folder)
+
+
+def sync(path: str) -> None:
+    """Let what was replaced without `sync` survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(os.path.dirname(os.path.abspath(path)))
 
 
 def sync_folder(folder: str) -> None:

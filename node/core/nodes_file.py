@@ -16,7 +16,7 @@ INVARIANTS.
 - A file whose checksum does not match is refused, never half used. There is no silent return to an
   older generation: it may lack a vote that was cast, and a second vote in one epoch elects two.
 
-BEHAVIOUR. The shell writes a temporary file, syncs it, links the former file to
+BEHAVIOUR. The shell writes a temporary file, syncs it (see `saver.py`), links the former file to
 `<name>.previous`, renames, and syncs the folder. `DamagedNodesFileError` carries one sentence.
 """
 

@@ -216,9 +216,9 @@ class Cluster:
         if self._closed:
             return
         effects = self._core.take()
-        if effects.persist is not None and effects.persist_sync:
+        if effects.persist is not None and (effects.persist_sync or effects.replies):
             self._saving = True
-            self._saver.save_synced(effects.persist, lambda: self._saved(effects))
+            self._saver.save(effects.persist, lambda: self._saved(effects), sync=effects.persist_sync)
             return
         if effects.persist is not None:
             self._saver.save_soon(effects.persist)

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,14 +18,21 @@ class SlowDisk:
 
     def __init__(self) -> None:
         self.written: list[tuple[str, bool]] = []
+        self.kept: list[bool] = []
+        self.synced = 0
+        """How many had been written at the last sync."""
         self.gate = threading.Semaphore(0)
         self.error: OSError | None = None
 
-    def replace(self, path: str, text: str, *, sync: bool = True, **options: Any) -> None:
+    def replace(self, path: str, text: str, *, sync: bool = True, keep_previous: bool = False) -> None:
         assert self.gate.acquire(timeout=30)
         if self.error is not None:
             raise self.error
         self.written.append((text, sync))
+        self.kept.append(keep_previous)
+
+    def sync(self, path: str) -> None:
+        self.synced = len(self.written)
 
     def allow(self, count: int) -> None:
         for _ in range(count):
@@ -37,6 +43,7 @@ class SlowDisk:
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
     slow = SlowDisk()
     monkeypatch.setattr(disk, "replace", slow.replace)
+    monkeypatch.setattr(disk, "sync", slow.sync)
     yield slow
     slow.allow(100)
 
@@ -68,7 +75,7 @@ async def test_a_promise_is_written_after_what_came_before_and_told_when_done(sl
     done: list[str] = []
     saver.save_soon("a")
     saver.save_soon("b")
-    saver.save_synced("c", lambda: done.append("c"))
+    saver.save("c", lambda: done.append("c"), sync=True)
     await asyncio.sleep(0.02)
     assert done == []
     slow.allow(5)
@@ -80,7 +87,7 @@ async def test_a_promise_is_written_after_what_came_before_and_told_when_done(sl
 
 async def test_what_comes_after_a_promise_is_written_after_it(slow: SlowDisk) -> None:
     saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
-    saver.save_synced("a", lambda: None)
+    saver.save("a", lambda: None, sync=True)
     saver.save_soon("b")
     slow.allow(5)
     await turns(slow, 2)
@@ -88,12 +95,33 @@ async def test_what_comes_after_a_promise_is_written_after_it(slow: SlowDisk) ->
     saver.close()
 
 
+async def test_only_a_synced_file_is_kept_as_the_previous_one(slow: SlowDisk) -> None:
+    """A power cut may leave an unsynced file empty; the one beside it is what is left then."""
+    saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
+    saver.save("a", lambda: None, sync=True)
+    saver.save_soon("b")
+    saver.save("c", lambda: None, sync=False)
+    saver.save("d", lambda: None, sync=True)
+    saver.save_soon("e")
+    slow.allow(5)
+    await turns(slow, 5)
+    kept = dict(zip((text for text, _ in slow.written), slow.kept, strict=True))
+    assert kept == {"a": True, "b": True, "c": False, "d": False, "e": True}
+    await until(lambda: slow.synced == 5)
+    await asyncio.sleep(0.01)
+    saver.save_soon("f")
+    slow.allow(1)
+    await turns(slow, 6)
+    assert slow.kept[-1]
+    saver.close()
+
+
 async def test_a_failure_is_told_once_and_promises_nothing(slow: SlowDisk) -> None:
     failures: list[str] = []
     saver = Saver("f", asyncio.get_running_loop(), failures.append)
     slow.error = OSError(28, "No space left on device")
-    saver.save_synced("a", lambda: pytest.fail("the promise was made"))
-    saver.save_synced("b", lambda: pytest.fail("the promise was made"))
+    saver.save("a", lambda: pytest.fail("the promise was made"), sync=True)
+    saver.save("b", lambda: pytest.fail("the promise was made"), sync=True)
     slow.allow(5)
     await until(lambda: bool(failures))
     await asyncio.sleep(0.02)
