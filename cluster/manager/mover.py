@@ -47,6 +47,7 @@ class Mover:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     meter: Meter = field(default_factory=Meter)
     _telling: list[asyncio.Task[None]] = field(default_factory=list)
+    _handed: dict[str, set[int]] = field(default_factory=dict)
 
     async def run(self, moves: Sequence[Move]) -> int:
         """Carry out the moves; return how many slots remain because of a stop request."""
@@ -69,6 +70,7 @@ class Mover:
         finally:
             await self.told_all()
             self.display.stop(self.meter)
+        await self._demand_kept()
         return self.meter.slots - self.meter.slots_moved
 
     async def _run_source(self, moves: Sequence[Move], counts: Mapping[int, int]) -> None:
@@ -151,11 +153,22 @@ class Mover:
             source = (await self.fleet.view(self.addresses[window.source])).myself
             if not source.slots.isdisjoint(window.slots):
                 raise
+        self._handed.setdefault(window.target, set()).update(window.slots)
         self.meter.slots_moved += len(window.slots)
         self.display.update(self.meter)
         others = self.addresses.keys() - {window.source, window.target}
         for node_id in sorted(others):
             self._telling.append(asyncio.create_task(self._tell(self.addresses[node_id], owner)))
+
+    async def _demand_kept(self) -> None:
+        """A replica of the source that was elected in the same moment claims the slots back."""
+        for target, slots in self._handed.items():
+            lost = slots - (await self.fleet.view(self.addresses[target])).myself.slots
+            if lost:
+                raise ManagerError(
+                    f"{len(lost)} slots fell back in a failover while they were handed over; every key is "
+                    "reachable. Run the same command again, or 'garrison cluster fix', to finish them"
+                )
 
     async def told_all(self) -> None:
         """Wait until the other primaries have been told of every slot that changed hands."""

@@ -41,10 +41,12 @@ class MoveKind(IntEnum):
     IMPORTING = 1
     IMPORTING_STALE = 2
     """The source has changed since the import began."""
+    IMPORTED = 3
+    """The import has ended; the id is that of the shard it came from, which may not all know it yet."""
 
 
 class MoveRange(NamedTuple):
-    """Slots first..last, which are on their way to or from the node of this id."""
+    """Slots first..last, which are on their way to or from the node of this id, or came from this shard."""
 
     first: int
     last: int

@@ -184,6 +184,8 @@ class NodeTable:
         """Slots that are moving to my shard, with their source."""
         self.stale_imports: set[int] = set()
         """Those of them whose source is another one than when the import began."""
+        self.imported: dict[int, str] = {}
+        """Slots of my shard that came from the shard of this id, not all of which is known to know it."""
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.by_id.values())
@@ -229,6 +231,7 @@ class NodeTable:
         self.migrating.clear()
         self.importing.clear()
         self.stale_imports.clear()
+        self.imported.clear()
 
     def set_primary(self, node: Node) -> bool:
         """`node` is a primary from now on. True if that is news."""

@@ -11,7 +11,9 @@ INVARIANTS.
 - A move into this node follows its slot: when the slot has a new owner, that is the source from then on,
   and the import is stale until it is begun again. (Redis freezes the slot of an import instead, and an
   abandoned import stays wrong.)
-- Keys of a lost slot are deleted, but for those of a slot that was moving to the taker and was not yet
+- A slot that was imported and is claimed back by the shard that it came from, by a node that was elected
+  without knowing of the hand-over, is still an import: its keys are here, and nowhere else.
+- Keys of other lost slots are deleted, but for those of a slot that was moving to the taker and was not yet
   empty: somebody has handed it over too early, and what is here was acknowledged. They stay, unserved,
   until `fix` moves them.
 
@@ -68,15 +70,26 @@ class Ownership:
         if not won:
             return
         lost_by_me = me.slots & won
+        back = sl.from_slots(
+            slot
+            for slot, shard_id in table.imported.items()
+            if sl.has(from_mine, slot) and shard_id == claimant.shard_id
+        )
         leaving = sl.from_slots(slot for slot, target in table.migrating.items() if target is claimant)
         table.assign(won, claimant)
         for slot, source in table.importing.items():
             if sl.has(won, slot) and source is not claimant:
                 table.importing[slot] = claimant
                 table.stale_imports.add(slot)
+        for slot in sl.each(back) if mine is me else ():
+            del table.imported[slot]
+            table.importing[slot] = claimant
+            table.stale_imports.add(slot)
         world.changed(sync=True)
-        if from_mine and mine is not None and claimant is not me:
+        if from_mine and mine is not None and claimant is not me and not back:
             self._after_loss(claimant, mine, slots == from_mine, lost_by_me & ~leaving)
+        elif lost := lost_by_me & ~leaving & ~back:
+            world.act(DropSlots(sl.ranges(lost)))
 
     def _repoint(self, former: Node, claimant: Node, taken: int) -> None:
         """The target of my leaving slots lost all its slots to `claimant`, which goes on with the move."""
@@ -191,11 +204,12 @@ class Ownership:
         )
 
     def next_epoch(self) -> int:
-        """The epoch with which a claim of mine wins: my own if it is the largest, else a new one."""
+        """The epoch with which a claim of mine wins: my own if it is the largest and I gave my vote in it to
+        nobody, else a new one."""
         world = self._world
         largest = max(world.table.max_epoch(), world.current_epoch)
         me = world.me
-        if me.config_epoch and me.config_epoch == largest:
+        if me.config_epoch and me.config_epoch == largest > world.last_vote_epoch:
             return me.config_epoch
         world.current_epoch = max(world.current_epoch, largest)
         return world.raise_epoch()

@@ -15,6 +15,10 @@ INVARIANTS.
   has confirmed that version. A replica that was away hears them with the next heartbeat.
 - An import whose source has changed is *stale*: NODE is refused until it is begun again. What was listed as
   empty was the former source; the new one may have acknowledged writes since.
+- Who wins an election in the source's shard without knowing of the hand-over claims the slot back, maybe with
+  a larger epoch than the taker's. The taker then has the only copies of the keys. So it remembers where the
+  slot came from until that whole shard speaks of its slots without this one, and an owner of that shard gets
+  the slot back as one that is still moving here (see `ownership`).
 - A check is repeated after the wait: a change that is not allowed any more when its turn comes is refused.
 
 BEHAVIOUR. All changes that come in one step are told to the replicas together. Without replicas nothing
@@ -88,6 +92,7 @@ class SlotMoves:
         if self._world.me.is_replica():
             self._refuse_all("this node has become a replica")
             return
+        self._settle()
         self._tell()
         while self._pending and self._is_decided(self._pending[0]):
             self._carry_out(self._pending.pop(0))
@@ -137,6 +142,8 @@ class SlotMoves:
         for slot, node in table.importing.items():
             stale = slot in table.stale_imports
             marks[slot, 1] = (MoveKind.IMPORTING_STALE if stale else MoveKind.IMPORTING, node.node_id)
+        for slot, shard_id in table.imported.items():
+            marks[slot, 2] = (MoveKind.IMPORTED, shard_id)
         for change in (pending.change for pending in self._pending):
             if change.action == "MIGRATING":
                 marks[change.slot, 0] = (MoveKind.MIGRATING, change.node_id)
@@ -259,9 +266,27 @@ class SlotMoves:
         if was_mine and node is not me and not me.slots and world.settings.cluster_allow_replica_migration:
             self._ownership.follow_taker(node)
         if node is me:
-            table.importing.pop(slot, None)
+            source = table.importing.pop(slot, None)
+            if source is not None and source.shard_id:
+                table.imported[slot] = source.shard_id
             self._take_claimed_epoch(slot)
         world.announce_due = True
+
+    def _settle(self) -> None:
+        """Forget where a slot came from when all of that shard know that it is here."""
+        table = self._world.table
+        if not table.imported:
+            return
+        spoken: dict[str, int] = dict.fromkeys(table.imported.values(), sl.NO_SLOTS)
+        for node in table:
+            if node is not table.me and node.shard_id in spoken and not node.is_failing():
+                spoken[node.shard_id] |= node.spoken_slots
+        mine = table.me.slots
+        table.imported = {
+            slot: shard_id
+            for slot, shard_id in table.imported.items()
+            if sl.has(mine, slot) and sl.has(spoken[shard_id], slot)
+        }
 
     def _take_claimed_epoch(self, slot: int) -> None:
         """The slot is mine: with an epoch above all others, so that the claim wins everywhere."""
@@ -289,7 +314,11 @@ class SlotMoves:
         table.migrating.clear()
         table.importing.clear()
         table.stale_imports.clear()
+        table.imported.clear()
         for first, last, kind, node_id in moves.ranges:
+            if kind == MoveKind.IMPORTED:
+                table.imported.update(dict.fromkeys(range(first, last + 1), node_id))
+                continue
             node = table.known(node_id)
             if node is None:
                 # Gossip will bring it; until then I do not confirm, and hear the marks again.

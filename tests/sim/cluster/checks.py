@@ -125,23 +125,26 @@ class Checks:
         if not me.is_primary():
             self._last_claim.pop(me.node_id, None)
             return
-        claim = (me.config_epoch, me.slots)
+        # A slot that is moving away may be claimed by the source's new primary and, without a vote, by the
+        # target. What they acknowledge is judged by what is read in the end.
+        slots = me.slots & ~sl.from_slots(world.table.migrating)
+        claim = (me.config_epoch, slots)
         before = self._last_claim.get(me.node_id)
         if claim == before:
             return
         self._last_claim[me.node_id] = claim
-        if not me.slots:
+        if not slots:
             return
         same_epoch = self.claims.setdefault(me.config_epoch, {})
-        for other, slots in same_epoch.items():
-            if other != me.node_id and slots & me.slots and self.lease_is_checked:
-                twice = sl.describe(slots & me.slots)
+        for other, claimed in same_epoch.items():
+            if other != me.node_id and claimed & slots and self.lease_is_checked:
+                twice = sl.describe(claimed & slots)
                 self.fail(
                     f"slots {twice} have two primaries in epoch {me.config_epoch}: {other} and {me.node_id}"
                 )
-        same_epoch[me.node_id] = same_epoch.get(me.node_id, 0) | me.slots
+        same_epoch[me.node_id] = same_epoch.get(me.node_id, 0) | slots
         if before is None or not before[1]:
-            self.elected.append((me.config_epoch, me.slots, node.name))
+            self.elected.append((me.config_epoch, slots, node.name))
             if self.lease_is_checked and not world.data.is_lost:
                 self._judge_winner(node)
 

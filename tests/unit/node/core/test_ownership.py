@@ -6,7 +6,7 @@ import pytest
 
 from garrison.node.core import bus
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import Send
+from garrison.node.core.effects import DropSlots, Send
 
 from .conftest import Solo
 from .test_cluster import PEER, heartbeat, meet
@@ -134,3 +134,49 @@ def test_a_move_goes_on_to_the_successor_of_its_target(claims: Claims) -> None:
     claims.tell_shard(OTHER, "5" * 40)
     table.set_replica(table.by_id[OTHER], table.by_id[PEER])
     assert table.migrating[1].node_id == PEER
+
+
+def import_slot(claims: Claims, shard_id: str) -> None:
+    """We own slot 1 and take slot 2 from PEER, of that shard."""
+    claims.solo.raw("ADDSLOTS", 1)
+    claims.tell_shard(PEER, shard_id)
+    claims.hear(PEER, 9, 2, 3)
+    claims.solo.raw("SETSLOT", 2, "IMPORTING", PEER)
+    assert claims.solo.ask("SETSLOT", 2, "NODE", claims.solo.core.node_id) == "+OK"
+
+
+def test_a_slot_claimed_back_by_its_former_shard_is_an_import_again(claims: Claims) -> None:
+    """OTHER was elected in the place of PEER and does not know that slot 2 is here: only we have its keys."""
+    world = claims.solo.core.world
+    import_slot(claims, "5" * 40)
+    claims.tell_shard(OTHER, "5" * 40)
+    assert world.table.imported == {2: "5" * 40}
+    link = claims.links[OTHER]
+    frame = heartbeat(bus.PING, sender=OTHER, config_epoch=99, slots=sl.to_bitmap(sl.from_slots([2, 3])))
+    claims.solo.core.frame(link, bus.encode(frame), claims.solo.now_ms)
+    effects = claims.solo.core.take()
+    assert not any(isinstance(action, DropSlots) for action in effects.plane)
+    assert claims.owner(2) == OTHER
+    assert world.table.importing[2].node_id == OTHER
+    assert world.table.stale_imports == {2}
+
+
+def test_where_a_slot_came_from_is_forgotten_when_that_shard_knows(claims: Claims) -> None:
+    world = claims.solo.core.world
+    import_slot(claims, "5" * 40)
+    claims.tell_shard(OTHER, "5" * 40)
+    claims.hear(OTHER, 8, 2)
+    claims.hear(PEER, 9, 3)
+    assert world.table.imported == {2: "5" * 40}
+    claims.hear(OTHER, 8)
+    assert world.table.imported == {}
+    claims.hear(OTHER, 99, 2)
+    assert world.table.importing == {}
+
+
+def test_no_claim_is_made_in_an_epoch_that_was_voted_away(claims: Claims) -> None:
+    world = claims.solo.core.world
+    world.me.config_epoch = world.current_epoch = 30
+    assert claims.solo.ask("BUMPEPOCH").startswith("+STILL 30")
+    world.last_vote_epoch = 30
+    assert claims.solo.ask("BUMPEPOCH").startswith("+BUMPED 31")
