@@ -100,7 +100,7 @@ def _owns(survey: Survey, sources: Sequence[str], slots: Sequence[int]) -> bool:
 
 
 async def _finish(mover: Mover, survey: Survey, move: Move) -> None:
-    sent = survey.views[move.source].myself.migrating
+    sent = survey.nodes[move.source].migrating
     redirected = [slot for slot in move.slots if sent.get(slot, move.target) != move.target]
     listed = await mover.open_slots(move, redirected)
     await mover.drain(move.source, move.target, move.slots, BatchSizer(), listed)
@@ -112,15 +112,15 @@ async def _gather_strays(
 ) -> None:
     """Bring keys that lie with other nodes to ``target``."""
     if owner != target:
-        await mover.fleet.demand_together(mover.addresses[target], set_slots(slots, "IMPORTING", owner))
+        await mover.fleet.demand_together(mover.address(target), set_slots(slots, "IMPORTING", owner))
     for stray in strays:
         claims = stray in survey.claims.get(slots[0], ())
         mark = set_slots(slots, "MIGRATING", target) if claims else set_slots(slots, "IMPORTING", owner)
-        await mover.fleet.demand_together(mover.addresses[stray], mark)
+        await mover.fleet.demand_together(mover.address(stray), mark)
         await mover.drain(stray, target, slots, BatchSizer())
         if claims:
             # It believed to own them; now that it is empty it can be told who does.
-            await mover.fleet.demand_together(mover.addresses[stray], set_slots(slots, "NODE", owner))
+            await mover.fleet.demand_together(mover.address(stray), set_slots(slots, "NODE", owner))
         await _stable(mover, stray, slots)
 
 
@@ -130,7 +130,7 @@ async def _assign(mover: Mover, target: str, slots: Sequence[int]) -> None:
     The target may still believe in an owner that gave them up a moment ago, and would refuse them as busy: it
     is told to forget first. Where it believes in none, that is an error reply without meaning.
     """
-    address = mover.addresses[target]
+    address = mover.address(target)
     await mover.fleet.call_many(address, [("CLUSTER", "DELSLOTS", slot) for slot in slots])
     await mover.fleet.demand_many(address, [("CLUSTER", "ADDSLOTS", *slots)])
     await mover.fleet.demand_many(address, [("CLUSTER", "BUMPEPOCH")])
@@ -138,7 +138,7 @@ async def _assign(mover: Mover, target: str, slots: Sequence[int]) -> None:
 
 async def _stable(mover: Mover, node_id: str, slots: Sequence[int]) -> None:
     if node_id in mover.addresses:
-        await mover.fleet.demand_together(mover.addresses[node_id], [stable(slot) for slot in slots])
+        await mover.fleet.demand_together(mover.address(node_id), [stable(slot) for slot in slots])
 
 
 def _windows(repairs: Iterable[Repair]) -> Iterator[list[Repair]]:

@@ -49,6 +49,15 @@ class Mover:
     _telling: list[asyncio.Task[None]] = field(default_factory=list)
     _handed: dict[str, set[int]] = field(default_factory=dict)
 
+    def address(self, node_id: str) -> Address:
+        """Where a primary is. ManagerError if it was none, or silent, when the cluster was asked."""
+        if node_id not in self.addresses:
+            raise ManagerError(
+                f"{node_id[:8]} did not answer as a primary when the cluster was asked: a failover seems to "
+                "be under way; run the same command again"
+            )
+        return self.addresses[node_id]
+
     async def run(self, moves: Sequence[Move]) -> int:
         """Carry out the moves; return how many slots remain because of a stop request."""
         counts = await self._count_keys(moves)
@@ -92,7 +101,7 @@ class Mover:
         ``redirected`` are slots that the source sends to somebody else so far. It forgets that in the same
         transaction: a source without a mark would answer nil for what it has sent already.
         """
-        source, target = self.addresses[window.source], self.addresses[window.target]
+        source, target = self.address(window.source), self.address(window.target)
         forget = [stable(slot) for slot in window.slots if slot in redirected]
         await self.fleet.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
         try:
@@ -112,9 +121,9 @@ class Mover:
         Nothing else is undone. The source may have refused as another tool moves these slots, and a mark
         that keys have followed must stay until the rest has followed.
         """
-        target = self.addresses[window.target]
+        target = self.address(window.target)
         try:
-            sent = (await self.fleet.view(self.addresses[window.source])).myself.migrating
+            sent = (await self.fleet.view(self.address(window.source))).myself.migrating
             counts = await self.fleet.demand_many(target, [count_keys(slot) for slot in window.slots])
             unused = [s for s, keys in zip(window.slots, counts, strict=True) if not keys and s not in sent]
             await self.fleet.demand_together(target, [stable(slot) for slot in unused])
@@ -137,20 +146,20 @@ class Mover:
             self.display.update(self.meter)
 
         transfer = Transfer(
-            self.fleet, self.addresses[source], self.addresses[target], sizer, self.options, moved
+            self.fleet, self.address(source), self.address(target), sizer, self.options, moved
         )
         return await transfer.run(slots, listed)
 
     async def hand_over(self, window: Move) -> None:
         """Change the owner of emptied slots: the target, then the source, then everybody else."""
         owner = set_slots(window.slots, "NODE", window.target)
-        await self.fleet.demand_together(self.addresses[window.target], owner)
+        await self.fleet.demand_together(self.address(window.target), owner)
         try:
-            await self.fleet.demand_together(self.addresses[window.source], owner)
+            await self.fleet.demand_together(self.address(window.source), owner)
         except ManagerError:
             # Gossip was quicker. A source that has heard of its last slots' new owner is a replica by
             # now and refuses SETSLOT; what matters is that it does not claim them any more.
-            source = (await self.fleet.view(self.addresses[window.source])).myself
+            source = (await self.fleet.view(self.address(window.source))).myself
             if not source.slots.isdisjoint(window.slots):
                 raise
         self._handed.setdefault(window.target, set()).update(window.slots)
@@ -158,12 +167,12 @@ class Mover:
         self.display.update(self.meter)
         others = self.addresses.keys() - {window.source, window.target}
         for node_id in sorted(others):
-            self._telling.append(asyncio.create_task(self._tell(self.addresses[node_id], owner)))
+            self._telling.append(asyncio.create_task(self._tell(self.address(node_id), owner)))
 
     async def _demand_kept(self) -> None:
         """A replica of the source that was elected in the same moment claims the slots back."""
         for target, slots in self._handed.items():
-            lost = slots - (await self.fleet.view(self.addresses[target])).myself.slots
+            lost = slots - (await self.fleet.view(self.address(target))).myself.slots
             if lost:
                 raise ManagerError(
                     f"{len(lost)} slots fell back in a failover while they were handed over; every key is "
@@ -187,7 +196,7 @@ class Mover:
 
         async def count(move: Move) -> dict[int, int]:
             commands = [count_keys(slot) for slot in move.slots]
-            replies = await self.fleet.demand_many(self.addresses[move.source], commands)
+            replies = await self.fleet.demand_many(self.address(move.source), commands)
             return dict(zip(move.slots, replies, strict=True))
 
         counted: dict[int, int] = {}

@@ -76,6 +76,7 @@ async def _move(
         with _mover(session, fleet, survey) as mover:
             opened = len(survey.open_slots)
             survey = await settle_first(mover, survey, session.note)
+            mover.addresses = _addresses(survey)
             moves = plan(survey)
             report = doc.MoveReport(
                 command=command, moves=doc.describe_moves(survey, moves), finished_first=opened
@@ -168,13 +169,18 @@ def _fill(report: doc.MoveReport, meter: Meter, started: float) -> None:
     report.seconds = round(time.monotonic() - started, 3)
 
 
+def _addresses(survey: Survey) -> dict[str, Address]:
+    """The primaries that answer."""
+    return {node.id: node.address for node in survey.primaries if node.id in survey.views}
+
+
 @contextlib.contextmanager
 def _mover(session: Session, fleet: Fleet, survey: Survey) -> Iterator[Mover]:
     """A mover that Ctrl-C stops at a slot boundary; a second Ctrl-C stops at once."""
     fleet.access = replace(fleet.access, timeout_s=session.options.link_timeout_s)
     mover = Mover(
         fleet,
-        {node.id: node.address for node in survey.primaries if node.id in survey.views},
+        _addresses(survey),
         session.display,
         session.options,
         {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()},

@@ -85,7 +85,7 @@ class Ownership:
             del table.imported[slot]
             table.importing[slot] = claimant
             table.stale_imports.add(slot)
-        world.changed(sync=True)
+        world.changed()
         if from_mine and mine is not None and claimant is not me and not back:
             self._after_loss(claimant, mine, slots == from_mine, lost_by_me & ~leaving)
         elif lost := lost_by_me & ~leaving & ~back:
@@ -183,7 +183,7 @@ class Ownership:
             world.table.set_primary(node)
         node.config_epoch = epoch
         world.current_epoch = max(world.current_epoch, epoch)
-        world.changed(sync=True)
+        world.changed()
         node.hear_claimed(sl.from_bitmap(slots), epoch)
         self.take_claim(node, epoch, sl.from_bitmap(slots))
 

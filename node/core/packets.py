@@ -221,7 +221,7 @@ class Packets:
         node.flags = node.flags & ~(fl.HANDSHAKE | fl.MEET) | frame.flags & KEPT_FROM_GOSSIP
         world.forgotten.pop(node.node_id, None)
         self._hear_header(node, frame)
-        world.changed()
+        world.changed(sync=True)
         return True
 
     def _update_address(self, sender: Node, link: Link, frame: bus.Frame) -> None:
@@ -331,7 +331,7 @@ class Packets:
         node.flags = entry.flags & KEPT_FROM_GOSSIP or fl.PRIMARY
         node.created_ms = world.now_ms
         world.table.add(node)
-        world.changed()
+        world.changed(sync=True)
 
     def _extensions(self, sender: Node, frame: bus.Frame) -> None:
         world, told = self._world, frame.extensions

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable
 from random import Random
 
+from garrison.node.shell.saver import SYNC_DELAY_S
+
 _EPOCHS = re.compile(r"vars currentEpoch (\d+) lastVoteEpoch (\d+)")
 _OWN_EPOCH = re.compile(r"myself,\S+ \S+ \d+ \d+ (\d+) ")
 SLOW_SYNC_MS = 400
+SYNC_DELAY_MS = round(1000 * SYNC_DELAY_S)
 
 
 class Disk:
@@ -22,10 +25,21 @@ class Disk:
         self.cached: str | None = None
         self.current_epoch = self.vote_epoch = self.own_epoch = 0
         self.slow = self.failing = False
+        self._sync_is_due = False
+        self._life = 0
 
     def write(self, text: str) -> None:
-        """Write without syncing."""
+        """Write, and sync after a while."""
         self.cached = text
+        if not self._sync_is_due:
+            self._sync_is_due = True
+            life = self._life
+            self._schedule(SYNC_DELAY_MS, lambda: self._sync_late() if self._life == life else None)
+
+    def _sync_late(self) -> None:
+        self._sync_is_due = False
+        if self.cached is not None:
+            self._keep(self.cached)
 
     def sync(self, text: str, done: Callable[[bool], None]) -> None:
         """Write and sync; `done` hears whether that worked, at once or after a while."""
@@ -58,3 +72,5 @@ class Disk:
         if self.cached is not None and self._rng.random() < 0.5:
             self._keep(self.cached)
         self.cached = self.synced
+        self._life += 1
+        self._sync_is_due = False

@@ -7,6 +7,7 @@ use garrison_engine_core::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLO
 use garrison_engine_net::Request;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyTuple;
 
 /// The fields of a request, its kind first.
@@ -68,7 +69,7 @@ pub fn from_python(tuple: &Bound<'_, PyTuple>) -> PyResult<Request> {
 }
 
 fn slot_table(fields: &Fields<'_, '_>) -> PyResult<SlotTable> {
-    let owners: Vec<u8> = fields.get(1)?;
+    let owners: PyBackedBytes = fields.get(1)?;
     if owners.len() != 2 * SLOT_COUNT {
         return Err(PyValueError::new_err(format!(
             "request \"slots\": {} bytes of owners, wanted {}",

@@ -175,7 +175,8 @@ def test_keys_of_a_slot_that_a_newer_claim_takes_are_dropped(solo: Solo) -> None
     solo.core.frame(link_id, bus.encode(claim), solo.now_ms)
     effects = solo.core.take()
     assert effects.plane == [DropSlots(((5, 6),))]
-    assert effects.persist_sync
+    assert effects.persist is not None
+    assert not effects.persist_sync  # Who forgets a claim of another is told again.
     assert " 0-4 7-9" in solo.ask("NODES")
 
 
