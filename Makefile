@@ -1,6 +1,6 @@
 # What a newcomer types. `make demo` needs Python >= 3.11, a C compiler and a Rust toolchain, and builds the rest.
 #
-#   make demo    six real nodes, a load, a kill, a reshard, and a table of what happened
+#   make demo    real nodes under load: kills, a restart without data, a reshard, and what became of it
 #   make test    lint, types and every test (CI runs this)
 #   make dev     a local cluster until Ctrl-C
 #   make bench   side by side with this machine's redis-server

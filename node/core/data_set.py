@@ -19,8 +19,8 @@ INVARIANTS.
   lease, and says so in every frame, until another node has taken its place or an administrator says that it
   shall serve as it is.
 
-BEHAVIOUR. A start knows of the data what its caller says (`loaded`). A node that owned nothing has lost
-nothing."""
+BEHAVIOUR. A start knows of the data what its caller says (`has_data` of ClusterCore). A node that owned
+nothing has lost nothing. While no replica has the data the loss lasts, and `warn` says what would end it."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ INVARIANTS.
 - A file whose checksum does not match is refused, never half used. There is no silent return to an
   older generation: it may lack a vote that was cast, and a second vote in one epoch elects two.
 
-BEHAVIOUR. The shell writes a temporary file, syncs it (see `saver.py`), links the former file to
-`<name>.previous`, renames, and syncs the folder. `DamagedNodesFileError` carries one sentence.
+BEHAVIOUR. The shell writes a temporary file, syncs it if it holds a promise (see `saver.py`), links the
+former file to `<name>.previous` if that one was synced, renames, and syncs the folder.
+`DamagedNodesFileError` carries one sentence.
 """
 
 from __future__ import annotations
