@@ -224,9 +224,11 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     let wanted = wanted.min(engine.keys_to_move(slot));
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(wanted);
-    let ghosts = engine.migrations.ghosts_of(slot).take(wanted);
-    let mut left = wanted - ghosts.len();
-    ghosts.for_each(|key| reply.bulk(key));
+    let mut left = wanted;
+    for key in engine.migrations.ghosts_of(slot).chain(engine.migrations.unconfirmed_of(slot)).take(wanted) {
+        left -= 1;
+        reply.bulk(key);
+    }
     engine.dbs[0].for_each_in_slot(slot, |entry| {
         if left == 0 {
             return std::ops::ControlFlow::Break(());
