@@ -102,7 +102,9 @@ ELECTIONS: Final = (
                 "mine = (-world.facts.offset, world.me.node_id)",
                 "mine = (world.facts.offset, world.me.node_id)",
             ),
-            Change(ELECTION, "if (-node.offset, node.node_id) < mine", "if (node.offset, node.node_id) < mine"),
+            Change(
+                ELECTION, "if (-node.offset, node.node_id) < mine", "if (node.offset, node.node_id) < mine"
+            ),
         ),
         Seeds("cluster"),
     ),
@@ -116,7 +118,11 @@ ELECTIONS: Final = (
                 "if origin is None or origin.shard != self._shard:",
                 "if self._order < 0:",
             ),
-            Change("node/core/data_set.py", "if origin.as_primary:", "if origin is not None and origin.as_primary:"),
+            Change(
+                "node/core/data_set.py",
+                "if origin.as_primary:",
+                "if origin is not None and origin.as_primary:",
+            ),
         ),
         Seeds("cluster"),
     ),

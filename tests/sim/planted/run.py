@@ -79,7 +79,8 @@ def _cargo(by: Rust, top: Path) -> tuple[int | None, bool, str]:
     target = ROOT / "node" / "engine" / "target" / "planted"
     manifest = top / "node" / "engine" / "Cargo.toml"
     toolchain = ROOT / ".ci" / "toolchain"
-    script = f'. "{toolchain}" && cargo test --manifest-path "{manifest}" -p garrison-engine-core --lib "{by.test}"'
+    package = "-p garrison-engine-core --lib"
+    script = f'. "{toolchain}" && cargo test --manifest-path "{manifest}" {package} "{by.test}"'
     done = subprocess.run(
         ["sh", "-c", script], cwd=ROOT, env=os.environ | {"CARGO_TARGET_DIR": str(target)},
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
