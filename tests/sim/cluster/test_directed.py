@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from .network import CLIENTS
 from .simulation import Simulation
 from .writer import key_of_slot
 
@@ -192,3 +193,22 @@ def test_claim_of_another_costs_no_sync(monkeypatch: pytest.MonkeyPatch) -> None
     sim.run(500)
     assert sim.nodes["E"].core.world.table.by_id[sim.id("A")].slots >> first & 1
     assert synced == []
+
+
+def test_hand_over_waits_for_the_primarys_offset() -> None:
+    """The stream stands still, so D lacks what A has acknowledged before it paused."""
+    sim = formed()
+    d = sim.nodes["D"]
+    (link,) = [c for c in sim.network.connections if c.service == CLIENTS and c.ends[0] is d and c.alive(0)]
+    link.stalled[0].append(("data", b""))
+    sim.run(300)
+    assert d.command("FAILOVER") == "OK"
+    assert sim.run_until(lambda: bool(said(sim, "Received replication offset")), 2000, 1)
+    sim.run(500)
+    assert d.core.is_replica
+    waiting, link.stalled[0] = link.stalled[0][1:], []
+    assert waiting
+    for kind, data in waiting:
+        sim.network.send(link, 1, kind, data)
+    assert sim.run_until(lambda: not d.core.is_replica, 2000)
+    assert sim.nodes["A"].core.is_replica
