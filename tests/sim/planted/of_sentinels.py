@@ -36,7 +36,6 @@ SENTINELS: Final = (
             ),
         ),
         Seeds("sentinel"),
-        quick=True,
     ),
     Fault(
         "sentinel-elected-by-a-minority",
