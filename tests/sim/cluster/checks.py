@@ -56,6 +56,8 @@ class Checks:
         """(epoch, slots, node) of elections, in which no administrator overruled the lease."""
         self._forced: dict[str, bool] = {}
         """Node -> whether its last request for votes was a manual failover's."""
+        self._overruling: set[tuple[str, int]] = set()
+        """(candidate, epoch) of requests that ask for a vote whether the primary is up or not."""
         self.lease_is_checked = True
         """Whether nothing overrules votes and leases: no FORCE, no TAKEOVER."""
         self.writes = 0
@@ -81,6 +83,8 @@ class Checks:
             self._promises.pong(node, self._sim.id(receiver), data)
         if frame.type == bus.AUTH_REQUEST:
             self._forced[node.name] = bool(frame.message_flags & bus.FLAG_FORCE_ACK)
+            if frame.message_flags & bus.FLAG_FORCE_ACK:
+                self._overruling.add((node.core.node_id, frame.current_epoch))
             if frame.current_epoch > disk.current_epoch:
                 self.fail(
                     f"{node.name} asks for votes in epoch {frame.current_epoch}, synced {disk.current_epoch}"
@@ -100,7 +104,7 @@ class Checks:
         self.votes[key] = primary.node_id
         candidate = world.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
-            forced = self._forced.get(self._sim.name_of(candidate.node_id), False)
+            forced = (candidate.node_id, frame.current_epoch) in self._overruling
             self._promises.vote(node, primary.node_id, forced=forced)
             self._judge_vote(node, primary, candidate)
 
