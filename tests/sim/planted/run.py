@@ -21,6 +21,11 @@ from .tree import ROOT, planted
 
 LIMIT_S: Final = 1800
 """How long one fault may take."""
+QUICK_BUILD: Final = {"CARGO_PROFILE_TEST_OPT_LEVEL": "0", "CARGO_PROFILE_TEST_DEBUG": "0"} | {
+    "CARGO_PROFILE_DEV_OPT_LEVEL": "0",
+    "CARGO_PROFILE_DEV_DEBUG": "0",
+}
+"""What is built for one test is not optimized."""
 _SEED = re.compile(r"^seed (\d+) FAILED: (\w+): (.*)$", re.MULTILINE)
 CATCHES: Final = ("BrokenInvariantError", "AssertionError")
 """What counts as caught: another exception is a fault that does not even run."""
@@ -82,7 +87,7 @@ def _cargo(by: Rust, top: Path) -> tuple[int | None, bool, str]:
     package = "-p garrison-engine-core --lib"
     script = f'. "{toolchain}" && cargo test --manifest-path "{manifest}" {package} "{by.test}"'
     done = subprocess.run(
-        ["sh", "-c", script], cwd=ROOT, env=os.environ | {"CARGO_TARGET_DIR": str(target)},
+        ["sh", "-c", script], cwd=ROOT, env=os.environ | QUICK_BUILD | {"CARGO_TARGET_DIR": str(target)},
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     caught = done.returncode != 0 and "test result: FAILED" in done.stdout
