@@ -4,6 +4,7 @@
 #   make test    lint, types and every test (CI runs this)
 #   make dev     a local cluster until Ctrl-C
 #   make bench   side by side with this machine's redis-server
+#   make planted  plant faults one by one, and see that a test or a simulator catches each
 #   make sim SEEDS=200 | make soak SECONDS=600 | make fuzz SECONDS=60
 #
 # Two stamps keep this quick: .venv/.built (the package with its extension; redone when a Rust source or the
@@ -18,6 +19,7 @@ PY := $(BIN)/python
 SEEDS ?= 50
 SECONDS ?= 60
 PYTEST_ARGS ?=
+PLANTED_ARGS ?=
 # Tests wait more than they compute: two workers are worth it on two cores.
 WORKERS ?= 2
 CARGO := . .ci/toolchain && cargo
@@ -27,7 +29,7 @@ ENGINE := node/engine/Cargo.toml
 BUILD_SOURCES := pyproject.toml MANIFEST.in garrison/__init__.py \
 	$(shell find node/engine -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -type f -print)
 
-.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim soak fuzz clean
+.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim planted soak fuzz clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -79,6 +81,9 @@ bench: $(VENV)/.dev
 
 sim: $(VENV)/.dev
 	$(BIN)/pytest tests/sim --sim-seeds=$(SEEDS) $(PYTEST_ARGS)
+
+planted: $(VENV)/.dev
+	@$(PY) -m tests.sim.planted $(PLANTED_ARGS)
 
 soak: $(VENV)/.dev
 	$(BIN)/pytest tests/integration -m soak --soak-seconds=$(SECONDS) --timeout=0 $(PYTEST_ARGS)

@@ -305,7 +305,8 @@ class SimNode:
             elif isinstance(action, Send):
                 found = self._links.get(action.link_id)
                 if found is not None:
-                    self.sim.checks.before_send(self, action.data)
+                    connection, end = found
+                    self.sim.checks.before_send(self, connection.ends[1 - end].name, action.data)
                     self.sim.network.send(*found, "frame", action.data)
             elif isinstance(action, Drop):
                 self._hang_up(action.link_id)

@@ -193,7 +193,7 @@ class Plane:
     # Clients and replicas.
 
     def accepted(self, connection: Connection) -> None:
-        key = self._engine.open(f"{connection.ends[0].address}:{id(connection) % 50_000 + 10_000}")
+        key = self._engine.open(f"{connection.ends[0].address}:{10_000 + connection.number % 50_000}")
         self._clients[key] = connection
         self._sessions[connection] = key
 

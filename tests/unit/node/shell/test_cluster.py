@@ -148,6 +148,17 @@ async def test_a_damaged_file_stops_the_start(new_node: Callable[..., Node], tmp
     node.plane.joined = True
 
 
+async def test_empty_file_beside_a_previous_one_stops_the_start(
+    new_node: Callable[..., Node], tmp_path: Path
+) -> None:
+    node = new_node("n")
+    (node.folder / "nodes.conf").touch()
+    (node.folder / "nodes.conf.previous").write_text("the nodes of before")
+    with pytest.raises(ConfigError, match="this node's identity and votes were lost"):
+        node.control.prepare()
+    node.plane.joined = True
+
+
 async def test_a_bus_port_in_use_is_named(new_node: Callable[..., Node]) -> None:
     node = new_node("n")
     with socket.socket() as taken:
