@@ -214,25 +214,6 @@ async def test_a_target_without_its_replica_takes_no_key(
     assert replies == [value.encode() for value in values.values()]
 
 
-async def test_a_killed_target_has_handed_its_keys_to_its_replica(
-    cluster: LocalCluster, client: Client[bytes]
-) -> None:
-    """The replica was behind by more than what the sockets hold, and takes the target's place."""
-    source, target, _ = await shards_of(cluster)
-    slots = some_slots(source)
-    values = {key: "x" * 60_000 + value for key, value in values_in(slots, 400).items()}
-    await write(source.owner, values, copies=1)
-    heir = target.replicas[0]
-    await stop(heir)
-    await reshard_for_a_while(cluster, slots, target)
-    await target.owner.kill()
-    heir.signal(signal.SIGCONT)
-    await elected(heir)
-    await cluster.restart(target.owner)
-    await demand_finished(cluster, slots, {source.id, await id_of(heir)})
-    await demand_values(client, values)
-
-
 async def stop(node: LocalNode) -> None:
     node.signal(signal.SIGSTOP)
     assert node.process is not None
