@@ -131,6 +131,28 @@ async def test_a_restart_keeps_the_identity(plane_factory: Callable[[], Any], tm
     assert await second.stop() == 0
 
 
+async def test_an_empty_file_beside_a_previous_one_is_refused(new_node: Callable[..., Node]) -> None:
+    """Neither is it a new node, nor may it vote again as of the previous file: an administrator decides."""
+    node = new_node("n")
+    file, previous = node.folder / "nodes.conf", node.folder / "nodes.conf.previous"
+    file.write_text("")
+    previous.write_text("vars currentEpoch 7 lastVoteEpoch 7\n")
+    with pytest.raises(ConfigError) as refusal:
+        node.control.prepare()
+    assert f"{file} is empty" in str(refusal.value)
+    assert str(previous) in str(refusal.value)
+    assert "identity and votes were lost" in str(refusal.value)
+    assert file.read_text() == ""
+    node.plane.joined = True
+
+
+async def test_an_empty_file_without_a_previous_one_is_a_new_node(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    (node.folder / "nodes.conf").write_text("")
+    await node.start()
+    assert len(await node.ask("MYID")) == len(b"$40\r\n\r\n") + 40
+
+
 async def test_two_processes_cannot_share_the_file(new_node: Callable[..., Node], tmp_path: Path) -> None:
     one = new_node("n")
     await one.start()
