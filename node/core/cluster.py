@@ -134,7 +134,7 @@ class ClusterCore:
         world = self._world
         asleep = self._world.pass_time(now_ms) > AWAKE_STEP_MS_MAX
         if facts is not None:
-            world.facts = facts
+            world.data.report(facts)
         if now_ms >= self._next_timer_ms:
             self._next_timer_ms = now_ms + TICK_MS_MAX
             self._lease.tick()
@@ -168,7 +168,7 @@ class ClusterCore:
     def replication(self, facts: ReplicationFacts, now_ms: int) -> None:
         """The engine's view of its data has changed."""
         self._world.pass_time(now_ms)
-        self._world.facts = facts
+        self._world.data.report(facts)
         self._advance()
 
     def link_accepted(self, remote_ip: str, local_ip: str, now_ms: int) -> int:

@@ -142,3 +142,22 @@ def test_a_primary_without_slots_has_no_vote(sim: Simulation) -> None:
     voter = sim.nodes["B"]
     voter.core.world.table.assign(voter.core.world.me.slots, None)
     assert votes(ask(sim, request(sim))) == 0
+
+
+@pytest.mark.parametrize("synced_since", [False, True], ids=["in sync before", "in sync since"])
+def test_a_primary_that_serves_empty_again_is_not_replaced(synced_since: bool) -> None:
+    """Its replica is in sync with it before it is told that the primary has its data again."""
+    simulation = Simulation(5, nodes=6, timeout_ms=TIMEOUT_MS)
+    simulation.form(3)
+    simulation.run(1500)
+    replica = simulation.nodes["D"]
+    world, synced = replica.core.world, replica.core.world.facts
+    primary = world.me.primary
+    assert primary is not None and world.data.is_in_sync()
+    primary.data_lost_ms = world.now_ms
+    if synced_since:
+        replica.core.replication(dataclasses.replace(synced, link_up=False), replica.now_ms())
+        replica.core.replication(synced, replica.now_ms())
+    replica.core.take()
+    replica.core.tick(replica.now_ms() + 1, synced)
+    assert bool(replica.core._election.stand_ms) is not synced_since
