@@ -153,7 +153,8 @@ def test_a_primary_that_serves_empty_again_is_not_replaced(synced_since: bool) -
     replica = simulation.nodes["D"]
     world, synced = replica.core.world, replica.core.world.facts
     primary = world.me.primary
-    assert primary is not None and world.data.is_in_sync()
+    assert primary is not None
+    assert world.data.is_in_sync()
     primary.data_lost_ms = world.now_ms
     if synced_since:
         replica.core.replication(dataclasses.replace(synced, link_up=False), replica.now_ms())
