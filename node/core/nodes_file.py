@@ -75,7 +75,7 @@ class SavedCluster:
     current_epoch: int = 0
     last_vote_epoch: int = 0
     votes_for: list[str] = field(default_factory=list)
-    """The primaries for whose replicas the last vote was, and those before it that may still decide something."""
+    """The primaries whose elections this node's votes may still decide, that of the last vote first."""
 
     def me(self) -> SavedNode | None:
         """The line of the node whose file this is."""

@@ -6,9 +6,8 @@ import dataclasses
 
 import pytest
 
-from garrison.node.core import bus
+from garrison.node.core import bus, nodes_file
 from garrison.node.core import flags as fl
-from garrison.node.core import nodes_file
 from garrison.node.core.effects import Effects, Send
 from garrison.node.core.nodes import Node
 from tests.sim.cluster.node import SimNode
