@@ -6,9 +6,13 @@ that calls itself primary (the former primary, started again), and a replica tha
 
 BEHAVIOUR. Both are mended with REPLICAOF, and carefully, for it may be we who are behind: only when the
 primary looks sane, and the claim has stood for a while in which a newer configuration would have reached
-us. A majority of Sentinels that names our configuration in fresh hellos proves that we are not behind;
-then nothing is waited for, so that a former primary takes writes of mistaken clients for as short a time
-as can be. A primary that calls itself replica is not argued with; it counts as down (`down.py`).
+us. A majority of Sentinels that named our configuration *after* the claim was made shows that we are not
+behind, and shortens the wait to a hello, so that a former primary takes writes of mistaken clients for as
+short a time as can be. What they said before the claim shows nothing: another Sentinel may have promoted
+this very replica since, while we were cut off. And of one that has followed our primary and is a primary
+now, only hellos count that came a hello's period after the claim: its leader names the new configuration
+when INFO has confirmed the promotion, which takes a moment. A primary that calls itself replica is not
+argued with; it counts as down (`down.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from garrison.sentinel.core import info
 from garrison.sentinel.core.effects import Level, ReplyError, UnsentError
 from garrison.sentinel.core.instances import (
     NEVER_MS,
+    UNKNOWN,
     Address,
     DataNode,
     Primary,
@@ -142,7 +147,10 @@ class Roles:
             return
         if self.was_just_told(replica):
             return
-        if not self.is_confirmed(primary) and not self._has_stood(replica, self._doubt_ms()):
+        claimed_ms = replica.role_reported_ms
+        if replica.follows != UNKNOWN:
+            claimed_ms += world.tunables.publish_period
+        if not self.is_confirmed(primary, claimed_ms) and not self._has_stood(replica, self._doubt_ms()):
             return
         if self.follow(replica, primary.address):
             world.event("+convert-to-slave", replica, level=Level.NOTICE)
@@ -156,7 +164,7 @@ class Roles:
             return
         waited_ms = world.now_ms - replica.follows_since_ms
         patience_ms = primary.monitor.failover_timeout_ms
-        if self.is_confirmed(primary):
+        if self.is_confirmed(primary, replica.follows_since_ms):
             patience_ms = min(patience_ms, self._doubt_ms())
         if self.was_just_told(replica):
             return
@@ -186,15 +194,15 @@ class Roles:
             and age_ms < 2 * self._world.tunables.info_period
         )
 
-    def is_confirmed(self, primary: Primary) -> bool:
-        """A majority of Sentinels, ourselves included, named our configuration within the last seconds."""
+    def is_confirmed(self, primary: Primary, since_ms: int) -> bool:
+        """A majority of Sentinels, ourselves included, named our configuration since then, and lately."""
         world = self._world
         if not primary.config_epoch:
             return False
-        fresh_ms = HELLO_PERIODS_FRESH * world.tunables.publish_period
+        since_ms = max(since_ms, world.now_ms - HELLO_PERIODS_FRESH * world.tunables.publish_period)
         agreeing = sum(
             peer.names_epoch == primary.config_epoch
-            and world.now_ms - peer.heard_hello_ms < fresh_ms
+            and peer.heard_hello_ms > since_ms
             and world.same(peer.names, primary.address)
             for peer in primary.peers.values()
         )
