@@ -63,7 +63,7 @@ impl Engine {
     /// The digest of everything. Takes time in proportion to the data, on the serving thread.
     pub fn digest(&self) -> Digest {
         let mut all = Digest::default();
-        for (number, db) in self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+        for (number, db) in self.keyspace.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
             all.mix(&(number as u32).to_be_bytes());
             db.for_each(|entry| {
                 let mut one = Digest::default();
@@ -79,8 +79,8 @@ impl Engine {
     /// The digest of one value; zero for a key that is not there.
     pub fn digest_of(&self, db: usize, key: &[u8]) -> Digest {
         let mut digest = Digest::default();
-        let key = self.dbs[db].key(key);
-        if let Some(entry) = self.dbs[db].get(&key) {
+        let key = self.keyspace.dbs[db].key(key);
+        if let Some(entry) = self.keyspace.dbs[db].get(&key) {
             add_value(&mut digest, entry);
         }
         digest

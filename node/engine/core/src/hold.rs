@@ -40,43 +40,43 @@ pub struct Hold {
 impl Engine {
     /// Holds writes until [`Engine::end_hold`].
     pub fn hold_writes(&mut self) {
-        self.hold.is_on = true;
-        self.hold.round += 1;
-        self.pauses.sentinels.extend(Pause { until_boot_ms: i64::MAX, all: false });
+        self.cluster.hold.is_on = true;
+        self.cluster.hold.round += 1;
+        self.clients.pauses.sentinels.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
     }
 
     /// The Sentinels were asked in this round, and this node is the primary: void if another has begun.
     pub fn release_hold(&mut self, round: u64) {
-        if self.hold.is_on && self.hold.round == round {
+        if self.cluster.hold.is_on && self.cluster.hold.round == round {
             self.end_hold();
         }
     }
 
     /// The Sentinels were asked in this round, and that node is the primary: void if another has begun.
     pub fn follow_in_hold(&mut self, host: &str, port: u16, round: u64) {
-        if self.hold.is_on && self.hold.round == round {
+        if self.cluster.hold.is_on && self.cluster.hold.round == round {
             self.follow_by_order(host, port, 0);
         }
     }
 
     /// Lets held writes and withheld replies go; whoever does not ask because it knows tells the control plane.
     pub fn end_hold(&mut self) {
-        if !self.hold.is_on {
+        if !self.cluster.hold.is_on {
             return;
         }
-        self.hold.is_on = false;
-        self.pauses.sentinels = OwnPause::default();
+        self.cluster.hold.is_on = false;
+        self.clients.pauses.sentinels = OwnPause::default();
         self.combine_pauses();
         let is_replica = self.replication.is_replica();
-        for (key, id) in std::mem::take(&mut self.hold.withheld) {
-            let Some(session) = self.sessions.get_mut(key).filter(|session| session.id == id) else {
+        for (key, id) in std::mem::take(&mut self.cluster.hold.withheld) {
+            let Some(session) = self.clients.sessions.get_mut(key).filter(|session| session.id == id) else {
                 continue;
             };
             session.close_now |= is_replica;
-            self.actions.push(Action::Flush(key));
+            self.effects.actions.push(Action::Flush(key));
         }
-        self.events.push(Event::HoldEnded);
+        self.effects.events.push(Event::HoldEnded);
     }
 
     /// A turn begins: whether this node has slept since the one before began at `before_ms` of the boot clock.
@@ -85,7 +85,7 @@ impl Engine {
     /// `worked_ms` reads the thread's processor time.
     pub fn turn_begins(&mut self, before_ms: i64, worked_ms: impl FnOnce() -> i64) {
         let passed_ms = self.clock.boot_ms - before_ms;
-        if self.hold.sleep_ms_max > 0 && passed_ms > self.hold.sleep_ms_max {
+        if self.cluster.hold.sleep_ms_max > 0 && passed_ms > self.cluster.hold.sleep_ms_max {
             self.take_notice(passed_ms, worked_ms());
         }
     }
@@ -98,20 +98,20 @@ impl Engine {
         now: impl FnOnce() -> Clock,
         worked_ms: impl FnOnce() -> i64,
     ) {
-        if self.hold.sleep_ms_max == 0 || self.replication.is_replica() {
+        if self.cluster.hold.sleep_ms_max == 0 || self.replication.is_replica() {
             return;
         }
         let now = now();
         let passed_ms = now.boot_ms - self.clock.boot_ms;
-        if passed_ms <= self.hold.sleep_ms_max {
+        if passed_ms <= self.cluster.hold.sleep_ms_max {
             return;
         }
         self.clock = now;
         if self.take_notice(passed_ms, worked_ms()) {
             for &key in ready {
-                let session = self.sessions.get(key).filter(|session| session.kind == Kind::Client);
+                let session = self.clients.sessions.get(key).filter(|session| session.kind == Kind::Client);
                 if let Some(session) = session.filter(|session| !session.out.is_empty()) {
-                    self.hold.withheld.insert(key, session.id);
+                    self.cluster.hold.withheld.insert(key, session.id);
                 }
             }
         }
@@ -120,18 +120,18 @@ impl Engine {
     /// Whether the replies of a session are withheld.
     #[inline]
     pub fn is_withheld(&self, key: SessionKey) -> bool {
-        !self.hold.withheld.is_empty()
-            && self.hold.withheld.get(&key).is_some_and(|id| {
-                self.sessions.get(key).is_some_and(|session| session.id == *id && !session.close_now)
+        !self.cluster.hold.withheld.is_empty()
+            && self.cluster.hold.withheld.get(&key).is_some_and(|id| {
+                self.clients.sessions.get(key).is_some_and(|session| session.id == *id && !session.close_now)
             })
     }
 
     /// So much time has passed within a turn: holds if that was sleep; whether it was.
     #[cold]
     fn take_notice(&mut self, passed_ms: i64, worked_ms: i64) -> bool {
-        let slept_ms = passed_ms - (worked_ms - self.hold.worked_ms).max(0);
-        self.hold.worked_ms = worked_ms;
-        if slept_ms <= self.hold.sleep_ms_max || self.replication.is_replica() {
+        let slept_ms = passed_ms - (worked_ms - self.cluster.hold.worked_ms).max(0);
+        self.cluster.hold.worked_ms = worked_ms;
+        if slept_ms <= self.cluster.hold.sleep_ms_max || self.replication.is_replica() {
             return false;
         }
         let message = format!(
@@ -139,7 +139,7 @@ impl Engine {
         );
         self.log(Level::Warning, message);
         self.hold_writes();
-        self.events.push(Event::Slept { ms: slept_ms, round: self.hold.round });
+        self.effects.events.push(Event::Slept { ms: slept_ms, round: self.cluster.hold.round });
         true
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn events(bench: &mut Bench) -> Vec<Event> {
-        let events = std::mem::take(&mut bench.engine.events);
+        let events = std::mem::take(&mut bench.engine.effects.events);
         events
             .into_iter()
             .filter(|event| !matches!(event, Event::Log { .. } | Event::Replication { .. }))
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(bench.say(other, "CLIENT UNPAUSE"), "+OK");
         assert!(bench.session(client).is_suspended());
         bench.engine.end_hold();
-        assert!(bench.engine.actions.contains(&Action::Resume(client)));
+        assert!(bench.engine.effects.actions.contains(&Action::Resume(client)));
         bench.engine.retry(client);
         assert_eq!(bench.heard(client), "+OK");
         assert!(matches!(events(&mut bench)[..], [Event::HoldEnded]));
@@ -197,13 +197,13 @@ mod tests {
         bench.engine.hold_writes();
         bench.engine.release_hold(1);
         bench.engine.follow_in_hold("a", 1, 1);
-        assert!(bench.engine.hold.is_on && !bench.engine.replication.is_replica());
+        assert!(bench.engine.cluster.hold.is_on && !bench.engine.replication.is_replica());
         bench.engine.follow_in_hold("a", 1, 2);
-        assert!(!bench.engine.hold.is_on && bench.engine.replication.is_replica());
+        assert!(!bench.engine.cluster.hold.is_on && bench.engine.replication.is_replica());
         bench.engine.promote();
         bench.engine.hold_writes();
         bench.engine.release_hold(3);
-        assert!(!bench.engine.hold.is_on);
+        assert!(!bench.engine.cluster.hold.is_on);
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
         bench.advance(60_000);
         bench.engine.turn_begins(1_000, || 0);
         assert_eq!(bench.say(client, "SET a b"), "+OK", "nobody is to be asked");
-        bench.engine.hold.sleep_ms_max = 1000;
+        bench.engine.cluster.hold.sleep_ms_max = 1000;
         bench.advance(1000);
         bench.engine.turn_begins(bench.engine.clock.boot_ms - 1000, || 0);
         assert_eq!(bench.say(client, "SET a b"), "+OK", "not beyond the limit");
@@ -228,13 +228,13 @@ mod tests {
     fn replies_of_before_a_sleep_wait_and_are_dropped_on_a_replica() {
         for is_replica in [false, true] {
             let mut bench = Bench::new(&[]);
-            bench.engine.hold.sleep_ms_max = 1000;
+            bench.engine.cluster.hold.sleep_ms_max = 1000;
             let client = bench.client();
             bench.session(client).out.extend_from_slice(b"+OK\r\n");
             let mut later = bench.engine.clock;
             later.boot_ms += 5000;
             bench.engine.withhold_replies_after_sleep(&[client], || later, || 0);
-            assert!(bench.engine.is_withheld(client) && bench.engine.hold.is_on);
+            assert!(bench.engine.is_withheld(client) && bench.engine.cluster.hold.is_on);
             if is_replica {
                 bench.engine.follow("a", 1);
             } else {
@@ -242,7 +242,7 @@ mod tests {
             }
             assert!(!bench.engine.is_withheld(client));
             assert_eq!(bench.session(client).close_now, is_replica);
-            assert!(bench.engine.actions.contains(&Action::Flush(client)));
+            assert!(bench.engine.effects.actions.contains(&Action::Flush(client)));
         }
     }
 }

@@ -68,10 +68,10 @@ fn breach(session: &Session, limit: OutputLimit) -> Breach {
 impl Engine {
     /// The socket of a session is full: its output waits.
     pub fn output_is_waiting(&mut self, key: SessionKey) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.clients.sessions.get_mut(key) else { return };
         if !session.output_waits {
             session.output_waits = true;
-            self.output_waits.push((key, session.id));
+            self.clients.output_waits.push((key, session.id));
         }
         let large = session.out.len() > LARGE_OUTPUT_BYTES;
         self.check_output(key);
@@ -83,7 +83,7 @@ impl Engine {
     /// Closes a session whose output is above its limit, or has been above the softer one for too long.
     pub(crate) fn check_output(&mut self, key: SessionKey) {
         let now_ms = self.clock.unix_ms;
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.clients.sessions.get_mut(key) else { return };
         let limit = self.settings.output_limit(session);
         let close = match breach(session, limit) {
             Breach::Hard => true,
@@ -98,27 +98,27 @@ impl Engine {
             }
         };
         if close && !session.close_now {
-            self.stats.output_limit_disconnections += 1;
+            self.stats.counters.output_limit_disconnections += 1;
             self.close_for(key, "its unread output is above client-output-buffer-limit");
         }
     }
 
     /// Background work: looks at all output that waits, and once a second at every client.
     pub fn enforce_output_limits(&mut self) {
-        for (key, id) in std::mem::take(&mut self.output_waits) {
-            let Some(session) = self.sessions.get_mut(key).filter(|session| session.id == id) else {
+        for (key, id) in std::mem::take(&mut self.clients.output_waits) {
+            let Some(session) = self.clients.sessions.get_mut(key).filter(|session| session.id == id) else {
                 continue;
             };
             if session.out.is_empty() {
                 session.output_waits = false;
                 session.over_soft_limit_since_ms = 0;
             } else {
-                self.output_waits.push((key, id));
+                self.clients.output_waits.push((key, id));
                 self.check_output(key);
             }
         }
-        if self.clock.unix_ms - self.clients_checked_ms >= CLIENTS_CHECK_MS {
-            self.clients_checked_ms = self.clock.unix_ms;
+        if self.clock.unix_ms - self.clients.checked_ms >= CLIENTS_CHECK_MS {
+            self.clients.checked_ms = self.clock.unix_ms;
             self.limit_sum();
             self.close_idle();
         }
@@ -130,18 +130,19 @@ impl Engine {
         let mut sum = 0;
         let mut largest_query = 0;
         let mut largest_output = 0;
-        for session in self.sessions.iter().filter(|session| session.kind == Kind::Client) {
+        for session in self.clients.sessions.iter().filter(|session| session.kind == Kind::Client) {
             sum += session.memory_bytes() as u64;
             largest_query = largest_query.max(session.query_bytes as u64);
             largest_output = largest_output.max(session.out.capacity() as u64);
         }
-        self.stats.query_buffer_bytes_max = largest_query;
-        self.stats.output_buffer_bytes_max = largest_output;
-        self.stats.clients_bytes = sum;
+        self.stats.counters.query_buffer_bytes_max = largest_query;
+        self.stats.counters.output_buffer_bytes_max = largest_output;
+        self.stats.counters.clients_bytes = sum;
         if sum <= limit {
             return;
         }
         let mut by_size: Vec<(usize, SessionKey)> = self
+            .clients
             .sessions
             .iter()
             .filter(|session| session.kind == Kind::Client && !session.no_evict && !session.close_now)
@@ -151,7 +152,7 @@ impl Engine {
         while sum > limit {
             let Some((bytes, key)) = by_size.pop() else { return };
             sum = sum.saturating_sub(bytes as u64);
-            self.stats.evicted_clients += 1;
+            self.stats.counters.evicted_clients += 1;
             self.close_for(key, "all clients together hold more than maxmemory-clients, and this one most");
         }
     }
@@ -164,6 +165,7 @@ impl Engine {
         }
         let now_ms = self.clock.unix_ms;
         let idle: Vec<SessionKey> = self
+            .clients
             .sessions
             .iter()
             .filter(|session| {
@@ -181,7 +183,7 @@ impl Engine {
     }
 
     fn close_for(&mut self, key: SessionKey, reason: &str) {
-        if let Some(session) = self.sessions.get(key) {
+        if let Some(session) = self.clients.sessions.get(key) {
             let line = describe(self, session);
             self.log(Level::Warning, format!("Closing a client because {reason}: {}", line.trim_end()));
         }
@@ -210,7 +212,7 @@ mod tests {
         assert!(!bench.session(listener).close_now);
         assert_eq!(bench.say(publisher, "PUBLISH a hello"), ":1");
         assert!(bench.session(listener).close_now);
-        assert_eq!(bench.engine.stats.output_limit_disconnections, 1);
+        assert_eq!(bench.engine.stats.counters.output_limit_disconnections, 1);
     }
 
     #[test]
@@ -251,7 +253,7 @@ mod tests {
         bench.engine.cron();
         let closed: Vec<bool> = clients.iter().map(|&key| bench.session(key).close_now).collect();
         assert_eq!(closed, [false, true, false]);
-        assert_eq!(bench.engine.stats.evicted_clients, 1);
+        assert_eq!(bench.engine.stats.counters.evicted_clients, 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Engine {
     /// The commands of our primary see the key until the primary's own deletion arrives.
     #[inline]
     pub fn expire_if_due(&mut self, db: usize, key: &KeyRef<'_>, asked_by: Kind) -> bool {
-        let database = &self.dbs[db];
+        let database = &self.keyspace.dbs[db];
         if database.expiring_len() == 0 {
             return false;
         }
@@ -33,7 +33,7 @@ impl Engine {
         if !database.get(key).is_some_and(|entry| entry.is_expired(now_ms)) || asked_by == Kind::Primary {
             return false;
         }
-        if !self.replication.is_replica() && self.pause.is_none() {
+        if !self.replication.is_replica() && self.clients.pause.is_none() {
             self.delete_expired(db, key);
         }
         true
@@ -41,51 +41,53 @@ impl Engine {
 
     /// Deletes an expired key on a primary: counted, announced and replicated.
     pub fn delete_expired(&mut self, db: usize, key: &KeyRef<'_>) {
-        if !self.dbs[db].delete(key) {
+        if !self.keyspace.dbs[db].delete(key) {
             return;
         }
-        self.stats.expired_keys += 1;
+        self.stats.counters.expired_keys += 1;
         self.queue_propagation(db, OwnedArgs::from_slices(&[b"DEL", key.bytes]));
         self.key_expired(db, key.bytes);
     }
 
     /// One turn of background expiry over all databases, bounded in time.
     pub fn expire_some(&mut self) {
-        if self.replication.is_replica() || self.pause.is_some() || !self.active_expiry {
+        if self.replication.is_replica() || self.clients.pause.is_some() || !self.keyspace.active_expiry {
             return;
         }
         let now_ms = self.clock.unix_ms;
-        let mut name = std::mem::take(&mut self.expiry_scratch);
-        self.more_to_expire = false;
-        for db in 0..self.dbs.len() {
+        let mut name = std::mem::take(&mut self.keyspace.expiry_scratch);
+        self.keyspace.more_to_expire = false;
+        for db in 0..self.keyspace.dbs.len() {
             let mut budget = EXPIRE_BUDGET;
             let mut deleted = 0;
-            while deleted < EXPIRE_DELETES_MAX && self.dbs[db].next_expired(now_ms, &mut budget, &mut name) {
-                let key = self.dbs[db].key(&name);
+            while deleted < EXPIRE_DELETES_MAX
+                && self.keyspace.dbs[db].next_expired(now_ms, &mut budget, &mut name)
+            {
+                let key = self.keyspace.dbs[db].key(&name);
                 self.delete_expired(db, &key);
                 self.flush_propagation();
                 deleted += 1;
             }
-            self.more_to_expire |= deleted == EXPIRE_DELETES_MAX;
+            self.keyspace.more_to_expire |= deleted == EXPIRE_DELETES_MAX;
         }
-        self.expiry_scratch = name;
+        self.keyspace.expiry_scratch = name;
     }
 
     /// Whether background expiry has more to do than one turn allows.
     pub fn has_more_to_expire(&self) -> bool {
-        self.more_to_expire
+        self.keyspace.more_to_expire
     }
 
     /// Whether a key is there, expired ones not counted.
     pub fn has_key(&self, db: usize, key: &[u8]) -> bool {
-        let key = self.dbs[db].key(key);
-        self.dbs[db].get(&key).is_some_and(|entry| !entry.is_expired(self.clock.unix_ms))
+        let key = self.keyspace.dbs[db].key(key);
+        self.keyspace.dbs[db].get(&key).is_some_and(|entry| !entry.is_expired(self.clock.unix_ms))
     }
 
     /// Whether a key is there, but past its time.
     pub fn is_past_expiry(&self, db: usize, key: &[u8]) -> bool {
-        let key = self.dbs[db].key(key);
-        self.dbs[db].get(&key).is_some_and(|entry| entry.is_expired(self.clock.unix_ms))
+        let key = self.keyspace.dbs[db].key(key);
+        self.keyspace.dbs[db].get(&key).is_some_and(|entry| entry.is_expired(self.clock.unix_ms))
     }
 
     /// The access clock of a key that is stored now.
@@ -113,19 +115,19 @@ impl<'a> Ctx<'a> {
     /// The session's database.
     #[inline]
     pub fn db(&mut self) -> &mut Db {
-        &mut self.engine.dbs[self.session.db]
+        &mut self.engine.keyspace.dbs[self.session.db]
     }
 
     /// Argument `index` as a key, with its hash and slot.
     #[inline]
     pub fn key(&self, index: usize) -> KeyRef<'a> {
-        self.engine.dbs[self.session.db].key(self.args.get(index))
+        self.engine.keyspace.dbs[self.session.db].key(self.args.get(index))
     }
 
     /// Any bytes as a key.
     #[inline]
     pub fn key_of<'k>(&self, bytes: &'k [u8]) -> KeyRef<'k> {
-        self.engine.dbs[self.session.db].key(bytes)
+        self.engine.keyspace.dbs[self.session.db].key(bytes)
     }
 
     /// Looks a key up to read it: counted as hit or miss, and its access clock moves.
@@ -133,7 +135,7 @@ impl<'a> Ctx<'a> {
     pub fn read(&mut self, key: &KeyRef<'_>) -> Option<EntryRef<'_>> {
         let is_there = self.read_with(key, |entry, _| entry.is_some());
         if is_there {
-            self.engine.dbs[self.session.db].get(key)
+            self.engine.keyspace.dbs[self.session.db].get(key)
         } else {
             None
         }
@@ -170,12 +172,13 @@ impl<'a> Ctx<'a> {
         let session = &mut *self.session;
         let mut reply = Reply::new(&mut session.out, session.resp);
         let now_ms = self.engine.clock.unix_ms;
-        if let Some(entry) = self.engine.dbs[session.db].get(key) {
+        if let Some(entry) = self.engine.keyspace.dbs[session.db].get(key) {
             if !entry.is_expired(now_ms) || session.kind == Kind::Primary {
-                self.engine.stats.keyspace_hits += 1;
+                self.engine.stats.counters.keyspace_hits += 1;
                 if touch {
                     let clock = entry.clock();
-                    let touched = touched(&self.engine.settings, &mut self.engine.prng, now_ms, clock);
+                    let touched =
+                        touched(&self.engine.settings, &mut self.engine.keyspace.prng, now_ms, clock);
                     if touched != clock {
                         entry.set_clock(touched);
                     }
@@ -184,7 +187,7 @@ impl<'a> Ctx<'a> {
             }
             self.engine.expire_if_due(session.db, key, session.kind);
         }
-        self.engine.stats.keyspace_misses += 1;
+        self.engine.stats.counters.keyspace_misses += 1;
         self.engine.notify(NotifyClass::MISSED, "keymiss", session.db, key.bytes);
         answer(None, &mut reply)
     }
@@ -196,6 +199,6 @@ impl<'a> Ctx<'a> {
         if self.engine.expire_if_due(db, key, self.session.kind) {
             return None;
         }
-        self.engine.dbs[db].get(key)
+        self.engine.keyspace.dbs[db].get(key)
     }
 }

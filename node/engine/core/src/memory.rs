@@ -36,17 +36,18 @@ impl Engine {
     /// Adds up where the memory goes. Takes time in proportion to the number of clients.
     pub fn memory_figures(&self) -> MemoryFigures {
         let of_kind = |replicas: bool| -> u64 {
-            self.sessions
+            self.clients
+                .sessions
                 .iter()
                 .filter(|session| (session.kind == Kind::Replica) == replicas)
                 .map(|session| session.memory_bytes() as u64)
                 .sum()
         };
-        let tables: u64 = self.dbs.iter().map(|db| db.overhead_bytes() as u64).sum();
+        let tables: u64 = self.keyspace.dbs.iter().map(|db| db.overhead_bytes() as u64).sum();
         let mut figures = MemoryFigures {
             used: crate::alloc::used_memory() as u64,
             peak: crate::alloc::peak_memory() as u64,
-            startup: self.startup_bytes,
+            startup: self.host.startup_bytes,
             overhead: 0,
             backlog: self.replication.stream.memory_bytes() as u64,
             clients_normal: of_kind(false),

@@ -65,28 +65,29 @@ impl Pauses {
 impl Engine {
     /// Holds writes, or everything, until a time of the boot clock in milliseconds, for the control plane.
     pub fn pause(&mut self, until_boot_ms: i64, all: bool) {
-        self.pauses.control.extend(Pause { until_boot_ms, all });
+        self.clients.pauses.control.extend(Pause { until_boot_ms, all });
         self.combine_pauses();
     }
 
     /// Ends the control plane's pause.
     pub fn unpause(&mut self) {
-        self.pauses.control = OwnPause::default();
+        self.clients.pauses.control = OwnPause::default();
         self.combine_pauses();
     }
 
     /// Works out what holds now; the sessions that nothing holds any more go on.
     pub(crate) fn combine_pauses(&mut self) {
-        self.pauses.clients.end_if_due(self.clock.boot_ms);
-        self.pauses.control.end_if_due(self.clock.boot_ms);
-        let Pauses { clients, control, failover, sentinels } = self.pauses;
+        self.clients.pauses.clients.end_if_due(self.clock.boot_ms);
+        self.clients.pauses.control.end_if_due(self.clock.boot_ms);
+        let Pauses { clients, control, failover, sentinels } = self.clients.pauses;
         // Several: look again when the first one ends.
         let both = |a: Pause, b: Pause| Pause {
             until_boot_ms: a.until_boot_ms.min(b.until_boot_ms),
             all: a.all || b.all,
         };
-        self.pause = [clients, control, failover, sentinels].into_iter().filter_map(|own| own.0).reduce(both);
-        if self.pause.is_none_or(|pause| !pause.all) {
+        self.clients.pause =
+            [clients, control, failover, sentinels].into_iter().filter_map(|own| own.0).reduce(both);
+        if self.clients.pause.is_none_or(|pause| !pause.all) {
             self.resume_all(Queue::Pause);
         }
     }
@@ -100,6 +101,6 @@ impl Engine {
             "exec" => session.transaction.as_ref().is_some_and(|transaction| transaction.writes()),
             _ => entry.may_replicate(),
         };
-        self.pause.is_some_and(|pause| pause.all || writes())
+        self.clients.pause.is_some_and(|pause| pause.all || writes())
     }
 }

@@ -125,11 +125,12 @@ impl Engine {
     /// Delivers a message to this node's subscribers; returns how many received it.
     pub fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) -> usize {
         let kind = if sharded { ChannelKind::Shard } else { ChannelKind::Channel };
-        let by_name = self.pubsub.of(kind).get(channel).cloned().unwrap_or_default();
+        let by_name = self.clients.pubsub.of(kind).get(channel).cloned().unwrap_or_default();
         self.deliver_encoded(&by_name, |resp| encode(resp, kind, channel, message, None));
         let mut receivers = by_name.len();
-        if !sharded && !self.pubsub.patterns.is_empty() {
+        if !sharded && !self.clients.pubsub.patterns.is_empty() {
             let matching: Vec<(Box<[u8]>, Vec<SessionKey>)> = self
+                .clients
                 .pubsub
                 .patterns
                 .iter()
@@ -148,7 +149,7 @@ impl Engine {
     fn deliver_encoded(&mut self, receivers: &[SessionKey], encode: impl Fn(u8) -> Vec<u8>) {
         let mut encoded: [Option<Vec<u8>>; 2] = [None, None];
         for &key in receivers {
-            let resp = self.sessions.get(key).map_or(self.call.resp, |session| session.resp);
+            let resp = self.clients.sessions.get(key).map_or(self.call.resp, |session| session.resp);
             let bytes = encoded[usize::from(resp >= 3)].get_or_insert_with(|| encode(resp));
             self.deliver(key, bytes);
         }
@@ -158,30 +159,30 @@ impl Engine {
 impl Engine {
     /// Ends the subscriptions to shard channels whose slots are no longer served here.
     pub(crate) fn drop_moved_shard_channels(&mut self) {
-        let Some(slots) = self.slots.as_deref() else { return };
+        let Some(slots) = self.cluster.slots.as_deref() else { return };
         let served = |channel: &[u8]| {
             let owner = slots.owner(key_slot(channel));
             owner.is_some_and(|owner| owner == slots.myself || owner == slots.my_primary)
         };
         let moved: Vec<Box<[u8]>> =
-            self.pubsub.shard_channels.keys().filter(|channel| !served(channel)).cloned().collect();
+            self.clients.pubsub.shard_channels.keys().filter(|channel| !served(channel)).cloned().collect();
         for channel in &moved {
-            for key in self.pubsub.shard_channels.get(channel).cloned().unwrap_or_default() {
+            for key in self.clients.pubsub.shard_channels.get(channel).cloned().unwrap_or_default() {
                 self.end_shard_subscription(key, channel);
             }
         }
     }
 
     fn end_shard_subscription(&mut self, key: SessionKey, channel: &[u8]) {
-        let Some(mut session) = self.sessions.take(key) else { return };
-        self.pubsub.unsubscribe(&mut session, ChannelKind::Shard, channel);
+        let Some(mut session) = self.clients.sessions.take(key) else { return };
+        self.clients.pubsub.unsubscribe(&mut session, ChannelKind::Shard, channel);
         let mut bytes = Vec::new();
         let mut reply = Reply::new(&mut bytes, session.resp);
         reply.push(3);
         reply.bulk(ChannelKind::Shard.verb_unsubscribe().as_bytes());
         reply.bulk(channel);
         reply.int(session.subscription_count(ChannelKind::Shard) as i64);
-        self.sessions.put(session);
+        self.clients.sessions.put(session);
         self.deliver(key, &bytes);
     }
 }

@@ -144,6 +144,11 @@ impl Rate {
 pub const ERROR_CODES_MAX: usize = 128;
 
 impl Stats {
+    /// Counters at zero, for this many commands.
+    pub fn for_commands(commands: usize) -> Self {
+        Stats { commands: vec![CommandStats::default(); commands], ..Stats::default() }
+    }
+
     /// Counts an error reply by its code.
     pub fn count_error(&mut self, code: &str) {
         self.error_replies += 1;

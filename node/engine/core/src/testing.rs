@@ -38,9 +38,9 @@ impl Bench {
     /// Runs a command given as arguments.
     pub fn call(&mut self, key: SessionKey, args: &[&[u8]]) -> String {
         let args = OwnedArgs::from_slices(args);
-        let mut session = self.engine.sessions.take(key).expect("the session is open");
+        let mut session = self.engine.clients.sessions.take(key).expect("the session is open");
         self.engine.execute(&mut session, args.view());
-        self.engine.sessions.put(session);
+        self.engine.clients.sessions.put(session);
         self.heard(key)
     }
 
@@ -52,7 +52,7 @@ impl Bench {
 
     /// A session.
     pub fn session(&mut self, key: SessionKey) -> &mut Session {
-        self.engine.sessions.get_mut(key).expect("the session is open")
+        self.engine.clients.sessions.get_mut(key).expect("the session is open")
     }
 
     /// Lets time pass.

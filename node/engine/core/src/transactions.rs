@@ -228,20 +228,21 @@ impl Engine {
 
     fn change_watched(&mut self, is_changed: impl Fn(&Engine, usize, &[u8]) -> bool) {
         let changed: Vec<(usize, Box<[u8]>)> = self
+            .clients
             .watches
             .keys()
             .filter(|(db, key)| is_changed(self, *db, key))
             .map(|(db, key)| (db, key.into()))
             .collect();
         for (db, key) in changed {
-            self.watches.changed(db, &key);
+            self.clients.watches.changed(db, &key);
         }
     }
 
     /// Whether every watched key is as it was, and none has expired since.
     fn watched_are_unchanged(&self, transaction: &Transaction) -> bool {
         transaction.watched.iter().all(|watched| {
-            self.watches.is_unchanged(watched)
+            self.clients.watches.is_unchanged(watched)
                 && (watched.expired || !self.is_past_expiry(watched.db, &watched.key))
         })
     }
@@ -260,7 +261,7 @@ impl Engine {
             Reply::new(&mut session.out, session.resp).null_array();
             return Ok(());
         }
-        if self.slots.is_some() && session.kind != crate::session::Kind::Primary {
+        if self.cluster.slots.is_some() && session.kind != crate::session::Kind::Primary {
             if let Err(failure) = self.check_queue_slot(session, &transaction.queue) {
                 self.forget_transaction(session);
                 return Err(failure);
@@ -367,7 +368,7 @@ impl Engine {
     fn unwatch_all(&mut self, session: &mut Session) {
         let Some(transaction) = session.transaction.as_deref_mut() else { return };
         for watched in std::mem::take(&mut transaction.watched) {
-            self.watches.unwatch(watched.db, &watched.key);
+            self.clients.watches.unwatch(watched.db, &watched.key);
         }
     }
 }

@@ -22,10 +22,10 @@ impl Engine {
     pub fn key_changed(&mut self, db: usize, key: &[u8], class: NotifyClass, event: &str, count: u64) {
         self.call.hooked();
         self.call.dirty += count;
-        if !self.watches.is_empty() {
-            self.watches.changed(db, key);
+        if !self.clients.watches.is_empty() {
+            self.clients.watches.changed(db, key);
         }
-        if !self.migrations.is_idle() {
+        if !self.cluster.migrations.is_idle() {
             self.moving_key_changed(db, key);
         }
         self.notify(class, event, db, key);
@@ -36,10 +36,10 @@ impl Engine {
     pub(crate) fn key_expired(&mut self, db: usize, key: &[u8]) {
         self.call.hooked();
         self.notify(NotifyClass::EXPIRED, "expired", db, key);
-        if !self.watches.is_empty() {
-            self.watches.changed_by_expiry(db, key);
+        if !self.clients.watches.is_empty() {
+            self.clients.watches.changed_by_expiry(db, key);
         }
-        if !self.migrations.is_idle() {
+        if !self.cluster.migrations.is_idle() {
             self.moving_key_changed(db, key);
         }
     }
@@ -47,9 +47,9 @@ impl Engine {
     /// A key has left for another node, which serves it from now on.
     pub(crate) fn key_departed(&mut self, db: usize, key: &[u8]) {
         self.call.hooked();
-        self.dirty += 1;
-        if !self.watches.is_empty() {
-            self.watches.changed(db, key);
+        self.keyspace.dirty += 1;
+        if !self.clients.watches.is_empty() {
+            self.clients.watches.changed(db, key);
         }
         self.notify(NotifyClass::GENERIC, "del", db, key);
     }
@@ -57,7 +57,7 @@ impl Engine {
     /// A database is about to be emptied, which counts as `keys` changes.
     pub(crate) fn database_flushed(&mut self, db: usize) {
         self.call.hooked();
-        self.call.dirty += self.dbs[db].len() as u64;
+        self.call.dirty += self.keyspace.dbs[db].len() as u64;
         self.changed_by_flush(db);
         self.moving_keys_flushed(db);
     }

@@ -68,7 +68,7 @@ impl DataPlane {
             return Err(PyRuntimeError::new_err("the data plane has been started already"));
         }
         let mut engine = Engine::new(self.settings.clone(), seed(), clock::now(), clock::ticks);
-        engine.process = process::read;
+        engine.host.process = process::read;
         engine.replication.share(self.status.clone());
         if held {
             engine.hold_writes();

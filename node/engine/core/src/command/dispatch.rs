@@ -31,7 +31,7 @@ enum Gate {
 }
 
 impl Engine {
-    /// Carries out one request of a session that was taken out of [`Engine::sessions`].
+    /// Carries out one request of a session that was taken out of [`Clients::sessions`](crate::engine::Clients::sessions).
     ///
     /// Its reply, if it has one already, is appended to the session's output. Afterwards the session
     /// may be suspended, or marked to be closed.
@@ -54,8 +54,8 @@ impl Engine {
         let entry = find(args).ok()?;
         let mut ahead = Ahead { entry, hash: 0, slot: 0, has_key: false };
         if let Some(Begin::Index(index)) = entry.command.keys.first().map(|spec| spec.begin) {
-            let key = self.dbs.get(session.db)?.key(args.get(index as usize));
-            self.dbs[session.db].prefetch_bucket(&key);
+            let key = self.keyspace.dbs.get(session.db)?.key(args.get(index as usize));
+            self.keyspace.dbs[session.db].prefetch_bucket(&key);
             (ahead.hash, ahead.slot, ahead.has_key) = (key.hash, key.slot, true);
         }
         Some(ahead)
@@ -66,7 +66,7 @@ impl Engine {
     pub fn look_closer(&self, session: &Session, ahead: &Ahead) {
         if ahead.has_key {
             let key = KeyRef { bytes: &[], hash: ahead.hash, slot: ahead.slot };
-            self.dbs[session.db].prefetch_entry(&key);
+            self.keyspace.dbs[session.db].prefetch_entry(&key);
         }
     }
 
@@ -89,7 +89,7 @@ impl Engine {
                     Ok(Gate::Open) => self.run(session, entry, args),
                     Ok(Gate::Closed) => {}
                     Err(failure) => {
-                        self.stats.commands[entry.id].rejected_calls += 1;
+                        self.stats.counters.commands[entry.id].rejected_calls += 1;
                         self.refuse(session, entry, failure);
                     }
                 }
@@ -100,7 +100,7 @@ impl Engine {
             }
             Err((known, failure)) => {
                 if let Some(entry) = known {
-                    self.stats.commands[entry.id].rejected_calls += 1;
+                    self.stats.counters.commands[entry.id].rejected_calls += 1;
                 }
                 self.spoil_transaction(session);
                 match known {
@@ -112,7 +112,7 @@ impl Engine {
         if session.reply_mode != ReplyMode::On {
             apply_reply_mode(session, reply_start);
         }
-        if !self.deferred.is_empty() {
+        if !self.clients.deferred.is_empty() {
             self.deliver_deferred(session);
         }
         if was_replica && session.out.len() > reply_start {
@@ -183,7 +183,7 @@ impl Engine {
 
     /// Writes an error reply and counts it.
     pub fn write_failure(&mut self, session: &mut Session, failure: &Failure) {
-        self.stats.count_error(failure.code());
+        self.stats.counters.count_error(failure.code());
         Reply::new(&mut session.out, session.resp).error(failure.text());
     }
 
@@ -204,7 +204,7 @@ impl Engine {
             self.hold_back(session, args, Queue::Migration);
             return Ok(Gate::Closed);
         }
-        if self.slots.is_some() && !entry.command.keys.is_empty() {
+        if self.cluster.slots.is_some() && !entry.command.keys.is_empty() {
             self.check_slot(session, entry, args)?;
         }
         if self.settings.maxmemory > 0 && adds_data(session, entry) {
@@ -224,7 +224,7 @@ impl Engine {
         if matches!(self.queue_or_open(session, entry, args)?, Gate::Closed) {
             return Ok(Gate::Closed);
         }
-        if self.pause.is_some() && self.is_paused_for(session, entry) {
+        if self.clients.pause.is_some() && self.is_paused_for(session, entry) {
             self.hold_back(session, args, Queue::Pause);
             return Ok(Gate::Closed);
         }
@@ -270,12 +270,12 @@ impl Engine {
         self.call.verbatim = true;
         #[cfg(debug_assertions)]
         let before = self.keyspace_changes();
-        let started = (self.ticks)();
+        let started = (self.host.ticks)();
         let outcome = run(&mut Ctx { engine: self, session, args, entry });
-        let elapsed = (self.ticks)().wrapping_sub(started);
-        self.stats.commands_processed += 1;
+        let elapsed = (self.host.ticks)().wrapping_sub(started);
+        self.stats.counters.commands_processed += 1;
         session.commands += 1;
-        let stats = &mut self.stats.commands[entry.id];
+        let stats = &mut self.stats.counters.commands[entry.id];
         stats.calls += 1;
         stats.usec += elapsed;
         stats.latency.record(elapsed);
@@ -284,7 +284,7 @@ impl Engine {
             self.check_hook(entry, before);
         }
         if let Err(failure) = outcome {
-            self.stats.commands[entry.id].failed_calls += 1;
+            self.stats.counters.commands[entry.id].failed_calls += 1;
             self.write_failure(session, &failure);
         }
         if elapsed >= self.settings.slow_from_us() {
@@ -292,10 +292,10 @@ impl Engine {
         }
         self.show(session, entry, args);
         if self.call.dirty > 0 {
-            self.dirty += self.call.dirty;
-            if self.slots.is_some() && session.kind == Kind::Client {
+            self.keyspace.dirty += self.call.dirty;
+            if self.cluster.slots.is_some() && session.kind == Kind::Client {
                 // A primary's stream is no client: a replica has no lease and acknowledges to nobody.
-                self.wrote.push(session.key);
+                self.cluster.wrote.push(session.key);
             }
             if self.call.verbatim && entry.command.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
                 self.propagate_call(session.db, args);
@@ -308,7 +308,7 @@ impl Engine {
 impl Engine {
     /// How often a key was changed, and how often the write hook was called, so far.
     fn keyspace_changes(&self) -> (u64, u64) {
-        (self.dbs.iter().map(crate::keyspace::Db::changes).sum(), self.call.hook_calls)
+        (self.keyspace.dbs.iter().map(crate::keyspace::Db::changes).sum(), self.call.hook_calls)
     }
 
     /// A command that changes keys and does not call the write hook is a defect.
@@ -321,11 +321,11 @@ impl Engine {
 impl Engine {
     /// The control plane carries out a command; it is counted here, its time is not.
     fn hand_to_control(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
-        if entry.command.group == super::Group::Cluster && self.slots.is_none() {
+        if entry.command.group == super::Group::Cluster && self.cluster.slots.is_none() {
             return self.refuse(session, entry, crate::commands::cluster::NO_CLUSTER);
         }
-        self.stats.commands_processed += 1;
-        self.stats.commands[entry.id].calls += 1;
+        self.stats.counters.commands_processed += 1;
+        self.stats.counters.commands[entry.id].calls += 1;
         session.commands += 1;
         self.show(session, entry, args);
         self.ask_control(session, args);
@@ -337,12 +337,12 @@ impl Engine {
         let flags = entry.command.flags;
         let threshold = self.settings.slowlog_log_slower_than;
         if threshold >= 0 && elapsed_us as i64 >= threshold && !flags.contains(Flags::SKIP_SLOWLOG) {
-            self.slowlog.record(&self.settings, session, args, elapsed_us, self.clock.unix_ms);
+            self.stats.slowlog.record(&self.settings, session, args, elapsed_us, self.clock.unix_ms);
         }
         let threshold_ms = self.settings.latency_monitor_threshold;
         if threshold_ms > 0 && elapsed_us / 1000 >= threshold_ms {
             let event = if flags.contains(Flags::FAST) { "fast-command" } else { "command" };
-            self.latency.record(event, self.clock.unix_ms / 1000, elapsed_us / 1000);
+            self.stats.latency.record(event, self.clock.unix_ms / 1000, elapsed_us / 1000);
         }
     }
 
@@ -350,7 +350,7 @@ impl Engine {
     #[inline]
     fn show(&mut self, session: &Session, entry: &Entry, args: Args<'_>) {
         const HIDDEN: Flags = Flags::SKIP_MONITOR.union(Flags::ADMIN);
-        if !self.monitors.is_empty() && !entry.command.flags.intersects(HIDDEN) {
+        if !self.clients.monitors.is_empty() && !entry.command.flags.intersects(HIDDEN) {
             self.show_to_monitors(session, args);
         }
     }

@@ -98,7 +98,7 @@ impl Engine {
         target: &Target<'_>,
         presence: impl Fn() -> Presence,
     ) -> Result<(), Failure> {
-        let Some(slots) = self.slots.as_deref() else { return Ok(()) };
+        let Some(slots) = self.cluster.slots.as_deref() else { return Ok(()) };
         check_state(slots, target)?;
         let host = self.host_for_outside(session);
         let Some(owner) = slots.owner(target.slot) else { return Err(NOT_SERVED) };
@@ -136,7 +136,7 @@ impl Engine {
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
                 let key = args.get(index);
-                let is_here = self.has_key(0, key) || self.migrations.is_ghost(key);
+                let is_here = self.has_key(0, key) || self.cluster.migrations.is_ghost(key);
                 presence.some_here |= is_here;
                 presence.some_missing |= !is_here;
             });
@@ -207,13 +207,13 @@ mod tests {
             .map(|(host, port)| Endpoint { host: host.into(), port, copies_wanted: 0 })
             .into();
         change(&mut table);
-        bench.engine.slots = Some(table.into());
+        bench.engine.cluster.slots = Some(table.into());
         bench
     }
 
     /// How many MIGRATEs left the engine, and how many keys they carry.
     fn migrated(bench: &mut Bench) -> Vec<usize> {
-        let actions = std::mem::take(&mut bench.engine.actions);
+        let actions = std::mem::take(&mut bench.engine.effects.actions);
         let jobs = actions.into_iter().filter_map(|action| match action {
             Action::Migrate(job) => Some(job.replies - 2),
             _ => None,
@@ -241,13 +241,13 @@ mod tests {
         let mut bench = bench(MYSELF, |_| {});
         let client = bench.client();
         assert_eq!(bench.say(client, "SET {x}1 v"), "+OK");
-        let mut table = bench.engine.slots.as_deref().cloned().expect("a table is installed");
+        let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("a table is installed");
         table.owners.fill(OTHER);
-        bench.engine.slots = Some(table.clone().into());
+        bench.engine.cluster.slots = Some(table.clone().into());
         let args: [&[u8]; 9] = [b"MIGRATE", b"b", b"2", b"", b"0", b"100", b"KEYS", b"{x}1", b"{x}2"];
         assert_eq!(bench.call(client, &args), format!("-MOVED {slot} b:2"));
         table.importing.insert(slot, OTHER);
-        bench.engine.slots = Some(table.into());
+        bench.engine.cluster.slots = Some(table.into());
         assert_eq!(bench.call(client, &args), "");
         assert_eq!(migrated(&mut bench), [1]);
         let other_client = bench.client();
@@ -266,7 +266,7 @@ mod tests {
         ] {
             bench.engine.settings.cluster_outside_endpoint = setting.into();
             let client = bench.client();
-            bench.engine.sessions.get_mut(client).expect("it is open").outside = outside;
+            bench.engine.clients.sessions.get_mut(client).expect("it is open").outside = outside;
             assert_eq!(bench.say(client, "GET a"), format!("-MOVED {slot} {host}:2"));
         }
     }
@@ -278,7 +278,7 @@ mod tests {
         let primary = bench.engine.open_session(Kind::Primary).key;
         bench.say(client, "SET a 1");
         bench.say(primary, "SET b 1");
-        if let Some(table) = bench.engine.slots.as_deref_mut() {
+        if let Some(table) = bench.engine.cluster.slots.as_deref_mut() {
             table.writes_until_ms = 0;
         }
         let clock = bench.engine.clock;

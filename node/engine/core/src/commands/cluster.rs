@@ -184,7 +184,7 @@ const fn control(name: &'static str, arity: i16, flags: Flags) -> Command {
 }
 
 fn need_cluster(ctx: &Ctx<'_>) -> Outcome {
-    match ctx.engine.slots {
+    match ctx.engine.cluster.slots {
         Some(_) => Ok(()),
         None => Err(NO_CLUSTER),
     }
@@ -224,10 +224,10 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     let wanted = wanted.min(engine.keys_to_move(slot));
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(wanted);
-    let ghosts = engine.migrations.ghosts_of(slot).take(wanted);
+    let ghosts = engine.cluster.migrations.ghosts_of(slot).take(wanted);
     let mut left = wanted - ghosts.len();
     ghosts.for_each(|key| reply.bulk(key));
-    engine.dbs[0].for_each_in_slot(slot, |entry| {
+    engine.keyspace.dbs[0].for_each_in_slot(slot, |entry| {
         if left == 0 {
             return std::ops::ControlFlow::Break(());
         }
@@ -257,7 +257,9 @@ mod tests {
         assert_eq!(bench.say(client, "READONLY"), "+OK");
         assert!(bench.session(client).readonly);
         assert_eq!(bench.say(client, "CLUSTER SETSLOT 5 STABLE"), "");
-        let [Event::Command { facts, .. }] = &bench.engine.events[..] else { panic!("nothing was asked") };
+        let [Event::Command { facts, .. }] = &bench.engine.effects.events[..] else {
+            panic!("nothing was asked")
+        };
         assert_eq!(facts[..], [("keys_total", 0), ("keys_in_slot", 0)]);
     }
 
@@ -276,10 +278,10 @@ mod tests {
             table.owners[15495] = owner;
             table.importing = if imports { [(15495, 1)].into() } else { Default::default() };
             bench.engine.install_slots(Box::new(table.clone()));
-            bench.engine.events.clear();
+            bench.engine.effects.events.clear();
             let asker = bench.client();
             assert_eq!(bench.say(asker, "CLUSTER INFO"), "");
-            let [Event::Command { facts, .. }] = &bench.engine.events[..] else {
+            let [Event::Command { facts, .. }] = &bench.engine.effects.events[..] else {
                 panic!("nothing was asked")
             };
             assert_eq!(facts[..], [("keys_stray", strays)]);
@@ -293,7 +295,7 @@ mod tests {
         for line in ["CLUSTER INFO", "CLUSTER KEYSLOT a", "READONLY", "READWRITE", "ASKING"] {
             assert_eq!(bench.say(client, line), "-ERR This instance has cluster support disabled", "{line}");
         }
-        assert!(bench.engine.events.is_empty());
+        assert!(bench.engine.effects.events.is_empty());
     }
 
     #[test]

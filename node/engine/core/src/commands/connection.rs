@@ -113,7 +113,7 @@ fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
     let same = expected.len() == password.len()
         && expected.iter().zip(password).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0;
     if user != b"default" || !(expected.is_empty() || same) {
-        ctx.engine.stats.auth_failures += 1;
+        ctx.engine.stats.counters.auth_failures += 1;
         return Err(Failure::Text("WRONGPASS invalid username-password pair or user is disabled."));
     }
     ctx.session.authenticated = true;

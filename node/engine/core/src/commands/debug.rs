@@ -78,7 +78,7 @@ fn not_yet(ctx: &mut Ctx<'_>) -> Outcome {
 fn sleep(ctx: &mut Ctx<'_>) -> Outcome {
     const SECONDS_MAX: f64 = 3600.0;
     let seconds = parse_f64(ctx.arg(2)).unwrap_or(0.0).clamp(0.0, SECONDS_MAX);
-    ctx.engine.actions.push(Action::Sleep { ms: (seconds * 1000.0) as u64 });
+    ctx.engine.effects.actions.push(Action::Sleep { ms: (seconds * 1000.0) as u64 });
     ctx.ok()
 }
 
@@ -102,7 +102,7 @@ fn object(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn set_active_expire(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.engine.active_expiry = ctx.arg(2) != b"0";
+    ctx.engine.keyspace.active_expiry = ctx.arg(2) != b"0";
     ctx.ok()
 }
 
@@ -257,7 +257,7 @@ mod tests {
         let mut bench = Bench::new(&[("enable-debug-command", "yes")]);
         let client = bench.client();
         assert_eq!(bench.say(client, "DEBUG SLEEP 0.5"), "+OK");
-        assert!(bench.engine.actions.contains(&Action::Sleep { ms: 500 }));
+        assert!(bench.engine.effects.actions.contains(&Action::Sleep { ms: 500 }));
     }
 
     #[test]

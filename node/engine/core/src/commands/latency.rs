@@ -99,7 +99,7 @@ impl LatencyEvents {
 fn latest(ctx: &mut Ctx<'_>) -> Outcome {
     let Ctx { engine, session, .. } = ctx;
     let mut reply = Reply::new(&mut session.out, session.resp);
-    let events = &engine.latency.events;
+    let events = &engine.stats.latency.events;
     reply.array(events.len());
     for (event, samples) in events {
         let (time_s, ms) = samples.recent.back().copied().unwrap_or_default();
@@ -114,7 +114,7 @@ fn latest(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn history(ctx: &mut Ctx<'_>) -> Outcome {
     let recent =
-        ctx.engine.latency.of(ctx.arg(2)).map_or_else(VecDeque::new, |samples| samples.recent.clone());
+        ctx.engine.stats.latency.of(ctx.arg(2)).map_or_else(VecDeque::new, |samples| samples.recent.clone());
     let mut reply = ctx.reply();
     reply.array(recent.len());
     for (time_s, ms) in recent {
@@ -126,20 +126,20 @@ fn history(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn reset(ctx: &mut Ctx<'_>) -> Outcome {
-    let before = ctx.engine.latency.events.len();
+    let before = ctx.engine.stats.latency.events.len();
     if ctx.args.len() == 2 {
-        ctx.engine.latency.events.clear();
+        ctx.engine.stats.latency.events.clear();
     }
     for event in ctx.args.iter_from(2) {
-        ctx.engine.latency.events.retain(|name, _| name.as_bytes() != event);
+        ctx.engine.stats.latency.events.retain(|name, _| name.as_bytes() != event);
     }
-    let forgotten = before - ctx.engine.latency.events.len();
+    let forgotten = before - ctx.engine.stats.latency.events.len();
     ctx.int(forgotten as i64)
 }
 
 fn graph(ctx: &mut Ctx<'_>) -> Outcome {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let Some(samples) = ctx.engine.latency.of(ctx.arg(2)) else {
+    let Some(samples) = ctx.engine.stats.latency.of(ctx.arg(2)) else {
         let event = String::from_utf8_lossy(ctx.arg(2)).into_owned();
         return Err(Failure::new(format!("ERR No samples available for event '{event}'")));
     };
@@ -155,10 +155,12 @@ fn doctor(ctx: &mut Ctx<'_>) -> Outcome {
     let mut text = match threshold {
         0 => "Nothing is watched: set latency-monitor-threshold to a number of milliseconds first.\n"
             .to_owned(),
-        _ if ctx.engine.latency.events.is_empty() => format!("Nothing took {threshold} ms or longer.\n"),
+        _ if ctx.engine.stats.latency.events.is_empty() => {
+            format!("Nothing took {threshold} ms or longer.\n")
+        }
         _ => String::new(),
     };
-    for (event, samples) in &ctx.engine.latency.events {
+    for (event, samples) in &ctx.engine.stats.latency.events {
         text.push_str(&format!(
             "* {event}: {} seconds in which it took {threshold} ms or longer, at worst {} ms; SLOWLOG names the commands.\n",
             samples.recent.len(),
@@ -174,7 +176,7 @@ fn histogram(ctx: &mut Ctx<'_>) -> Outcome {
         2 => table().entries.iter().collect(),
         _ => ctx.args.iter_from(2).filter_map(|name| table().find_full(name)).collect(),
     };
-    let commands = &ctx.engine.stats.commands;
+    let commands = &ctx.engine.stats.counters.commands;
     // A container stands for its subcommands.
     asked = asked
         .into_iter()
@@ -232,7 +234,7 @@ mod tests {
         let client = bench.client();
         assert_eq!(bench.say(client, "LATENCY LATEST"), "*0");
         for (second, ms) in [(1, 20), (1, 30), (2, 10)] {
-            bench.engine.latency.record("command", second, ms);
+            bench.engine.stats.latency.record("command", second, ms);
         }
         assert_eq!(bench.say(client, "LATENCY LATEST"), "*1 *4 $7 command :2 :10 :30");
         assert_eq!(bench.say(client, "LATENCY HISTORY command"), "*2 *2 :1 :30 *2 :2 :10");

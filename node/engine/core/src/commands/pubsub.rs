@@ -125,7 +125,7 @@ const SUBCOMMANDS: &[Command] = &[
 
 fn subscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     for name in ctx.args.iter_from(1) {
-        ctx.engine.pubsub.subscribe(ctx.session, kind, name);
+        ctx.engine.clients.pubsub.subscribe(ctx.session, kind, name);
         confirm(ctx, kind, kind.verb_subscribe(), Some(name));
     }
     Ok(())
@@ -144,7 +144,7 @@ fn unsubscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
         confirm(ctx, kind, kind.verb_unsubscribe(), None);
     }
     for name in &names {
-        ctx.engine.pubsub.unsubscribe(ctx.session, kind, name);
+        ctx.engine.clients.pubsub.unsubscribe(ctx.session, kind, name);
         confirm(ctx, kind, kind.verb_unsubscribe(), Some(name));
     }
     Ok(())
@@ -165,7 +165,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
     let receivers = ctx.engine.publish(channel, message, sharded);
     if ctx.engine.settings.cluster_enabled {
         let (channel, message) = (channel.to_vec(), message.to_vec());
-        ctx.engine.events.push(Event::Published { channel, message, sharded });
+        ctx.engine.effects.events.push(Event::Published { channel, message, sharded });
     } else if !ctx.is_from_primary() {
         let db = ctx.session.db;
         ctx.engine.queue_propagation(db, OwnedArgs::copy(ctx.args));
@@ -181,6 +181,7 @@ fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     let pattern = ctx.args.try_get(2);
     let Ctx { engine, session, .. } = ctx;
     let names: Vec<&[u8]> = engine
+        .clients
         .pubsub
         .subscribers(kind)
         .keys()
@@ -194,7 +195,7 @@ fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
 }
 
 fn numpat(ctx: &mut Ctx<'_>) -> Outcome {
-    let patterns = ctx.engine.pubsub.patterns.len();
+    let patterns = ctx.engine.clients.pubsub.patterns.len();
     ctx.int(patterns as i64)
 }
 
@@ -202,7 +203,7 @@ fn numsub(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     let args = ctx.args;
     ctx.reply().array(2 * (args.len() - 2));
     for name in args.iter_from(2) {
-        let count = ctx.engine.pubsub.subscribers(kind).get(name).map_or(0, Vec::len);
+        let count = ctx.engine.clients.pubsub.subscribers(kind).get(name).map_or(0, Vec::len);
         let mut reply = ctx.reply();
         reply.bulk(name);
         reply.int(count as i64);
@@ -253,7 +254,7 @@ mod tests {
         let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
         let client = bench.client();
         assert_eq!(bench.say(client, "PUBLISH a hi"), ":0");
-        assert!(matches!(&bench.engine.events[..], [Event::Published { sharded: false, .. }]));
+        assert!(matches!(&bench.engine.effects.events[..], [Event::Published { sharded: false, .. }]));
     }
 
     #[test]
@@ -262,15 +263,17 @@ mod tests {
         let client = bench.client();
         bench.say(client, "PUBLISH a hi");
         bench.say(client, &format!("PUBLISH __sentinel__:hello {}", "x".repeat(1025)));
-        assert!(bench.engine.events.is_empty());
+        assert!(bench.engine.effects.events.is_empty());
         for _ in 0..1000 {
             bench.say(client, "PUBLISH __sentinel__:hello hi");
         }
-        assert_eq!(bench.engine.events.len(), 64);
-        assert!(matches!(&bench.engine.events[0], Event::Published { message, .. } if message == b"hi"));
+        assert_eq!(bench.engine.effects.events.len(), 64);
+        assert!(
+            matches!(&bench.engine.effects.events[0], Event::Published { message, .. } if message == b"hi")
+        );
         bench.engine.cron();
         bench.say(client, "PUBLISH __sentinel__:hello hi");
-        assert_eq!(bench.engine.events.len(), 65);
+        assert_eq!(bench.engine.effects.events.len(), 65);
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn time(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn lastsave(ctx: &mut Ctx<'_>) -> Outcome {
-    let started_ms = ctx.engine.started_ms;
+    let started_ms = ctx.engine.host.started_ms;
     ctx.int(started_ms / 1000)
 }
 
@@ -131,7 +131,7 @@ fn monitor(ctx: &mut Ctx<'_>) -> Outcome {
     }
     if !ctx.session.monitor {
         ctx.session.monitor = true;
-        ctx.engine.monitors.push(ctx.session.key);
+        ctx.engine.clients.monitors.push(ctx.session.key);
     }
     ctx.ok()
 }
@@ -150,7 +150,7 @@ impl Engine {
             line.push(b'"');
         }
         line.extend_from_slice(b"\r\n");
-        for key in self.monitors.clone() {
+        for key in self.clients.monitors.clone() {
             // A monitor's own commands are not shown to it: it has given its connection away.
             if key != session.key {
                 self.deliver(key, &line);

@@ -111,7 +111,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
         if append_restore(ctx, &mut request, key, replace) {
             items.push(Item::new(key, false));
             replies += 1;
-        } else if takes_ghosts && ctx.engine.migrations.is_ghost(key) {
+        } else if takes_ghosts && ctx.engine.cluster.migrations.is_ghost(key) {
             encode_command(&mut request, [&b"ASKING"[..]].into_iter());
             encode_command(&mut request, [&b"DEL"[..], key].into_iter());
             items.push(Item::new(key, true));
@@ -129,7 +129,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
         replies += 1;
     }
     let ticket = ctx.engine.ticket();
-    ctx.engine.migrations.start(
+    ctx.engine.cluster.migrations.start(
         ticket,
         Migration {
             session: ctx.session.key,
@@ -137,7 +137,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
             db: ctx.session.db,
             items,
             preliminaries,
-            has_link_reply: ctx.engine.slots.is_some(),
+            has_link_reply: ctx.engine.cluster.slots.is_some(),
             copy: wanted.copy,
             route,
             copies_wanted,
@@ -149,7 +149,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
     let Wanted { host, port, timeout_ms, .. } = wanted;
     let timeout_ms = if copies_wanted > 0 { timeout_ms.saturating_add(ack_ms) } else { timeout_ms };
     let job = Job { ticket, host, port, request, replies, timeout_ms };
-    ctx.engine.actions.push(crate::effects::Action::Migrate(job));
+    ctx.engine.effects.actions.push(crate::effects::Action::Migrate(job));
     Ok(())
 }
 
@@ -164,9 +164,9 @@ fn append_preliminaries(ctx: &Ctx<'_>, request: &mut Vec<u8>, wanted: &Wanted<'_
     }
     let db = wanted.db.to_string();
     encode_command(request, [b"SELECT".as_slice(), db.as_bytes()].into_iter());
-    if ctx.engine.slots.is_some() {
+    if ctx.engine.cluster.slots.is_some() {
         replies += 1;
-        let name = format!("{}:{}:{}", ctx.engine.link_name, wanted.host, wanted.port);
+        let name = format!("{}:{}:{}", ctx.engine.cluster.link_name, wanted.host, wanted.port);
         encode_command(request, [&b"CLUSTER"[..], b"MIGRATION-LINK", name.as_bytes()].into_iter());
     }
     replies
@@ -174,7 +174,7 @@ fn append_preliminaries(ctx: &Ctx<'_>, request: &mut Vec<u8>, wanted: &Wanted<'_
 
 /// Appends the RESTORE of a key; returns whether the key is here.
 fn append_restore(ctx: &mut Ctx<'_>, request: &mut Vec<u8>, key: &[u8], replace: bool) -> bool {
-    let name: &[u8] = if ctx.engine.slots.is_some() { b"RESTORE-ASKING" } else { b"RESTORE" };
+    let name: &[u8] = if ctx.engine.cluster.slots.is_some() { b"RESTORE-ASKING" } else { b"RESTORE" };
     let now_ms = ctx.now_ms();
     let Some((payload, expire_at_ms)) = ctx.engine.dump(ctx.session.db, key) else { return false };
     let ttl_ms = match expire_at_ms {
@@ -194,7 +194,7 @@ fn append_restore(ctx: &mut Ctx<'_>, request: &mut Vec<u8>, key: &[u8], replace:
 impl Engine {
     /// The DUMP payload of a key, and the time at which it expires.
     pub fn dump(&mut self, db: usize, key: &[u8]) -> Option<(Vec<u8>, Option<i64>)> {
-        let database = &self.dbs[db];
+        let database = &self.keyspace.dbs[db];
         let entry = database.get(&database.key(key))?;
         if entry.is_expired(self.clock.unix_ms) {
             return None;
@@ -206,7 +206,7 @@ impl Engine {
 
     /// What a MIGRATE is part of, and how many replicas of the target must acknowledge what it sends.
     fn route_of(&self, wanted: &Wanted<'_>) -> (Route, usize) {
-        let Some(slots) = self.slots.as_deref() else { return (Route::Elsewhere, 0) };
+        let Some(slots) = self.cluster.slots.as_deref() else { return (Route::Elsewhere, 0) };
         let Some(key) = wanted.keys.first() else { return (Route::Elsewhere, 0) };
         let slot = key_slot(key);
         let copies = |node: u16| slots.endpoints.get(usize::from(node)).map_or(0, |node| node.copies_wanted);
@@ -236,6 +236,7 @@ fn migration_link(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.session.migration_link.as_deref() != Some(name) {
         let earlier: Vec<_> = ctx
             .engine
+            .clients
             .sessions
             .iter()
             .filter(|session| session.kind == Kind::Client && session.migration_link.as_deref() == Some(name))

@@ -45,7 +45,7 @@ fn send(bench: &mut Bench, client: SessionKey, keys: &str) -> (Job, Vec<String>)
 }
 
 fn job(bench: &mut Bench) -> Option<Job> {
-    let actions = std::mem::take(&mut bench.engine.actions);
+    let actions = std::mem::take(&mut bench.engine.effects.actions);
     actions.into_iter().find_map(|action| match action {
         Action::Migrate(job) => Some(job),
         _ => None,
@@ -61,7 +61,7 @@ fn answer(bench: &mut Bench, job: &Job, replies: &[&str]) {
 
 /// Lets those go on who may, as the reactor does.
 fn resume(bench: &mut Bench) {
-    for action in std::mem::take(&mut bench.engine.actions) {
+    for action in std::mem::take(&mut bench.engine.effects.actions) {
         if let Action::Resume(key) = action {
             bench.engine.retry(key);
         }
@@ -122,8 +122,8 @@ fn key_that_changed_since_it_left_stays() {
     let (mover, client) = (bench.client(), bench.client());
     let (job, _) = send(&mut bench, mover, "{x}1");
     // Nobody could foresee this write: it came from no key of a command.
-    let key = bench.engine.dbs[0].key(b"{x}1");
-    bench.engine.dbs[0].set_string(&key, b"new", crate::keyspace::Ttl::Clear, 0);
+    let key = bench.engine.keyspace.dbs[0].key(b"{x}1");
+    bench.engine.keyspace.dbs[0].set_string(&key, b"new", crate::keyspace::Ttl::Clear, 0);
     bench.engine.key_changed(0, b"{x}1", crate::notify::NotifyClass::STRING, "set", 1);
     answer(&mut bench, &job, &["+OK"]);
     assert!(bench.heard(mover).starts_with("-TRYAGAIN"));
@@ -273,7 +273,7 @@ fn one_key_named_twice_is_one_key() {
     assert_eq!(bench.say(client, "EXISTS {x}1 {x}1"), ":2");
     assert_eq!(bench.say(client, "EXISTS {x}2 {x}3"), asked(slot()));
     install(&mut bench, TARGET, None, 0);
-    let mut table = bench.engine.slots.as_deref().cloned().expect("a table is installed");
+    let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("a table is installed");
     table.importing.insert(slot(), TARGET);
     bench.engine.install_slots(table.into());
     for line in ["ASKING", "MULTI", "SET {x}2 v", "EXPIRE {x}2 100"] {
@@ -302,7 +302,7 @@ fn exec_behind_a_control_command_is_checked_again() {
         for line in ["MULTI", "SET {x}2 w", "CONFIG GET maxmemory", "EXEC"] {
             bench.say(client, line);
         }
-        let asked = bench.engine.events.drain(..).find_map(|event| match event {
+        let asked = bench.engine.effects.events.drain(..).find_map(|event| match event {
             Event::Command { ticket, .. } => Some(ticket),
             _ => None,
         });

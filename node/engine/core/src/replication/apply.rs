@@ -50,12 +50,12 @@ impl Engine {
     /// # Errors
     /// When the bytes are no stream, or a request is larger than the limits.
     pub(super) fn apply(&mut self, link: &mut Link, bytes: &[u8]) -> Result<(), String> {
-        let Some(mut session) = link.applier.session.and_then(|key| self.sessions.take(key)) else {
+        let Some(mut session) = link.applier.session.and_then(|key| self.clients.sessions.take(key)) else {
             return Err("the session of the primary is closed".into());
         };
         let outcome = self.apply_all(&mut link.applier, &mut session, bytes);
         let is_closed = session.close_now || session.close_after_reply;
-        self.sessions.put(session);
+        self.clients.sessions.put(session);
         if std::mem::take(&mut link.applier.ack_asked) {
             self.send_ack();
         }

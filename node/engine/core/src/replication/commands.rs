@@ -142,7 +142,7 @@ fn check_may_sync(ctx: &Ctx<'_>) -> Outcome {
     if ctx.engine.replication.is_replica() && !ctx.engine.replication.is_link_up() {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
-    if ctx.engine.slots.as_deref().is_some_and(|slots| !slots.has_data) {
+    if ctx.engine.cluster.slots.as_deref().is_some_and(|slots| !slots.has_data) {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC with a node that has no data"));
     }
     Ok(())

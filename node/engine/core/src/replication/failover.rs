@@ -164,7 +164,7 @@ impl Engine {
     fn begin_failover(&mut self, failover: Failover) {
         self.log(Level::Notice, format!("FAILOVER requested to {}.", failover.target_text()));
         self.replication.failover = failover;
-        self.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
+        self.clients.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -221,7 +221,7 @@ impl Engine {
     pub(super) fn end_failover(&mut self) {
         if self.replication.failover.stage != Stage::None {
             self.replication.failover = Failover::default();
-            self.pauses.failover = OwnPause::default();
+            self.clients.pauses.failover = OwnPause::default();
             self.combine_pauses();
         }
     }

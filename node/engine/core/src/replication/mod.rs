@@ -316,7 +316,7 @@ impl Engine {
     /// Role, progress and lineage, as they are now.
     pub fn status(&self) -> Status {
         let status = self.replication.status(self.clock.boot_ms, &self.settings);
-        Status { writes_paused: self.pauses.control.is_on(), ..status }
+        Status { writes_paused: self.clients.pauses.control.is_on(), ..status }
     }
 
     /// Stores the status for the control plane; called at the end of each turn.
@@ -329,7 +329,7 @@ impl Engine {
     pub(crate) fn tell_replication(&mut self) {
         let status = self.status();
         let primary = self.replication.primary.clone();
-        self.events.push(Event::Replication { status, primary });
+        self.effects.events.push(Event::Replication { status, primary });
     }
 
     /// Work at the end of a turn, after its commands and before its replies leave.

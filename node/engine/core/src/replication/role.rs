@@ -86,7 +86,7 @@ impl Engine {
             self.close_session(session);
         }
         self.replication.link_output.clear();
-        self.actions.push(Action::Unfollow);
+        self.effects.actions.push(Action::Unfollow);
     }
 
     /// Whether this node takes writes: it is no read-only replica, and has the replicas it needs.

@@ -101,7 +101,7 @@ impl Engine {
     }
 
     fn keys(&self) -> u64 {
-        self.dbs.iter().map(|db| db.len() as u64).sum()
+        self.keyspace.dbs.iter().map(|db| db.len() as u64).sum()
     }
 
     fn why_refused(&self, refused: &Refused) -> String {

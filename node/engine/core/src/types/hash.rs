@@ -268,7 +268,7 @@ impl Engine {
         HashLimits {
             packed_entries_max: self.settings.hash_max_listpack_entries,
             packed_value_bytes_max: self.settings.hash_max_listpack_value,
-            seed: self.collection_seed,
+            seed: self.keyspace.collection_seed,
         }
     }
 }

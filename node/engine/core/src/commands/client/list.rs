@@ -32,7 +32,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>) -> Outcome {
             && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
     };
     let mut sessions: Vec<&Session> =
-        ctx.engine.sessions.iter().chain(std::iter::once(&*ctx.session)).filter(wanted).collect();
+        ctx.engine.clients.sessions.iter().chain(std::iter::once(&*ctx.session)).filter(wanted).collect();
     sessions.sort_by_key(|session| session.id);
     let mut text = String::with_capacity(sessions.len() * 256);
     for session in sessions {

@@ -19,13 +19,13 @@ pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
     };
     let until_boot_ms =
         until_boot_ms.ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
-    ctx.engine.pauses.clients.extend(Pause { until_boot_ms, all });
+    ctx.engine.clients.pauses.clients.extend(Pause { until_boot_ms, all });
     ctx.engine.combine_pauses();
     ctx.ok()
 }
 
 pub(super) fn unpause(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.engine.pauses.clients = OwnPause::default();
+    ctx.engine.clients.pauses.clients = OwnPause::default();
     ctx.engine.combine_pauses();
     ctx.ok()
 }

@@ -99,7 +99,7 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
             && options.matches(entry.key())
     };
     let (mut names, mut found) = (Vec::new(), 0);
-    let database = &ctx.engine.dbs[ctx.session.db];
+    let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     let next = database.scan(cursor, options.count, |entry| {
         if is_wanted(entry) {
             Reply::new(&mut names, 2).bulk(entry.key());
@@ -117,7 +117,7 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {
     let pattern = ctx.arg(1);
     let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
-    let database = &ctx.engine.dbs[ctx.session.db];
+    let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     Reply::new(&mut ctx.session.out, ctx.session.resp).deferred_array(|reply| {
         let mut found = 0;
         database.for_each(|entry| {
@@ -137,7 +137,9 @@ fn randomkey(ctx: &mut Ctx<'_>) -> Outcome {
     for tries in 1..=RANDOM_TRIES_MAX {
         let engine = &mut *ctx.engine;
         let now_ms = engine.clock.unix_ms;
-        let Some(entry) = engine.dbs[ctx.session.db].random(&mut engine.prng) else { break };
+        let Some(entry) = engine.keyspace.dbs[ctx.session.db].random(&mut engine.keyspace.prng) else {
+            break;
+        };
         // Where nothing is deleted on sight, a database of expired keys must not keep this busy for ever.
         if !entry.is_expired(now_ms) || (engine.replication.is_replica() && tries == RANDOM_TRIES_MAX) {
             Reply::new(&mut ctx.session.out, ctx.session.resp).bulk(entry.key());

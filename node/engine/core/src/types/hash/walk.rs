@@ -64,7 +64,7 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
 fn hrandfield(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     let draws = Draws::parse(ctx)?;
-    let mut prng = Prng::new(ctx.engine.prng.next_u64());
+    let mut prng = Prng::new(ctx.engine.keyspace.prng.next_u64());
     ctx.read_with(&key, |entry, reply| {
         let hash = hash_of(entry)?;
         match (draws, hash) {

@@ -163,7 +163,7 @@ fn reply_string_again(ctx: &mut Ctx<'_>) {
     let key = ctx.key(1);
     let mut reply = crate::resp::reply::Reply::new(&mut ctx.session.out, ctx.session.resp);
     let mut digits = itoa::Buffer::new();
-    let entry = ctx.engine.dbs[ctx.session.db].get(&key);
+    let entry = ctx.engine.keyspace.dbs[ctx.session.db].get(&key);
     reply.bulk_or_null(entry.and_then(|entry| entry.value().string(&mut digits)));
 }
 
