@@ -7,7 +7,6 @@
 pub mod alloc;
 pub mod command;
 pub mod commands;
-pub mod digest;
 pub mod effects;
 pub mod engine;
 pub mod formats;

@@ -4,6 +4,7 @@
 //! hands in requests by [`Engine::execute`], calls [`Engine::end_turn`], and then takes the effects
 //! in the order of their documentation: replication stream, replies, events, actions.
 
+mod digest;
 mod state;
 
 pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics};
@@ -20,6 +21,7 @@ use crate::session::{Kind, Session, SessionKey, Suspension};
 use crate::settings::Settings;
 use crate::slots::{SlotTable, SLOT_COUNT};
 use crate::stats::Stats;
+use crate::types::TypeLimits;
 use crate::waiting::Queue;
 
 /// One node's data plane.
@@ -93,6 +95,11 @@ impl Engine {
         self.forget_transaction(session);
         self.clients.monitors.retain(|&key| key != session.key);
         self.replication.forget(session.key);
+    }
+
+    /// When values change their representation.
+    pub fn type_limits(&self) -> TypeLimits {
+        TypeLimits::new(&self.settings, self.keyspace.collection_seed)
     }
 
     /// Number for a question to the outside whose answer comes back later.

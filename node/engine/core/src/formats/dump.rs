@@ -6,11 +6,9 @@
 use super::crc64::crc64;
 use super::lzf::Compressor;
 use super::rdb::{
-    write_value, Input, RdbOptions, RdbProblem, Stop, ValueReader, RDB_VERSION, RDB_VERSION_MAX,
-    VALKEY_VERSION,
+    write_value, Input, RdbOptions, RdbProblem, Stop, RDB_VERSION, RDB_VERSION_MAX, VALKEY_VERSION,
 };
-use crate::keyspace::Value;
-use crate::types::ValueRef;
+use crate::types::{Value, ValueReader, ValueRef};
 
 const VERSION_BYTES: usize = 2;
 const CHECKSUM_BYTES: usize = 8;
@@ -62,7 +60,7 @@ pub fn restore(payload: &[u8], options: &RdbOptions) -> Result<Value, DumpError>
 }
 
 fn read_body(input: &mut Input<'_>, valkey: bool, options: &RdbOptions) -> Result<Value, Stop> {
-    let value = ValueReader::new(input.byte()?, valkey)?.read(input, &options.hash_limits)?;
+    let value = ValueReader::new(input.byte()?, valkey)?.read(input, &options.limits)?;
     if input.is_at_end() {
         Ok(value)
     } else {

@@ -95,7 +95,7 @@ impl Engine {
             Answer::Payload(form) => {
                 let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
                 let options = RdbOptions {
-                    hash_limits: self.hash_limits(),
+                    limits: self.type_limits(),
                     checksum: self.settings.rdbchecksum,
                     ..RdbOptions::default()
                 };

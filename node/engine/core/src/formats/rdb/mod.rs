@@ -19,18 +19,18 @@
 
 mod error;
 mod input;
+mod output;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod value;
 mod writer;
 
 pub use error::{RdbError, RdbProblem};
+pub use input::{Input, Stop, Text};
+pub use output::RdbOutput;
 pub use reader::{RdbEntry, RdbItem, RdbOptions, RdbReader};
-pub use writer::{Access, HashWalk, RdbWriter, RdbWriterOptions};
+pub use writer::{Access, RdbWriter, RdbWriterOptions, ValueWalk};
 
-pub(super) use input::{Input, Stop};
-pub(super) use value::ValueReader;
 pub(super) use writer::write_value;
 
 /// The version that the writer announces.
@@ -56,21 +56,6 @@ pub(super) mod opcode {
     pub const END: u8 = 0xff;
 }
 
-/// The byte that says how a value is encoded.
-pub(super) mod type_code {
-    pub const STRING: u8 = 0;
-    pub const HASH: u8 = 4;
-    pub const HASH_ZIPMAP: u8 = 9;
-    pub const HASH_ZIPLIST: u8 = 13;
-    pub const HASH_LISTPACK: u8 = 16;
-    /// Valkey 9: a hash whose fields may expire.
-    pub const HASH_2: u8 = 22;
-    /// Redis 7.4: a hash whose fields may expire.
-    pub const HASH_METADATA: u8 = 24;
-    /// Redis 7.4: the same as a packed list of threes.
-    pub const HASH_LISTPACK_EX: u8 = 25;
-}
-
 /// The special forms of a string.
 pub(super) mod special {
     pub const INT8: u8 = 0;
@@ -79,15 +64,15 @@ pub(super) mod special {
     pub const LZF: u8 = 3;
 }
 
-/// What a type code stands for, for those that this engine has no type for yet.
-pub(super) fn foreign_type(code: u8) -> Option<&'static str> {
+/// What a type code stands for, for those that no type of this engine reads.
+pub(crate) fn foreign_type(code: u8) -> Option<&'static str> {
     Some(match code {
         1 | 10 | 14 | 18 => "list",
         2 | 11 | 20 => "set",
         3 | 5 | 12 | 17 => "sorted set",
         15 | 19 | 21 => "stream",
         6 | 7 => "value of a module",
-        23 => "hash of a pre-release of Redis 7.4",
+        22 | 23 => "hash of a pre-release of Redis 7.4",
         _ => return None,
     })
 }

@@ -8,16 +8,15 @@
 //! it needs more bytes. What has not been consumed is kept, so memory is bounded by the largest single string that has
 //! really arrived plus the chunk that is being fed.
 
-use super::{opcode, Input, RdbError, RdbProblem, Stop, ValueReader, RDB_VERSION_MAX, VALKEY_VERSION};
+use super::{opcode, Input, RdbError, RdbProblem, Stop, RDB_VERSION_MAX, VALKEY_VERSION};
 use crate::formats::crc64::Crc64;
-use crate::keyspace::Value;
-use crate::types::hash::HashLimits;
+use crate::types::{TypeLimits, Value, ValueReader};
 
 /// How to read.
 #[derive(Debug, Clone, Copy)]
 pub struct RdbOptions {
-    /// When a hash leaves the packed form.
-    pub hash_limits: HashLimits,
+    /// When values change their representation.
+    pub limits: TypeLimits,
     /// The longest string that is accepted.
     pub string_bytes_max: u64,
     /// Whether to compute the checksum and compare it: the directive `rdbchecksum`.
@@ -26,7 +25,7 @@ pub struct RdbOptions {
 
 impl Default for RdbOptions {
     fn default() -> Self {
-        RdbOptions { hash_limits: HashLimits::default(), string_bytes_max: 4 << 30, checksum: true }
+        RdbOptions { limits: TypeLimits::default(), string_bytes_max: 4 << 30, checksum: true }
     }
 }
 
@@ -268,7 +267,7 @@ fn step(
             Ok(Step::Nothing)
         }
         State::Value(key, reader) => {
-            let value = reader.read(input, &options.hash_limits)?;
+            let value = reader.read(input, &options.limits)?;
             let Attributes { expire_at_ms, idle_seconds, frequency } = std::mem::take(attributes);
             let key = std::mem::take(key);
             *state = State::Opcode;

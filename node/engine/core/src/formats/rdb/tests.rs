@@ -4,6 +4,7 @@ use super::*;
 use crate::formats::dump;
 use crate::keyspace::Value;
 use crate::types::hash::{Hash, HashLimits};
+use crate::types::TypeLimits;
 use crate::types::{Object, ValueRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 const LIMITS: HashLimits = HashLimits { packed_entries_max: 8, packed_value_bytes_max: 32, seed: 5 };
 
 fn options() -> RdbOptions {
-    RdbOptions { hash_limits: LIMITS, ..RdbOptions::default() }
+    RdbOptions { limits: TypeLimits { hash: LIMITS }, ..RdbOptions::default() }
 }
 
 /// A value that can be compared.
@@ -187,11 +188,11 @@ fn a_big_hash_is_written_in_parts() {
     let Value::Object(Object::Hash(hash)) = model.build() else { panic!() };
     let (mut out, mut writer) = (Vec::new(), RdbWriter::new(RdbWriterOptions::default()));
     writer.header(&mut out, &[]);
-    let mut walk = writer.begin_hash(&mut out, b"big", &hash, Some(9), None);
+    let mut walk = writer.begin_entry(&mut out, b"big", ValueRef::Hash(&hash), Some(9), None, 100);
     let mut parts = 0;
     while let Some(at) = walk {
         let before = out.len();
-        walk = writer.continue_hash(&mut out, &hash, at, 100);
+        walk = writer.continue_entry(&mut out, ValueRef::Hash(&hash), at, 100);
         assert!(out.len() - before < 5_000);
         parts += 1;
     }

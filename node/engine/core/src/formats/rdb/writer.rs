@@ -1,23 +1,13 @@
 //! The writer of RDB streams.
 //!
 //! It owns no sink: each method appends to the caller's buffer, which the caller sends on or syncs as it likes, and
-//! keeps the checksum of all it has appended. A big hash can be written in parts ([`RdbWriter::begin_hash`]), so that
-//! one entry never makes a long pause; the hash must not change in between, or be finished before it does.
+//! keeps the checksum of all it has appended. A big value can be written in parts ([`RdbWriter::begin_entry`]), so that
+//! one entry never makes a long pause; the value must not change in between, or be finished before it does.
 
-use super::{opcode, special, type_code, RDB_VERSION};
+use super::{opcode, RdbOutput, RDB_VERSION};
 use crate::formats::crc64::Crc64;
 use crate::formats::lzf::Compressor;
-use crate::formats::packed::Item;
-use crate::numbers::parse_i64;
-use crate::types::hash::Hash;
 use crate::types::ValueRef;
-
-/// Strings up to this length are never compressed.
-const COMPRESSION_BYTES_MIN: usize = 21;
-/// What compression must gain at least.
-const COMPRESSION_GAIN_BYTES_MIN: usize = 4;
-/// Longer strings are no integers of 32 bits.
-const INTEGER_TEXT_BYTES_MAX: usize = 11;
 
 /// How to write.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +33,9 @@ pub enum Access {
     Frequency(u8),
 }
 
-/// How far a hash has been written in parts.
+/// How far a value has been written in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashWalk {
+pub struct ValueWalk {
     cursor: u64,
 }
 
@@ -65,32 +55,32 @@ impl RdbWriter {
 
     /// The magic and the auxiliary fields (`redis-ver`, `redis-bits`, `ctime`, `used-mem` and so on).
     pub fn header(&mut self, out: &mut Vec<u8>, aux: &[(&str, &str)]) {
-        self.append(out, |out, compressor| {
-            out.extend_from_slice(format!("REDIS{RDB_VERSION:04}").as_bytes());
+        self.append(out, |out| {
+            out.raw(format!("REDIS{RDB_VERSION:04}").as_bytes());
             for (name, value) in aux {
-                out.push(opcode::AUX);
-                write_text(out, name.as_bytes(), compressor);
-                write_text(out, value.as_bytes(), compressor);
+                out.byte(opcode::AUX);
+                out.text(name.as_bytes());
+                out.text(value.as_bytes());
             }
         });
     }
 
     /// The source of a function library.
     pub fn function(&mut self, out: &mut Vec<u8>, source: &[u8]) {
-        self.append(out, |out, compressor| {
-            out.push(opcode::FUNCTION);
-            write_text(out, source, compressor);
+        self.append(out, |out| {
+            out.byte(opcode::FUNCTION);
+            out.text(source);
         });
     }
 
     /// The database of the entries that follow, how many there are and how many of them expire.
     pub fn select_db(&mut self, out: &mut Vec<u8>, db: u64, keys: u64, expires: u64) {
-        self.append(out, |out, _| {
-            out.push(opcode::SELECT_DB);
-            write_length(out, db);
-            out.push(opcode::RESIZE);
-            write_length(out, keys);
-            write_length(out, expires);
+        self.append(out, |out| {
+            out.byte(opcode::SELECT_DB);
+            out.length(db);
+            out.byte(opcode::RESIZE);
+            out.length(keys);
+            out.length(expires);
         });
     }
 
@@ -103,68 +93,60 @@ impl RdbWriter {
         expire_at_ms: Option<i64>,
         access: Option<Access>,
     ) {
-        self.append(out, |out, compressor| {
-            write_attributes(out, expire_at_ms, access);
-            out.push(type_code_of(value));
-            write_text(out, key, compressor);
-            write_value_body(out, value, compressor);
-        });
+        let mut walk = self.begin_entry(out, key, value, expire_at_ms, access, usize::MAX);
+        while let Some(at) = walk {
+            walk = self.continue_entry(out, value, at, usize::MAX);
+        }
     }
 
-    /// Begins an entry whose hash is written in parts; `None` where the hash is so small that it has been written.
-    pub fn begin_hash(
+    /// Begins an entry that is written in parts, with at least `elements` of its value; `None` when it is complete.
+    pub fn begin_entry(
         &mut self,
         out: &mut Vec<u8>,
         key: &[u8],
-        hash: &Hash,
+        value: ValueRef<'_>,
         expire_at_ms: Option<i64>,
         access: Option<Access>,
-    ) -> Option<HashWalk> {
-        if hash.as_packed().is_some() {
-            self.entry(out, key, ValueRef::Hash(hash), expire_at_ms, access);
-            return None;
-        }
-        self.append(out, |out, compressor| {
+        elements: usize,
+    ) -> Option<ValueWalk> {
+        self.append(out, |out| {
             write_attributes(out, expire_at_ms, access);
-            out.push(type_code::HASH);
-            write_text(out, key, compressor);
-            write_length(out, hash.len() as u64);
-        });
-        Some(HashWalk { cursor: 0 })
+            out.byte(value.rdb_code());
+            out.text(key);
+            next_part(value.write_rdb(0, elements, out))
+        })
     }
 
-    /// Writes at least `fields` more fields; `None` when the hash is complete.
-    pub fn continue_hash(
+    /// Writes at least `elements` more elements of a value; `None` when it is complete.
+    pub fn continue_entry(
         &mut self,
         out: &mut Vec<u8>,
-        hash: &Hash,
-        walk: HashWalk,
-        fields: usize,
-    ) -> Option<HashWalk> {
-        let mut cursor = 0;
-        self.append(out, |out, compressor| {
-            cursor = hash.scan(walk.cursor, fields, |field, value| {
-                write_item(out, field, compressor);
-                write_item(out, value, compressor);
-            });
-        });
-        (cursor != 0).then_some(HashWalk { cursor })
+        value: ValueRef<'_>,
+        walk: ValueWalk,
+        elements: usize,
+    ) -> Option<ValueWalk> {
+        self.append(out, |out| next_part(value.write_rdb(walk.cursor, elements, out)))
     }
 
     /// The end and the checksum, which is 0 where it is switched off.
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        self.append(out, |out, _| out.push(opcode::END));
+        self.append(out, |out| out.byte(opcode::END));
         let sum = if self.checksum { self.crc.value() } else { 0 };
         out.extend_from_slice(&sum.to_le_bytes());
     }
 
-    fn append(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>, &mut Option<Compressor>)) {
+    fn append<T>(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut RdbOutput<'_>) -> T) -> T {
         let start = out.len();
-        write(out, &mut self.compressor);
+        let result = write(&mut RdbOutput::new(out, &mut self.compressor));
         if self.checksum {
             self.crc.update(&out[start..]);
         }
+        result
     }
+}
+
+fn next_part(cursor: u64) -> Option<ValueWalk> {
+    (cursor != 0).then_some(ValueWalk { cursor })
 }
 
 /// The type byte and the value, as a DUMP payload begins.
@@ -173,110 +155,25 @@ pub(in crate::formats) fn write_value(
     value: ValueRef<'_>,
     compressor: &mut Option<Compressor>,
 ) {
-    out.push(type_code_of(value));
-    write_value_body(out, value, compressor);
+    let mut out = RdbOutput::new(out, compressor);
+    out.byte(value.rdb_code());
+    let mut cursor = value.write_rdb(0, usize::MAX, &mut out);
+    while cursor != 0 {
+        cursor = value.write_rdb(cursor, usize::MAX, &mut out);
+    }
 }
 
-fn write_attributes(out: &mut Vec<u8>, expire_at_ms: Option<i64>, access: Option<Access>) {
+fn write_attributes(out: &mut RdbOutput<'_>, expire_at_ms: Option<i64>, access: Option<Access>) {
     if let Some(at) = expire_at_ms {
-        out.push(opcode::EXPIRE_MS);
-        out.extend_from_slice(&at.to_le_bytes());
+        out.byte(opcode::EXPIRE_MS);
+        out.raw(&at.to_le_bytes());
     }
     match access {
         Some(Access::Idle(seconds)) => {
-            out.push(opcode::IDLE);
-            write_length(out, seconds);
+            out.byte(opcode::IDLE);
+            out.length(seconds);
         }
-        Some(Access::Frequency(frequency)) => out.extend_from_slice(&[opcode::FREQUENCY, frequency]),
+        Some(Access::Frequency(frequency)) => out.raw(&[opcode::FREQUENCY, frequency]),
         None => {}
     }
-}
-
-fn type_code_of(value: ValueRef<'_>) -> u8 {
-    match value {
-        ValueRef::Int(_) | ValueRef::Bytes(_) => type_code::STRING,
-        ValueRef::Hash(hash) if hash.as_packed().is_some() => type_code::HASH_LISTPACK,
-        ValueRef::Hash(_) => type_code::HASH,
-    }
-}
-
-fn write_value_body(out: &mut Vec<u8>, value: ValueRef<'_>, compressor: &mut Option<Compressor>) {
-    match value {
-        ValueRef::Int(number) => write_item(out, Item::Integer(number), compressor),
-        ValueRef::Bytes(bytes) => write_text(out, bytes, compressor),
-        ValueRef::Hash(hash) => match hash.as_packed() {
-            Some(list) => write_text(out, list.as_bytes(), compressor),
-            None => {
-                write_length(out, hash.len() as u64);
-                for (field, value) in hash.iter() {
-                    write_item(out, field, compressor);
-                    write_item(out, value, compressor);
-                }
-            }
-        },
-    }
-}
-
-/// A length in its shortest form.
-fn write_length(out: &mut Vec<u8>, len: u64) {
-    match len {
-        0..=0x3f => out.push(len as u8),
-        0x40..=0x3fff => out.extend_from_slice(&[0x40 | (len >> 8) as u8, len as u8]),
-        0x4000..=0xffff_ffff => {
-            out.push(0x80);
-            out.extend_from_slice(&(len as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(0x81);
-            out.extend_from_slice(&len.to_be_bytes());
-        }
-    }
-}
-
-fn write_item(out: &mut Vec<u8>, item: Item<'_>, compressor: &mut Option<Compressor>) {
-    match item {
-        Item::Bytes(bytes) => write_text(out, bytes, compressor),
-        Item::Integer(number) if write_small_integer(out, number) => {}
-        Item::Integer(number) => {
-            let mut digits = itoa::Buffer::new();
-            let text = digits.format(number).as_bytes();
-            write_length(out, text.len() as u64);
-            out.extend_from_slice(text);
-        }
-    }
-}
-
-/// A string in its shortest form: an integer, compressed, or as it is.
-fn write_text(out: &mut Vec<u8>, text: &[u8], compressor: &mut Option<Compressor>) {
-    if text.len() <= INTEGER_TEXT_BYTES_MAX && parse_i64(text).is_some_and(|n| write_small_integer(out, n)) {
-        return;
-    }
-    if let (Some(compressor), true) = (compressor, text.len() >= COMPRESSION_BYTES_MIN) {
-        if let Some(packed) = compressor.compress(text, COMPRESSION_GAIN_BYTES_MIN) {
-            out.push(0xc0 | special::LZF);
-            write_length(out, packed.len() as u64);
-            write_length(out, text.len() as u64);
-            out.extend_from_slice(packed);
-            return;
-        }
-    }
-    write_length(out, text.len() as u64);
-    out.extend_from_slice(text);
-}
-
-/// Writes an integer of up to 32 bits in its special form; false for a larger one.
-fn write_small_integer(out: &mut Vec<u8>, number: i64) -> bool {
-    if let Ok(number) = i8::try_from(number) {
-        out.push(0xc0 | special::INT8);
-        out.extend_from_slice(&number.to_le_bytes());
-    } else if let Ok(number) = i16::try_from(number) {
-        out.push(0xc0 | special::INT16);
-        out.extend_from_slice(&number.to_le_bytes());
-    } else if let Ok(number) = i32::try_from(number) {
-        out.push(0xc0 | special::INT32);
-        out.extend_from_slice(&number.to_le_bytes());
-    } else {
-        return false;
-    }
-    true
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{hash_of, write_item, Hash};
+use super::access::{hash_of, write_item};
+use super::Hash;
 use crate::command::failure::SYNTAX;
 use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::commands::keys::scan::{parse_cursor, ScanOptions};

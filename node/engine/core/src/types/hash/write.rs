@@ -1,6 +1,7 @@
 //! Commands that change a hash: HSET and its kin.
 
-use super::{hash_of, Hash, HashLimits};
+use super::access::hash_of;
+use super::{Hash, HashLimits};
 use crate::command::failure::{NOT_A_FLOAT, WRONG_TYPE};
 use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;

@@ -3,6 +3,7 @@
 //! [`read`] has those that only look, [`write`] those that store, [`number`] those that count, [`edit`] those that
 //! change bytes in place, and [`lcs`] the longest common subsequence.
 
+pub mod codec;
 pub mod edit;
 pub mod lcs;
 pub mod number;

@@ -1,29 +1,40 @@
-//! Values, one reader for each encoding.
-//!
-//! A reader of a big value holds what it has built and how much is left, so that the value can arrive in any number
-//! of pieces and its memory grows with what has arrived. A new type is one more variant of [`ValueReader`] and one arm
-//! in each of its two methods.
+//! Hashes outside of memory: RDB and DUMP, digest, the commands that rebuild one.
 
-use super::input::Text;
-use super::{foreign_type, type_code, Input, RdbProblem, Stop};
+use super::{Hash, HashLimits};
+use crate::formats::digest::Digest;
 use crate::formats::legacy::{ziplist, zipmap};
 use crate::formats::packed::{Item, PackedList};
-use crate::keyspace::Value;
-use crate::types::hash::{Hash, HashLimits};
-use crate::types::Object;
+use crate::formats::rdb::{Input, RdbOutput, RdbProblem, Stop, Text};
+use crate::settings::Settings;
+use crate::types::{Collection, Rebuild};
 
-/// Reads one value, step by step.
-pub(in crate::formats) enum ValueReader {
-    /// One string.
-    Text,
-    /// A number of fields with their values.
-    Pairs(Box<Pairs>),
-    /// A hash that is one string with the encoding of this code.
-    PackedHash(u8),
+/// The bytes that say how a hash is encoded.
+mod code {
+    pub const PLAIN: u8 = 4;
+    pub const ZIPMAP: u8 = 9;
+    pub const ZIPLIST: u8 = 13;
+    pub const PACKED: u8 = 16;
+    /// Valkey 9: a hash whose fields may expire.
+    pub const HASH_2: u8 = 22;
+    /// Redis 7.4: a hash whose fields may expire.
+    pub const METADATA: u8 = 24;
+    /// Redis 7.4: the same as a packed list of threes.
+    pub const PACKED_EXPIRING: u8 = 25;
 }
 
-/// A hash on its way in.
-pub(in crate::formats) struct Pairs {
+/// Fields in one of the commands that rebuild a hash, at most.
+const REBUILD_FIELDS_MAX: usize = 64;
+
+/// Reads a hash, step by step.
+pub enum HashReader {
+    /// A number of fields with their values.
+    Pairs(Box<Pairs>),
+    /// One string with the encoding of this code.
+    Packed(u8),
+}
+
+/// A hash on its way in, field by field.
+pub struct Pairs {
     form: PairForm,
     started: bool,
     left: u64,
@@ -44,54 +55,106 @@ enum PairForm {
 
 const FIELD_EXPIRY: RdbProblem = RdbProblem::Foreign("hash with expiring fields");
 
-impl ValueReader {
-    /// The reader for the type byte `code`, if this engine has that type.
-    pub(in crate::formats) fn new(code: u8, valkey: bool) -> Result<Self, RdbProblem> {
-        let pairs = |form| {
-            let hash = Hash::new();
-            Ok(ValueReader::Pairs(Box::new(Pairs { form, started: false, left: 0, field: None, hash })))
-        };
-        match code {
-            type_code::STRING => Ok(ValueReader::Text),
-            type_code::HASH => pairs(PairForm::Plain),
-            type_code::HASH_2 if valkey => pairs(PairForm::ExpiryBehind),
-            type_code::HASH_2 => Err(RdbProblem::Foreign("hash of a pre-release of Redis 7.4")),
-            type_code::HASH_METADATA => pairs(PairForm::ExpiryBefore),
-            type_code::HASH_ZIPMAP
-            | type_code::HASH_ZIPLIST
-            | type_code::HASH_LISTPACK
-            | type_code::HASH_LISTPACK_EX => Ok(ValueReader::PackedHash(code)),
-            code => Err(foreign_type(code).map_or(RdbProblem::Code(code), RdbProblem::Foreign)),
+impl Collection for Hash {
+    const TYPE_NAME: &'static str = "hash";
+    const DIGEST_NUMBER: u32 = 4;
+
+    type Limits = HashLimits;
+    type Reader = HashReader;
+
+    fn encoding(&self) -> &'static str {
+        self.encoding()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory_bytes()
+    }
+
+    fn free_effort(&self) -> usize {
+        self.free_effort()
+    }
+
+    fn limits(settings: &Settings, seed: u64) -> HashLimits {
+        HashLimits {
+            packed_entries_max: settings.hash_max_listpack_entries,
+            packed_value_bytes_max: settings.hash_max_listpack_value,
+            seed,
         }
     }
 
-    /// Goes on with the bytes that are there; the value once it is complete.
-    pub(in crate::formats) fn read(
-        &mut self,
-        input: &mut Input<'_>,
-        limits: &HashLimits,
-    ) -> Result<Value, Stop> {
-        let hash = match self {
-            ValueReader::Text => {
-                return Ok(match input.text()? {
-                    Text::Integer(number) => Value::Int(number),
-                    Text::Bytes(bytes) => Value::Bytes(bytes.into_owned()),
-                })
-            }
-            ValueReader::Pairs(pairs) => pairs.read(input, limits)?,
-            ValueReader::PackedHash(type_code::HASH_LISTPACK_EX) => {
+    fn rdb_code(&self) -> u8 {
+        match self.as_packed() {
+            Some(_) => code::PACKED,
+            None => code::PLAIN,
+        }
+    }
+
+    fn write_rdb(&self, cursor: u64, elements: usize, out: &mut RdbOutput<'_>) -> u64 {
+        if let Some(list) = self.as_packed() {
+            out.text(list.as_bytes());
+            return 0;
+        }
+        if cursor == 0 {
+            out.length(self.len() as u64);
+        }
+        self.scan(cursor, elements, |field, value| {
+            out.item(field);
+            out.item(value);
+        })
+    }
+
+    fn rdb_reader(code: u8, is_valkey: bool) -> Option<Result<HashReader, RdbProblem>> {
+        let pairs = |form| {
+            let hash = Hash::new();
+            HashReader::Pairs(Box::new(Pairs { form, started: false, left: 0, field: None, hash }))
+        };
+        Some(Ok(match code {
+            code::PLAIN => pairs(PairForm::Plain),
+            code::HASH_2 if is_valkey => pairs(PairForm::ExpiryBehind),
+            code::METADATA => pairs(PairForm::ExpiryBefore),
+            code::ZIPMAP | code::ZIPLIST | code::PACKED | code::PACKED_EXPIRING => HashReader::Packed(code),
+            _ => return None,
+        }))
+    }
+
+    fn read_rdb(reader: &mut HashReader, input: &mut Input<'_>, limits: &HashLimits) -> Result<Self, Stop> {
+        let hash = match reader {
+            HashReader::Pairs(pairs) => pairs.read(input, limits)?,
+            HashReader::Packed(code::PACKED_EXPIRING) => {
                 let packed = input.all(|input| {
                     input.signed_64()?;
                     input.text()
                 })?;
                 threes(packed.into_vec(), limits)?
             }
-            ValueReader::PackedHash(code) => packed_hash(*code, input.text()?.into_vec(), limits)?,
+            HashReader::Packed(form) => packed_hash(*form, input.text()?.into_vec(), limits)?,
         };
-        if hash.is_empty() {
-            return Err(RdbProblem::Value("a hash without a field").into());
+        match hash.is_empty() {
+            true => Err(RdbProblem::Value("a hash without a field").into()),
+            false => Ok(hash),
         }
-        Ok(Value::Object(Object::Hash(Box::new(hash))))
+    }
+
+    fn digest(&self, digest: &mut Digest) {
+        for (field, value) in self.iter() {
+            digest.combine_element(&[&field.to_vec(), &value.to_vec()]);
+        }
+    }
+
+    fn rebuild(&self, key: &[u8], emit: Rebuild<'_>) {
+        let mut entries = self.iter().peekable();
+        while entries.peek().is_some() {
+            let part = entries.by_ref().take(REBUILD_FIELDS_MAX);
+            let strings: Vec<Vec<u8>> =
+                part.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect();
+            let mut command: Vec<&[u8]> = vec![b"HSET", key];
+            command.extend(strings.iter().map(Vec::as_slice));
+            emit(&command);
+        }
     }
 }
 
@@ -157,15 +220,15 @@ fn add(hash: &mut Hash, field: Item<'_>, value: Item<'_>, limits: &HashLimits) -
 }
 
 /// A hash from the string that holds all of it.
-fn packed_hash(code: u8, bytes: Vec<u8>, limits: &HashLimits) -> Result<Hash, Stop> {
+fn packed_hash(form: u8, bytes: Vec<u8>, limits: &HashLimits) -> Result<Hash, Stop> {
     let mut hash = Hash::new();
-    match code {
-        type_code::HASH_ZIPMAP => {
+    match form {
+        code::ZIPMAP => {
             for (field, value) in zipmap::decode(&bytes)? {
                 add(&mut hash, Item::Bytes(field), Item::Bytes(value), limits)?;
             }
         }
-        type_code::HASH_ZIPLIST => {
+        code::ZIPLIST => {
             for pair in ziplist::decode(&bytes)?.chunks(2) {
                 let [field, value] = *pair else {
                     return Err(RdbProblem::Value("a hash with a field that has no value").into());

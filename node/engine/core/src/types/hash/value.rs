@@ -4,25 +4,11 @@
 //! hash with many fields or a long one is a [`FieldTable`]. A hash changes to the table when it passes a limit of
 //! [`HashLimits`] and never back, as with the peers, whose OBJECT ENCODING names are kept.
 //!
-//! This file has the representation; [`read`], [`write`](mod@write) and [`walk`] have the commands.
-//!
 //! The expiry of single fields (HEXPIRE) is not built. Its place is beside the representation: a table of due times
 //! in [`Hash`], asked by `get` and by the walks.
 
-pub mod read;
-#[cfg(test)]
-mod tests;
-pub mod walk;
-pub mod write;
-
-use super::field_table::{self, FieldTable};
-use super::Collection;
-use crate::command::failure::WRONG_TYPE;
-use crate::command::Failure;
-use crate::engine::Engine;
 use crate::formats::packed::{self, Item, PackedList};
-use crate::keyspace::{EntryRef, ValueRef};
-use crate::resp::reply::Reply;
+use crate::types::field_table::{self, FieldTable};
 
 /// When a hash leaves the packed form, and what its table is seeded with.
 #[derive(Debug, Clone, Copy)]
@@ -238,56 +224,6 @@ impl Hash {
             table.insert(field.spell(&mut first), value.spell(&mut second));
         }
         self.repr = Repr::Table(table);
-    }
-}
-
-impl Collection for Hash {
-    const TYPE_NAME: &'static str = "hash";
-
-    fn encoding(&self) -> &'static str {
-        self.encoding()
-    }
-
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.memory_bytes()
-    }
-
-    fn free_effort(&self) -> usize {
-        self.free_effort()
-    }
-}
-
-impl Engine {
-    /// When a hash leaves the packed form.
-    #[inline]
-    pub fn hash_limits(&self) -> HashLimits {
-        HashLimits {
-            packed_entries_max: self.settings.hash_max_listpack_entries,
-            packed_value_bytes_max: self.settings.hash_max_listpack_value,
-            seed: self.keyspace.collection_seed,
-        }
-    }
-}
-
-/// The hash that an entry is, if there is one; an error where it is something else.
-fn hash_of(entry: Option<EntryRef<'_>>) -> Result<Option<&Hash>, Failure> {
-    match entry.map(EntryRef::value) {
-        None => Ok(None),
-        Some(ValueRef::Hash(hash)) => Ok(Some(hash)),
-        Some(_) => Err(WRONG_TYPE),
-    }
-}
-
-/// Answers a field or a value as a bulk string.
-#[inline]
-fn write_item(reply: &mut Reply<'_>, item: Item<'_>) {
-    match item {
-        Item::Bytes(bytes) => reply.bulk(bytes),
-        Item::Integer(number) => reply.bulk_int(number),
     }
 }
 
