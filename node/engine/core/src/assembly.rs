@@ -42,6 +42,8 @@ const ALL: &[&[Command]] = &[
     string::number::COMMANDS,
     string::read::COMMANDS,
     string::write::COMMANDS,
+    #[cfg(test)]
+    crate::testing::COMMANDS,
 ];
 
 /// Makes the table of commands, unless it is there.
