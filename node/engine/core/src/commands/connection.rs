@@ -1,8 +1,8 @@
 //! The client's own connection: PING, ECHO, HELLO, AUTH, SELECT, RESET, QUIT.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 const OPEN: Flags =
     Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY);
@@ -113,7 +113,7 @@ fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
     let same = expected.len() == password.len()
         && expected.iter().zip(password).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0;
     if user != b"default" || !(expected.is_empty() || same) {
-        ctx.engine.stats.auth_failures += 1;
+        ctx.engine.stats.counters.auth_failures += 1;
         return Err(Failure::Text("WRONGPASS invalid username-password pair or user is disabled."));
     }
     ctx.session.authenticated = true;

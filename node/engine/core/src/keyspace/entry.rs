@@ -23,7 +23,7 @@ use std::alloc::{alloc, dealloc, handle_alloc_error, Layout};
 use std::ptr::{self, NonNull};
 
 use super::access::ACCESS_CLOCK_MASK;
-use crate::types::{self, Object, ObjectMut, ValueRef};
+use crate::types::{self, ObjectMut, Value, ValueRef};
 
 /// Longest string kept inside the entry.
 pub const EMBEDDED_BYTES_MAX: usize = 1024;
@@ -54,7 +54,7 @@ pub(crate) enum Payload<'a> {
     Int(i64),
     Embedded(&'a [u8]),
     Long(Vec<u8>),
-    /// The kind and pointer of an [`Object`].
+    /// The kind and pointer of an [`Object`](crate::types::Object).
     Object(u8, *mut u8),
 }
 
@@ -78,27 +78,6 @@ impl Payload<'_> {
                 // SAFETY: an object payload comes from `Object::into_raw`, or from an entry that forgets it.
                 Value::Object(unsafe { types::raw::into_object(kind, pointer) })
             }
-        }
-    }
-}
-
-/// A value taken out of the keyspace.
-pub enum Value {
-    /// A string that is an integer.
-    Int(i64),
-    /// A string.
-    Bytes(Vec<u8>),
-    /// Anything else.
-    Object(Object),
-}
-
-impl Value {
-    /// Whether freeing it is left to another thread.
-    pub fn is_expensive_to_free(&self) -> bool {
-        match self {
-            Value::Int(_) => false,
-            Value::Bytes(bytes) => bytes.capacity() > super::FREE_BYTES_INLINE_MAX,
-            Value::Object(object) => object.free_effort() > super::FREE_EFFORT_INLINE_MAX,
         }
     }
 }
@@ -405,10 +384,10 @@ impl Entry {
 
     /// Bytes allocated for the entry and everything behind it.
     pub(crate) fn memory_bytes(self) -> usize {
-        let entry = crate::alloc::rounded(self.allocated());
+        let entry = crate::base::alloc::rounded(self.allocated());
         if self.kind() == KIND_LONG {
             let long = std::mem::ManuallyDrop::new(self.read_at::<Vec<u8>>(self.payload_offset()));
-            return entry + crate::alloc::rounded(long.capacity());
+            return entry + crate::base::alloc::rounded(long.capacity());
         }
         entry + self.value().collection_bytes()
     }

@@ -25,7 +25,7 @@ fn sections_are_chosen_by_name() {
 #[test]
 fn facts_from_outside_are_shown() {
     let mut bench = Bench::new(&[]);
-    bench.engine.facts.insert("run_id".into(), "cafe".into());
+    bench.engine.host.facts.insert("run_id".into(), "cafe".into());
     let client = bench.client();
     let text = bench.say(client, "INFO server");
     assert!(text.contains("run_id:cafe") && text.contains("server_name:garrison"), "{text}");
