@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.base.reply import OK, Error, Simple, Verbatim
+from garrison.node.border import DropSlots, Empty
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.command_slots import SlotCommands
 from garrison.node.core.command_table import BY_NAME, arity_fits, help_lines
 from garrison.node.core.command_values import RefusedError, integer
 from garrison.node.core.describe import Descriptions
-from garrison.node.core.effects import DropSlots, EmptyData
 from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
@@ -253,7 +253,7 @@ class Commands:
             me.shard_id = world.new_id()
         world.data.serve()
         if was_replica:
-            world.act(EmptyData())
+            world.act(Empty())
         world.table.clear_moves()
         if me.slots:
             world.act(DropSlots(sl.ranges(me.slots)))

@@ -14,30 +14,17 @@ import os
 import random
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from garrison.base import disk
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.listen import listen
 from garrison.base.log import Log
+from garrison.node.border import Command, ReplicationStatus
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster import ClusterCore
-from garrison.node.core.effects import (
-    Connect,
-    Drop,
-    DropSlots,
-    Effects,
-    EmptyData,
-    Follow,
-    PauseWrites,
-    Promote,
-    ResumeWrites,
-    Send,
-    SlotTable,
-)
+from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
 from garrison.node.shell.replication import facts_of
@@ -138,8 +125,10 @@ class Cluster:
 
     # -- inputs --------------------------------------------------------------------------------------------
 
-    def command(self, ticket: int, client: ClientInfo, argv: list[bytes], facts: dict[str, int]) -> None:
-        self._core.command(ticket, argv, boot_ms(), protocol=client["resp"], facts=facts)
+    def command(self, command: Command) -> None:
+        self._core.command(
+            command.ticket, command.args, boot_ms(), protocol=command.client.resp, facts=command.facts
+        )
         self._carry_soon()
 
     def published(self, channel: bytes, message: bytes, sharded: bool) -> None:
@@ -147,9 +136,8 @@ class Cluster:
         self._core.publish(channel, message, sharded, boot_ms())
         self._carry_soon()
 
-    def replication_changed(self, state: dict[str, Any]) -> None:
-        now = boot_ms()
-        self._core.replication(facts_of(state), now)
+    def replication_changed(self, status: ReplicationStatus) -> None:
+        self._core.replication(facts_of(status), boot_ms())
         self._carry_soon()
 
     def check_settings(self, changes: dict[str, str]) -> ClusterSettings:
@@ -244,50 +232,7 @@ class Cluster:
                 bus.connect(wire.link_id, wire.host, wire.port)
             elif isinstance(wire, Drop):
                 bus.drop(wire.link_id)
-        if effects.slot_table is not None:
-            bridge.post(*slots_request(effects.slot_table))
-        for action in effects.plane:
-            self._post_action(action)
-        if effects.writes_until_ms is not None:
-            bridge.post("lease", effects.writes_until_ms)
-        for message in effects.deliver:
-            bridge.post("publish", message.channel, message.message, message.sharded)
-        for ticket, reply in effects.replies:
-            bridge.post("reply", ticket, reply)
+        for request in effects.requests():
+            bridge.post(request)
         for level, line in effects.logs:
             self._log.write(level, line)
-
-    def _post_action(self, action: object) -> None:
-        bridge = self._bridge
-        if isinstance(action, Follow):
-            bridge.post("follow", action.host, action.port, action.order)
-        elif isinstance(action, Promote):
-            bridge.post("promote", action.order)
-        elif isinstance(action, PauseWrites):
-            bridge.post("pause", action.until_ms, "write")
-        elif isinstance(action, ResumeWrites):
-            bridge.post("unpause")
-        elif isinstance(action, DropSlots):
-            bridge.post("drop_slots", list(action.ranges))
-        elif isinstance(action, EmptyData):
-            bridge.post("empty")
-        else:
-            raise TypeError(f"an effect that nobody carries out: {action!r}")
-
-
-def slots_request(table: SlotTable) -> tuple[Any, ...]:
-    """The slot table as the data plane takes it, see ``node/_engine.pyi``."""
-    state = "ok" if table.state_ok else "reads" if table.reads_when_down else "down"
-    endpoints = [(endpoint.host, endpoint.port, endpoint.copies_wanted) for endpoint in table.endpoints]
-    return (
-        "slots",
-        table.owners,
-        endpoints,
-        table.me,
-        table.serving,
-        state,
-        sorted(table.migrating.items()),
-        sorted(table.importing.items()),
-        table.pubsubshard_when_down,
-        table.has_data,
-    )
