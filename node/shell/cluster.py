@@ -19,7 +19,7 @@ from garrison.base import disk
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.listen import listen
 from garrison.base.log import Log
-from garrison.node.border import Command, ReplicationStatus
+from garrison.node.border import Command, InfoFields, ReplicationStatus
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster import ClusterCore
 from garrison.node.core.effects import Connect, Drop, Effects, Send
@@ -34,6 +34,8 @@ TICK_S_MAX = 0.1
 LATE_TICK_MS = 300
 """A tick that is this late follows a pause of our own: what peers sent meanwhile is read first."""
 READ_FIRST_S = 0.002
+SHOW_PERIOD_MS = 1000
+"""Between two looks at the counters of the bus, for INFO."""
 
 
 class Cluster:
@@ -60,6 +62,8 @@ class Cluster:
         self._core: ClusterCore
         self._timer: asyncio.TimerHandle | None = None
         self._last_tick_ms = 0
+        self._shown: dict[str, int] = {}
+        self._show_ms = 0
         self._carry_is_due = self._saving = self._closed = False
         self._held = Effects()
 
@@ -79,6 +83,7 @@ class Cluster:
                 saved=self._read(),
                 now_ms=now,
                 wall_ms=wall_ms(),
+                counters=self._bus.counters,
             )
         except DamagedNodesFileError as error:
             raise ConfigError(f"{self._path}: {error}") from None
@@ -185,11 +190,23 @@ class Cluster:
             return
         self._core.tick(now, facts_of(self._bridge.plane.replication()))
         self._carry_soon()
+        self._show_counters(now)
         self._arm(now)
 
     def _arm(self, now: int) -> None:
         delay = (self._core.next_deadline_ms() - now) / 1000
         self._timer = self._loop.call_later(min(max(delay, 0.001), TICK_S_MAX), self._tick)
+
+    def _show_counters(self, now: int) -> None:
+        """Let INFO show what the bus has counted, as it was up to `SHOW_PERIOD_MS` ago."""
+        if now < self._show_ms:
+            return
+        self._show_ms = now + SHOW_PERIOD_MS
+        counted = self._bus.counters.info_fields()
+        changed = {name: str(count) for name, count in counted.items() if self._shown.get(name) != count}
+        if changed:
+            self._shown = counted
+            self._bridge.post(InfoFields(changed))
 
     # -- effects -------------------------------------------------------------------------------------------
 

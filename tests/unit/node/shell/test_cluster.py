@@ -18,6 +18,7 @@ from garrison.node.border import (
     ClusterState,
     Command,
     Endpoint,
+    InfoFields,
     InstallSlots,
     Publish,
     Published,
@@ -257,3 +258,27 @@ async def test_config_set_reaches_the_core(new_node: Callable[..., Node]) -> Non
     assert b"at least 1 ms" in node.plane.replies()[5]
     assert node.plane.replies()[6] == b"+OK\r\n"
     assert b"a.example" in await node.ask("NODES")
+
+
+async def test_bus_counters_are_shown_by_cluster_info_and_info(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    await node.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port + 10000)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    text = (await node.ask("INFO")).decode()
+    names = ("frames_received", "frames_sent", "frames_refused")
+    names += ("messages_dropped", "links_refused", "links_overflowed")
+    shown = dict(line.split(":", 1) for line in text.split("\r\n") if line.startswith("cluster_bus_"))
+    assert {f"cluster_bus_{name}" for name in names} <= shown.keys()
+    assert shown["cluster_bus_frames_refused"] == "1"
+
+    async def posted() -> bool:
+        values: dict[str, str] = {}
+        for request in node.plane.posted:
+            if isinstance(request, InfoFields):
+                values |= request.values
+        return all(values.get(f"cluster_bus_{name}") == shown[f"cluster_bus_{name}"] for name in names)
+
+    await until(posted)
