@@ -4,7 +4,12 @@ from typing import Any, final
 
 from garrison.node.border import Event, ReplicationStatus, Request
 
-__all__ = ["BareEngine", "DataPlane", "border", "echo_request", "example_events"]
+__all__ = ["REDIS_VERSION", "VERSION", "BareEngine", "DataPlane", "border", "echo_request", "example_events"]
+
+REDIS_VERSION: str
+"""The version of Redis whose behaviour a node matches, as INFO says."""
+VERSION: str
+"""The version of the crates."""
 
 def border() -> dict[str, tuple[str, ...]]:
     """What Rust knows of `garrison.node.border`: the fields of each class, the words of each enumeration."""

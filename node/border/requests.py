@@ -181,11 +181,6 @@ class InfoFields:
     values: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ResetStatistics:
-    """Reset the counters of INFO (CONFIG RESETSTAT)."""
-
-
 Request = (
     Reply
     | Apply
@@ -203,5 +198,4 @@ Request = (
     | Publish
     | DropSlots
     | InfoFields
-    | ResetStatistics
 )

@@ -310,6 +310,11 @@ class ClusterCore:
         return self._world.state_ok
 
     @property
+    def cluster_commands(self) -> set[str]:
+        """The subcommands of CLUSTER that are answered here."""
+        return self._commands.names
+
+    @property
     def world(self) -> World:
         """The shared state, for tests and the simulator to look at."""
         return self._world

@@ -22,7 +22,6 @@ from garrison.node.border import (
     Plane,
     Published,
     Replication,
-    ResetStatistics,
     Stopped,
 )
 from garrison.node.border import (
@@ -158,9 +157,6 @@ class ControlPlane:
             done(error)
 
         self.bridge.settings(changes, applied)
-
-    def reset_statistics(self) -> None:
-        self.bridge.post(ResetStatistics())
 
     # -- what the data plane tells ------------------------------------------------------------------------
 

@@ -40,7 +40,6 @@ REQUESTS: tuple[border.Request, ...] = (
     border.Publish(b"news", b"hello", True),
     border.DropSlots(((1, 2), (5, 5))),
     border.InfoFields({"config_file": "/etc/garrison.conf"}),
-    border.ResetStatistics(),
 )
 EVENTS: tuple[border.Event, ...] = (
     border.Command(

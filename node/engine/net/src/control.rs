@@ -69,7 +69,6 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         Request::DropSlots { ranges } => engine.drop_slots(&ranges),
         Request::Empty => engine.empty(),
         Request::InfoFields { values } => engine.facts.extend(values),
-        Request::ResetStatistics => engine.reset_stats(),
         other @ (Request::Resolved { .. } | Request::Stop) => return Some(other),
     }
     None

@@ -115,8 +115,6 @@ pub enum Request {
         /// The answer.
         addresses: Result<Vec<std::net::SocketAddr>, String>,
     },
-    /// Reset the counters of INFO.
-    ResetStatistics,
     /// Close everything and end the thread.
     Stop,
 }

@@ -10,10 +10,11 @@ use garrison_engine_core::resp::OwnedArgs;
 use garrison_engine_core::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
 use garrison_engine_net::PauseMode;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use pyo3::IntoPyObjectExt;
 
 /// The fields, or the words, of one class of the border.
@@ -34,7 +35,7 @@ pub trait Write {
 /// Builds an object of a class of `garrison.node.border`.
 pub fn build<'py>(
     py: Python<'py>,
-    class: &str,
+    class: &Bound<'py, PyString>,
     fields: Vec<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     static BORDER: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
@@ -43,7 +44,7 @@ pub fn build<'py>(
 }
 
 /// Reads the attribute `field` of an object; the error names its class and the field.
-pub fn field<T: Read>(object: &Bound<'_, PyAny>, field: &str) -> PyResult<T> {
+pub fn field<T: Read>(object: &Bound<'_, PyAny>, field: &Bound<'_, PyString>) -> PyResult<T> {
     object.getattr(field).and_then(|value| T::read(&value)).map_err(|error| {
         let class = object.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
         PyValueError::new_err(format!("{class}.{field}: {}", error.value(object.py())))
@@ -89,7 +90,7 @@ macro_rules! words {
             impl Write for $type {
                 fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
                     let word = match self { $($type::$variant => $word),* };
-                    build(py, $class, vec![word.into_bound_py_any(py)?])
+                    build(py, intern!(py, $class), vec![word.into_bound_py_any(py)?])
                 }
             }
         )*
@@ -112,7 +113,7 @@ macro_rules! objects {
             impl Write for $type {
                 fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
                     let $object = self;
-                    build(py, $class, vec![$($value.write(py)?),*])
+                    build(py, intern!(py, $class), vec![$($value.write(py)?),*])
                 }
             }
         )*
@@ -162,13 +163,13 @@ objects! {
 impl Read for Box<SlotTable> {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut table = SlotTable::default();
-        let owners: Owners = field(value, "owners")?;
+        let owners: Owners = field(value, intern!(value.py(), "owners"))?;
         for (owner, two) in table.owners.iter_mut().zip(owners.0.chunks_exact(2)) {
             *owner = u16::from_le_bytes([two[0], two[1]]);
         }
-        table.endpoints = field(value, "endpoints")?;
+        table.endpoints = field(value, intern!(value.py(), "endpoints"))?;
         let endpoints = table.endpoints.len();
-        let position = |name: &str| -> PyResult<u16> {
+        let position = |name: &Bound<'_, PyString>| -> PyResult<u16> {
             let position: u16 = field(value, name)?;
             if usize::from(position) < endpoints || position == NOBODY {
                 Ok(position)
@@ -177,13 +178,13 @@ impl Read for Box<SlotTable> {
                 Err(PyValueError::new_err(text))
             }
         };
-        table.myself = position("myself")?;
-        table.my_primary = position("my_primary")?;
-        table.state = field(value, "state")?;
-        table.migrating = field(value, "migrating")?;
-        table.importing = field(value, "importing")?;
-        table.shard_channels_when_down = field(value, "shard_channels_when_down")?;
-        table.has_data = field(value, "has_data")?;
+        table.myself = position(intern!(value.py(), "myself"))?;
+        table.my_primary = position(intern!(value.py(), "my_primary"))?;
+        table.state = field(value, intern!(value.py(), "state"))?;
+        table.migrating = field(value, intern!(value.py(), "migrating"))?;
+        table.importing = field(value, intern!(value.py(), "importing"))?;
+        table.shard_channels_when_down = field(value, intern!(value.py(), "shard_channels_when_down"))?;
+        table.has_data = field(value, intern!(value.py(), "has_data"))?;
         Ok(Box::new(table))
     }
 }
@@ -214,9 +215,9 @@ impl Read for Vec<Endpoint> {
             .map(|endpoint| {
                 let endpoint = endpoint?;
                 Ok(Endpoint {
-                    host: field(&endpoint, "host")?,
-                    port: field(&endpoint, "port")?,
-                    copies_wanted: field(&endpoint, "copies_wanted")?,
+                    host: field(&endpoint, intern!(value.py(), "host"))?,
+                    port: field(&endpoint, intern!(value.py(), "port"))?,
+                    copies_wanted: field(&endpoint, intern!(value.py(), "copies_wanted"))?,
                 })
             })
             .collect()

@@ -3,6 +3,7 @@
 use garrison_engine_core::effects::{ClientInfo, Event, Level};
 use garrison_engine_core::replication::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -17,7 +18,7 @@ macro_rules! events {
         /// The object of one event.
         pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
             match event {
-                $(Event::$name { $($field),* } => build(py, stringify!($name), vec![$($field.write(py)?),*]),)*
+                $(Event::$name { $($field),* } => build(py, intern!(py, stringify!($name)), vec![$($field.write(py)?),*]),)*
             }
         }
     };

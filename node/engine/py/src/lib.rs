@@ -39,6 +39,8 @@ fn example_events(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
 /// The data plane of a Garrison node.
 #[pymodule]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", garrison_engine_core::VERSION)?;
+    module.add("REDIS_VERSION", garrison_engine_core::REDIS_VERSION)?;
     module.add_function(wrap_pyfunction!(border, module)?)?;
     module.add_function(wrap_pyfunction!(echo_request, module)?)?;
     module.add_function(wrap_pyfunction!(example_events, module)?)?;

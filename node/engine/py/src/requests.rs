@@ -2,6 +2,7 @@
 
 use garrison_engine_net::Request;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::{build, field, Entry, Write};
@@ -19,7 +20,7 @@ macro_rules! requests {
         pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Request> {
             let class = object.get_type().name()?;
             match class.to_str()? {
-                $(stringify!($name) => Ok(Request::$name { $($field: field(object, stringify!($field))?),* }),)*
+                $(stringify!($name) => Ok(Request::$name { $($field: field(object, intern!(object.py(), stringify!($field)))?),* }),)*
                 other => Err(PyValueError::new_err(format!("{other:?} is not a request of the border"))),
             }
         }
@@ -27,7 +28,7 @@ macro_rules! requests {
         /// The object of a request, for the test that sends each there and back.
         pub fn to_python(py: Python<'_>, request: Request) -> PyResult<Bound<'_, PyAny>> {
             match request {
-                $(Request::$name { $($field),* } => build(py, stringify!($name), vec![$($field.write(py)?),*]),)*
+                $(Request::$name { $($field),* } => build(py, intern!(py, stringify!($name)), vec![$($field.write(py)?),*]),)*
                 Request::Resolved { .. } | Request::Stop => {
                     Err(PyValueError::new_err("the control plane does not send this request"))
                 }
@@ -53,5 +54,4 @@ requests! {
     Publish { channel, message, sharded }
     DropSlots { ranges }
     InfoFields { values }
-    ResetStatistics {}
 }
