@@ -50,7 +50,6 @@ class Lease:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._until_ms = 0
         self._told_ms: int | None = None
         self._hold_until_ms = NEVER_MS
         self._confirmed = True
