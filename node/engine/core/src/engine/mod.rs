@@ -297,6 +297,8 @@ impl Engine {
         }
         self.end_overdue_waits();
         self.serve_ready_keys(None);
+        // No session runs now: what is left was for one that is closed.
+        self.clients.deferred.clear();
         self.replication_turn();
         self.publish_status();
     }
