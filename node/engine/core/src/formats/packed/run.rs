@@ -9,7 +9,7 @@
 
 use super::encoding::{backward_width, decode, encode, entry_len, read_backward, Encoded, Item, Wanted, END};
 use super::{PackedList, Position, COUNT_UNKNOWN, HEADER};
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 
 /// Room that removed entries may leave behind, beside as much as the entries take.
 const SPARE_BYTES_MAX: usize = 256;

@@ -1,14 +1,14 @@
 //! What the commands of lists share.
 
 use super::{End, List, ListLimits};
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Ctx, Failure};
+use crate::dispatch::{Ctx, Failure};
 use crate::engine::Engine;
 use crate::formats::packed::run::ENTRY_TEXT_BYTES_MAX;
 use crate::formats::packed::Item;
 use crate::keyspace::{EntryRef, KeyRef, Object, ObjectMut, Ttl, ValueRef};
-use crate::notify::NotifyClass;
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
 use crate::resp::reply::Reply;
+use crate::settings::NotifyClass;
 use crate::types::Collection;
 
 impl Engine {

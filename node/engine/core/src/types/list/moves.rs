@@ -2,9 +2,9 @@
 
 use super::access::{changed, list_and_reply, list_mut, list_of, push, taken, write_from_end};
 use super::End;
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
+use crate::resp::failure::SYNTAX;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const MOVE_KEYS: &[KeySpec] = &[KeySpec::one(1, "RW ACCESS DELETE"), KeySpec::one(2, "RW INSERT")];

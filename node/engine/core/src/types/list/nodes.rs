@@ -70,7 +70,7 @@ impl Nodes {
             Nodes::One(run) => return run.memory_bytes(),
             Nodes::Many(many) => many,
         };
-        let frame = |nodes: usize| crate::alloc::rounded(nodes * size_of::<PackedRun>());
+        let frame = |nodes: usize| crate::base::alloc::rounded(nodes * size_of::<PackedRun>());
         let chunks: usize = many.chunks.iter().map(|chunk| frame(chunk.runs.capacity())).sum();
         let frames = size_of::<Chunks>() + many.chunks.capacity() * size_of::<Chunk>() + chunks;
         let step = many.nodes.div_ceil(SAMPLED_NODES).max(1);

@@ -2,8 +2,8 @@
 
 use super::access::{list_of, write_item};
 use super::{End, List};
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 

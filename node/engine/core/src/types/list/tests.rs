@@ -168,7 +168,7 @@ fn a_list_of_many_chunks_is_a_vector_too() {
 #[test]
 fn nodes_end_at_the_limit_of_the_setting() {
     for (node_size, text_len, expected) in
-        [(-2, 16, 454), (-1, 16, 227), (3, 16, 3), (0, 16, 1), (-2, 9000, 1)]
+        [(-2, 16, 454), (-1, 16, 226), (3, 16, 3), (0, 16, 1), (-2, 9000, 1)]
     {
         let mut list = List::new();
         let text = vec![b'x'; text_len];

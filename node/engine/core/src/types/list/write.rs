@@ -6,8 +6,8 @@ use super::access::{
 };
 use super::read::{index_in, range_in};
 use super::End;
-use crate::command::failure::{NO_SUCH_KEY, OUT_OF_RANGE, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::{NO_SUCH_KEY, OUT_OF_RANGE, SYNTAX};
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const PUSH: Flags = STORE.union(Flags::FAST);
