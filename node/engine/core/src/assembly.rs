@@ -33,6 +33,7 @@ const ALL: &[&[Command]] = &[
     commands::pubsub::COMMANDS,
     commands::server::COMMANDS,
     commands::slowlog::COMMANDS,
+    commands::sort::COMMANDS,
     commands::transactions::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,

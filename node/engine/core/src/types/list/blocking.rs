@@ -43,7 +43,7 @@ pub const COMMANDS: &[Command] = &[
         "Takes the tail of a list, or waits for one, and adds it at the head of another.",
     ),
     Command::new("blmpop", -5, Group::List, blmpop)
-        .flags(BLOCKING.union(Flags::MOVABLEKEYS))
+        .flags(Flags::WRITE.union(Flags::BLOCKING).union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec::counted(2, "RW ACCESS DELETE")])
         .docs(
             "7.0.0",
