@@ -150,6 +150,11 @@ def test_position(li: Wire) -> None:
     assert li("LPOS", "l", "a", "RANK", 9) is None
 
 
+def test_rank_without_a_positive_counterpart_is_refused(r: Wire) -> None:
+    if r.is_garrison:  # Redis 7.0 negates it, which gives the same number again.
+        assert r.error("LPOS", "l", "a", "RANK", -(2**63)).startswith("ERR value is out of range")
+
+
 def test_move(li: Wire) -> None:
     assert li("LMOVE", "l", "other", "LEFT", "RIGHT") == b"a"
     assert li("LMOVE", "l", "other", "right", "left") == b"a"
@@ -189,7 +194,6 @@ SAME: list[tuple[Word, ...]] = [
     ("RPOP", "s", "0"),
     ("LPOS", "l", "a", "RANK", "0"),
     ("LPOS", "l", "a", "RANK", "x"),
-    ("LPOS", "l", "a", "RANK", str(-(2**63))),
     ("LPOS", "l", "a", "RANK", str(-(2**63) + 1)),
     ("LPOS", "l", "a", "COUNT", "-1"),
     ("LPOS", "l", "a", "COUNT", "x"),
@@ -216,8 +220,8 @@ SAME: list[tuple[Word, ...]] = [
     ("LINSERT", "s", "BESIDE", "a", "b"),
     ("BLPOP", "l", "x"),
     ("BLPOP", "l", "-1"),
-    ("BLPOP", "l", "inf"),
-    ("BLPOP", "l", "1e300"),
+    ("BLPOP", "l", "nan"),
+    ("BLPOP", "l", "1e-400"),
     ("BLPOP", "s", "1"),
     ("BRPOP", "none", "l", "0"),
     ("BLMOVE", "none", "o", "LEFT", "UP", "x"),
@@ -296,12 +300,17 @@ def test_random_changes_are_the_same(peers: Peers, size: int, seed: int) -> None
 @pytest.mark.parametrize("command", ["LPUSH", "RPUSH"])
 @pytest.mark.parametrize("length", [1, 16, 5000, 9000])
 def test_dump_of_pushed_list_is_the_same_bytes(peers: Peers, command: str, length: int) -> None:
-    for start in range(0, 900, 100):
-        peers.same(command, "l", *(f"{n:03}" + "x" * length for n in range(start, start + 100)))
-        peers.same("DUMP", "l")
-    peers.same(command, "numbers", *(str(n * n * n - 1000) for n in range(3000)))
-    peers.same("DUMP", "numbers")
-    peers.same("MEMORY", "USAGE", "none")
+    for wire in (peers.redis, peers.garrison):
+        wire("CONFIG", "SET", "rdbcompression", "no")
+    try:
+        for start in range(0, 900, 100):
+            peers.same(command, "l", *(f"{n:03}" + "x" * length for n in range(start, start + 100)))
+            peers.same("DUMP", "l")
+        peers.same(command, "numbers", *(str(n * n * n - 1000) for n in range(3000)))
+        peers.same("DUMP", "numbers")
+    finally:
+        for wire in (peers.redis, peers.garrison):
+            wire("CONFIG", "SET", "rdbcompression", "yes")
 
 
 def test_the_servers_restore_each_others_lists(peers: Peers) -> None:
@@ -396,14 +405,14 @@ def test_streams_are_the_same(peers: Peers) -> None:
         wire("LREM", "l", 0, "none")
         wire("LMPOP", 2, "none", "l", "LEFT", "COUNT", 2)
         wire("BLPOP", "none", "l", 0)
-        wire("BLMOVE", "l", "o", "LEFT", "RIGHT", 0)
+        wire("BLMOVE", "l", "o", "left", "right", 0)
         wire("BRPOPLPUSH", "l", "o", 0)
         wire("BLMPOP", 0, 1, "l", "LEFT", "COUNT", 9)
         waiting.send("BLPOP", "l", 0)
         wire.until(1, "INFO", "clients", read_as=_blocked)
         wire("RPUSH", "l", "x", "y")
         waiting.read()
-        waiting.send("BLMOVE", "q", "o", "LEFT", "LEFT", 0)
+        waiting.send("BLMOVE", "q", "o", "left", "left", 0)
         wire.until(1, "INFO", "clients", read_as=_blocked)
         wire("RPUSH", "q", "z")
         waiting.read()

@@ -39,7 +39,7 @@ def test_by_weights_of_other_keys(data: Wire) -> None:
     assert data("SORT", "l", "BY", "t_*", "ALPHA") == [b"3", b"1", b"2"]
     assert data("SORT", "l", "BY", "h_*->n") == [b"3", b"2", b"1"]
     assert data("SORT", "l", "BY", "nosort") == [b"3", b"1", b"2"]
-    assert data("SORT", "l", "BY", "nosort", "DESC", "LIMIT", 1, 5) == [b"1", b"2"]
+    assert data("SORT", "l", "BY", "nosort", "DESC", "LIMIT", 1, 5) == [b"1", b"3"]
     assert data.error("SORT", "l", "BY", "t_*") == "ERR One or more scores can't be converted into double"
 
 

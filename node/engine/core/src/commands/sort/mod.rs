@@ -72,6 +72,9 @@ fn sort(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let mut elements = source.elements;
     let total = elements.len();
+    if !options.sorts && options.descending && source.is_ordered {
+        elements.reverse();
+    }
     if options.sorts {
         order::weigh(ctx, &mut elements, &options)?;
         order::sort(&mut elements, &options);

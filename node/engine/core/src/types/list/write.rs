@@ -167,7 +167,10 @@ fn lrem(ctx: &mut Ctx<'_>) -> Outcome {
         is_there = true;
         false
     });
-    let Some(list) = list_mut(ctx, &key)?.filter(|_| is_there) else { return ctx.int(0) };
+    if !is_there {
+        return ctx.int(0);
+    }
+    let Some(list) = list_mut(ctx, &key)? else { return ctx.int(0) };
     let removed = list.remove_equal(text, from, count);
     let is_empty = list.is_empty();
     changed(ctx, &key, removed, "lrem");
