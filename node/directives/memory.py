@@ -118,7 +118,7 @@ ROWS = (
         "list-max-listpack-size",
         Integer(INT_MIN),
         "-2",
-        N,
+        E,
         "Size of a node of a list: entries, or -1 to -5 for 4 to 64 kb.",
         alias="list-max-ziplist-size",
     ),

@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{hash, string};
+use crate::types::{hash, list, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -33,10 +33,15 @@ const ALL: &[&[Command]] = &[
     commands::pubsub::COMMANDS,
     commands::server::COMMANDS,
     commands::slowlog::COMMANDS,
+    commands::sort::COMMANDS,
     commands::transactions::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,
+    list::blocking::COMMANDS,
+    list::moves::COMMANDS,
+    list::read::COMMANDS,
+    list::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

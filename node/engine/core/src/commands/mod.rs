@@ -17,4 +17,5 @@ pub mod memory;
 pub mod pubsub;
 pub mod server;
 pub mod slowlog;
+pub mod sort;
 pub mod transactions;

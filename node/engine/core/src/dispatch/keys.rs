@@ -95,6 +95,8 @@ pub enum Begin {
     Index(u16),
     /// Behind this word, searched from an argument on (negative: from the end backwards).
     Keyword(&'static str, i16),
+    /// Not to be told from the specification: the function finds the key, if there is one.
+    Unknown(fn(Args<'_>) -> Option<usize>),
 }
 
 /// Which keys follow from the first one.
@@ -157,6 +159,11 @@ impl KeySpec {
         KeySpec { access: Access::of(access), begin: Begin::Keyword(word, from), find, not_key: false }
     }
 
+    /// One key that only the command itself can find.
+    pub const fn unknown(find: fn(Args<'_>) -> Option<usize>, flags: &'static str) -> Self {
+        KeySpec { begin: Begin::Unknown(find), ..KeySpec::one(0, flags) }
+    }
+
     /// Marks shard channels, which are routed like keys but are none.
     pub const fn not_key(mut self) -> Self {
         self.not_key = true;
@@ -190,6 +197,7 @@ impl KeySpec {
     fn first(&self, args: Args<'_>) -> Option<usize> {
         match self.begin {
             Begin::Index(index) => Some(index as usize).filter(|&index| index < args.len()),
+            Begin::Unknown(find) => find(args).filter(|&index| index < args.len()),
             Begin::Keyword(word, from) => {
                 let is_word = |index: &usize| args.get(*index).eq_ignore_ascii_case(word.as_bytes());
                 let found = if from >= 0 {

@@ -261,6 +261,8 @@ settings! {
     hash_max_listpack_entries: usize = 512, "hash-max-listpack-entries";
     /// Largest field or value of a packed hash, in bytes.
     hash_max_listpack_value: usize = 64, "hash-max-listpack-value";
+    /// Elements of a list's node; by negative values, -1 to -5, its bytes.
+    list_max_listpack_size: i64 = -2, "list-max-listpack-size";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

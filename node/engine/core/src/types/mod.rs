@@ -14,6 +14,7 @@
 mod collection;
 pub mod field_table;
 pub mod hash;
+pub mod list;
 #[macro_use]
 mod object;
 pub mod string;
@@ -32,4 +33,6 @@ collections! {
     // The number is what an entry of the keyspace keeps of the type: 4 to 15, never seen outside.
     /// Fields with values.
     hash: Hash(hash::Hash) = 4,
+    /// Elements in order.
+    list: List(list::List) = 8,
 }

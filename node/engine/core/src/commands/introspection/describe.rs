@@ -60,7 +60,7 @@ pub(crate) fn categories(entry: &Entry) -> Vec<&'static str> {
     let command = entry.command;
     let group = match entry.full_name {
         "wait" | "waitaof" => Some("connection"),
-        "pubsub|help" => None,
+        "pubsub|help" | "sort" | "sort_ro" => None,
         _ if matches!(command.handler, Handler::Container) => None,
         _ => command.group.category(),
     };
@@ -151,9 +151,11 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
             reply.bulk(word.as_bytes());
             number(reply, "startfrom", i64::from(from));
         }
+        Begin::Unknown(_) => head(reply, "unknown", 0),
     }
     reply.bulk(b"find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Unknown(_)) => head(reply, "unknown", 0),
         Find::Range { last, step, limit } => searched(
             reply,
             "range",

@@ -11,6 +11,7 @@
 //! walks all of it once; after that the list is known to be sound.
 
 mod encoding;
+pub mod run;
 #[cfg(test)]
 mod tests;
 
