@@ -259,6 +259,12 @@ settings! {
     hash_max_listpack_entries: usize = 512, "hash-max-listpack-entries";
     /// Largest field or value of a packed hash, in bytes.
     hash_max_listpack_value: usize = 64, "hash-max-listpack-value";
+    /// Most members of a set of integers.
+    set_max_intset_entries: usize = 512, "set-max-intset-entries";
+    /// Most members of a packed set.
+    set_max_listpack_entries: usize = 128, "set-max-listpack-entries";
+    /// Largest member of a packed set, in bytes.
+    set_max_listpack_value: usize = 64, "set-max-listpack-value";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

@@ -20,7 +20,7 @@ pub mod slowlog;
 pub mod transactions;
 
 use crate::command::Command;
-use crate::types::{hash, string};
+use crate::types::{hash, set, string};
 
 /// Every group of commands; the table is made of these.
 pub const ALL: &[&[Command]] = &[
@@ -50,6 +50,10 @@ pub const ALL: &[&[Command]] = &[
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,
+    set::combine::COMMANDS,
+    set::read::COMMANDS,
+    set::walk::COMMANDS,
+    set::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

@@ -12,10 +12,12 @@
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
 mod collection;
+pub(crate) mod draws;
 pub mod field_table;
 pub mod hash;
 #[macro_use]
 mod object;
+pub mod set;
 pub mod string;
 mod value;
 
@@ -32,4 +34,6 @@ collections! {
     // The number is what an entry of the keyspace keeps of the type: 4 to 15, never seen outside.
     /// Fields with values.
     hash: Hash(hash::Hash) = 4,
+    /// Different members.
+    set: Set(set::Set) = 5,
 }

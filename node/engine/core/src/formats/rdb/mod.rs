@@ -68,7 +68,6 @@ pub(super) mod special {
 pub(crate) fn foreign_type(code: u8) -> Option<&'static str> {
     Some(match code {
         1 | 10 | 14 | 18 => "list",
-        2 | 11 | 20 => "set",
         3 | 5 | 12 | 17 => "sorted set",
         15 | 19 | 21 => "stream",
         6 | 7 => "value of a module",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const LIMITS: HashLimits = HashLimits { packed_entries_max: 8, packed_value_bytes_max: 32, seed: 5 };
 
 fn options() -> RdbOptions {
-    RdbOptions { limits: TypeLimits { hash: LIMITS }, ..RdbOptions::default() }
+    RdbOptions { limits: TypeLimits { hash: LIMITS, ..TypeLimits::default() }, ..RdbOptions::default() }
 }
 
 /// A value that can be compared.
@@ -30,6 +30,7 @@ impl Model {
             Value::Object(Object::Hash(hash)) => {
                 Model::Hash(hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect())
             }
+            Value::Object(other) => unreachable!("these tests make no {}", other.as_value().type_name()),
         }
     }
 
@@ -54,7 +55,7 @@ fn as_ref(value: &Value) -> ValueRef<'_> {
     match value {
         Value::Int(number) => ValueRef::Int(*number),
         Value::Bytes(bytes) => ValueRef::Bytes(bytes),
-        Value::Object(Object::Hash(hash)) => ValueRef::Hash(hash),
+        Value::Object(object) => object.as_value(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::effects::Action;
 use crate::engine::{Clock, Engine};
+use crate::formats::digest::Digest;
 use crate::formats::packed::Item;
 use crate::keyspace::prng::Prng;
 use crate::keyspace::ValueRef;
@@ -345,7 +346,8 @@ impl Net {
     }
 }
 
-/// A value in a form that does not depend on its encoding: a string's bytes, or a hash's fields in order.
+/// A value in a form that does not depend on its encoding: a string's bytes, a hash's fields in order, or
+/// a digest.
 fn content(value: ValueRef<'_>) -> Vec<String> {
     match value {
         ValueRef::Int(number) => vec![number.to_string()],
@@ -356,6 +358,11 @@ fn content(value: ValueRef<'_>) -> Vec<String> {
                 hash.iter().map(|(field, value)| format!("{}={}", text(field), text(value))).collect();
             fields.sort();
             fields
+        }
+        other => {
+            let mut digest = Digest::default();
+            other.digest(&mut digest);
+            vec![digest.to_hex()]
         }
     }
 }
