@@ -47,6 +47,8 @@ pub(super) fn tips(full_name: &str) -> &'static [&'static str] {
         | "spop"
         | "srandmember"
         | "sscan"
+        | "zrandmember"
+        | "zscan"
         | "object|encoding"
         | "object|freq"
         | "object|idletime"

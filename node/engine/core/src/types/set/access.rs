@@ -1,12 +1,12 @@
 //! What the commands of sets share.
 
 use super::{Set, SetLimits};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::{Ctx, Failure};
+use crate::resp::failure::WRONG_TYPE;
+use crate::dispatch::{Ctx, Failure};
 use crate::engine::Engine;
 use crate::formats::packed::Item;
 use crate::keyspace::{EntryRef, KeyRef, Object, ObjectMut, Ttl, ValueRef};
-use crate::notify::NotifyClass;
+use crate::settings::NotifyClass;
 use crate::resp::reply::Reply;
 use crate::types::Collection;
 

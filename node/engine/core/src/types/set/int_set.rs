@@ -4,7 +4,7 @@
 //! width (2, 4 or 8), four for the number of members, then the members, low byte first throughout. A member that
 //! needs more bytes than the others have widens all of them; they never become narrower again.
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 use crate::formats::legacy::intset;
 use crate::formats::packed::{signed_little_endian, Damage};
 

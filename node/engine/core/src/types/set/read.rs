@@ -2,7 +2,7 @@
 
 use super::access::{set_of, write_item};
 use super::Set;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 
 const FAST: Flags = Flags::READONLY.union(Flags::FAST);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];

@@ -6,7 +6,7 @@
 
 use super::int_set::IntSet;
 use crate::formats::packed::{self, Item, PackedList};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
 use crate::types::field_table::{self, FieldTable};
 
 /// Members of the integer form in any case; above it, moving its bytes would take too long.

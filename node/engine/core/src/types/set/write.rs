@@ -2,11 +2,11 @@
 
 use super::access::{change, changed, delete_empty, set_mut, set_of, write_item};
 use super::Set;
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::keyspace::prng::Prng;
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::base::prng::Prng;
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
+use crate::settings::NotifyClass;
 use crate::resp::reply::Reply;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
@@ -50,8 +50,9 @@ fn sadd(ctx: &mut Ctx<'_>) -> Outcome {
         set.prepare(members.len(), limits);
         members.filter(|member| set.add(member, limits)).count()
     })?;
-    if added > 0 {
-        changed(ctx, &key, added, "sadd");
+    match added {
+        0 => ctx.unchanged(),
+        _ => changed(ctx, &key, added, "sadd"),
     }
     ctx.int(added as i64)
 }
@@ -125,11 +126,15 @@ fn pop_one(ctx: &mut Ctx<'_>) -> Outcome {
     Ok(())
 }
 
+/// Argument `index` as a number of elements, 0 included.
+pub(in crate::types) fn positive_arg(ctx: &Ctx<'_>, index: usize) -> Result<usize, Failure> {
+    let count = ctx.int_arg_in(index, 0..=i64::MAX, "ERR value is out of range, must be positive")?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 fn pop_many(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
-    let count = ctx.int_arg(2)?;
-    let count = usize::try_from(count)
-        .map_err(|_| Failure::Text("ERR value is out of range, must be positive"))?;
+    let count = positive_arg(ctx, 2)?;
     let len = set_of(ctx.find(&key))?.map_or(0, Set::len);
     if len == 0 || count == 0 {
         ctx.reply().set(0);
