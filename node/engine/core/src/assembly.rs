@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{hash, set, string};
+use crate::types::{hash, set, sorted_set, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -41,6 +41,12 @@ const ALL: &[&[Command]] = &[
     set::read::COMMANDS,
     set::walk::COMMANDS,
     set::write::COMMANDS,
+    sorted_set::combine::COMMANDS,
+    sorted_set::pop::COMMANDS,
+    sorted_set::range::COMMANDS,
+    sorted_set::read::COMMANDS,
+    sorted_set::walk::COMMANDS,
+    sorted_set::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

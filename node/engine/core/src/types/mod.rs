@@ -18,6 +18,7 @@ pub mod hash;
 #[macro_use]
 mod object;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 mod value;
 
@@ -36,4 +37,6 @@ collections! {
     hash: Hash(hash::Hash) = 4,
     /// Different members.
     set: Set(set::Set) = 5,
+    /// Different members in the order of their scores.
+    sorted_set: SortedSet(sorted_set::SortedSet) = 6,
 }
