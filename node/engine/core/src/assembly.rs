@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{hash, set, sorted_set, string};
+use crate::types::{geo, hash, set, sorted_set, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -47,6 +47,9 @@ const ALL: &[&[Command]] = &[
     sorted_set::read::COMMANDS,
     sorted_set::walk::COMMANDS,
     sorted_set::write::COMMANDS,
+    geo::read::COMMANDS,
+    geo::search::COMMANDS,
+    geo::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

@@ -14,6 +14,7 @@
 mod collection;
 pub(crate) mod draws;
 pub mod field_table;
+pub mod geo;
 pub mod hash;
 #[macro_use]
 mod object;
