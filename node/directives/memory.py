@@ -129,14 +129,20 @@ ROWS = (
         "set-max-intset-entries",
         Integer(0, LONG_MAX),
         "512",
-        N,
+        E,
         "Members up to which a set of integers is packed.",
+    ),
+    Directive(
+        "set-max-listpack-entries", Integer(0, LONG_MAX), "128", E, "Members up to which a set is packed."
+    ),
+    Directive(
+        "set-max-listpack-value", Memory(), "64", E, "Bytes of a member up to which a set is packed."
     ),
     Directive(
         "zset-max-listpack-entries",
         Integer(0, LONG_MAX),
         "128",
-        N,
+        E,
         "Members up to which a sorted set is packed.",
         alias="zset-max-ziplist-entries",
     ),
@@ -144,7 +150,7 @@ ROWS = (
         "zset-max-listpack-value",
         Memory(),
         "64",
-        N,
+        E,
         "Bytes of a member up to which a sorted set is packed.",
         alias="zset-max-ziplist-value",
     ),
