@@ -1,9 +1,9 @@
 //! How fast and how small hashes and the formats are: `cargo run --release --example formats_speed`.
 
-use garrison_engine_core::alloc::used_memory;
+use garrison_engine_core::base::alloc::used_memory;
 use garrison_engine_core::formats::crc64::crc64;
 use garrison_engine_core::formats::lzf::Compressor;
-use garrison_engine_core::formats::rdb::{RdbItem, RdbOptions, RdbReader, RdbWriter, RdbWriterOptions};
+use garrison_engine_core::snapshot::{RdbItem, RdbOptions, RdbReader, RdbWriter, RdbWriterOptions};
 use garrison_engine_core::types::hash::{Hash, HashLimits};
 use garrison_engine_core::types::TypeLimits;
 use garrison_engine_core::types::ValueRef;

@@ -1,8 +1,8 @@
 //! For unit tests of commands: an engine, and sessions that talk to it in lines of words.
 
+use crate::clients::session::{Kind, Session, SessionKey};
 use crate::engine::{Clock, Engine};
 use crate::resp::OwnedArgs;
-use crate::session::{Kind, Session, SessionKey};
 use crate::settings::Settings;
 
 /// An engine under test, at a fixed time that tests move on by hand.

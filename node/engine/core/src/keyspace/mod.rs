@@ -24,7 +24,6 @@ mod expiry;
 mod key;
 #[cfg(test)]
 mod model_tests;
-pub mod prng;
 mod segment;
 mod table;
 

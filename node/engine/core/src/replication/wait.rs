@@ -1,11 +1,11 @@
 //! WAIT: a session is suspended until enough replicas have acknowledged what it has written.
 
-use crate::command::Failure;
-use crate::effects::Action;
+use crate::clients::session::{Session, SessionKey, Suspension};
+use crate::clients::waiting::Queue;
+use crate::dispatch::Failure;
+use crate::engine::effects::Action;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
-use crate::session::{Session, SessionKey, Suspension};
-use crate::waiting::Queue;
 
 const DEMOTED: Failure = Failure::Text(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",

@@ -87,7 +87,7 @@ macro_rules! collections {
                 match self {
                     ValueRef::Int(_) | ValueRef::Bytes(_) => 0,
                     $(ValueRef::$name(value) => {
-                        crate::alloc::rounded(size_of::<$path>()) + value.memory_bytes()
+                        crate::base::alloc::rounded(size_of::<$path>()) + value.memory_bytes()
                     })*
                 }
             }

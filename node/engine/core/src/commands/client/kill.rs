@@ -1,12 +1,12 @@
 //! CLIENT KILL and CLIENT UNBLOCK.
 
-use super::Class;
-use crate::command::failure::SYNTAX;
-use crate::command::{Ctx, Failure, Outcome};
-use crate::effects::Action;
+use crate::base::numbers::parse_i64;
+use crate::clients::class::Class;
+use crate::clients::session::{Kind, Session, SessionKey, Suspension};
+use crate::dispatch::{Ctx, Failure, Outcome};
+use crate::engine::effects::Action;
 use crate::engine::Engine;
-use crate::numbers::parse_i64;
-use crate::session::{Kind, Session, SessionKey, Suspension};
+use crate::resp::failure::SYNTAX;
 
 /// What a connection must be to be closed; a filter that was not given fits all.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
+use crate::clients::session::{Kind, Suspension};
 use crate::engine::Engine;
-use crate::session::{Kind, Suspension};
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
     let fact = |name: &str, otherwise: &str| {

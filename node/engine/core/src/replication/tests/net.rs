@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::effects::Action;
+use crate::base::prng::Prng;
+use crate::clients::session::{Kind, SessionKey};
+use crate::engine::effects::Action;
 use crate::engine::{Clock, Engine};
 use crate::formats::packed::Item;
-use crate::keyspace::prng::Prng;
 use crate::keyspace::ValueRef;
 use crate::resp::request::{Parsed, Parser, LIMITS};
 use crate::resp::OwnedArgs;
-use crate::session::{Kind, SessionKey};
 use crate::settings::Settings;
 
 /// The port of node 0; the others follow.
