@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{hash, string};
+use crate::types::{hash, stream, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -37,6 +37,12 @@ const ALL: &[&[Command]] = &[
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,
+    stream::groups::COMMANDS,
+    stream::info::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::read::COMMANDS,
+    stream::write::COMMANDS,
+    stream::xread::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

@@ -261,6 +261,10 @@ settings! {
     hash_max_listpack_entries: usize = 512, "hash-max-listpack-entries";
     /// Largest field or value of a packed hash, in bytes.
     hash_max_listpack_value: usize = 64, "hash-max-listpack-value";
+    /// Bytes of a node of a stream; 0: no limit.
+    stream_node_max_bytes: u64 = 4096, "stream-node-max-bytes";
+    /// Entries of a node of a stream; 0: no limit.
+    stream_node_max_entries: u64 = 100, "stream-node-max-entries";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

@@ -16,6 +16,7 @@ pub mod field_table;
 pub mod hash;
 #[macro_use]
 mod object;
+pub mod stream;
 pub mod string;
 mod value;
 
@@ -32,4 +33,6 @@ collections! {
     // The number is what an entry of the keyspace keeps of the type: 4 to 15, never seen outside.
     /// Fields with values.
     hash: Hash(hash::Hash) = 4,
+    /// A log of entries, with groups of readers.
+    stream: Stream(stream::Stream) = 8,
 }

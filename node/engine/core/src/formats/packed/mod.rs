@@ -361,7 +361,7 @@ pub struct Iter<'a> {
 
 impl Iter<'_> {
     /// The place of the entry that comes next.
-    pub fn position(&self) -> Position {
+    pub fn place(&self) -> Position {
         Position(self.at)
     }
 
