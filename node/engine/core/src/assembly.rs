@@ -48,6 +48,8 @@ const ALL: &[&[Command]] = &[
     string::number::COMMANDS,
     string::read::COMMANDS,
     string::write::COMMANDS,
+    #[cfg(test)]
+    crate::testing::COMMANDS,
 ];
 
 /// Makes the table of commands, unless it is there.

@@ -135,7 +135,9 @@ impl Reactor {
         if session.is_suspended() {
             // What has arrived stays in the socket until the session goes on. WAIT may have no end, so
             // a client that has gone does not keep it.
-            if connection.hung_up && matches!(session.suspension, Suspension::Replicas { .. }) {
+            if connection.hung_up
+                && matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Keys)
+            {
                 self.close(key);
             }
             return None;

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::clients::pubsub::ChannelKind;
 use crate::clients::transaction::Transaction;
+use crate::resp::reply::Reply;
 use crate::resp::OwnedArgs;
 
 /// Bytes that one subscription is taken to cost.
@@ -50,6 +51,8 @@ pub enum Suspension {
         /// How many replicas must.
         wanted: usize,
     },
+    /// Its command is to be carried out again when one of some keys is ready; see [`KeyWait`].
+    Keys,
     /// Its command is to be carried out again when a pause or a key's migration ends.
     Retry(Box<OwnedArgs>),
     /// MIGRATE waits for the target, under this ticket.
@@ -57,6 +60,23 @@ pub enum Suspension {
         /// The ticket of the migration.
         ticket: u64,
     },
+}
+
+/// What a session that waits for keys needs to go on. It is kept while a pause holds the command in between.
+#[derive(Clone, Debug)]
+pub struct KeyWait {
+    /// The command, carried out again when a key is ready.
+    pub args: OwnedArgs,
+    /// The type that a key must have to be of use; none where any change is.
+    pub type_name: Option<&'static str>,
+    /// Until when, in milliseconds of the boot clock.
+    pub deadline_boot_ms: Option<i64>,
+    /// What is answered when nothing has come until then.
+    pub on_timeout: fn(&mut Reply<'_>),
+    /// Its place in the order of arrival.
+    pub arrival: u64,
+    /// CLIENT REPLY asked that the answer be dropped.
+    pub silent: bool,
 }
 
 /// What the session has subscribed to.
@@ -109,6 +129,8 @@ pub struct Session {
     pub close_now: bool,
     /// Why it takes no further command, if so.
     pub suspension: Suspension,
+    /// What it needs to go on, while it waits for keys.
+    pub key_wait: Option<Box<KeyWait>>,
     /// READONLY was given: a replica answers reads itself.
     pub readonly: bool,
     /// ASKING was given: valid for the next command.
@@ -245,6 +267,7 @@ impl Sessions {
             close_after_reply: false,
             close_now: false,
             suspension: Suspension::None,
+            key_wait: None,
             readonly: false,
             asking: false,
             no_evict: false,

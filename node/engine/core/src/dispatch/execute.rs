@@ -96,7 +96,8 @@ impl Engine {
                 }
                 if session.asking && entry.full_name != "asking" {
                     // ASKING holds for one command, or one transaction, carried out now or later.
-                    session.asking = session.in_multi() || matches!(session.suspension, Suspension::Retry(_));
+                    session.asking = session.in_multi()
+                        || matches!(session.suspension, Suspension::Retry(_) | Suspension::Keys);
                 }
             }
             Err((known, failure)) => {
@@ -112,6 +113,9 @@ impl Engine {
         }
         if session.reply_mode != ReplyMode::On {
             apply_reply_mode(session, reply_start);
+        }
+        if self.clients.waiting.has_ready_key() {
+            self.serve_ready_keys(Some(session));
         }
         if !self.clients.deferred.is_empty() {
             self.deliver_deferred(session);
@@ -149,6 +153,7 @@ impl Engine {
         if session.reply_mode != ReplyMode::On {
             apply_reply_mode(session, reply_start);
         }
+        self.serve_ready_keys(Some(session));
         self.deliver_deferred(session);
     }
 
@@ -274,6 +279,10 @@ impl Engine {
         let started = (self.host.ticks)();
         let outcome = run(&mut Ctx { engine: self, session, args, entry });
         let elapsed = (self.host.ticks)().wrapping_sub(started);
+        if matches!(session.suspension, Suspension::Keys) {
+            // It will be carried out again, and counts then.
+            return;
+        }
         self.stats.counters.commands_processed += 1;
         session.commands += 1;
         let stats = &mut self.stats.counters.commands[entry.id];

@@ -4,6 +4,7 @@
 //! names them all, and [`table`] is made of what it names. COMMAND INFO, COMMAND DOCS, ACL categories, the key
 //! positions by which a cluster routes and the reference pages are all read from here.
 
+pub mod blocking;
 pub mod ctx;
 pub mod execute;
 mod hooks;

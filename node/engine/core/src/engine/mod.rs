@@ -4,6 +4,7 @@
 //! hands in requests by [`Engine::execute`], calls [`Engine::end_turn`], and then takes the effects
 //! in the order of their documentation: replication stream, replies, events, actions.
 
+pub(crate) mod blocking;
 mod digest;
 pub mod effects;
 mod expiry;
@@ -214,13 +215,19 @@ impl Engine {
                     self.check_output(to);
                 }
             }
-            None => self.clients.deferred.extend_from_slice(bytes),
+            None => self.clients.deferred.push((to, bytes.to_vec())),
         }
     }
 
     /// Gives the running session the messages that came up while its command ran.
     pub(crate) fn deliver_deferred(&mut self, session: &mut Session) {
-        session.out.append(&mut self.clients.deferred);
+        self.clients.deferred.retain(|(to, bytes)| {
+            let is_its = *to == session.key;
+            if is_its {
+                session.out.extend_from_slice(bytes);
+            }
+            !is_its
+        });
     }
 }
 
@@ -288,6 +295,8 @@ impl Engine {
         if self.clients.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
             self.combine_pauses();
         }
+        self.end_overdue_waits();
+        self.serve_ready_keys(None);
         self.replication_turn();
         self.publish_status();
     }
@@ -355,8 +364,7 @@ impl Engine {
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         if let Suspension::Retry(args) = &session.suspension {
             let args = args.clone();
-            session.suspension = Suspension::None;
-            self.execute(&mut session, args.view());
+            self.run_again(&mut session, &args);
         }
         self.clients.sessions.put(session);
     }
@@ -401,6 +409,7 @@ impl Engine {
         self.cluster.migrations.slots_installed(&table);
         self.cluster.slots = Some(table);
         self.drop_moved_shard_channels();
+        self.serve_moved_waiters();
     }
 
     /// Writes may be acknowledged until this time of the boot clock.

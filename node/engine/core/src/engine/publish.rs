@@ -30,11 +30,20 @@ impl Engine {
         receivers
     }
 
+    /// The protocol version of a session, running or not.
+    fn resp_of(&self, key: SessionKey) -> u8 {
+        match (self.clients.sessions.get(key), self.call.served_by) {
+            (Some(session), _) => session.resp,
+            (None, Some((server, resp))) if server == key => resp,
+            (None, _) => self.call.resp,
+        }
+    }
+
     /// Delivers one message to many sessions, encoded at most once for each protocol version.
     fn deliver_encoded(&mut self, receivers: &[SessionKey], encode: impl Fn(u8) -> Vec<u8>) {
         let mut encoded: [Option<Vec<u8>>; 2] = [None, None];
         for &key in receivers {
-            let resp = self.clients.sessions.get(key).map_or(self.call.resp, |session| session.resp);
+            let resp = self.resp_of(key);
             let bytes = encoded[usize::from(resp >= 3)].get_or_insert_with(|| encode(resp));
             self.deliver(key, bytes);
         }

@@ -45,6 +45,10 @@ pub struct Call {
     pub verbatim: bool,
     /// Whether EXEC is running: what its commands queue is wrapped in MULTI and EXEC.
     pub in_exec: bool,
+    /// Whether sessions that wait for keys are being served.
+    pub is_serving: bool,
+    /// Whose command serves them, and its protocol version; it has ended, but its session is not among the others.
+    pub served_by: Option<(SessionKey, u8)>,
     /// What is to be replicated when the outermost command ends, in order.
     pub queued: Vec<(usize, OwnedArgs)>,
     /// Calls of the write hook, for the dispatcher's check that no command forgets it.
@@ -113,8 +117,8 @@ pub struct Clients {
     pub pause: Option<Pause>,
     /// Who holds it.
     pub pauses: Pauses,
-    /// Messages to the running session, due after its reply.
-    pub(crate) deferred: Vec<u8>,
+    /// Messages to running sessions, due after their replies: one runs, or one is served by what another did.
+    pub(crate) deferred: Vec<(SessionKey, Vec<u8>)>,
     /// Sessions whose sockets are full.
     pub(crate) output_waits: Vec<(SessionKey, u64)>,
     /// When the clients were last looked through, in Unix milliseconds.

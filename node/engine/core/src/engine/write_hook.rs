@@ -1,7 +1,7 @@
 //! The write hook: every change of a key goes through one call that says which key, what happened, and how much.
 //!
 //! BACKGROUND. Many parts of the engine must know when a key changes: transactions that watch it, the counters
-//! of INFO and of the next save, keyspace events, replication, the moves of slots to other nodes. They hear of
+//! of INFO and of the next save, sessions that wait for the key, keyspace events, replication, the moves of slots to other nodes. They hear of
 //! it here and nowhere else, so that a command cannot tell some of them and forget the others.
 //!
 //! INVARIANTS.
@@ -10,7 +10,7 @@
 //! - What `count` adds up to is what makes a command replicated: a command whose calls sum up to 0 has changed nothing.
 //! - In debug builds the dispatcher holds every command to it: whoever changes the keyspace without a call panics.
 //!
-//! BEHAVIOUR. With nobody watching and no slot on the move a call costs three comparisons.
+//! BEHAVIOUR. With nobody watching or waiting and no slot on the move a call costs four comparisons.
 
 use super::Engine;
 use crate::settings::NotifyClass;
@@ -23,6 +23,9 @@ impl Engine {
         self.call.dirty += count;
         if !self.clients.watches.is_empty() {
             self.clients.watches.changed(db, key);
+        }
+        if self.clients.waiting.awaits_keys() {
+            self.clients.waiting.key_changed(db, key);
         }
         if !self.cluster.migrations.is_idle() {
             self.moving_key_changed(db, key);
@@ -38,6 +41,9 @@ impl Engine {
         if !self.clients.watches.is_empty() {
             self.clients.watches.changed_by_expiry(db, key);
         }
+        if self.clients.waiting.awaits_keys() {
+            self.clients.waiting.key_changed(db, key);
+        }
         if !self.cluster.migrations.is_idle() {
             self.moving_key_changed(db, key);
         }
@@ -50,6 +56,9 @@ impl Engine {
         if !self.clients.watches.is_empty() {
             self.clients.watches.changed(db, key);
         }
+        if self.clients.waiting.awaits_keys() {
+            self.clients.waiting.key_changed(db, key);
+        }
         self.notify(NotifyClass::GENERIC, "del", db, key);
     }
 
@@ -58,6 +67,7 @@ impl Engine {
         self.call.hooked();
         self.call.dirty += self.keyspace.dbs[db].len() as u64;
         self.changed_by_flush(db);
+        self.clients.waiting.database_changed(db);
         self.moving_keys_flushed(db);
     }
 
@@ -65,6 +75,8 @@ impl Engine {
     pub(crate) fn databases_swapped(&mut self, first: usize, second: usize) {
         self.call.hooked();
         self.changed_by_swap(first, second);
+        self.clients.waiting.database_changed(first);
+        self.clients.waiting.database_changed(second);
         self.replication.databases_swapped(first, second);
     }
 }
