@@ -2,6 +2,7 @@
 
 use super::access::{count_of, no_group, stream_of, write_entries, write_entry, write_id, Told, INVALID_ID};
 use super::{Group, Id, Stream};
+use crate::dispatch::blocking::BlockOn;
 use crate::dispatch::keys::{Begin, Find};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group as DocsGroup, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
@@ -21,6 +22,12 @@ const fn streams(from: i16) -> KeySpec {
 
 /// Who has waited gets at most so many entries of a stream, unless COUNT says otherwise.
 const WAITED_ENTRIES_MAX: usize = 1000;
+
+/// Who waits for a group's stream is told that it went.
+const STREAM_GONE: Failure = Failure::Text("UNBLOCKED the stream key no longer exists");
+/// Who waits for a group is told that it went.
+const GROUP_GONE: Failure =
+    Failure::Text("NOGROUP the consumer group this client was blocked on no longer exists");
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -122,13 +129,16 @@ impl<'a> Request<'a> {
     fn start(&self, ctx: &mut Ctx<'_>, key_at: usize) -> Result<From, Failure> {
         let text = ctx.arg(key_at + self.keys);
         let key = ctx.key(key_at);
-        let group = self.group;
+        let (group, has_waited) = (self.group, ctx.session.key_wait.is_some());
         let last_id = ctx.read_with(&key, |entry, _| {
-            let stream = stream_of(entry)?;
-            let has_group = |(name, _)| stream.is_some_and(|stream| stream.groups.contains_key(name));
+            let stream = match stream_of(entry) {
+                Ok(None) | Err(_) if has_waited && group.is_some() => return Err(STREAM_GONE),
+                stream => stream?,
+            };
             match group {
-                Some((name, _)) if !group.is_some_and(has_group) => {
-                    Err(no_group(key.bytes, name, " in XREADGROUP with GROUP option"))
+                Some((name, _)) if !stream.is_some_and(|stream| stream.groups.contains_key(name)) => {
+                    let missing = no_group(key.bytes, name, " in XREADGROUP with GROUP option");
+                    Err(if has_waited { GROUP_GONE } else { missing })
                 }
                 _ => Ok(stream.map_or(Id::MIN, Stream::last_id)),
             }
@@ -196,13 +206,9 @@ fn xread(ctx: &mut Ctx<'_>) -> Outcome {
 /// How many entries of a stream are answered at most; 0 for all.
 fn count(ctx: &Ctx<'_>, request: &Request<'_>) -> usize {
     match request.count {
-        0 if has_waited(ctx) => WAITED_ENTRIES_MAX,
+        0 if ctx.session.key_wait.is_some() => WAITED_ENTRIES_MAX,
         count => count,
     }
-}
-
-fn has_waited(_ctx: &Ctx<'_>) -> bool {
-    false
 }
 
 /// Begins the answer of one stream.
@@ -233,8 +239,15 @@ fn answer(ctx: &mut Ctx<'_>, request: &Request<'_>, starts: &[From], served: usi
 }
 
 fn wait(ctx: &mut Ctx<'_>, request: &Request<'_>, starts: &[From], block_ms: i64) -> Outcome {
-    let _ = (starts, block_ms, request);
-    ctx.reply().null_array();
+    let deadline_boot_ms = (block_ms > 0).then(|| ctx.engine.clock.boot_ms.saturating_add(block_ms));
+    // A reader of a group hears that the group is gone; another one goes on waiting for the key to come back.
+    let type_name = request.group.is_none().then_some("stream");
+    let args = resolved(ctx, request, starts);
+    let keys = ctx.args.iter_from(request.keys_at).take(request.keys);
+    ctx.block_on(keys, BlockOn { type_name, deadline_boot_ms, on_timeout: |reply| reply.null_array() })?;
+    if let Some(wait) = &mut ctx.session.key_wait {
+        wait.args = args;
+    }
     Ok(())
 }
 
