@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{geo, hash, list, set, sorted_set, string};
+use crate::types::{geo, hash, list, set, sorted_set, stream, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -55,6 +55,12 @@ const ALL: &[&[Command]] = &[
     geo::read::COMMANDS,
     geo::search::COMMANDS,
     geo::write::COMMANDS,
+    stream::groups::COMMANDS,
+    stream::info::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::read::COMMANDS,
+    stream::write::COMMANDS,
+    stream::xread::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

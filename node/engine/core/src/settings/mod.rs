@@ -273,6 +273,10 @@ settings! {
     zset_max_listpack_entries: usize = 128, "zset-max-listpack-entries";
     /// Largest member of a packed sorted set, in bytes.
     zset_max_listpack_value: usize = 64, "zset-max-listpack-value";
+    /// Bytes of a node of a stream; 0: no limit.
+    stream_node_max_bytes: u64 = 4096, "stream-node-max-bytes";
+    /// Entries of a node of a stream; 0: no limit.
+    stream_node_max_entries: u64 = 100, "stream-node-max-entries";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

@@ -21,6 +21,7 @@ pub mod list;
 mod object;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod value;
 
@@ -43,4 +44,6 @@ collections! {
     set: Set(set::Set) = 5,
     /// Different members in the order of their scores.
     sorted_set: SortedSet(sorted_set::SortedSet) = 6,
+    /// A log of entries, with groups of readers.
+    stream: Stream(stream::Stream) = 7,
 }
