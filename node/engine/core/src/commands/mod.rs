@@ -20,7 +20,7 @@ pub mod slowlog;
 pub mod transactions;
 
 use crate::command::Command;
-use crate::types::{hash, string};
+use crate::types::{bitmap, hash, string};
 
 /// Every group of commands; the table is made of these.
 pub const ALL: &[&[Command]] = &[
@@ -47,6 +47,9 @@ pub const ALL: &[&[Command]] = &[
     server::COMMANDS,
     slowlog::COMMANDS,
     transactions::COMMANDS,
+    bitmap::bitfield::COMMANDS,
+    bitmap::read::COMMANDS,
+    bitmap::write::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,

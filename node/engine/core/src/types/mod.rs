@@ -11,6 +11,7 @@
 //! below. TYPE, OBJECT ENCODING, MEMORY USAGE, COPY, DUMP, RESTORE, snapshots, DEBUG DIGEST and the thread that
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
+pub mod bitmap;
 mod collection;
 pub mod field_table;
 pub mod hash;

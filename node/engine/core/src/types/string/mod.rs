@@ -113,7 +113,7 @@ fn check_length(ctx: &Ctx<'_>, length: usize, more: usize) -> Result<(), Failure
 }
 
 /// The length of a string value; nothing for other types.
-fn string_len(value: ValueRef<'_>) -> Option<usize> {
+pub(crate) fn string_len(value: ValueRef<'_>) -> Option<usize> {
     value.string(&mut itoa::Buffer::new()).map(<[u8]>::len)
 }
 
