@@ -259,6 +259,8 @@ settings! {
     hash_max_listpack_entries: usize = 512, "hash-max-listpack-entries";
     /// Largest field or value of a packed hash, in bytes.
     hash_max_listpack_value: usize = 64, "hash-max-listpack-value";
+    /// Bytes up to which a HyperLogLog is sparse.
+    hll_sparse_max_bytes: usize = 3000, "hll-sparse-max-bytes";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

@@ -20,7 +20,7 @@ pub mod slowlog;
 pub mod transactions;
 
 use crate::command::Command;
-use crate::types::{bitmap, hash, string};
+use crate::types::{bitmap, hash, hyperloglog, string};
 
 /// Every group of commands; the table is made of these.
 pub const ALL: &[&[Command]] = &[
@@ -53,6 +53,9 @@ pub const ALL: &[&[Command]] = &[
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,
+    hyperloglog::debug::COMMANDS,
+    hyperloglog::read::COMMANDS,
+    hyperloglog::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

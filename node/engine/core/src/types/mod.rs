@@ -15,6 +15,8 @@ pub mod bitmap;
 mod collection;
 pub mod field_table;
 pub mod hash;
+pub mod hyperloglog;
+pub mod murmur;
 #[macro_use]
 mod object;
 pub mod string;
