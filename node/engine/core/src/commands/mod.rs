@@ -20,7 +20,7 @@ pub mod slowlog;
 pub mod transactions;
 
 use crate::command::Command;
-use crate::types::{bitmap, hash, hyperloglog, string};
+use crate::types::{bitmap, bloom, hash, hyperloglog, string};
 
 /// Every group of commands; the table is made of these.
 pub const ALL: &[&[Command]] = &[
@@ -50,6 +50,9 @@ pub const ALL: &[&[Command]] = &[
     bitmap::bitfield::COMMANDS,
     bitmap::read::COMMANDS,
     bitmap::write::COMMANDS,
+    bloom::read::COMMANDS,
+    bloom::transfer::COMMANDS,
+    bloom::write::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,

@@ -12,6 +12,7 @@
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
 pub mod bitmap;
+pub mod bloom;
 mod collection;
 pub mod field_table;
 pub mod hash;
@@ -35,4 +36,6 @@ collections! {
     // The number is what an entry of the keyspace keeps of the type: 4 to 15, never seen outside.
     /// Fields with values.
     hash: Hash(hash::Hash) = 4,
+    /// Bloom filters.
+    bloom: Bloom(bloom::Bloom) = 9,
 }
