@@ -4,11 +4,11 @@
 //! over its requests: parse and ask for the bucket of the key; ask for the entry; execute. While the
 //! memory answers one request, the processor works on the others.
 
-use garrison_engine_core::command::dispatch::Ahead;
+use garrison_engine_core::clients::session::{Session, SessionKey, Suspension};
+use garrison_engine_core::dispatch::execute::Ahead;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::{Parsed, Parser};
 use garrison_engine_core::resp::{Args, Range};
-use garrison_engine_core::session::{Session, SessionKey, Suspension};
 
 use crate::buffers::{READ_ARENA_BYTES, READ_BYTES_MIN};
 use crate::reactor::Reactor;
@@ -135,7 +135,9 @@ impl Reactor {
         if session.is_suspended() {
             // What has arrived stays in the socket until the session goes on. WAIT may have no end, so
             // a client that has gone does not keep it.
-            if connection.hung_up && matches!(session.suspension, Suspension::Replicas { .. }) {
+            if connection.hung_up
+                && matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Keys)
+            {
                 self.close(key);
             }
             return None;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 
+use garrison_engine_core::clients::session::Session;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::Session;
 
 use crate::buffers::{ReplyBuffers, READ_BYTES_MIN};
 use crate::turn;

@@ -1,6 +1,6 @@
 //! What the control plane asks, carried out on the engine.
 
-use garrison_engine_core::effects::Action;
+use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::Engine;
 
 use crate::mailbox::Request;

@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use garrison_engine_core::effects::Level;
+use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::engine::effects::Level;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::{Kind, SessionKey};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::batch::Batch;

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use garrison_engine_core::effects::Action;
+use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::{Kind, SessionKey};
 use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{control, turn};
 use pyo3::exceptions::PyValueError;
@@ -243,7 +243,7 @@ impl BareEngine {
     /// The payload of DUMP for each key of database 0, for comparisons.
     fn contents<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        for slot in 0..garrison_engine_core::slots::SLOT_COUNT {
+        for slot in 0..garrison_engine_core::cluster::slots::SLOT_COUNT {
             self.engine.keyspace.dbs[0].for_each_in_slot(slot as u16, |entry| {
                 keys.push(entry.key().to_vec());
                 std::ops::ControlFlow::Continue(())

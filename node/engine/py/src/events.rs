@@ -1,7 +1,7 @@
 //! Events of the engine as Python tuples.
 
-use garrison_engine_core::effects::{ClientInfo, Event};
-use garrison_engine_core::replication::{Primary, Status};
+use garrison_engine_core::engine::effects::{ClientInfo, Event};
+use garrison_engine_core::replication::state::{Primary, Status};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 

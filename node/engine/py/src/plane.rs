@@ -6,9 +6,9 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use garrison_engine_core::effects::Event;
+use garrison_engine_core::engine::effects::Event;
 use garrison_engine_core::engine::Engine;
-use garrison_engine_core::replication::Shared;
+use garrison_engine_core::replication::state::Shared;
 use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{clock, process, Mailbox, Outbox, Reactor, Request};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};

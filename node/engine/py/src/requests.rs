@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use garrison_engine_core::cluster::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
 use garrison_engine_core::resp::OwnedArgs;
-use garrison_engine_core::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
 use garrison_engine_net::Request;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -4,12 +4,10 @@
 //! owns the view of the cluster.
 
 use super::help::help;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::cluster::slots::SLOT_COUNT;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::keyspace::key_slot;
-use crate::slots::SLOT_COUNT;
-
-/// The answer to commands that only make sense in a cluster.
-pub const NO_CLUSTER: Failure = Failure::Text("ERR This instance has cluster support disabled");
+use crate::resp::failure::NO_CLUSTER;
 
 const CLUSTER: Group = Group::Cluster;
 const STALE: Flags = Flags::STALE;
@@ -190,7 +188,7 @@ fn need_cluster(ctx: &Ctx<'_>) -> Outcome {
     }
 }
 
-fn set(ctx: &mut Ctx<'_>, change: impl Fn(&mut crate::session::Session)) -> Outcome {
+fn set(ctx: &mut Ctx<'_>, change: impl Fn(&mut crate::clients::session::Session)) -> Outcome {
     need_cluster(ctx)?;
     change(ctx.session);
     ctx.ok()
@@ -241,8 +239,8 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::Event;
-    use crate::slots::{ClusterState, Endpoint, SlotTable};
+    use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
+    use crate::engine::effects::Event;
     use crate::testing::Bench;
 
     #[test]

@@ -1,8 +1,8 @@
 //! The client's own connection: PING, ECHO, HELLO, AUTH, SELECT, RESET, QUIT.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 const OPEN: Flags =
     Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY);

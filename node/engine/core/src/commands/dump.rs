@@ -1,15 +1,16 @@
 //! DUMP and RESTORE: a value as one string, and back; how keys move between servers.
 
-use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::formats::dump::{dump as write_payload, restore as read_payload, DumpError};
+use crate::base::numbers::parse_i64;
+use crate::clients::session::Kind;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::lzf::Compressor;
-use crate::formats::rdb::{RdbOptions, RdbProblem};
+use crate::formats::rdb::RdbProblem;
 use crate::keyspace::access::{lfu_clock, lru_clock};
 use crate::keyspace::{KeyRef, Ttl, Value};
-use crate::notify::NotifyClass;
-use crate::numbers::parse_i64;
-use crate::session::Kind;
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::settings::NotifyClass;
+use crate::snapshot::payload::{dump as write_payload, restore as read_payload, DumpError};
+use crate::snapshot::RdbOptions;
 
 const RESTORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const RESTORE_KEY: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE")];

@@ -4,17 +4,15 @@
 //! With `latency-monitor-threshold` set, commands that take at least so many milliseconds are kept
 //! as samples of the events `command` and `fast-command`, the worst one of each second.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::help::help;
-use crate::command::table::{table, Entry};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 use crate::stats::{Latency, LATENCY_BUCKETS};
 
 const SEE: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
-/// Most samples kept of one event.
-pub const SAMPLES_MAX: usize = 160;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::container("latency", Group::Server, SUBCOMMANDS).docs(
@@ -63,38 +61,6 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     help(Group::Server, "2.8.13"),
 ];
-
-/// The samples of all events.
-#[derive(Clone, Debug, Default)]
-pub struct LatencyEvents {
-    events: BTreeMap<&'static str, Samples>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    /// Unix second and milliseconds, oldest first.
-    recent: VecDeque<(i64, u64)>,
-    worst_ms: u64,
-}
-
-impl LatencyEvents {
-    /// Takes a sample; of one second the worst is kept.
-    pub fn record(&mut self, event: &'static str, now_s: i64, ms: u64) {
-        let samples = self.events.entry(event).or_default();
-        samples.worst_ms = samples.worst_ms.max(ms);
-        match samples.recent.back_mut() {
-            Some((second, kept)) if *second == now_s => *kept = ms.max(*kept),
-            _ => samples.recent.push_back((now_s, ms)),
-        }
-        if samples.recent.len() > SAMPLES_MAX {
-            samples.recent.pop_front();
-        }
-    }
-
-    fn of(&self, event: &[u8]) -> Option<&Samples> {
-        self.events.get(std::str::from_utf8(event).ok()?)
-    }
-}
 
 fn latest(ctx: &mut Ctx<'_>) -> Outcome {
     let Ctx { engine, session, .. } = ctx;

@@ -1,9 +1,9 @@
-//! MEMORY: where the memory goes; the figures come from [`crate::memory`].
+//! MEMORY: where the memory goes; the figures come from [`crate::engine::memory`].
 
 use super::help::help;
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::empty();

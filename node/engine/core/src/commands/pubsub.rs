@@ -1,9 +1,9 @@
-//! SUBSCRIBE and its kin, PUBLISH, PUBSUB; the mechanism is in [`crate::pubsub`].
+//! SUBSCRIBE and its kin, PUBLISH, PUBSUB; the mechanism is in [`crate::clients::pubsub`].
 
 use super::help::help;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::effects::Event;
-use crate::pubsub::ChannelKind;
+use crate::clients::pubsub::ChannelKind;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::engine::effects::Event;
 use crate::resp::OwnedArgs;
 
 const LISTEN: Flags = Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
@@ -176,7 +176,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
 
 fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     if ctx.args.len() > 3 {
-        return Err(crate::command::Failure::wrong_arity(ctx.entry.full_name));
+        return Err(crate::dispatch::Failure::wrong_arity(ctx.entry.full_name));
     }
     let pattern = ctx.args.try_get(2);
     let Ctx { engine, session, .. } = ctx;
@@ -186,7 +186,7 @@ fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
         .subscribers(kind)
         .keys()
         .map(|name| &**name)
-        .filter(|name| pattern.is_none_or(|pattern| crate::glob::matches(pattern, name, false)))
+        .filter(|name| pattern.is_none_or(|pattern| crate::base::glob::matches(pattern, name, false)))
         .collect();
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(names.len());
@@ -213,8 +213,8 @@ fn numsub(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::Event;
-    use crate::slots::SlotTable;
+    use crate::cluster::slots::SlotTable;
+    use crate::engine::effects::Event;
     use crate::testing::Bench;
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
     fn shard_channels_end_when_their_slot_moves_away() {
         let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
         let mut table =
-            SlotTable { myself: 0, state: crate::slots::ClusterState::Ok, ..SlotTable::default() };
+            SlotTable { myself: 0, state: crate::cluster::slots::ClusterState::Ok, ..SlotTable::default() };
         table.owners.fill(0);
         table.endpoints = vec![Default::default(); 2];
         bench.engine.install_slots(Box::new(table.clone()));

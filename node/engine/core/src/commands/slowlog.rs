@@ -1,8 +1,8 @@
-//! SLOWLOG: what took long, most recent first; the log itself is in [`crate::slowlog`].
+//! SLOWLOG: what took long, most recent first; the log itself is in [`crate::stats::slowlog`].
 
 use super::help::help;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::ADMIN.union(Flags::LOADING).union(Flags::STALE);

@@ -1,7 +1,7 @@
-//! MULTI, EXEC, DISCARD, WATCH, UNWATCH; the mechanism is in [`crate::transactions`].
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH; the mechanism is in [`crate::clients::transaction`].
 
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::transactions::Watched;
+use crate::clients::transaction::Watched;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 
 const AT_ANY_TIME: Flags =
     Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY);
@@ -94,7 +94,7 @@ fn unwatch(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::{Action, Event};
+    use crate::engine::effects::{Action, Event};
     use crate::testing::Bench;
 
     #[test]

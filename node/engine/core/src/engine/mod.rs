@@ -4,25 +4,34 @@
 //! hands in requests by [`Engine::execute`], calls [`Engine::end_turn`], and then takes the effects
 //! in the order of their documentation: replication stream, replies, events, actions.
 
+pub(crate) mod blocking;
 mod digest;
+pub mod effects;
+mod expiry;
+pub mod hold;
+pub mod limits;
+pub mod memory;
+mod notify;
+mod pause;
+mod publish;
 mod state;
+mod write_hook;
 
 pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics};
 
 use state::HELLOS_PER_CRON_MAX;
 
-use crate::command::table::table;
-use crate::command::Failure;
-use crate::effects::{Action, ClientInfo, Event, Level};
-use crate::limits::OUTPUT_CHECKED_BYTES_MIN;
-use crate::replication::Replication;
+use crate::clients::session::{Kind, Session, SessionKey, Suspension};
+use crate::clients::waiting::Queue;
+use crate::cluster::slots::{SlotTable, SLOT_COUNT};
+use crate::engine::effects::{Action, ClientInfo, Event, Level};
+use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
+use crate::replication::state::Replication;
+use crate::resp::failure::Failure;
 use crate::resp::{Args, OwnedArgs};
-use crate::session::{Kind, Session, SessionKey, Suspension};
 use crate::settings::Settings;
-use crate::slots::{SlotTable, SLOT_COUNT};
 use crate::stats::Stats;
 use crate::types::TypeLimits;
-use crate::waiting::Queue;
 
 /// One node's data plane.
 pub struct Engine {
@@ -54,24 +63,6 @@ const HELLO_BYTES_MAX: usize = 1024;
 const HELLO_CHANNEL: &[u8] = b"__sentinel__:hello";
 
 impl Engine {
-    /// An engine with an empty keyspace.
-    ///
-    /// `seed` makes hashing, sampling and identifiers repeatable; `ticks` counts microseconds.
-    pub fn new(settings: Settings, seed: u64, clock: Clock, ticks: fn() -> u64) -> Self {
-        Engine {
-            clock,
-            call: Call::default(),
-            keyspace: Keyspace::new(&settings, seed),
-            clients: Clients::new(),
-            replication: Replication::new(seed),
-            cluster: Cluster::new(&settings, seed),
-            stats: Statistics::new(table().entries.len()),
-            effects: Effects::default(),
-            host: Host::new(clock, ticks),
-            settings,
-        }
-    }
-
     /// Opens a session for a connection.
     pub fn open_session(&mut self, kind: Kind) -> &mut Session {
         let trusted = kind != Kind::Client || self.settings.requirepass.is_empty();
@@ -224,13 +215,19 @@ impl Engine {
                     self.check_output(to);
                 }
             }
-            None => self.clients.deferred.extend_from_slice(bytes),
+            None => self.clients.deferred.push((to, bytes.to_vec())),
         }
     }
 
     /// Gives the running session the messages that came up while its command ran.
     pub(crate) fn deliver_deferred(&mut self, session: &mut Session) {
-        session.out.append(&mut self.clients.deferred);
+        self.clients.deferred.retain(|(to, bytes)| {
+            let is_its = *to == session.key;
+            if is_its {
+                session.out.extend_from_slice(bytes);
+            }
+            !is_its
+        });
     }
 }
 
@@ -246,7 +243,7 @@ impl Engine {
         session.monitor = false;
         session.no_evict = false;
         session.no_touch = false;
-        session.reply_mode = crate::session::ReplyMode::On;
+        session.reply_mode = crate::clients::session::ReplyMode::On;
         session.name = Box::default();
     }
 
@@ -258,7 +255,7 @@ impl Engine {
         if args.len() == 2 && args.get(1).eq_ignore_ascii_case(b"info") {
             return vec![("keys_stray", self.stray_keys() as i64)];
         }
-        let slot = crate::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
+        let slot = crate::base::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
         let in_slot =
             slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.keys_to_move(slot));
         vec![("keys_total", self.keyspace.dbs[0].len() as i64), ("keys_in_slot", in_slot as i64)]
@@ -298,6 +295,8 @@ impl Engine {
         if self.clients.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
             self.combine_pauses();
         }
+        self.end_overdue_waits();
+        self.serve_ready_keys(None);
         self.replication_turn();
         self.publish_status();
     }
@@ -365,8 +364,7 @@ impl Engine {
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         if let Suspension::Retry(args) = &session.suspension {
             let args = args.clone();
-            session.suspension = Suspension::None;
-            self.execute(&mut session, args.view());
+            self.run_again(&mut session, &args);
         }
         self.clients.sessions.put(session);
     }
@@ -411,6 +409,7 @@ impl Engine {
         self.cluster.migrations.slots_installed(&table);
         self.cluster.slots = Some(table);
         self.drop_moved_shard_channels();
+        self.serve_moved_waiters();
     }
 
     /// Writes may be acknowledged until this time of the boot clock.
@@ -460,6 +459,6 @@ impl Engine {
 
     /// Sets the counters of INFO to zero.
     pub fn reset_stats(&mut self) {
-        self.stats.counters = Stats::for_commands(table().entries.len());
+        self.stats.counters = Stats::for_commands(self.stats.counters.commands.len());
     }
 }

@@ -2,26 +2,26 @@
 
 use std::collections::HashMap;
 
-use crate::commands::latency::LatencyEvents;
-use crate::effects::{Action, Event};
-use crate::hold::Hold;
-use crate::keyspace::prng::Prng;
+use crate::base::prng::Prng;
+use crate::base::process::ProcessFacts;
+use crate::clients::pause::{Pause, Pauses};
+use crate::clients::pubsub::PubSub;
+use crate::clients::session::{SessionKey, Sessions};
+use crate::clients::transaction::Watches;
+use crate::clients::waiting::WaitingRoom;
+use crate::cluster::slots::SlotTable;
+use crate::engine::effects::{Action, Event};
+use crate::engine::hold::Hold;
 use crate::keyspace::{Db, KeyHasher};
-use crate::migration::Migrations;
-use crate::pause::{Pause, Pauses};
-use crate::process::ProcessFacts;
-use crate::pubsub::PubSub;
+use crate::migration::state::Migrations;
 use crate::resp::OwnedArgs;
-use crate::session::{SessionKey, Sessions};
 use crate::settings::Settings;
-use crate::slots::SlotTable;
-use crate::slowlog::Slowlog;
+use crate::stats::latency::LatencyEvents;
+use crate::stats::slowlog::Slowlog;
 use crate::stats::Stats;
-use crate::transactions::Watches;
-use crate::waiting::WaitingRoom;
 
 /// Most messages of Sentinels that are handed to the control plane between two background turns.
-pub(super) const HELLOS_PER_CRON_MAX: u32 = 64;
+pub(crate) const HELLOS_PER_CRON_MAX: u32 = 64;
 
 /// The time of a turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +45,10 @@ pub struct Call {
     pub verbatim: bool,
     /// Whether EXEC is running: what its commands queue is wrapped in MULTI and EXEC.
     pub in_exec: bool,
+    /// Whether sessions that wait for keys are being served.
+    pub is_serving: bool,
+    /// Whose command serves them, and its protocol version; it has ended, but its session is not among the others.
+    pub served_by: Option<(SessionKey, u8)>,
     /// What is to be replicated when the outermost command ends, in order.
     pub queued: Vec<(usize, OwnedArgs)>,
     /// Calls of the write hook, for the dispatcher's check that no command forgets it.
@@ -81,7 +85,7 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    pub(super) fn new(settings: &Settings, seed: u64) -> Self {
+    pub(crate) fn new(settings: &Settings, seed: u64) -> Self {
         let count = if settings.cluster_enabled { 1 } else { settings.databases.max(1) };
         let hasher = KeyHasher::new(seed);
         let new_db = |index| Db::new(index, settings.cluster_enabled, hasher.clone());
@@ -113,8 +117,8 @@ pub struct Clients {
     pub pause: Option<Pause>,
     /// Who holds it.
     pub pauses: Pauses,
-    /// Messages to the running session, due after its reply.
-    pub(crate) deferred: Vec<u8>,
+    /// Messages to running sessions, due after their replies: one runs, or one is served by what another did.
+    pub(crate) deferred: Vec<(SessionKey, Vec<u8>)>,
     /// Sessions whose sockets are full.
     pub(crate) output_waits: Vec<(SessionKey, u64)>,
     /// When the clients were last looked through, in Unix milliseconds.
@@ -122,12 +126,12 @@ pub struct Clients {
     /// Messages of Sentinels that may still be handed up before the next background turn.
     pub(crate) hellos_left: u32,
     /// Sessions that wait for the control plane, by ticket.
-    pub(super) asked: HashMap<u64, SessionKey>,
-    pub(super) next_ticket: u64,
+    pub(crate) asked: HashMap<u64, SessionKey>,
+    pub(crate) next_ticket: u64,
 }
 
 impl Clients {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Clients {
             sessions: Sessions::default(),
             pubsub: PubSub::default(),
@@ -161,7 +165,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(settings: &Settings, seed: u64) -> Self {
+    pub(crate) fn new(settings: &Settings, seed: u64) -> Self {
         Cluster {
             slots: settings.cluster_enabled.then(Box::default),
             migrations: Migrations::default(),
@@ -183,7 +187,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    pub(super) fn new(commands: usize) -> Self {
+    pub(crate) fn new(commands: usize) -> Self {
         Statistics {
             counters: Stats::for_commands(commands),
             slowlog: Slowlog::default(),
@@ -192,7 +196,7 @@ impl Statistics {
     }
 }
 
-/// What the outside has to do; see [`crate::effects`].
+/// What the outside has to do; see [`crate::engine::effects`].
 #[derive(Default)]
 pub struct Effects {
     /// For the control plane, in order.
@@ -216,12 +220,12 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn new(clock: Clock, ticks: fn() -> u64) -> Self {
+    pub(crate) fn new(clock: Clock, ticks: fn() -> u64) -> Self {
         Host {
             started_ms: clock.unix_ms,
             ticks,
             process: ProcessFacts::default,
-            startup_bytes: crate::alloc::used_memory() as u64,
+            startup_bytes: crate::base::alloc::used_memory() as u64,
             facts: HashMap::new(),
         }
     }

@@ -5,7 +5,6 @@
 
 pub mod crc64;
 pub mod digest;
-pub mod dump;
 pub mod legacy;
 pub mod lzf;
 pub mod packed;

@@ -391,10 +391,10 @@ impl Entry {
 
     /// Bytes allocated for the entry and everything behind it.
     pub(crate) fn memory_bytes(self) -> usize {
-        let entry = crate::alloc::rounded(self.allocated());
+        let entry = crate::base::alloc::rounded(self.allocated());
         if self.kind() == KIND_LONG {
             let long = std::mem::ManuallyDrop::new(self.read_at::<Vec<u8>>(self.payload_offset()));
-            return entry + crate::alloc::rounded(long.capacity());
+            return entry + crate::base::alloc::rounded(long.capacity());
         }
         entry + self.value().collection_bytes()
     }

@@ -1,12 +1,12 @@
 //! The command MIGRATE: keys sent to another node by RESTORE. What becomes of them is in [`super::settle`].
 
-use super::{Item, Migration, Route};
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::state::{Item, Job, Migration, Route};
+use crate::clients::session::{Kind, Suspension};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
 use crate::resp::encode_command;
-use crate::session::{Kind, Suspension};
+use crate::resp::failure::SYNTAX;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, migrate)
@@ -26,23 +26,6 @@ pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, m
 
 /// How long a MIGRATE waits when it is given no time, in milliseconds.
 const TIMEOUT_MS_DEFAULT: u64 = 1000;
-
-/// Bytes for a target, and how many replies it will send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// The ticket under which its end is reported.
-    pub ticket: u64,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// The bytes to send.
-    pub request: Vec<u8>,
-    /// How many status replies to wait for.
-    pub replies: usize,
-    /// How long to wait, in milliseconds.
-    pub timeout_ms: u64,
-}
 
 /// The arguments of one MIGRATE.
 struct Wanted<'a> {
@@ -149,7 +132,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
     let Wanted { host, port, timeout_ms, .. } = wanted;
     let timeout_ms = if copies_wanted > 0 { timeout_ms.saturating_add(ack_ms) } else { timeout_ms };
     let job = Job { ticket, host, port, request, replies, timeout_ms };
-    ctx.engine.effects.actions.push(crate::effects::Action::Migrate(job));
+    ctx.engine.effects.actions.push(crate::engine::effects::Action::Migrate(job));
     Ok(())
 }
 
@@ -200,7 +183,7 @@ impl Engine {
             return None;
         }
         let mut payload = Vec::new();
-        crate::formats::dump::dump(&mut payload, entry.value(), &mut None);
+        crate::snapshot::payload::dump(&mut payload, entry.value(), &mut None);
         Some((payload, entry.expire_at_ms()))
     }
 

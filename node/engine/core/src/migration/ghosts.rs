@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{DepartureState, Migrations};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use super::state::{DepartureState, Migrations};
+use crate::clients::session::Kind;
+use crate::cluster::slots::SlotTable;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
 use crate::resp::OwnedArgs;
-use crate::session::Kind;
-use crate::slots::SlotTable;
 
 /// `CLUSTER GHOST`, a subcommand for the replication stream only.
 pub const GHOST: Command = Command::new("ghost", -4, Group::Cluster, ghost)

@@ -1,11 +1,11 @@
 //! Who has to wait for keys on their way.
 
-use super::DepartureState;
-use crate::command::table::Entry;
-use crate::command::Flags;
+use super::state::DepartureState;
+use crate::clients::session::Session;
+use crate::dispatch::table::Entry;
+use crate::dispatch::Flags;
 use crate::engine::Engine;
 use crate::resp::Args;
-use crate::session::Session;
 
 impl Engine {
     /// Whether a command must wait for the end of a migration, itself or by what EXEC would carry out for it.
@@ -19,7 +19,7 @@ impl Engine {
         entry.full_name == "exec"
             && session.transaction.as_ref().is_some_and(|transaction| {
                 let mut queue = transaction.queue.iter();
-                queue.any(|queued| self.touches_key_on_its_way(queued.entry, queued.args.view()))
+                queue.any(|queued| self.touches_key_on_its_way(queued.entry(), queued.args.view()))
             })
     }
 

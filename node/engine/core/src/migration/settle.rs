@@ -6,15 +6,15 @@
 //!    '--refused, changed, no answer, demoted, slot lost, move called off--> stays (an error says why)
 //! ```
 
-use super::{Confirming, DepartureState, Item, Migration, Route};
-use crate::command::{Failure, Outcome};
-use crate::effects::{Action, Level};
+use super::state::{Confirming, DepartureState, Item, Migration, Route};
+use crate::clients::session::{SessionKey, Suspension};
+use crate::clients::waiting::Queue;
+use crate::dispatch::{Failure, Outcome};
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Content;
-use crate::notify::NotifyClass;
 use crate::resp::OwnedArgs;
-use crate::session::{SessionKey, Suspension};
-use crate::waiting::Queue;
+use crate::settings::NotifyClass;
 
 const CHANGED: Failure =
     Failure::Text("TRYAGAIN a key has changed while its copy was on its way; it stays here");

@@ -1,10 +1,10 @@
 //! A source that moves a slot, with the target and the replicas played by the test.
 
-use crate::effects::{Action, Event};
+use crate::clients::session::SessionKey;
+use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
+use crate::engine::effects::{Action, Event};
 use crate::keyspace::key_slot;
-use crate::migration::Job;
-use crate::session::SessionKey;
-use crate::slots::{ClusterState, Endpoint, SlotTable};
+use crate::migration::state::Job;
 use crate::testing::Bench;
 
 const MYSELF: u16 = 0;
@@ -124,7 +124,7 @@ fn key_that_changed_since_it_left_stays() {
     // Nobody could foresee this write: it came from no key of a command.
     let key = bench.engine.keyspace.dbs[0].key(b"{x}1");
     bench.engine.keyspace.dbs[0].set_string(&key, b"new", crate::keyspace::Ttl::Clear, 0);
-    bench.engine.key_changed(0, b"{x}1", crate::notify::NotifyClass::STRING, "set", 1);
+    bench.engine.key_changed(0, b"{x}1", crate::settings::NotifyClass::STRING, "set", 1);
     answer(&mut bench, &job, &["+OK"]);
     assert!(bench.heard(mover).starts_with("-TRYAGAIN"));
     assert_eq!(bench.say(client, "GET {x}1"), "$3 new");
@@ -254,7 +254,7 @@ fn replica_hears_of_ghosts_and_answers_for_them_once_promoted() {
     let mut bench = source(0);
     install(&mut bench, TARGET, Some(TARGET), 0);
     bench.engine.follow("a", 1);
-    let stream = bench.engine.open_session(crate::session::Kind::Primary).key;
+    let stream = bench.engine.open_session(crate::clients::session::Kind::Primary).key;
     bench.say(stream, "CLUSTER GHOST ADD {x}3 {x}2");
     bench.say(stream, "CLUSTER GHOST DEL {x}2");
     let client = bench.client();

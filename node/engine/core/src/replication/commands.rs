@@ -1,13 +1,14 @@
 //! REPLICAOF, FAILOVER, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
 
-use super::failover::{failover, Stage};
-use super::history::StreamId;
-use super::replicas::Introduction;
-use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::effects::Level;
-use crate::numbers::parse_i64;
-use crate::session::Kind;
+use super::failover::failover;
+use super::state::failover::Stage;
+use super::state::history::StreamId;
+use super::state::replicas::Introduction;
+use crate::base::numbers::parse_i64;
+use crate::clients::session::Kind;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::engine::effects::Level;
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
 const ROLE_CHANGE: Flags =

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
-use super::load::Loader;
-use super::younger::{self, Guard};
-use crate::effects::{Action, Level};
+use super::state::guard::Guard;
+use super::state::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
+use super::state::load::Loader;
+use super::younger;
+use crate::clients::session::Kind;
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
-use crate::formats::rdb::RdbOptions;
 use crate::keyspace::Db;
-use crate::session::Kind;
+use crate::snapshot::RdbOptions;
 
 impl Engine {
     /// The connection that [`Action::Follow`] asked for stands.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::link::{Link, Phase};
+use super::state::link::{Link, Phase};
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
 

@@ -1,11 +1,11 @@
 //! Becoming a replica, becoming a primary, and what either may write.
 
-use super::link::Link;
-use super::younger::Guard;
-use super::Primary;
-use crate::command::table::Entry;
-use crate::command::Failure;
-use crate::effects::{Action, Level};
+use super::state::guard::Guard;
+use super::state::link::Link;
+use super::state::Primary;
+use crate::dispatch::table::Entry;
+use crate::dispatch::Failure;
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 
 const READ_ONLY: Failure = Failure::Text("READONLY You can't write against a read only replica.");

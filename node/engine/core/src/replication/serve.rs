@@ -2,14 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use super::history::StreamId;
-use super::replicas::{FullSync, Introduction, Replica, State};
-use super::snapshot::{Producer, Progress, SharedSink, SINK_WAITING_BYTES_MAX};
-use crate::effects::{Action, Level};
+use super::state::history::StreamId;
+use super::state::replicas::{FullSync, Introduction, Replica, State};
+use super::state::shared_sink::SharedSink;
+use crate::clients::session::{Kind, Session, SessionKey};
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
-use crate::formats::rdb::RdbWriterOptions;
 use crate::resp::{Args, OwnedArgs};
-use crate::session::{Kind, Session, SessionKey};
+use crate::snapshot::producer::{Producer, Progress, SINK_WAITING_BYTES_MAX};
+use crate::snapshot::RdbWriterOptions;
 
 /// Largest snapshot for replicas that must know its length beforehand: it is kept in memory, in bytes.
 pub const SIZED_SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -147,7 +148,7 @@ impl Engine {
         let options =
             RdbWriterOptions { compress: self.settings.rdbcompression, checksum: self.settings.rdbchecksum };
         let (created, offset) = ((self.clock.unix_ms / 1000).to_string(), offset.to_string());
-        let (memory, stream_db) = (crate::alloc::used_memory().to_string(), stream_db.to_string());
+        let (memory, stream_db) = (crate::base::alloc::used_memory().to_string(), stream_db.to_string());
         let aux = [
             ("redis-ver", crate::REDIS_VERSION),
             ("redis-bits", "64"),
@@ -223,7 +224,7 @@ impl Engine {
 
     /// Whether a snapshot can go on at once, so that the next turn should not wait for events.
     pub fn replication_wants_turn(&self) -> bool {
-        use super::snapshot::SnapshotSink;
+        use crate::snapshot::producer::SnapshotSink;
         self.replication
             .replicas
             .full_syncs
@@ -418,4 +419,4 @@ impl Engine {
 }
 
 // The sink's bound must leave room for a step, or a walk could never begin.
-const _: () = assert!(SINK_WAITING_BYTES_MAX > super::snapshot::STEP_BYTES as u64);
+const _: () = assert!(SINK_WAITING_BYTES_MAX > crate::snapshot::producer::STEP_BYTES as u64);

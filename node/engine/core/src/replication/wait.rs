@@ -1,15 +1,10 @@
 //! WAIT: a session is suspended until enough replicas have acknowledged what it has written.
 
-use crate::command::Failure;
-use crate::effects::Action;
+use crate::clients::session::{Session, Suspension};
+use crate::clients::waiting::Queue;
+use crate::engine::blocking::DEMOTED;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
-use crate::session::{Session, SessionKey, Suspension};
-use crate::waiting::Queue;
-
-const DEMOTED: Failure = Failure::Text(
-    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
-);
 
 impl Engine {
     /// Suspends a session until `wanted` replicas have acknowledged what it has written, or until the timeout
@@ -36,9 +31,6 @@ impl Engine {
         if self.clients.waiting.is_empty(Queue::Acks) {
             return;
         }
-        for key in self.clients.waiting.overdue(self.clock.boot_ms) {
-            self.end_wait_now(key);
-        }
         for key in self.clients.waiting.of(Queue::Acks) {
             let Some(Suspension::Replicas { offset, wanted }) =
                 self.clients.sessions.get(key).map(|session| &session.suspension)
@@ -51,37 +43,12 @@ impl Engine {
         }
     }
 
-    /// Ends a wait with the number of replicas that have acknowledged so far.
-    pub(crate) fn end_wait_now(&mut self, key: SessionKey) {
-        let Some(session) = self.clients.sessions.get_mut(key) else { return };
-        if let Suspension::Replicas { offset, .. } = session.suspension {
-            let acked = self.replication.replicas.acked(offset);
-            Reply::new(&mut session.out, session.resp).int(acked as i64);
-            self.end_wait(key);
-        }
-    }
-
-    /// Ends a wait with an error.
-    pub(crate) fn end_wait_with(&mut self, key: SessionKey, failure: Failure) {
-        self.stats.counters.count_error(failure.code());
-        if let Some(session) = self.clients.sessions.get_mut(key) {
-            Reply::new(&mut session.out, session.resp).error(failure.text());
-            self.end_wait(key);
-        }
-    }
-
-    fn end_wait(&mut self, key: SessionKey) {
-        self.clients.waiting.leave(key);
-        if let Some(session) = self.clients.sessions.get_mut(key) {
-            session.suspension = Suspension::None;
-            self.effects.actions.push(Action::Resume(key));
-        }
-    }
-
-    /// This node becomes a replica: nobody will acknowledge what was written here.
+    /// This node becomes a replica: nobody will acknowledge what was written here, or write
+    /// what is waited for.
     pub(super) fn refuse_waiters(&mut self) {
-        for key in self.clients.waiting.of(Queue::Acks) {
-            self.end_wait_with(key, DEMOTED);
+        let waiters = [self.clients.waiting.of(Queue::Acks), self.clients.waiting.for_keys()].concat();
+        for key in waiters {
+            self.end_wait_with(key, &DEMOTED);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! CLIENT KILL and CLIENT UNBLOCK.
 
-use super::Class;
-use crate::command::failure::SYNTAX;
-use crate::command::{Ctx, Failure, Outcome};
-use crate::effects::Action;
+use crate::base::numbers::parse_i64;
+use crate::clients::class::Class;
+use crate::clients::session::{Kind, Session, SessionKey};
+use crate::dispatch::{Ctx, Failure, Outcome};
+use crate::engine::effects::Action;
 use crate::engine::Engine;
-use crate::numbers::parse_i64;
-use crate::session::{Kind, Session, SessionKey, Suspension};
+use crate::resp::failure::SYNTAX;
 
 /// What a connection must be to be closed; a filter that was not given fits all.
 #[derive(Debug, Default)]
@@ -113,11 +113,11 @@ pub(super) fn unblock(ctx: &mut Ctx<'_>) -> Outcome {
     let found = ctx.engine.clients.sessions.iter().find(|session| session.id as i64 == id);
     let Some(session) = found else { return ctx.int(0) };
     let key = session.key;
-    if !matches!(session.suspension, Suspension::Replicas { .. }) {
+    if !ctx.engine.is_blocked(key) {
         return ctx.int(0);
     }
     match with_error {
-        true => ctx.engine.end_wait_with(key, UNBLOCKED_BY_CLIENT),
+        true => ctx.engine.end_wait_with(key, &UNBLOCKED_BY_CLIENT),
         false => ctx.engine.end_wait_now(key),
     }
     ctx.int(1)

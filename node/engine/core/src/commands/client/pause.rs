@@ -1,8 +1,8 @@
-//! CLIENT PAUSE and CLIENT UNPAUSE; the mechanism is in [`crate::pause`].
+//! CLIENT PAUSE and CLIENT UNPAUSE; the mechanism is in [`crate::clients::pause`].
 
-use crate::command::{Ctx, Failure, Outcome};
-use crate::numbers::parse_i64;
-use crate::pause::{OwnPause, Pause};
+use crate::base::numbers::parse_i64;
+use crate::clients::pause::{OwnPause, Pause};
+use crate::dispatch::{Ctx, Failure, Outcome};
 
 pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
     let all = match ctx.args.len() {

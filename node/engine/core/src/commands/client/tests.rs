@@ -1,6 +1,6 @@
 //! Tests of CLIENT.
 
-use crate::effects::Action;
+use crate::engine::effects::Action;
 use crate::testing::Bench;
 
 #[test]

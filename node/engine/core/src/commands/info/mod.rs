@@ -9,7 +9,7 @@ mod server;
 
 use std::fmt::{Display, Write};
 
-use crate::command::{Command, Ctx, Flags, Group, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::engine::Engine;
 
 /// The commands of this file.

@@ -1,7 +1,7 @@
 //! The sections about the work done: persistence, stats, commands, errors, latency, keyspace.
 
 use super::Fields;
-use crate::command::table::table;
+use crate::dispatch::table::table;
 use crate::engine::Engine;
 
 pub(super) fn persistence(engine: &Engine, out: &mut Fields) {

@@ -1,8 +1,8 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
+use crate::clients::session::{Kind, Suspension};
 use crate::engine::Engine;
-use crate::session::{Kind, Suspension};
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
     let fact = |name: &str, otherwise: &str| {
@@ -39,8 +39,9 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     let of_kind = |kind: Kind| engine.clients.sessions.iter().filter(move |session| session.kind == kind);
     // The session that asks is running, and so not among the others.
     let connected = of_kind(Kind::Client).count() + 1;
-    let blocked = of_kind(Kind::Client)
-        .filter(|session| matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_)));
+    let blocked = of_kind(Kind::Client).filter(|session| {
+        matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_) | Suspension::Keys)
+    });
     let pubsub = of_kind(Kind::Client).filter(|session| session.is_subscriber());
     out.field("connected_clients", connected);
     out.field("cluster_connections", 0);

@@ -2,9 +2,9 @@
 
 use super::docs::{self, Argument, Kind};
 use super::simple_set;
-use crate::command::keys::{Begin, Find};
-use crate::command::table::{table, Entry};
-use crate::command::{Flags, Handler, KeySpec};
+use crate::dispatch::keys::{Begin, Find};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Flags, Handler, KeySpec};
 use crate::resp::reply::Reply;
 
 /// The ACL categories, in Redis's order; the last one came with Redis 8.

@@ -2,8 +2,8 @@
 
 use super::describe::key_flags;
 use super::INVALID_COMMAND;
-use crate::command::table::{table, Entry};
-use crate::command::{Ctx, Failure, Outcome};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::resp::Args;
 
 /// The keys of a whole command, each with what would be done to it.

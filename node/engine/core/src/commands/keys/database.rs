@@ -2,9 +2,9 @@
 //!
 //! A flush takes the same short time with SYNC and ASYNC: the keys are detached whole and freed on another thread.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

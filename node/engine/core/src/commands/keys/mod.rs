@@ -13,7 +13,7 @@ pub mod scan;
 #[cfg(test)]
 mod tests;
 
-use crate::command::{Ctx, Failure};
+use crate::dispatch::{Ctx, Failure};
 
 /// Argument `index` as the number of a database.
 fn database_number(ctx: &Ctx<'_>, index: usize) -> Result<usize, Failure> {

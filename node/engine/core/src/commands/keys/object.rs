@@ -1,7 +1,7 @@
 //! OBJECT: what a key's value looks like inside.
 
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::commands::help::help;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::access::{lfu_counter, lru_idle_ms};
 use crate::keyspace::EntryRef;
 

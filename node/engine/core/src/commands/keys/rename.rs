@@ -1,10 +1,10 @@
 //! RENAME, RENAMENX, COPY, MOVE.
 
 use super::database_number;
-use crate::command::failure::{NO_SUCH_KEY, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
+use crate::resp::failure::{NO_SUCH_KEY, SYNTAX};
+use crate::settings::NotifyClass;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

@@ -13,7 +13,7 @@
 //! | `f1` + 2, `f2` + 3, `f3` + 4, `f4` + 8 | a signed integer, low byte first |
 //! | `ff` | the end of the list |
 
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
 
 /// The byte behind the last entry.
 pub(super) const END: u8 = 0xff;

@@ -17,7 +17,7 @@ mod tests;
 pub(crate) use encoding::signed_little_endian;
 pub use encoding::Item;
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 use encoding::{
     backward_width, decode, encode, entry_len, is_canonical, read_backward, Encoded, Wanted, END,
 };

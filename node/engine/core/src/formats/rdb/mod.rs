@@ -12,26 +12,17 @@
 //! A *length* takes 1, 2, 5 or 9 bytes; its first two bits say which, and a fourth pattern says that a string
 //! follows in a special form: as an integer or compressed with LZF. Everything else is made of lengths and strings.
 //!
-//! [`RdbWriter`] appends to whatever its caller sends on, a piece at a time. [`RdbReader`] is fed chunks of any size
-//! and gives items as they become complete. Both keep the checksum on the way. The writer announces version 10, the
-//! lowest that can hold packed lists, which every Redis since 7.0 reads; the reader knows versions 1 to 12 and what
-//! Valkey 9 writes.
+//! Here are the primitives, which the codecs of types use. The writer and the reader of whole streams are in
+//! `snapshot/`. The writer announces version 10, the lowest that can hold packed lists, which every Redis since 7.0
+//! reads; the reader knows versions 1 to 12 and what Valkey 9 writes.
 
 mod error;
 mod input;
 mod output;
-mod reader;
-#[cfg(test)]
-mod tests;
-mod writer;
 
 pub use error::{RdbError, RdbProblem};
 pub use input::{Input, Stop, Text};
 pub use output::RdbOutput;
-pub use reader::{RdbEntry, RdbItem, RdbOptions, RdbReader};
-pub use writer::{Access, RdbWriter, RdbWriterOptions, ValueWalk};
-
-pub(super) use writer::write_value;
 
 /// The version that the writer announces.
 pub const RDB_VERSION: u32 = 10;
@@ -41,7 +32,7 @@ pub const RDB_VERSION_MAX: u32 = 12;
 pub const VALKEY_VERSION: u32 = 80;
 
 /// The bytes that introduce what is no entry.
-pub(super) mod opcode {
+pub(crate) mod opcode {
     pub const SLOT_INFO: u8 = 0xf4;
     pub const FUNCTION: u8 = 0xf5;
     pub const FUNCTION_PRE_RELEASE: u8 = 0xf6;
@@ -57,7 +48,7 @@ pub(super) mod opcode {
 }
 
 /// The special forms of a string.
-pub(super) mod special {
+pub(crate) mod special {
     pub const INT8: u8 = 0;
     pub const INT16: u8 = 1;
     pub const INT32: u8 = 2;

@@ -1,9 +1,9 @@
 //! The primitives of the format, written: lengths, strings and numbers. Everything else is made of these.
 
 use super::special;
+use crate::base::numbers::parse_i64;
 use crate::formats::lzf::Compressor;
 use crate::formats::packed::Item;
-use crate::numbers::parse_i64;
 
 /// Strings up to this length are never compressed.
 const COMPRESSION_BYTES_MIN: usize = 21;

@@ -1,7 +1,7 @@
 //! WAIT, ROLE, REPLICAOF, REPLCONF and the checks on writes.
 
 use super::net::Net;
-use crate::session::Kind;
+use crate::clients::session::Kind;
 
 fn in_sync(directives: &[(&str, &str)]) -> Net {
     let mut net = Net::new(2, directives, 1);

@@ -1,7 +1,7 @@
 //! FAILOVER: who has the role afterwards, what the clients that waited are told, and that nothing is lost.
 
 use super::net::Net;
-use crate::session::{Kind, SessionKey};
+use crate::clients::session::{Kind, SessionKey};
 
 /// A primary with two replicas in sync.
 fn three() -> Net {

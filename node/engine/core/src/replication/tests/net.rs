@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::effects::Action;
+use crate::base::prng::Prng;
+use crate::clients::session::{Kind, SessionKey};
+use crate::engine::effects::Action;
 use crate::engine::{Clock, Engine};
-use crate::formats::packed::Item;
-use crate::keyspace::prng::Prng;
+use crate::formats::digest::Digest;
 use crate::keyspace::ValueRef;
 use crate::resp::request::{Parsed, Parser, LIMITS};
 use crate::resp::OwnedArgs;
-use crate::session::{Kind, SessionKey};
 use crate::settings::Settings;
 
 /// The port of node 0; the others follow.
@@ -345,19 +345,14 @@ impl Net {
     }
 }
 
-/// A value in a form that does not depend on its encoding: a string's bytes, or a hash's fields in order.
+/// A value in a form that does not depend on its encoding: a string's bytes, or the type and digest of others.
 fn content(value: ValueRef<'_>) -> Vec<String> {
-    match value {
-        ValueRef::Int(number) => vec![number.to_string()],
-        ValueRef::Bytes(bytes) => vec![bytes.escape_ascii().to_string()],
-        ValueRef::Hash(hash) => {
-            let text = |item: Item<'_>| item.to_vec().escape_ascii().to_string();
-            let mut fields: Vec<_> =
-                hash.iter().map(|(field, value)| format!("{}={}", text(field), text(value))).collect();
-            fields.sort();
-            fields
-        }
+    if let Some(text) = value.string(&mut itoa::Buffer::new()) {
+        return vec![text.escape_ascii().to_string()];
     }
+    let mut digest = Digest::default();
+    value.digest(&mut digest);
+    vec![value.type_name().to_owned(), digest.to_hex()]
 }
 
 fn clock(unix_ms: i64) -> Clock {

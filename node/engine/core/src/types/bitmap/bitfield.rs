@@ -1,10 +1,10 @@
 //! BITFIELD and BITFIELD_RO: a string as an array of integers of any width.
 
-use super::field::{Overflow, Width};
-use super::{bit_offset, change_bytes, make_room};
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::notify::NotifyClass;
+use super::access::{bit_offset, change_bytes, make_room};
+use super::value::field::{Overflow, Width};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
+use crate::settings::NotifyClass;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::{bit_offset, bits};
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::access::bit_offset;
+use super::value::bits;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 

@@ -1,7 +1,7 @@
 //! Bits against a naive model that looks at them one by one.
 
-use super::bits::{self, Combine};
-use super::field::{Overflow, Width};
+use super::value::bits::{self, Combine};
+use super::value::field::{Overflow, Width};
 use proptest::prelude::*;
 
 fn bit_at(bytes: &[u8], bit: u64) -> bool {

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::bits::{self, Combine};
-use super::{bit_offset, change_bytes, make_room, store_bytes};
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::notify::NotifyClass;
+use super::access::{bit_offset, change_bytes, make_room, store_bytes};
+use super::value::bits::{self, Combine};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
+use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 

@@ -1,9 +1,9 @@
 //! What the commands of Bloom filters share.
 
 use super::{Bloom, Parameters, Refusal, Scaling};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::{Ctx, Failure};
+use crate::dispatch::{Ctx, Failure};
 use crate::keyspace::{EntryRef, ValueRef};
+use crate::resp::failure::WRONG_TYPE;
 
 /// There is no such key.
 pub(super) const NOT_FOUND: Failure = Failure::Text("ERR not found");

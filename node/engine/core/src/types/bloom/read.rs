@@ -2,7 +2,7 @@
 
 use super::access::{bloom_of, NOT_FOUND};
 use super::{Bloom, Scaling};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::resp::reply::Reply;
 
 const FAST: Flags = Flags::READONLY.union(Flags::FAST);

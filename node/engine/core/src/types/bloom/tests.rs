@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::chunks::{self, Misfit};
-use super::filter::Filter;
+use super::codec::chunks::{self, Misfit};
+use super::value::filter::Filter;
 use super::value::FILTERS_MAX;
 use super::{Bloom, Parameters, Refusal, Scaling};
-use crate::formats::dump::{dump, restore};
-use crate::formats::rdb::RdbOptions;
+use crate::snapshot::payload::{dump, restore};
+use crate::snapshot::RdbOptions;
 use crate::testing::Bench;
 use crate::types::{Collection, Object, Value};
 use proptest::prelude::*;

@@ -1,12 +1,12 @@
 //! Commands that move Bloom filters in chunks: BF.SCANDUMP, BF.LOADCHUNK.
 
 use super::access::{bloom_of, NOT_FOUND};
-use super::chunks::{self, Misfit};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::codec::chunks::{self, Misfit};
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{Object, ObjectMut, Ttl};
-use crate::notify::NotifyClass;
-use crate::numbers::parse_i64;
+use crate::resp::failure::WRONG_TYPE;
+use crate::settings::NotifyClass;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

@@ -1,13 +1,13 @@
 //! Commands that make Bloom filters and add to them: BF.RESERVE, BF.ADD, BF.MADD, BF.INSERT.
 
 use super::access::{bloom_of, default_parameters, refusal_text, NOT_CREATED, NOT_FOUND};
-use super::chunks::EXPANSION_MAX;
+use super::codec::chunks::EXPANSION_MAX;
 use super::{Bloom, Parameters, Refusal, Scaling};
-use crate::command::failure::{SYNTAX, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::base::numbers::{parse_f64, parse_i64};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Object, ObjectMut, Ttl};
-use crate::notify::NotifyClass;
-use crate::numbers::{parse_f64, parse_i64};
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
+use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RW INSERT")];

@@ -4,7 +4,7 @@
 //! strings. Entries too long for that (together more than [`SMALL_BYTES_MAX`]) are allocations of their own, so
 //! that changing a neighbour never moves a megabyte.
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 
 /// Field and value of an entry that lies inside its bucket are together at most this long.
 pub(super) const SMALL_BYTES_MAX: usize = 255;

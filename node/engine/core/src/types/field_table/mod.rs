@@ -16,7 +16,7 @@ mod bucket;
 #[cfg(test)]
 mod tests;
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 use bucket::{Bucket, BucketIter};
 use rapidhash::v3::{rapidhash_v3_seeded, RapidSecrets};
 

@@ -1,11 +1,11 @@
 //! What the commands of hashes share.
 
 use super::{Hash, HashLimits};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::Failure;
+use crate::dispatch::Failure;
 use crate::engine::Engine;
 use crate::formats::packed::Item;
 use crate::keyspace::{EntryRef, ValueRef};
+use crate::resp::failure::WRONG_TYPE;
 use crate::resp::reply::Reply;
 use crate::types::Collection;
 

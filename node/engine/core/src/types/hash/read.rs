@@ -2,7 +2,7 @@
 
 use super::access::{hash_of, write_item};
 use super::Hash;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::resp::reply::Reply;
 

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::access::{hash_of, write_item};
 use super::Hash;
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::commands::keys::scan::{parse_cursor, ScanOptions};
+use crate::base::prng::Prng;
+use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
-use crate::keyspace::prng::Prng;
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];

@@ -1,10 +1,11 @@
 //! PFDEBUG and PFSELFTEST: what tests and the curious need.
 
-use super::sketch::{self, Form, Sketch};
-use super::{bytes_of, dense, place_of, sparse, Damaged, RANK_MAX, REGISTERS};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::access::bytes_of;
+use super::value::sketch::{self, Form, Sketch};
+use super::value::{dense, place_of, sparse, Damaged, RANK_MAX, REGISTERS};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
+use crate::settings::NotifyClass;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

@@ -1,9 +1,10 @@
 //! PFCOUNT. It looks at HyperLogLogs, but leaves what it has computed in the header of a single one.
 
-use super::{bytes_of, sketch, REGISTERS};
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::notify::NotifyClass;
-use crate::types::bitmap::change_bytes;
+use super::access::bytes_of;
+use super::value::{estimate::estimate, sketch, REGISTERS};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::settings::NotifyClass;
+use crate::types::bitmap::access::change_bytes;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::new("pfcount", -2, Group::HyperLogLog, pfcount)
@@ -48,5 +49,5 @@ fn count_union(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let mut histogram = [0; 64];
     ranks.iter().for_each(|rank| histogram[usize::from(rank & 0x3f)] += 1);
-    ctx.int(super::estimate::estimate(&histogram) as i64)
+    ctx.int(estimate(&histogram) as i64)
 }

@@ -1,7 +1,7 @@
 //! HyperLogLogs: the packed forms against plain arrays of ranks, and hostile bytes.
 
-use super::sketch::{self, Form, Sketch, DENSE_BYTES, HEADER_BYTES};
-use super::{dense, place_of, sparse, Damaged, Ranks, RANK_MAX, REGISTERS};
+use super::value::sketch::{self, Form, Sketch, DENSE_BYTES, HEADER_BYTES};
+use super::value::{dense, place_of, sparse, Damaged, Ranks, RANK_MAX, REGISTERS};
 use crate::testing::Bench;
 use proptest::prelude::*;
 

@@ -1,12 +1,13 @@
 //! Commands that change HyperLogLogs: PFADD, PFMERGE.
 
-use super::sketch::{self, Form, Sketch};
-use super::{bytes_of, dense, place_of, sparse, Damaged, Ranks, REGISTERS};
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use super::access::bytes_of;
+use super::value::sketch::{self, Form, Sketch};
+use super::value::{dense, place_of, sparse, Damaged, Ranks, REGISTERS};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
 use crate::resp::Args;
-use crate::types::bitmap::store_bytes;
+use crate::settings::NotifyClass;
+use crate::types::bitmap::access::store_bytes;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 

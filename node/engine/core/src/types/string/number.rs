@@ -1,10 +1,10 @@
 //! Commands that count: INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT.
 
-use crate::command::failure::{NOT_AN_INTEGER, NOT_A_FLOAT, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::base::long_double::LongDouble;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{Ttl, ValueRef};
-use crate::long_double::LongDouble;
-use crate::numbers::parse_i64;
+use crate::resp::failure::{NOT_AN_INTEGER, NOT_A_FLOAT, WRONG_TYPE};
 
 const FLAGS: Flags = Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RW ACCESS UPDATE")];

@@ -1,10 +1,10 @@
 //! Commands that store strings whole: SET and its older relatives, GETSET, MSET, MSETNX.
 
+use super::options::{StringOptions, TimeUnit};
 use super::read::reply_string;
-use super::{StringOptions, TimeUnit};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
-use crate::notify::NotifyClass;
+use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const STORE_FAST: Flags = STORE.union(Flags::FAST);

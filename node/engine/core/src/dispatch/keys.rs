@@ -1,0 +1,119 @@
+//! Where the keys of a command stand: the key specifications of COMMAND INFO, and their evaluation.
+
+use crate::resp::Args;
+
+/// Where a specification's first key stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Begin {
+    /// At this argument.
+    Index(u16),
+    /// Behind this word, searched from an argument on (negative: from the end backwards).
+    Keyword(&'static str, i16),
+}
+
+/// Which keys follow from the first one.
+#[derive(Clone, Copy, Debug)]
+pub enum Find {
+    /// A range: last key relative to the first (negative: from the end), step, and limit (2 = half of the rest).
+    Range {
+        /// Position of the last key relative to the first; negative counts from the last argument (-1).
+        last: i16,
+        /// Distance between keys.
+        step: u16,
+        /// Divisor of what remains, for commands whose keys are the first 1/limit part; 0 or 1: none.
+        limit: u16,
+    },
+    /// A number of keys, given as an argument.
+    KeyNum {
+        /// Where the number stands, relative to the beginning.
+        index: u16,
+        /// Where the first key stands, relative to the beginning.
+        first: u16,
+        /// Distance between keys.
+        step: u16,
+    },
+}
+
+/// One key specification, with what happens to its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// Flags as COMMAND INFO names them, in its order: `RW ACCESS UPDATE` ...
+    pub flags: &'static str,
+    /// Where the first key stands.
+    pub begin: Begin,
+    /// Which keys follow.
+    pub find: Find,
+    /// Whether these are no real keys (shard channels).
+    pub not_key: bool,
+}
+
+impl KeySpec {
+    /// One key at argument `index`.
+    pub const fn one(index: u16, flags: &'static str) -> Self {
+        KeySpec::range(index, 0, 1, flags)
+    }
+
+    /// Keys from argument `index` to `last` (relative to the first; negative from the end) in steps.
+    pub const fn range(index: u16, last: i16, step: u16, flags: &'static str) -> Self {
+        let find = Find::Range { last, step, limit: 0 };
+        KeySpec { flags, begin: Begin::Index(index), find, not_key: false }
+    }
+
+    /// As many keys as argument `index` says, standing behind it.
+    pub const fn counted(index: u16, flags: &'static str) -> Self {
+        let find = Find::KeyNum { index: 0, first: 1, step: 1 };
+        KeySpec { flags, begin: Begin::Index(index), find, not_key: false }
+    }
+
+    /// Keys behind a keyword, up to the end.
+    pub const fn keyword(word: &'static str, from: i16, last: i16, flags: &'static str) -> Self {
+        let find = Find::Range { last, step: 1, limit: 0 };
+        KeySpec { flags, begin: Begin::Keyword(word, from), find, not_key: false }
+    }
+
+    /// Marks shard channels, which are routed like keys but are none.
+    pub const fn not_key(mut self) -> Self {
+        self.not_key = true;
+        self
+    }
+
+    /// Calls `each` with the argument positions of this specification's keys.
+    #[inline]
+    pub fn for_each(&self, args: Args<'_>, mut each: impl FnMut(usize)) {
+        let Some(first) = self.first(args) else { return };
+        match self.find {
+            Find::Range { last, step, limit } => {
+                let end = match (last, limit) {
+                    (last, _) if last >= 0 => first + last as usize,
+                    (-1, limit) if limit > 1 => first + (args.len() - first) / limit as usize - 1,
+                    (last, _) => args.len().saturating_sub(last.unsigned_abs() as usize),
+                };
+                for index in (first..=end.min(args.len().saturating_sub(1))).step_by(step.max(1) as usize) {
+                    each(index);
+                }
+            }
+            Find::KeyNum { index, first: first_key, step } => {
+                let count = crate::base::numbers::parse_i64(args.get(first + index as usize)).unwrap_or(0);
+                let count = usize::try_from(count).unwrap_or(0).min(args.len());
+                let from = first + first_key as usize;
+                (0..count).map(|i| from + i * step as usize).filter(|&i| i < args.len()).for_each(each);
+            }
+        }
+    }
+
+    fn first(&self, args: Args<'_>) -> Option<usize> {
+        match self.begin {
+            Begin::Index(index) => Some(index as usize).filter(|&index| index < args.len()),
+            Begin::Keyword(word, from) => {
+                let is_word = |index: &usize| args.get(*index).eq_ignore_ascii_case(word.as_bytes());
+                let found = if from >= 0 {
+                    (from as usize..args.len()).find(is_word)
+                } else {
+                    let last = args.len().checked_sub(from.unsigned_abs() as usize)?;
+                    (1..=last).rev().find(is_word)
+                };
+                found.map(|index| index + 1).filter(|&index| index < args.len())
+            }
+        }
+    }
+}
