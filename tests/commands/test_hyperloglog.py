@@ -139,5 +139,10 @@ def test_debugging(r: Wire) -> None:
 
 def test_sketch_events(r: Wire) -> None:
     assert events(
-        r, ("PFADD", "k", "a"), ("PFADD", "k", "a"), ("PFCOUNT", "k"), ("PFMERGE", "t", "k"), ("PFMERGE", "t", "k")
+        r,
+        ("PFADD", "k", "a"),
+        ("PFADD", "k", "a"),
+        ("PFCOUNT", "k"),
+        ("PFMERGE", "t", "k"),
+        ("PFMERGE", "t", "k"),
     ) == ["new", "pfadd", "new", "pfadd", "pfadd"]

@@ -45,7 +45,7 @@ pub(super) fn make_room(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, last_bit: u64) -> R
 
 /// Stores bytes that were computed: they are no integer, and their encoding is `raw` however few they are.
 pub(crate) fn store_bytes(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, bytes: Vec<u8>) -> bool {
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(key, false);
     ctx.db().set_content(key, Content::computed(bytes), clock)
 }
 

@@ -152,7 +152,7 @@ fn answer(ctx: &mut Ctx<'_>, operations: &[Operation], last_bit: u64) -> Outcome
     let (has_grown, existed) = make_room(ctx, &key, last_bit)?;
     let mut verdicts = Vec::with_capacity(operations.len());
     // As long as nothing changes, the string is only looked at.
-    if let Some(entry) = ctx.find(&key) {
+    if let Some(entry) = ctx.find_quietly(&key) {
         let mut digits = itoa::Buffer::new();
         let text = entry.value().string(&mut digits).unwrap_or_default();
         let looked = operations.iter().map(|operation| operation.judge(text));

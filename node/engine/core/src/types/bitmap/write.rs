@@ -42,7 +42,7 @@ fn setbit(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     let (has_grown, existed) = make_room(ctx, &key, bit)?;
     let was_on = !has_grown && {
-        let entry = ctx.find(&key);
+        let entry = ctx.find_quietly(&key);
         let mut digits = itoa::Buffer::new();
         entry.and_then(|entry| entry.value().string(&mut digits)).is_some_and(|text| bits::get(text, bit))
     };

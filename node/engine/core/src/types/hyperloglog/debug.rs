@@ -65,7 +65,7 @@ fn make_dense(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, is_sparse: bool) -> Result<()
 
 fn answer_registers(ctx: &mut Ctx<'_>, key: &KeyRef<'_>) -> Outcome {
     let mut ranks = [0; REGISTERS];
-    if let Some(bytes) = bytes_of(ctx.find(key))? {
+    if let Some(bytes) = bytes_of(ctx.find_quietly(key))? {
         sketch::merge_into(bytes, &mut ranks)?;
     }
     let mut reply = ctx.reply();
@@ -76,7 +76,7 @@ fn answer_registers(ctx: &mut Ctx<'_>, key: &KeyRef<'_>) -> Outcome {
 
 fn answer_runs(ctx: &mut Ctx<'_>, key: &KeyRef<'_>) -> Outcome {
     let mut words = Vec::new();
-    if let Some(bytes) = bytes_of(ctx.find(key))? {
+    if let Some(bytes) = bytes_of(ctx.find_quietly(key))? {
         sparse::for_each_run(sketch::registers(bytes), |run, taken| words.push(run.describe(taken > 1)))?;
     }
     ctx.reply().bulk(words.join(" ").as_bytes());

@@ -46,6 +46,32 @@ pub struct Filter {
     pub bytes: Vec<u8>,
 }
 
+/// The square of ln 2 with the digits that the public module has, so that the same numbers go with the same filter.
+const LN_2_SQUARED: f64 = 0.480_453_013_918_201;
+/// Wrong answers of a filter of N bits that come from the equal distances of an element's bits: this / N.
+const EQUAL_DISTANCES_ERROR: f64 = 1.5;
+/// Steps by which a filter is made larger than the textbook says until it holds its rate, and how much larger at most.
+const ENLARGING_STEP: f64 = 1.002;
+const ENLARGING_MAX: f64 = 4.0;
+
+/// The number of bits that holds an error rate.
+///
+/// The textbook's number holds it for a number of hashes that is not whole, and for hashes that do not depend on each
+/// other. Ours stand at equal distances: two elements of one distance overlap in many bits, and some distances come
+/// back to the same bits, which a small filter notices. Both ask for more bits. A filter for few elements with a
+/// rate far below one in its number of bits cannot hold it; it is made `ENLARGING_MAX` times as large as the textbook says.
+fn bits_that_hold(capacity: f64, error_rate: f64, bits_per_item: f64, hashes: u32) -> f64 {
+    let ideal = capacity * bits_per_item;
+    let hashes = f64::from(hashes);
+    let error =
+        |bits: f64| (1.0 - (-hashes * capacity / bits).exp()).powf(hashes) + EQUAL_DISTANCES_ERROR / bits;
+    let mut bits = ideal;
+    while error(bits) > error_rate && bits < ideal * ENLARGING_MAX {
+        bits *= ENLARGING_STEP;
+    }
+    bits
+}
+
 /// The bytes that a number of bits takes: whole words, of which all bits are used.
 fn bytes_for(bits: f64) -> Option<u64> {
     let bytes = (bits / 64.0).trunc() * 8.0 + if bits % 64.0 >= 1.0 { 8.0 } else { 0.0 };
@@ -56,10 +82,9 @@ impl Filter {
     /// An empty filter; `None` if it would be too large, or there is no memory for it.
     pub fn new(capacity: u64, error_rate: f64) -> Option<Filter> {
         let error_rate = error_rate.max(ERROR_RATE_MIN);
-        let ln_2 = std::f64::consts::LN_2;
-        let bits_per_item = -error_rate.ln() / (ln_2 * ln_2);
-        let hashes = (ln_2 * bits_per_item).ceil().clamp(1.0, f64::from(HASHES_MAX)) as u32;
-        let bytes = bytes_for(capacity as f64 * bits_per_item)?;
+        let bits_per_item = -error_rate.ln() / LN_2_SQUARED;
+        let hashes = (std::f64::consts::LN_2 * bits_per_item).ceil().clamp(1.0, f64::from(HASHES_MAX)) as u32;
+        let bytes = bytes_for(bits_that_hold(capacity as f64, error_rate, bits_per_item, hashes))?;
         let bits = bytes * 8;
         Some(Filter { capacity, items: 0, error_rate, bits_per_item, hashes, bits, bytes: zeros(bytes)? })
     }
