@@ -92,6 +92,12 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Bits of strings.
+    Bitmap,
+    /// Strings that count different elements.
+    HyperLogLog,
+    /// Bloom filters.
+    Bloom,
     /// Hashes.
     Hash,
     /// Lists.
@@ -122,6 +128,9 @@ impl Group {
         match self {
             Group::Generic => "generic",
             Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
+            Group::Bloom => "bf",
             Group::Hash => "hash",
             Group::List => "list",
             Group::Set => "set",
@@ -141,6 +150,9 @@ impl Group {
         Some(match self {
             Group::Generic => "keyspace",
             Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
+            Group::Bloom => "bloom",
             Group::Hash => "hash",
             Group::List => "list",
             Group::Set => "set",

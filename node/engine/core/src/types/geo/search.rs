@@ -12,7 +12,8 @@ use crate::types::sorted_set::{score, Edge, SortedSet};
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
-const COST: &str = "O(N+log(M)) with the members in the cells around the shape and the size of the sorted set";
+const COST: &str =
+    "O(N+log(M)) with the members in the cells around the shape and the size of the sorted set";
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[

@@ -16,15 +16,12 @@ const AUTOCLAIM_ATTEMPTS: i64 = 10;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("xack", -4, DocsGroup::Stream, xack)
-        .flags(FAST)
-        .keys(&[KeySpec::one(1, "RW UPDATE")])
-        .docs(
-            "5.0.0",
-            "O(1) for each entry",
-            "key group id [id ...]",
-            "Acknowledges entries, which are then no longer pending; tells how many.",
-        ),
+    Command::new("xack", -4, DocsGroup::Stream, xack).flags(FAST).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
+        "5.0.0",
+        "O(1) for each entry",
+        "key group id [id ...]",
+        "Acknowledges entries, which are then no longer pending; tells how many.",
+    ),
     Command::new("xpending", -3, DocsGroup::Stream, xpending)
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(1, "RO ACCESS")])
@@ -197,7 +194,14 @@ impl Claiming {
     }
 
     /// Gives a pending entry that is in the stream to a consumer, and answers it.
-    fn claim(&self, stream: &Stream, group: &mut Group, consumer: ConsumerIndex, id: Id, reply: &mut Reply<'_>) {
+    fn claim(
+        &self,
+        stream: &Stream,
+        group: &mut Group,
+        consumer: ConsumerIndex,
+        id: Id,
+        reply: &mut Reply<'_>,
+    ) {
         group.set_owner(id, consumer);
         if let Some(pending) = group.pending.get_mut(id) {
             pending.delivered_ms = self.delivered_ms;
