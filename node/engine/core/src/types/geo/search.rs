@@ -12,7 +12,8 @@ use crate::types::sorted_set::{score, Edge, SortedSet};
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
-const COST: &str = "O(N+log(M)) with the members in the cells around the shape and the size of the sorted set";
+const COST: &str =
+    "O(N+log(M)) with the members in the cells around the shape and the size of the sorted set";
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -165,7 +166,10 @@ impl<'a> Query<'a> {
                     true => (Some(From::Member), locate(ctx.arg(2))?),
                     false => (Some(From::Coordinates), Some(point_arg(ctx, 2)?)),
                 };
-                query.read_circle(ctx, radius_at)?;
+                // Around a member of a missing key there is nothing to search, and Redis does not look at the radius.
+                if query.center.is_some() {
+                    query.read_circle(ctx, radius_at)?;
+                }
                 radius_at + 2
             }
         };
@@ -267,7 +271,7 @@ impl<'a> Query<'a> {
                 "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
             )));
         }
-        if self.shape.is_none() {
+        if self.shape.is_none() && matches!(form, Form::Search | Form::SearchStore) {
             return Err(Failure::new(format!(
                 "ERR exactly one of BYRADIUS and BYBOX can be specified for {name}"
             )));

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::access::{set_of, write_item};
 use super::{Set, SetLimits};
-use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::base::numbers::parse_i64;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::keyspace::{KeyRef, Object, Ttl};
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
 use crate::settings::NotifyClass;
-use crate::base::numbers::parse_i64;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const SOURCES: &[KeySpec] = &[KeySpec::range(1, -1, 1, "RO ACCESS")];

@@ -8,7 +8,8 @@ use crate::types::Collection;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const LIMITS: SetLimits = SetLimits { ints_max: 5, packed_entries_max: 4, packed_value_bytes_max: 6, seed: 3 };
+const LIMITS: SetLimits =
+    SetLimits { ints_max: 5, packed_entries_max: 4, packed_value_bytes_max: 6, seed: 3 };
 
 fn spelled(set: &Set) -> BTreeSet<Vec<u8>> {
     set.iter().map(|member| member.to_vec()).collect()

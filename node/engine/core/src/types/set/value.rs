@@ -5,8 +5,8 @@
 //! never back, as with the peers, whose OBJECT ENCODING names are kept. Redis has the packed form since 7.2.
 
 use super::int_set::IntSet;
-use crate::formats::packed::{self, Item, PackedList};
 use crate::base::numbers::parse_i64;
+use crate::formats::packed::{self, Item, PackedList};
 use crate::types::field_table::{self, FieldTable};
 
 /// Members of the integer form in any case; above it, moving its bytes would take too long.

@@ -1,10 +1,10 @@
 //! Commands that take parts of a set: SSCAN and SRANDMEMBER.
 
 use super::access::{set_of, write_item};
-use crate::resp::failure::SYNTAX;
-use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
 use crate::base::prng::Prng;
+use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 use crate::types::draws::Draws;
 

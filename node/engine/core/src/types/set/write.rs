@@ -2,12 +2,12 @@
 
 use super::access::{change, changed, delete_empty, set_mut, set_of, write_item};
 use super::Set;
-use crate::resp::failure::{SYNTAX, WRONG_TYPE};
-use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::base::prng::Prng;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::settings::NotifyClass;
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
 use crate::resp::reply::Reply;
+use crate::settings::NotifyClass;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
 const POPPED: &[KeySpec] = &[KeySpec::one(1, "RW ACCESS DELETE")];

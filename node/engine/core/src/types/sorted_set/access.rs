@@ -1,13 +1,13 @@
 //! What the commands of sorted sets share.
 
 use super::{SortedSet, SortedSetLimits};
-use crate::resp::failure::WRONG_TYPE;
 use crate::dispatch::{Ctx, Failure};
 use crate::engine::Engine;
 use crate::formats::packed::Item;
 use crate::keyspace::{EntryRef, KeyRef, Object, ObjectMut, Ttl, ValueRef};
-use crate::settings::NotifyClass;
+use crate::resp::failure::WRONG_TYPE;
 use crate::resp::reply::Reply;
+use crate::settings::NotifyClass;
 use crate::types::Collection;
 
 impl Engine {

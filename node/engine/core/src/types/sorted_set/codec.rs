@@ -1,11 +1,11 @@
 //! Sorted sets outside of memory: RDB and DUMP, digest, the commands that rebuild one.
 
 use super::{score, SortedSet, SortedSetLimits};
+use crate::base::numbers::parse_f64;
 use crate::formats::digest::Digest;
 use crate::formats::legacy::ziplist;
 use crate::formats::packed::{Item, PackedList};
 use crate::formats::rdb::{Input, RdbOutput, RdbProblem, Stop};
-use crate::base::numbers::parse_f64;
 use crate::settings::Settings;
 use crate::types::{Collection, Rebuild};
 
@@ -156,9 +156,8 @@ impl Collection for SortedSet {
         let mut members = self.iter().peekable();
         while members.peek().is_some() {
             let part = members.by_ref().take(REBUILD_MEMBERS_MAX);
-            let strings: Vec<Vec<u8>> = part
-                .flat_map(|(member, score)| [score::text(score).into_bytes(), member.to_vec()])
-                .collect();
+            let strings: Vec<Vec<u8>> =
+                part.flat_map(|(member, score)| [score::text(score).into_bytes(), member.to_vec()]).collect();
             let mut command: Vec<&[u8]> = vec![b"ZADD", key];
             command.extend(strings.iter().map(Vec::as_slice));
             emit(&command);

@@ -19,7 +19,8 @@ const STORED: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE"), KeySpec::counted(2, "
 const UNION_COST: &str = "O(N)+O(M*log(M)) with the members of all sorted sets and of the result";
 const INTERSECTION_COST: &str =
     "O(N*K)+O(M*log(M)) with the size of the smallest sorted set, their number and the size of the result";
-const DIFFERENCE_COST: &str = "O(N*K)+O(M*log(M)) with the size of the first sorted set, their number and the \
+const DIFFERENCE_COST: &str =
+    "O(N*K)+O(M*log(M)) with the size of the first sorted set, their number and the \
      size of the result";
 
 /// The commands of this file.
@@ -190,7 +191,9 @@ impl Options {
             let left = ctx.args.len() - index - 1;
             if weighs && left >= keys.len() && ctx.arg_is(index, "weights") {
                 options.weights = (index + 1..=index + keys.len())
-                    .map(|at| score::parse(ctx.arg(at)).ok_or(Failure::Text("ERR weight value is not a float")))
+                    .map(|at| {
+                        score::parse(ctx.arg(at)).ok_or(Failure::Text("ERR weight value is not a float"))
+                    })
                     .collect::<Result<_, _>>()?;
                 index += keys.len();
             } else if weighs && left >= 1 && ctx.arg_is(index, "aggregate") {
@@ -231,11 +234,7 @@ fn keys_at(ctx: &Ctx<'_>, first: usize) -> Result<Range<usize>, Failure> {
 }
 
 /// Combines the keys that are named from argument `first` on.
-fn combine(
-    ctx: &mut Ctx<'_>,
-    operation: Operation,
-    first: usize,
-) -> Result<(Combined, Options), Failure> {
+fn combine(ctx: &mut Ctx<'_>, operation: Operation, first: usize) -> Result<(Combined, Options), Failure> {
     let keys = keys_at(ctx, first)?;
     let mut found = Vec::with_capacity(keys.len());
     for index in keys.clone() {

@@ -3,8 +3,8 @@
 use super::access::sorted_set_of;
 use super::select::{By, Ends};
 use super::{Edge, SortedSet};
-use crate::resp::failure::SYNTAX;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 
 const FAST: Flags = Flags::READONLY.union(Flags::FAST);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];

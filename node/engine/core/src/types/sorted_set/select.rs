@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use super::{score, Edge, SortedSet};
-use crate::resp::failure::SYNTAX;
 use crate::dispatch::{Ctx, Failure};
+use crate::resp::failure::SYNTAX;
 
 const NOT_A_SCORE: Failure = Failure::Text("ERR min or max is not a float");
 const NOT_A_MEMBER: Failure = Failure::Text("ERR min or max not valid string range item");
-const LIMIT_OF_RANKS: Failure = Failure::Text(
-    "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-);
+const LIMIT_OF_RANKS: Failure =
+    Failure::Text("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
 const SCORES_OF_LEX: Failure =
     Failure::Text("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
 
@@ -37,9 +36,8 @@ impl<'a> Ends<'a> {
     pub(super) fn parse(by: By, min: &'a [u8], max: &'a [u8]) -> Result<Self, Failure> {
         match by {
             By::Rank => {
-                let rank = |text| {
-                    crate::base::numbers::parse_i64(text).ok_or(crate::resp::failure::NOT_AN_INTEGER)
-                };
+                let rank =
+                    |text| crate::base::numbers::parse_i64(text).ok_or(crate::resp::failure::NOT_AN_INTEGER);
                 Ok(Ends::Ranks(rank(min)?, rank(max)?))
             }
             By::Score => {
@@ -172,10 +170,7 @@ impl<'a> Selection<'a> {
     }
 
     /// The elements that are selected, in the order asked for, and their number.
-    pub(super) fn of<'s>(
-        &self,
-        set: &'s SortedSet,
-    ) -> (usize, std::iter::Take<super::Iter<'s>>) {
+    pub(super) fn of<'s>(&self, set: &'s SortedSet) -> (usize, std::iter::Take<super::Iter<'s>>) {
         let ranks = match usize::try_from(self.offset) {
             Ok(_) => self.ends.ranks(set, self.is_reverse),
             Err(_) => 0..0,

@@ -184,10 +184,10 @@ fn damaged_lists_are_refused_and_unordered_ones_put_in_order() {
     assert!(set(&["a", "x"]).is_none());
     assert!(set(&["a", "nan"]).is_none());
     assert!(set(&["a", "1", "a", "2"]).is_none());
-    assert_eq!(spelled(set(&["a", "inf", "b", "1.5"]).unwrap().iter()), [
-        (1.5, b"b".to_vec()),
-        (f64::INFINITY, b"a".to_vec())
-    ]);
+    assert_eq!(
+        spelled(set(&["a", "inf", "b", "1.5"]).unwrap().iter()),
+        [(1.5, b"b".to_vec()), (f64::INFINITY, b"a".to_vec())]
+    );
 }
 
 #[test]

@@ -391,9 +391,10 @@ impl Inner {
             return;
         }
         let partners = [child.checked_sub(1), Some(child)];
-        let joined = partners.into_iter().flatten().find(|&left| {
-            self.nodes.get(left + 1).is_some_and(|right| can_join(&self.nodes[left], right))
-        });
+        let joined = partners
+            .into_iter()
+            .flatten()
+            .find(|&left| self.nodes.get(left + 1).is_some_and(|right| can_join(&self.nodes[left], right)));
         if let Some(left) = joined {
             let right = self.take(left + 1);
             join(&mut self.nodes[left], right, account);

@@ -365,11 +365,8 @@ impl<'a> Iterator for Iter<'a> {
         let at = (*place)?;
         let behind = list.next(at)?;
         let element = (list.get(at)?, packed_score(list.get(behind)?)?);
-        *place = if is_up {
-            list.next(behind)
-        } else {
-            list.previous(at).and_then(|score| list.previous(score))
-        };
+        *place =
+            if is_up { list.next(behind) } else { list.previous(at).and_then(|score| list.previous(score)) };
         Some(element)
     }
 }

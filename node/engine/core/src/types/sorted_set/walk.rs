@@ -2,10 +2,10 @@
 
 use super::access::{sorted_set_of, write_element, write_head, write_item};
 use super::score;
-use crate::resp::failure::SYNTAX;
-use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
 use crate::base::prng::Prng;
+use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 use crate::types::draws::Draws;
 

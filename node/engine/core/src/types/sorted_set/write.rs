@@ -3,9 +3,9 @@
 use super::access::{changed, removed, sorted_set_mut, sorted_set_of};
 use super::select::{By, Ends};
 use super::{score, SortedSet, SortedSetLimits};
-use crate::resp::failure::{NOT_A_FLOAT, SYNTAX};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Object, Ttl};
+use crate::resp::failure::{NOT_A_FLOAT, SYNTAX};
 use crate::settings::NotifyClass;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
@@ -17,15 +17,12 @@ const NOT_A_NUMBER: Failure = Failure::Text("ERR resulting score is not a number
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("zadd", -4, Group::SortedSet, zadd)
-        .flags(STORE)
-        .keys(&[KeySpec::one(1, "RW UPDATE")])
-        .docs(
-            "1.2.0",
-            "O(log(N)) for each member given",
-            "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
-            "Adds members or gives them other scores, and tells how many are new.",
-        ),
+    Command::new("zadd", -4, Group::SortedSet, zadd).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
+        "1.2.0",
+        "O(log(N)) for each member given",
+        "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
+        "Adds members or gives them other scores, and tells how many are new.",
+    ),
     Command::new("zincrby", 4, Group::SortedSet, zincrby)
         .flags(STORE)
         .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
@@ -114,9 +111,7 @@ impl AddOptions {
             return Err(Failure::Text("ERR XX and NX options at the same time are not compatible"));
         }
         if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
-            return Err(Failure::Text(
-                "ERR GT, LT, and/or NX options at the same time are not compatible",
-            ));
+            return Err(Failure::Text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if self.incr && members > 1 {
             return Err(Failure::Text("ERR INCR option supports a single increment-element pair"));
