@@ -41,8 +41,9 @@ SCRIPTS: dict[str, str] = {
         HDEL h none | HDEL h a b | HDEL h c d e | HSET h a | HGETALL h | HRANDFIELD new
         SET s text | HSET s f v | HDEL s f""",
     "sets": """
-        SADD s a b c | SADD s a | SREM s x | SREM s a | SMOVE s t b | SMOVE s t b | SMOVE t t b | SPOP t | SPOP t
-        SADD u 1 2 | SPOP u 0 | SPOP u 5 | SADD v 1 2 3 | SINTERSTORE d s v | SUNIONSTORE d s v
+        SADD s a b c | SADD s a | SREM s x | SREM s a | SMOVE s t b | SMOVE s t b | SMOVE t t b
+        SPOP t | SPOP t | SADD u 1 2 | SPOP u 0 | SPOP u 5 | SADD v 1 2 3
+        SINTERSTORE d s v | SUNIONSTORE d s v
         SINTERSTORE d s v | SINTERSTORE d s v | SDIFFSTORE d s v | SREM s b c | SADD v x | SRANDMEMBER v""",
     "sorted sets": """
         ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g | ZADD z 1 a | ZADD z XX 1 new | ZADD z GT CH 0 a | ZADD z INCR 1 a

@@ -12,7 +12,6 @@
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
 mod collection;
-pub(crate) mod draws;
 pub mod field_table;
 pub mod geo;
 pub mod hash;

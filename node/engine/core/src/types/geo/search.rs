@@ -1,8 +1,8 @@
 //! Commands that find the members inside a shape: GEOSEARCH, GEORADIUS and their kin.
 
+use super::access::{point_arg, unit_arg, write_distance, write_point};
 use super::area::Shape;
 use super::cell::Point;
-use super::{point_arg, unit_arg, write_distance, write_point};
 use crate::base::numbers::parse_i64;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
