@@ -135,9 +135,7 @@ ROWS = (
     Directive(
         "set-max-listpack-entries", Integer(0, LONG_MAX), "128", E, "Members up to which a set is packed."
     ),
-    Directive(
-        "set-max-listpack-value", Memory(), "64", E, "Bytes of a member up to which a set is packed."
-    ),
+    Directive("set-max-listpack-value", Memory(), "64", E, "Bytes of a member up to which a set is packed."),
     Directive(
         "zset-max-listpack-entries",
         Integer(0, LONG_MAX),

@@ -60,6 +60,8 @@ DIFFERENCES = {
     ("pfcount", "flags"): REDIS_7_2,
     ("publish", "flags"): REDIS_7_2,
     ("spublish", "flags"): REDIS_7_2,
+    ("zrank", "arity"): REDIS_7_2,
+    ("zrevrank", "arity"): REDIS_7_2,
     ("wait", "flags"): REDIS_7_2,
     ("wait", "categories"): REDIS_7_2,
     ("migrate", "flags"): WAITS,

@@ -6,6 +6,7 @@
 
 pub mod blocking;
 pub mod ctx;
+pub mod draws;
 pub mod execute;
 mod hooks;
 pub mod keys;

@@ -14,7 +14,6 @@
 pub mod bitmap;
 pub mod bloom;
 mod collection;
-pub(crate) mod draws;
 pub mod field_table;
 pub mod geo;
 pub mod hash;
