@@ -34,6 +34,7 @@ const ALL: &[&[Command]] = &[
     commands::server::COMMANDS,
     commands::slowlog::COMMANDS,
     commands::transactions::COMMANDS,
+    hash::expire::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::snapshot::payload::{dump, restore, DumpError};
 use crate::formats::rdb::RdbOutput;
+use crate::snapshot::payload::{dump, restore, DumpError};
 use crate::snapshot::RdbOptions;
 use crate::testing::Bench;
 use crate::types::{Collection, Object, Value, ValueRef};
@@ -227,10 +227,14 @@ fn rebuild_commands_make_an_equal_stream() {
             assert!(!reply.starts_with('-'), "{reply}");
         });
         let key = bench.engine.keyspace.dbs[0].key(b"k");
-        let Some(ValueRef::Stream(copy)) = bench.engine.keyspace.dbs[0].get(&key).map(|entry| entry.value()) else {
+        let Some(ValueRef::Stream(copy)) = bench.engine.keyspace.dbs[0].get(&key).map(|entry| entry.value())
+        else {
             panic!("there is a stream");
         };
-        assert!(copy.range(Id::MIN, Id::MAX).map(fields_of).eq(stream.range(Id::MIN, Id::MAX).map(fields_of)));
+        assert!(copy
+            .range(Id::MIN, Id::MAX)
+            .map(fields_of)
+            .eq(stream.range(Id::MIN, Id::MAX).map(fields_of)));
         assert_eq!((copy.last_id, copy.max_deleted), (stream.last_id, stream.max_deleted));
         assert_eq!(copy.entries_added, stream.entries_added);
         for (name, group) in &stream.groups {

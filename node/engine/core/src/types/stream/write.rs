@@ -19,16 +19,13 @@ const APPROXIMATE_ENTRIES_MAX: u64 = 1_000_000;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("xadd", -5, Group::Stream, xadd)
-        .flags(STORE)
-        .keys(&[KeySpec::one(1, "RW UPDATE")])
-        .docs(
-            "5.0.0",
-            "O(1) to add an entry, O(N) with the number of entries that are trimmed",
-            "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
+    Command::new("xadd", -5, Group::Stream, xadd).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
+        "5.0.0",
+        "O(1) to add an entry, O(N) with the number of entries that are trimmed",
+        "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
              [field value ...]",
-            "Adds an entry, and trims the stream if asked to.",
-        ),
+        "Adds an entry, and trims the stream if asked to.",
+    ),
     Command::new("xdel", -3, Group::Stream, xdel).flags(FAST).keys(&[KeySpec::one(1, "RW DELETE")]).docs(
         "5.0.0",
         "O(1) for each entry",
@@ -88,8 +85,7 @@ impl Options {
             } else if is_add && ctx.arg_is(at, "nomkstream") {
                 options.no_stream = true;
             } else if is_add {
-                (options.new_id, options.id_at) =
-                    (Some(NewId::parse(ctx.arg(at)).ok_or(INVALID_ID)?), at);
+                (options.new_id, options.id_at) = (Some(NewId::parse(ctx.arg(at)).ok_or(INVALID_ID)?), at);
                 break;
             } else {
                 return Err(SYNTAX);
@@ -130,9 +126,7 @@ impl Options {
                     "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
                 )),
                 None if is_add => Ok(()),
-                None => Err(Failure::Text(
-                    "ERR syntax error, XTRIM must be called with a trimming strategy",
-                )),
+                None => Err(Failure::Text("ERR syntax error, XTRIM must be called with a trimming strategy")),
             };
         };
         if ctx.is_from_primary() {

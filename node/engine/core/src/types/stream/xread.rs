@@ -280,7 +280,7 @@ fn xreadgroup(ctx: &mut Ctx<'_>) -> Outcome {
         let is_new_consumer = ctx.consumer(&key, name, consumer)?;
         let mut reply = Reply::new(&mut body, ctx.session.resp);
         begin(&mut reply, key.bytes);
-        let mut told = Told::default();
+        let mut told = ctx.told();
         if is_new_consumer && (request.no_ack || *from != From::New) {
             told.consumer(key.bytes, name, consumer);
         }
@@ -306,7 +306,9 @@ fn read_group(
     let stream = ctx.stream_mut(key)?;
     let mut group = stream.groups.get_mut(name).map(std::mem::take).unwrap_or_default();
     match (from, group.find(consumer)) {
-        (From::Behind(id), Some(consumer)) => write_history(stream, &mut group, consumer, id, limit, now_ms, reply),
+        (From::Behind(id), Some(consumer)) => {
+            write_history(stream, &mut group, consumer, id, limit, now_ms, reply)
+        }
         (From::New, Some(consumer)) => {
             reply.deferred_array(|reply| {
                 let mut written = 0;
