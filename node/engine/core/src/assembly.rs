@@ -41,6 +41,7 @@ const ALL: &[&[Command]] = &[
     bloom::read::COMMANDS,
     bloom::transfer::COMMANDS,
     bloom::write::COMMANDS,
+    hash::expire::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,

@@ -60,7 +60,16 @@ impl Engine {
                 self.flush_propagation();
                 deleted += 1;
             }
-            self.keyspace.more_to_expire |= deleted == EXPIRE_DELETES_MAX;
+            while deleted < EXPIRE_DELETES_MAX
+                && self.keyspace.dbs[db].next_elements_expired(now_ms, &mut name)
+            {
+                let key = self.keyspace.dbs[db].key(&name);
+                let fields = self.expire_fields(db, &key, EXPIRE_DELETES_MAX - deleted);
+                self.keyspace.dirty += fields as u64;
+                self.flush_propagation();
+                deleted += fields.max(1);
+            }
+            self.keyspace.more_to_expire |= deleted >= EXPIRE_DELETES_MAX;
         }
         self.keyspace.expiry_scratch = name;
     }

@@ -32,6 +32,11 @@ pub trait Collection: Clone + Send + 'static {
         self.len() == 0
     }
 
+    /// When the first of its elements expires, in milliseconds since 1970.
+    fn next_due_ms(&self) -> Option<i64> {
+        None
+    }
+
     /// Bytes allocated by it, as the allocator rounds them, without the struct itself.
     fn memory_bytes(&self) -> usize;
 

@@ -92,6 +92,15 @@ macro_rules! collections {
                 }
             }
 
+            /// When the first element of a collection expires, in milliseconds since 1970.
+            #[inline]
+            pub(crate) fn next_due_ms(&self) -> Option<i64> {
+                match self {
+                    ValueRef::Int(_) | ValueRef::Bytes(_) => None,
+                    $(ValueRef::$name(value) => Collection::next_due_ms(&**value),)*
+                }
+            }
+
             /// The word that OBJECT ENCODING answers for a collection.
             pub(crate) fn collection_encoding(&self) -> Option<&'static str> {
                 match self {

@@ -8,6 +8,7 @@
 //! key first.
 
 mod due;
+mod elements;
 mod entry_ref;
 mod snapshot;
 mod store;
@@ -95,6 +96,7 @@ pub struct Db {
     expiring: u64,
     expiry_sum_ms: i128,
     wheel: ExpiryWheel,
+    elements_due: elements::ElementsDue,
     captures: Captures,
     /// Changes of keys, for the check that none of them is kept from the write hook.
     #[cfg(debug_assertions)]
@@ -118,6 +120,7 @@ impl Db {
             expiring: 0,
             expiry_sum_ms: 0,
             wheel: ExpiryWheel::default(),
+            elements_due: elements::ElementsDue::default(),
             captures: Captures::default(),
             #[cfg(debug_assertions)]
             changes: 0,

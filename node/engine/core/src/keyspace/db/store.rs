@@ -24,8 +24,13 @@ impl Db {
 
     /// Stores a collection. Tells whether the key was there.
     pub fn set_object(&mut self, key: &KeyRef<'_>, object: Object, ttl: Ttl, clock: u32) -> bool {
+        let has_due = object.as_value().next_due_ms().is_some();
         let (kind, pointer) = object.into_raw();
-        self.store(key, Payload::Object(kind, pointer), ttl, clock)
+        let existed = self.store(key, Payload::Object(kind, pointer), ttl, clock);
+        if has_due {
+            self.elements_changed(key);
+        }
+        existed
     }
 
     /// Stores any value. Tells whether the key was there.
@@ -68,6 +73,7 @@ impl Db {
             self.insert(key, Entry::new(key.bytes, payload, expiry, clock));
             return false;
         };
+        self.elements_gone(key.bytes);
         let entry = position.entry();
         let old = entry.expire_at_ms();
         let new = ttl.over(old);
@@ -210,6 +216,7 @@ impl Db {
         self.table_len[place] -= 1;
         self.group_len[place / SLOTS_PER_GROUP] -= 1;
         self.expiry_changed(key, entry.expire_at_ms(), None);
+        self.elements_gone(key.bytes);
         if self.table_len[place] == 0 && self.is_cluster() {
             self.tables[place] = None;
         }
@@ -242,6 +249,7 @@ impl Db {
         self.delete(to);
         let entry = entry.rebuild(Some(to.bytes), entry.expire_at_ms());
         self.insert(to, entry);
+        self.elements_changed(to);
         true
     }
 }

@@ -31,6 +31,7 @@ impl Db {
             self.drop_slot(slot as u16);
         }
         self.wheel = ExpiryWheel::default();
+        self.all_elements_gone();
         keys
     }
 

@@ -4,7 +4,7 @@ use super::{Hash, HashLimits};
 use crate::formats::digest::Digest;
 use crate::formats::legacy::{ziplist, zipmap};
 use crate::formats::packed::{Item, PackedList};
-use crate::formats::rdb::{Input, RdbOutput, RdbProblem, Stop, Text};
+use crate::formats::rdb::{Input, RdbOutput, RdbProblem, Stop};
 use crate::settings::Settings;
 use crate::types::{Collection, Rebuild};
 
@@ -38,8 +38,10 @@ pub struct Pairs {
     form: PairForm,
     started: bool,
     left: u64,
-    /// A field whose value has not arrived.
-    field: Option<Vec<u8>>,
+    /// The earliest time of expiry, to which others are relative.
+    first_due_ms: i64,
+    /// A field whose value has not arrived, and when it expires.
+    field: Option<(Vec<u8>, Option<i64>)>,
     hash: Hash,
 }
 
@@ -52,8 +54,6 @@ enum PairForm {
     /// Before them a length that is 0 for no expiry; before the first one a time of 8 bytes (Redis 7.4).
     ExpiryBefore,
 }
-
-const FIELD_EXPIRY: RdbProblem = RdbProblem::Foreign("hash with expiring fields");
 
 impl Collection for Hash {
     const TYPE_NAME: &'static str = "hash";
@@ -88,20 +88,30 @@ impl Collection for Hash {
 
     fn rdb_code(&self) -> u8 {
         match self.as_packed() {
+            _ if self.has_dues() => code::METADATA,
             Some(_) => code::PACKED,
             None => code::PLAIN,
         }
     }
 
     fn write_rdb(&self, cursor: u64, elements: usize, out: &mut RdbOutput<'_>) -> u64 {
-        if let Some(list) = self.as_packed() {
+        let first_due = self.next_due();
+        if let (Some(list), None) = (self.as_packed(), first_due) {
             out.text(list.as_bytes());
             return 0;
         }
         if cursor == 0 {
+            if let Some(first) = first_due {
+                out.raw(&first.to_le_bytes());
+            }
             out.length(self.len() as u64);
         }
         self.scan(cursor, elements, |field, value| {
+            if let Some(first) = first_due {
+                let due = self.due(field.spell(&mut itoa::Buffer::new()));
+                // 0 says that the field does not expire.
+                out.length(due.map_or(0, |due| due.wrapping_sub(first) as u64 + 1));
+            }
             out.item(field);
             out.item(value);
         })
@@ -110,7 +120,8 @@ impl Collection for Hash {
     fn rdb_reader(code: u8, is_valkey: bool) -> Option<Result<HashReader, RdbProblem>> {
         let pairs = |form| {
             let hash = Hash::new();
-            HashReader::Pairs(Box::new(Pairs { form, started: false, left: 0, field: None, hash }))
+            let (started, left, first_due_ms, field) = (false, 0, 0, None);
+            HashReader::Pairs(Box::new(Pairs { form, started, left, first_due_ms, field, hash }))
         };
         Some(Ok(match code {
             code::PLAIN => pairs(PairForm::Plain),
@@ -141,7 +152,14 @@ impl Collection for Hash {
 
     fn digest(&self, digest: &mut Digest) {
         for (field, value) in self.iter() {
-            digest.combine_element(&[&field.to_vec(), &value.to_vec()]);
+            let (field, value) = (field.to_vec(), value.to_vec());
+            let mut element = Digest::default();
+            element.mix(&field);
+            element.mix(&value);
+            if self.due(&field).is_some() {
+                element.combine(b"!!hexpire!!");
+            }
+            digest.combine_digest(element);
         }
     }
 
@@ -155,6 +173,20 @@ impl Collection for Hash {
             command.extend(strings.iter().map(Vec::as_slice));
             emit(&command);
         }
+        if !self.has_dues() {
+            return;
+        }
+        for (field, _) in self.iter() {
+            let field = field.to_vec();
+            if let Some(due) = self.due(&field) {
+                let due = due.to_string();
+                emit(&[b"HPEXPIREAT", key, due.as_bytes(), b"FIELDS", b"1", &field]);
+            }
+        }
+    }
+
+    fn next_due_ms(&self) -> Option<i64> {
+        self.next_due()
     }
 }
 
@@ -162,11 +194,9 @@ impl Pairs {
     fn read(&mut self, input: &mut Input<'_>, limits: &HashLimits) -> Result<Hash, Stop> {
         if !self.started {
             let expiring = self.form == PairForm::ExpiryBefore;
-            self.left = input.all(|input| {
-                if expiring {
-                    input.signed_64()?;
-                }
-                input.length()
+            (self.first_due_ms, self.left) = input.all(|input| {
+                let first = if expiring { input.signed_64()? } else { 0 };
+                Ok((first, input.length()?))
             })?;
             self.started = true;
         }
@@ -178,35 +208,57 @@ impl Pairs {
     }
 
     fn read_pair(&mut self, input: &mut Input<'_>, limits: &HashLimits) -> Result<(), Stop> {
-        let form = self.form;
-        let field = match self.field.take() {
-            Some(field) => Text::Bytes(field.into()),
+        let (form, first) = (self.form, self.first_due_ms);
+        let (field, due) = match self.field.take() {
+            Some(field) => field,
             None => input.all(|input| {
-                let expires = form == PairForm::ExpiryBefore && input.length()? != 0;
-                if expires {
-                    Err(FIELD_EXPIRY.into())
-                } else {
-                    input.text()
-                }
+                let due = match form {
+                    PairForm::ExpiryBefore => match input.length()? {
+                        0 => None,
+                        behind => Some(due_of(first, behind - 1)?),
+                    },
+                    _ => None,
+                };
+                Ok((input.text()?.into_vec(), due))
             })?,
         };
         let value = input.all(|input| {
             let value = input.text()?;
-            let expires = form == PairForm::ExpiryBehind && input.signed_64()? != -1;
-            if expires {
-                Err(FIELD_EXPIRY.into())
-            } else {
-                Ok(value)
-            }
+            let due = match form {
+                PairForm::ExpiryBehind => Some(input.signed_64()?).filter(|due| *due != -1),
+                _ => due,
+            };
+            Ok((value, due))
         });
         match value {
-            Ok(value) => add(&mut self.hash, field.as_item(), value.as_item(), limits),
+            Ok((value, due)) => {
+                add(&mut self.hash, Item::Bytes(&field), value.as_item(), limits)?;
+                add_due(&mut self.hash, &field, due, limits)
+            }
             Err(Stop::More) => {
-                self.field = Some(field.into_vec());
+                self.field = Some((field, due));
                 Err(Stop::More)
             }
             Err(bad) => Err(bad),
         }
+    }
+}
+
+/// A time that is given as what it is behind another one.
+fn due_of(first: i64, behind: u64) -> Result<i64, Stop> {
+    let due = i64::try_from(behind).ok().and_then(|behind| first.checked_add(behind));
+    due.ok_or(RdbProblem::Value("a hash with an impossible time of expiry").into())
+}
+
+/// The field that was added last expires.
+fn add_due(hash: &mut Hash, field: &[u8], due: Option<i64>, limits: &HashLimits) -> Result<(), Stop> {
+    match due {
+        Some(due) if due < 0 => Err(RdbProblem::Value("a hash with an impossible time of expiry").into()),
+        Some(due) => {
+            hash.set_due(field, due, limits);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -244,15 +296,18 @@ fn packed_hash(form: u8, bytes: Vec<u8>, limits: &HashLimits) -> Result<Hash, St
     Ok(hash)
 }
 
-/// A hash from a packed list of field, value and time of expiry, as long as no field expires.
+/// A hash from a packed list of field, value and time of expiry, which is 0 for a field that does not expire.
 fn threes(bytes: Vec<u8>, limits: &HashLimits) -> Result<Hash, Stop> {
     let list = PackedList::from_bytes(bytes)?;
     let mut hash = Hash::new();
     let mut items = list.iter();
     while let Some(field) = items.next() {
         match (items.next(), items.next().and_then(|expiry| expiry.as_integer())) {
-            (Some(value), Some(0)) => add(&mut hash, field, value, limits)?,
-            (Some(_), Some(_)) => return Err(FIELD_EXPIRY.into()),
+            (Some(value), Some(due)) => {
+                add(&mut hash, field, value, limits)?;
+                let due = Some(due).filter(|due| *due != 0);
+                add_due(&mut hash, field.spell(&mut itoa::Buffer::new()), due, limits)?;
+            }
             _ => return Err(RdbProblem::Value("a hash with a field that has no value or expiry").into()),
         }
     }

@@ -23,11 +23,6 @@ impl Dues {
         Dues { by_field: FieldTable::new(seed), by_time: BTreeSet::new(), name_bytes: 0 }
     }
 
-    /// The number of fields that expire.
-    pub fn len(&self) -> usize {
-        self.by_time.len()
-    }
-
     /// Whether no field expires.
     pub fn is_empty(&self) -> bool {
         self.by_time.is_empty()

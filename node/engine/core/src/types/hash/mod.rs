@@ -1,10 +1,13 @@
 //! The hash: fields with values under one key.
 //!
 //! [`Hash`] is the representation, `codec` its forms in files and between nodes; [`read`], [`write`](mod@write) and
-//! [`walk`] have the commands.
+//! [`walk`] have the commands, [`expire`] those that let single fields expire.
 
 mod access;
 mod codec;
+mod due;
+pub mod expire;
+mod live;
 pub mod read;
 #[cfg(test)]
 mod tests;

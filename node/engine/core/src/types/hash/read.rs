@@ -1,6 +1,6 @@
 //! Commands that look into a hash: HGET and its kin.
 
-use super::access::{hash_of, write_item};
+use super::access::{hash_of, live_of, write_item};
 use super::Hash;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
@@ -65,16 +65,18 @@ pub const COMMANDS: &[Command] = &[
 
 fn hget(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, field) = (ctx.key(1), ctx.arg(2));
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        write_value(reply, hash_of(entry)?.and_then(|hash| hash.get(field)));
+        write_value(reply, live_of(entry, now_ms)?.and_then(|hash| hash.get(field)));
         Ok(())
     })
 }
 
 fn hmget(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, fields) = (ctx.key(1), ctx.args.iter_from(2));
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let hash = hash_of(entry)?;
+        let hash = live_of(entry, now_ms)?;
         reply.array(fields.len());
         for field in fields {
             write_value(reply, hash.and_then(|hash| hash.get(field)));
@@ -92,10 +94,11 @@ fn write_value(reply: &mut Reply<'_>, value: Option<Item<'_>>) {
 
 fn hgetall(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let hash = hash_of(entry)?;
-        reply.map(hash.map_or(0, Hash::len));
-        for (field, value) in hash.into_iter().flat_map(Hash::iter) {
+        let hash = live_of(entry, now_ms)?;
+        reply.map(hash.map_or(0, |hash| hash.len()));
+        for (field, value) in hash.into_iter().flat_map(|hash| hash.iter()) {
             write_item(reply, field);
             write_item(reply, value);
         }
@@ -114,10 +117,11 @@ fn hvals(ctx: &mut Ctx<'_>) -> Outcome {
 /// Answers one half of every entry.
 fn write_all(ctx: &mut Ctx<'_>, half: impl for<'h> Fn((Item<'h>, Item<'h>)) -> Item<'h>) -> Outcome {
     let key = ctx.key(1);
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let hash = hash_of(entry)?;
-        reply.array(hash.map_or(0, Hash::len));
-        for entry in hash.into_iter().flat_map(Hash::iter) {
+        let hash = live_of(entry, now_ms)?;
+        reply.array(hash.map_or(0, |hash| hash.len()));
+        for entry in hash.into_iter().flat_map(|hash| hash.iter()) {
             write_item(reply, half(entry));
         }
         Ok(())
@@ -134,8 +138,9 @@ fn hlen(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn hstrlen(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, field) = (ctx.key(1), ctx.arg(2));
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let value = hash_of(entry)?.and_then(|hash| hash.get(field));
+        let value = live_of(entry, now_ms)?.and_then(|hash| hash.get(field));
         reply.int(value.map_or(0, |value| value.len()) as i64);
         Ok(())
     })
@@ -143,8 +148,9 @@ fn hstrlen(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn hexists(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, field) = (ctx.key(1), ctx.arg(2));
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        reply.int(hash_of(entry)?.is_some_and(|hash| hash.contains(field)).into());
+        reply.int(live_of(entry, now_ms)?.is_some_and(|hash| hash.contains(field)).into());
         Ok(())
     })
 }

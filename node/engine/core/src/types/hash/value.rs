@@ -4,11 +4,14 @@
 //! hash with many fields or a long one is a [`FieldTable`]. A hash changes to the table when it passes a limit of
 //! [`HashLimits`] and never back, as with the peers, whose OBJECT ENCODING names are kept.
 //!
-//! The expiry of single fields (HEXPIRE) is not built. Its place is beside the representation: a table of due times
-//! in [`Hash`], asked by `get` and by the walks.
+//! Single fields may expire: their times stand beside the representation ([`Dues`]). A hash does not look at the
+//! time; whoever reads it on behalf of a client does so through [`Live`](super::live::Live), which hides what is past.
 
+use crate::base::alloc::rounded;
 use crate::formats::packed::{self, Item, PackedList};
 use crate::types::field_table::{self, FieldTable};
+
+use super::due::Dues;
 
 /// When a hash leaves the packed form, and what its table is seeded with.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,8 @@ enum Repr {
 #[derive(Clone)]
 pub struct Hash {
     repr: Repr,
+    /// When fields expire, if one does.
+    dues: Option<Box<Dues>>,
 }
 
 impl Default for Hash {
@@ -48,7 +53,7 @@ impl Default for Hash {
 impl Hash {
     /// An empty hash.
     pub fn new() -> Self {
-        Hash { repr: Repr::Packed(PackedList::new()) }
+        Hash { repr: Repr::Packed(PackedList::new()), dues: None }
     }
 
     /// The hash that a packed list of fields and values is; `None` where a field has no value or occurs twice.
@@ -58,14 +63,14 @@ impl Hash {
             return None;
         }
         if len / 2 > limits.packed_entries_max {
-            let mut hash = Hash { repr: Repr::Table(Box::new(FieldTable::new(limits.seed))) };
+            let mut hash = Hash { repr: Repr::Table(Box::new(FieldTable::new(limits.seed))), dues: None };
             for (field, value) in pairs(&list) {
                 let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
                 hash.set(field.spell(&mut first), value.spell(&mut second), limits);
             }
             return (hash.len() == len / 2).then_some(hash);
         }
-        (!list.has_repetition(2)).then_some(Hash { repr: Repr::Packed(list) })
+        (!list.has_repetition(2)).then_some(Hash { repr: Repr::Packed(list), dues: None })
     }
 
     /// The number of fields.
@@ -84,6 +89,7 @@ impl Hash {
     /// The name that OBJECT ENCODING gives.
     pub fn encoding(&self) -> &'static str {
         match &self.repr {
+            Repr::Packed(_) if self.dues.is_some() => "listpackex",
             Repr::Packed(_) => "listpack",
             Repr::Table(_) => "hashtable",
         }
@@ -99,7 +105,8 @@ impl Hash {
 
     /// Bytes allocated, without the struct itself.
     pub fn memory_bytes(&self) -> usize {
-        match &self.repr {
+        let dues = self.dues.as_ref().map_or(0, |dues| rounded(size_of::<Dues>()) + dues.memory_bytes());
+        dues + match &self.repr {
             Repr::Packed(list) => list.memory_bytes(),
             Repr::Table(table) => table.memory_bytes(),
         }
@@ -107,7 +114,8 @@ impl Hash {
 
     /// The number of allocations that dropping it frees; above some dozens it is worth another thread.
     pub fn free_effort(&self) -> usize {
-        match &self.repr {
+        let dues = self.dues.as_ref().map_or(0, |dues| dues.free_effort());
+        dues + match &self.repr {
             Repr::Packed(_) => 1,
             Repr::Table(table) => table.free_effort(),
         }
@@ -132,8 +140,14 @@ impl Hash {
         }
     }
 
-    /// Sets a field and says whether it is new.
+    /// Sets a field, which then does not expire, and says whether it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
+        self.clear_due(field);
+        self.set_value(field, value, limits)
+    }
+
+    /// Sets a field, which expires when it did before, and says whether it is new.
+    pub fn set_value(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
         self.prepare([field, value], limits);
         let list = match &mut self.repr {
             Repr::Table(table) => return table.insert(field, value),
@@ -151,8 +165,44 @@ impl Hash {
         true
     }
 
+    /// When a field expires, in milliseconds since 1970.
+    pub fn due(&self, field: &[u8]) -> Option<i64> {
+        self.dues.as_ref()?.get(field)
+    }
+
+    /// When the first field expires.
+    pub fn next_due(&self) -> Option<i64> {
+        self.dues.as_ref()?.first()
+    }
+
+    /// Whether a field expires.
+    pub fn has_dues(&self) -> bool {
+        self.dues.is_some()
+    }
+
+    /// A field, which is there, expires at this time.
+    pub fn set_due(&mut self, field: &[u8], at_ms: i64, limits: &HashLimits) {
+        self.dues.get_or_insert_with(|| Box::new(Dues::new(limits.seed))).set(field, at_ms);
+    }
+
+    /// A field expires no more; says whether it did.
+    pub fn clear_due(&mut self, field: &[u8]) -> bool {
+        let Some(dues) = &mut self.dues else { return false };
+        let was_there = dues.remove(field);
+        if dues.is_empty() {
+            self.dues = None;
+        }
+        was_there
+    }
+
+    /// The next field whose time has come.
+    pub fn next_expired(&self, now_ms: i64) -> Option<&[u8]> {
+        self.dues.as_ref()?.next_expired(now_ms)
+    }
+
     /// Removes a field and says whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
+        self.clear_due(field);
         match &mut self.repr {
             Repr::Packed(list) => {
                 let Some(at) = list.first().and_then(|first| list.find(first, field, 1)) else {

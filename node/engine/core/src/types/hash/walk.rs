@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::access::{hash_of, write_item};
-use super::Hash;
+use super::access::{live_of, write_item};
+use super::live::Live;
 use crate::base::prng::Prng;
 use crate::dispatch::scan::{parse_cursor, ScanOptions};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
@@ -41,9 +41,10 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     // A missing key is answered before the options are looked at, as the peers do.
     let options = ScanOptions::parse(ctx, 3, false);
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
         let (mut found, mut len, mut next) = (Vec::new(), 0, 0);
-        if let Some(hash) = hash_of(entry)? {
+        if let Some(hash) = live_of(entry, now_ms)? {
             let options = options?;
             let mut out = Reply::new(&mut found, 2);
             next = hash.scan(cursor, options.count, |field, value| {
@@ -66,8 +67,9 @@ fn hrandfield(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     let draws = Draws::parse(ctx)?;
     let mut prng = Prng::new(ctx.engine.keyspace.prng.next_u64());
+    let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let hash = hash_of(entry)?;
+        let hash = live_of(entry, now_ms)?;
         match (draws, hash) {
             (None, None) => reply.null(),
             (None, Some(hash)) => {
@@ -116,7 +118,7 @@ impl Draws {
         Ok(Some(Draws { count: number.unsigned_abs() as usize, repeated, with_values }))
     }
 
-    fn answer(self, hash: &Hash, prng: &mut Prng, reply: &mut Reply<'_>) {
+    fn answer(self, hash: Live<'_>, prng: &mut Prng, reply: &mut Reply<'_>) {
         let len = if self.repeated { self.count } else { self.count.min(hash.len()) };
         let is_flat = self.with_values && !reply.is_resp3();
         reply.array(if is_flat { 2 * len } else { len });
@@ -144,7 +146,7 @@ impl Draws {
 }
 
 /// Draws until `len` different fields have come.
-fn draw_distinct(hash: &Hash, len: usize, prng: &mut Prng, write: &mut impl FnMut((Item<'_>, Item<'_>))) {
+fn draw_distinct(hash: Live<'_>, len: usize, prng: &mut Prng, write: &mut impl FnMut((Item<'_>, Item<'_>))) {
     let mut drawn = HashSet::with_capacity(len);
     while drawn.len() < len {
         let Some((field, value)) = hash.random(&mut || prng.next_u64()) else { return };
@@ -155,7 +157,7 @@ fn draw_distinct(hash: &Hash, len: usize, prng: &mut Prng, write: &mut impl FnMu
 }
 
 /// Walks over all fields and takes each with the chance that is still due.
-fn select(hash: &Hash, len: usize, prng: &mut Prng, write: &mut impl FnMut((Item<'_>, Item<'_>))) {
+fn select(hash: Live<'_>, len: usize, prng: &mut Prng, write: &mut impl FnMut((Item<'_>, Item<'_>))) {
     let (mut wanted, mut left) = (len as u64, hash.len() as u64);
     for entry in hash.iter() {
         if wanted == 0 {

@@ -59,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 /// Changes the hash at a key, which is created where it is missing. A change that fails must have changed nothing.
-fn change<T>(
+pub(super) fn change<T>(
     ctx: &mut Ctx<'_>,
     key: &KeyRef<'_>,
     change: impl FnOnce(&mut Hash, &HashLimits) -> Result<T, Failure>,
@@ -73,14 +73,16 @@ fn change<T>(
         ctx.created(key.bytes);
         return Ok(result);
     }
-    match ctx.db().object_mut(key) {
+    let result = match ctx.db().object_mut(key) {
         Some(ObjectMut::Hash(hash)) => change(hash, &limits),
         _ => Err(WRONG_TYPE),
-    }
+    };
+    ctx.db().elements_changed(key);
+    result
 }
 
 /// A hash has changed: counts and announces it.
-fn changed(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, changes: usize, event: &str) {
+pub(super) fn changed(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, changes: usize, event: &str) {
     ctx.changed(key.bytes, NotifyClass::HASH, event, changes as u64);
 }
 
@@ -100,6 +102,7 @@ fn set_pairs(ctx: &mut Ctx<'_>) -> Result<i64, Failure> {
         return Err(Failure::wrong_arity(ctx.entry.full_name));
     }
     let (key, args) = (ctx.key(1), ctx.args);
+    ctx.expire_given(&key, args.iter_from(2).step_by(2))?;
     let added = change(ctx, &key, |hash, limits| {
         hash.prepare(args.iter_from(2), limits);
         let pairs = (2..args.len()).step_by(2);
@@ -111,6 +114,7 @@ fn set_pairs(ctx: &mut Ctx<'_>) -> Result<i64, Failure> {
 
 fn hsetnx(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, field, value) = (ctx.key(1), ctx.arg(2), ctx.arg(3));
+    ctx.expire_given(&key, std::iter::once(field))?;
     if hash_of(ctx.find(&key))?.is_some_and(|hash| hash.contains(field)) {
         return ctx.int(0);
     }
@@ -120,28 +124,41 @@ fn hsetnx(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn hdel(ctx: &mut Ctx<'_>) -> Outcome {
-    let (key, mut fields) = (ctx.key(1), ctx.args.iter_from(2));
-    let Some(hash) = hash_of(ctx.find(&key))? else { return ctx.int(0) };
+    let key = ctx.key(1);
+    ctx.expire_given(&key, ctx.args.iter_from(2))?;
+    let removed = remove(ctx, &key, ctx.args.iter_from(2))?;
+    ctx.int(removed as i64)
+}
+
+/// Removes fields, and the hash with the last of them; gives the number of fields that were there.
+pub(super) fn remove<'a>(
+    ctx: &mut Ctx<'_>,
+    key: &KeyRef<'_>,
+    mut fields: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Result<usize, Failure> {
+    let Some(hash) = hash_of(ctx.find(key))? else { return Ok(0) };
     if !fields.clone().any(|field| hash.contains(field)) {
-        return ctx.int(0);
+        return Ok(0);
     }
-    let Some(ObjectMut::Hash(hash)) = ctx.db().object_mut(&key) else { return Err(WRONG_TYPE) };
+    let Some(ObjectMut::Hash(hash)) = ctx.db().object_mut(key) else { return Err(WRONG_TYPE) };
     let mut removed = 0;
     while let (false, Some(field)) = (hash.is_empty(), fields.next()) {
         removed += usize::from(hash.remove(field));
     }
     let is_empty = hash.is_empty();
-    changed(ctx, &key, removed, "hdel");
+    ctx.db().elements_changed(key);
+    changed(ctx, key, removed, "hdel");
     if is_empty {
-        ctx.db().delete(&key);
+        ctx.db().delete(key);
         ctx.changed(key.bytes, NotifyClass::GENERIC, "del", 0);
     }
-    ctx.int(removed as i64)
+    Ok(removed)
 }
 
 fn hincrby(ctx: &mut Ctx<'_>) -> Outcome {
     let (key, field) = (ctx.key(1), ctx.arg(2));
     let increment = ctx.int_arg(3)?;
+    ctx.expire_given(&key, std::iter::once(field))?;
     let sum = change(ctx, &key, |hash, limits| {
         let old = match hash.get(field) {
             Some(value) => value.as_integer().ok_or(Failure::Text("ERR hash value is not an integer"))?,
@@ -149,7 +166,7 @@ fn hincrby(ctx: &mut Ctx<'_>) -> Outcome {
         };
         let sum =
             old.checked_add(increment).ok_or(Failure::Text("ERR increment or decrement would overflow"))?;
-        hash.set(field, itoa::Buffer::new().format(sum).as_bytes(), limits);
+        hash.set_value(field, itoa::Buffer::new().format(sum).as_bytes(), limits);
         Ok(sum)
     })?;
     changed(ctx, &key, 1, "hincrby");
@@ -162,7 +179,8 @@ fn hincrbyfloat(ctx: &mut Ctx<'_>) -> Outcome {
     if increment.to_text().is_none() {
         return Err(Failure::Text("ERR value is NaN or Infinity"));
     }
-    let sum = change(ctx, &key, |hash, limits| {
+    ctx.expire_given(&key, std::iter::once(field))?;
+    let (sum, due) = change(ctx, &key, |hash, limits| {
         let old = hash.get(field).unwrap_or(Item::Integer(0));
         let old = LongDouble::parse(old.spell(&mut itoa::Buffer::new()))
             .ok_or(Failure::Text("ERR hash value is not a float"))?;
@@ -170,12 +188,17 @@ fn hincrbyfloat(ctx: &mut Ctx<'_>) -> Outcome {
             .plus(increment)
             .to_text()
             .ok_or(Failure::Text("ERR increment would produce NaN or Infinity"))?;
-        hash.set(field, sum.as_bytes(), limits);
-        Ok(sum)
+        hash.set_value(field, sum.as_bytes(), limits);
+        Ok((sum, hash.due(field)))
     })?;
     changed(ctx, &key, 1, "hincrbyfloat");
     // A replica must not add by itself: its arithmetic may differ.
     ctx.propagate(&[b"HSET", key.bytes, field, sum.as_bytes()]);
+    if let Some(due) = due {
+        let mut digits = itoa::Buffer::new();
+        let due = digits.format(due).as_bytes();
+        ctx.propagate(&[b"HPEXPIREAT", key.bytes, due, b"FIELDS", b"1", field]);
+    }
     ctx.reply().bulk(sum.as_bytes());
     Ok(())
 }

@@ -96,12 +96,17 @@ pub(super) struct Told {
     pub commands: Vec<OwnedArgs>,
     /// How many changes of the data set it was.
     pub changes: u64,
+    /// Whether anybody records the commands.
+    is_recorded: bool,
 }
 
 impl Told {
     /// Replicas make this pending entry as it is here.
     pub fn claim(&mut self, key: &[u8], name: &[u8], group: &Group, pending: &super::Pending) {
         self.changes += 1;
+        if !self.is_recorded {
+            return;
+        }
         let claim = super::codec::claim(key, name, group, pending);
         self.commands.push(OwnedArgs::from_slices(&claim.each()));
     }
@@ -109,6 +114,9 @@ impl Told {
     /// Replicas learn how far the group has read.
     pub fn group_id(&mut self, key: &[u8], name: &[u8], group: &Group) {
         self.changes += 1;
+        if !self.is_recorded {
+            return;
+        }
         let id = group.last_id.to_text();
         let read = group.entries_read.unwrap_or(-1).to_string();
         self.commands.push(OwnedArgs::from_slices(&[
@@ -173,6 +181,11 @@ impl<'a> Ctx<'a> {
     /// A stream has changed: counts and announces it.
     pub(super) fn stream_changed(&mut self, key: &KeyRef<'_>, event: &str, changes: u64) {
         self.changed(key.bytes, NotifyClass::STREAM, event, changes);
+    }
+
+    /// Nothing is told yet.
+    pub(super) fn told(&self) -> Told {
+        Told { is_recorded: self.engine.replication.is_recording(), ..Told::default() }
     }
 
     /// What a group remembers has changed, which is no event. Replicas get the commands that tell of it.

@@ -357,19 +357,20 @@ fn with_claims<T>(
 ) -> Result<(T, Vec<u8>), Failure> {
     let (key, name, consumer) = (ctx.key(1), ctx.arg(2), ctx.arg(3));
     let is_new_consumer = ctx.consumer(&key, name, consumer)?;
+    let told = ctx.told();
     let mut body = Vec::new();
     let mut reply = Reply::new(&mut body, ctx.session.resp);
     let stream = ctx.stream_mut(&key)?;
     let group = stream.groups.get_mut(name).map(std::mem::take).unwrap_or_default();
     let consumer_index = group.find(consumer).unwrap_or_default();
     let names = (key.bytes, name);
-    let mut claims = Claims { stream, group, names, consumer: consumer_index, told: Told::default() };
+    let mut claims = Claims { stream, group, names, consumer: consumer_index, told };
     let result = claim(&mut claims, &mut reply);
     let Claims { group, mut told, .. } = claims;
     if let Some(place) = stream.groups.get_mut(name) {
         *place = group;
     }
-    if is_new_consumer && told.commands.is_empty() {
+    if is_new_consumer && told.changes == 0 {
         told.consumer(key.bytes, name, consumer);
     }
     ctx.group_changed(&key, told);
@@ -384,7 +385,7 @@ fn xclaim(ctx: &mut Ctx<'_>) -> Outcome {
         claims.group.last_id = claims.group.last_id.max(options.last_id);
         let claimed = options.ids.iter().filter(|id| claims.one(&options, **id, reply)).count();
         // Every claim tells the last id, too.
-        if tells_last_id && claims.told.commands.is_empty() {
+        if tells_last_id && claims.told.changes == 0 {
             claims.told.group_id(claims.names.0, claims.names.1, &claims.group);
         }
         claimed

@@ -280,7 +280,7 @@ fn xreadgroup(ctx: &mut Ctx<'_>) -> Outcome {
         let is_new_consumer = ctx.consumer(&key, name, consumer)?;
         let mut reply = Reply::new(&mut body, ctx.session.resp);
         begin(&mut reply, key.bytes);
-        let mut told = Told::default();
+        let mut told = ctx.told();
         if is_new_consumer && (request.no_ack || *from != From::New) {
             told.consumer(key.bytes, name, consumer);
         }
