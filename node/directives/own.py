@@ -1,4 +1,4 @@
-"""Directives that Redis 7 does not know: our own limits, each with its unit, and protections; and Redis 8's bf-*."""
+"""Directives that Redis 7 does not know: our limits, each with its unit, protections, and Redis 8's bf-*."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bloom filters. Redis 7.0 has none, so these run on ours alone, beside the documentation of the public modules."""
+"""Bloom filters: Redis 7.0 has none, so these run on ours alone, by the public modules' documentation."""
 
 from __future__ import annotations
 

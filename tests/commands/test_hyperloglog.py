@@ -138,11 +138,6 @@ def test_debugging(r: Wire) -> None:
 
 
 def test_sketch_events(r: Wire) -> None:
-    assert events(
-        r,
-        ("PFADD", "k", "a"),
-        ("PFADD", "k", "a"),
-        ("PFCOUNT", "k"),
-        ("PFMERGE", "t", "k"),
-        ("PFMERGE", "t", "k"),
-    ) == ["new", "pfadd", "new", "pfadd", "pfadd"]
+    commands = ["PFADD k a", "PFADD k a", "PFCOUNT k", "PFMERGE t k", "PFMERGE t k"]
+    heard = events(r, *[tuple(command.split()) for command in commands])
+    assert heard == ["new", "pfadd", "new", "pfadd", "pfadd"]
