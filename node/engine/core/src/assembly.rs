@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{hash, list, string};
+use crate::types::{geo, hash, list, set, sorted_set, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -42,6 +42,19 @@ const ALL: &[&[Command]] = &[
     list::moves::COMMANDS,
     list::read::COMMANDS,
     list::write::COMMANDS,
+    set::combine::COMMANDS,
+    set::read::COMMANDS,
+    set::walk::COMMANDS,
+    set::write::COMMANDS,
+    sorted_set::combine::COMMANDS,
+    sorted_set::pop::COMMANDS,
+    sorted_set::range::COMMANDS,
+    sorted_set::read::COMMANDS,
+    sorted_set::walk::COMMANDS,
+    sorted_set::write::COMMANDS,
+    geo::read::COMMANDS,
+    geo::search::COMMANDS,
+    geo::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::number::COMMANDS,

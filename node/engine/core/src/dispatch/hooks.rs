@@ -16,6 +16,14 @@ impl Ctx<'_> {
         self.engine.notify(NotifyClass::NEW, "new", self.session.db, key);
     }
 
+    /// A key was opened for a change that turned out to be none: a member is there already, a score stays.
+    ///
+    /// Only the check of debug builds hears of it, which takes a change without a call for a defect.
+    #[inline]
+    pub fn unchanged(&mut self) {
+        self.engine.call.hooked();
+    }
+
     /// Tells subscribers that `event` of this class has happened to a key of the session's database.
     #[inline]
     pub fn notify(&mut self, class: NotifyClass, event: &str, key: &[u8]) {

@@ -100,6 +100,8 @@ pub enum Group {
     Set,
     /// Sorted sets.
     SortedSet,
+    /// Coordinates, kept in sorted sets.
+    Geo,
     /// Streams.
     Stream,
     /// Publish and subscribe.
@@ -124,6 +126,7 @@ impl Group {
             Group::List => "list",
             Group::Set => "set",
             Group::SortedSet => "sorted-set",
+            Group::Geo => "geo",
             Group::Stream => "stream",
             Group::PubSub => "pubsub",
             Group::Transactions => "transactions",
@@ -142,6 +145,7 @@ impl Group {
             Group::List => "list",
             Group::Set => "set",
             Group::SortedSet => "sortedset",
+            Group::Geo => "geo",
             Group::Stream => "stream",
             Group::PubSub => "pubsub",
             Group::Transactions => "transaction",

@@ -263,6 +263,16 @@ settings! {
     hash_max_listpack_value: usize = 64, "hash-max-listpack-value";
     /// Elements of a list's node; by negative values, -1 to -5, its bytes.
     list_max_listpack_size: i64 = -2, "list-max-listpack-size";
+    /// Most members of a set of integers.
+    set_max_intset_entries: usize = 512, "set-max-intset-entries";
+    /// Most members of a packed set.
+    set_max_listpack_entries: usize = 128, "set-max-listpack-entries";
+    /// Largest member of a packed set, in bytes.
+    set_max_listpack_value: usize = 64, "set-max-listpack-value";
+    /// Most members of a packed sorted set.
+    zset_max_listpack_entries: usize = 128, "zset-max-listpack-entries";
+    /// Largest member of a packed sorted set, in bytes.
+    zset_max_listpack_value: usize = 64, "zset-max-listpack-value";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

@@ -12,11 +12,15 @@
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
 mod collection;
+pub(crate) mod draws;
 pub mod field_table;
+pub mod geo;
 pub mod hash;
 pub mod list;
 #[macro_use]
 mod object;
+pub mod set;
+pub mod sorted_set;
 pub mod string;
 mod value;
 
@@ -35,4 +39,8 @@ collections! {
     hash: Hash(hash::Hash) = 4,
     /// Elements in order.
     list: List(list::List) = 8,
+    /// Different members.
+    set: Set(set::Set) = 5,
+    /// Different members in the order of their scores.
+    sorted_set: SortedSet(sorted_set::SortedSet) = 6,
 }

@@ -58,8 +58,6 @@ pub(crate) mod special {
 /// What a type code stands for, for those that no type of this engine reads.
 pub(crate) fn foreign_type(code: u8) -> Option<&'static str> {
     Some(match code {
-        2 | 11 | 20 => "set",
-        3 | 5 | 12 | 17 => "sorted set",
         15 | 19 | 21 => "stream",
         6 | 7 => "value of a module",
         22 | 23 => "hash of a pre-release of Redis 7.4",

@@ -203,6 +203,7 @@ fn next_small<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
 }
 
 /// Walks over the entries of a bucket.
+#[derive(Clone)]
 pub(super) struct BucketIter<'a> {
     small: &'a [u8],
     large: std::slice::Iter<'a, Large>,

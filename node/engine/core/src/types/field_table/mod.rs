@@ -241,6 +241,7 @@ fn fingerprint(hash: u64) -> u8 {
 }
 
 /// Walks over all entries of a table.
+#[derive(Clone)]
 pub struct Iter<'a> {
     table: &'a FieldTable,
     next_bucket: usize,
