@@ -57,6 +57,7 @@ const ALL: &[&[Command]] = &[
     geo::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
+    string::many::COMMANDS,
     string::number::COMMANDS,
     string::read::COMMANDS,
     string::write::COMMANDS,
