@@ -67,6 +67,21 @@ def test_store(data: Wire) -> None:
     assert data("SORT", "l", "LIMIT", 5, 5, "STORE", "out") == 0
 
 
+def test_sets_and_sorted_sets(r: Wire) -> None:
+    r("SADD", "set", "3", "1", "20", "-1")
+    assert r("SORT", "set") == [b"-1", b"1", b"3", b"20"]
+    assert r("SORT", "set", "ALPHA", "DESC", "LIMIT", 0, 3) == [b"3", b"20", b"1"]
+    assert sorted(r("SORT", "set", "BY", "nosort")) == [b"-1", b"1", b"20", b"3"]
+    assert r("SORT", "set", "BY", "nosort", "STORE", "out") == 4
+    assert r("LRANGE", "out", 0, -1) == [b"-1", b"1", b"20", b"3"]
+    r("ZADD", "z", 5, "1", 3, "2", 4, "30")
+    assert r("SORT", "z", "DESC") == [b"30", b"2", b"1"]
+    assert r("SORT", "z", "BY", "nosort") == [b"2", b"30", b"1"]
+    assert r("SORT", "z", "BY", "nosort", "DESC", "LIMIT", 1, 9) == [b"30", b"2"]
+    assert r("SORT", "z", "BY", "nosort", "LIMIT", 0, 2, "STORE", "out") == 2
+    assert r("LRANGE", "out", 0, -1) == [b"2", b"30"]
+
+
 def test_events(data: Wire) -> None:
     found = events_of(
         data,

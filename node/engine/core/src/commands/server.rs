@@ -69,6 +69,8 @@ pub const COMMANDS: &[Command] =
         ),
     ];
 
+const MODULE_FLAGS: Flags = ADMIN.union(Flags::NO_ASYNC_LOADING);
+
 const MODULE: &[Command] = &[
     Command::new("list", 2, SERVER, |ctx| {
         ctx.reply().array(0);
@@ -76,8 +78,30 @@ const MODULE: &[Command] = &[
     })
     .flags(ADMIN)
     .docs("4.0.0", "O(1)", "", "Lists modules: always none."),
+    Command::new("load", -3, SERVER, refuse_module).flags(MODULE_FLAGS).docs(
+        "4.0.0",
+        "O(1)",
+        "path [arg [arg ...]]",
+        "Is refused: this server loads no modules.",
+    ),
+    Command::new("loadex", -3, SERVER, refuse_module).flags(MODULE_FLAGS).docs(
+        "7.0.0",
+        "O(1)",
+        "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]",
+        "Is refused: this server loads no modules.",
+    ),
+    Command::new("unload", 3, SERVER, refuse_module).flags(MODULE_FLAGS).docs(
+        "4.0.0",
+        "O(1)",
+        "name",
+        "Is refused: this server has no modules.",
+    ),
     help(SERVER, "5.0.0"),
 ];
+
+fn refuse_module(_: &mut Ctx<'_>) -> Outcome {
+    Err(Failure::Text("ERR MODULE command not allowed: this server loads no modules."))
+}
 
 /// A command whose work is not built yet: it says so instead of pretending.
 const fn not_yet(name: &'static str, arity: i16, flags: Flags) -> Command {

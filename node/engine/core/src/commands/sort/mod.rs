@@ -13,6 +13,7 @@ use options::Options;
 use order::Element;
 
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::formats::packed::Item;
 use crate::keyspace::{KeyRef, Object, Ttl, ValueRef};
 use crate::resp::failure::WRONG_TYPE;
 use crate::resp::Args;
@@ -62,6 +63,12 @@ struct Source {
     is_ordered: bool,
 }
 
+impl Source {
+    fn of<'v>(items: impl Iterator<Item = Item<'v>>, is_ordered: bool) -> Self {
+        Source { elements: items.map(|item| Element::new(item.to_vec())).collect(), is_ordered }
+    }
+}
+
 fn sort(ctx: &mut Ctx<'_>) -> Outcome {
     let mut options = Options::parse(ctx, ctx.entry.full_name == "sort")?;
     let key = ctx.key(1);
@@ -96,10 +103,9 @@ fn load(ctx: &mut Ctx<'_>, key: &KeyRef<'_>) -> Result<Source, Failure> {
     let empty = Source { elements: Vec::new(), is_ordered: true };
     match ctx.read(key).map(|entry| entry.value()) {
         None => Ok(empty),
-        Some(ValueRef::List(list)) => {
-            let elements = list.iter().map(|item| Element::new(item.to_vec())).collect();
-            Ok(Source { elements, is_ordered: true })
-        }
+        Some(ValueRef::List(list)) => Ok(Source::of(list.iter(), true)),
+        Some(ValueRef::Set(set)) => Ok(Source::of(set.iter(), false)),
+        Some(ValueRef::SortedSet(set)) => Ok(Source::of(set.iter().map(|(member, _)| member), true)),
         Some(_) => Err(WRONG_TYPE),
     }
 }

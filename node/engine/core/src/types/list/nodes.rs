@@ -47,6 +47,13 @@ impl Chunk {
     }
 }
 
+/// Makes room for one more node, and a quarter: a doubling would show in lists of some dozens of nodes.
+fn make_room(runs: &mut VecDeque<PackedRun>) {
+    if runs.len() == runs.capacity() {
+        runs.reserve_exact(1 + runs.len() / 4);
+    }
+}
+
 impl Nodes {
     /// The number of elements.
     pub fn len(&self) -> usize {
@@ -75,7 +82,7 @@ impl Nodes {
         let frames = size_of::<Chunks>() + many.chunks.capacity() * size_of::<Chunk>() + chunks;
         let step = many.nodes.div_ceil(SAMPLED_NODES).max(1);
         let (mut bytes, mut seen) = (0, 0);
-        for chunk in many.chunks.iter().step_by(step.min(many.chunks.len())) {
+        for chunk in many.chunks.iter().step_by(step.min(many.chunks.len()).max(1)) {
             for run in &chunk.runs {
                 bytes += run.memory_bytes();
                 seen += 1;
@@ -197,6 +204,7 @@ impl Nodes {
         match many.chunks.front_mut() {
             Some(chunk) if chunk.runs.len() < CHUNK_NODES_MAX => {
                 chunk.len += run.len();
+                make_room(&mut chunk.runs);
                 chunk.runs.push_front(run);
             }
             _ => many.chunks.push_front(Chunk::of(run)),
@@ -211,6 +219,7 @@ impl Nodes {
         match many.chunks.back_mut() {
             Some(chunk) if chunk.runs.len() < CHUNK_NODES_MAX => {
                 chunk.len += run.len();
+                make_room(&mut chunk.runs);
                 chunk.runs.push_back(run);
             }
             _ => many.chunks.push_back(Chunk::of(run)),

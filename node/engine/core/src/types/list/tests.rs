@@ -1,6 +1,7 @@
 //! The list against a plain vector, with nodes so small that there are many.
 
 use super::*;
+use crate::formats::rdb::{Input, RdbOutput, Stop};
 use crate::testing::Bench;
 use crate::types::Collection;
 use proptest::prelude::*;
@@ -209,4 +210,66 @@ fn rebuild_commands_make_an_equal_list() {
         bench.call(client, &command.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
     assert_eq!(bench.say(client, "DEBUG DIGEST-VALUE k"), expected);
+}
+
+/// Reads a value from bytes that arrive in pieces of this size, behind its type byte.
+fn read(code: u8, bytes: &[u8], piece: usize, limits: ListLimits) -> Result<List, Stop> {
+    let mut reader = List::rdb_reader(code, false).expect("a code of lists")?;
+    let (mut arrived, mut taken) = (0, 0);
+    loop {
+        let mut input = Input::new(&bytes[taken..arrived], 1 << 20);
+        match List::read_rdb(&mut reader, &mut input, &limits) {
+            Err(Stop::More) if arrived < bytes.len() => {
+                taken += input.position();
+                arrived = (arrived + piece).min(bytes.len());
+            }
+            result => return result,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn written_lists_are_read_again(texts in prop::collection::vec(text(), 1..60), elements in 1..20_usize,
+        piece in 1..200_usize, written in prop_oneof![Just(-2), Just(3)], wanted in prop_oneof![Just(-2), Just(2)]) {
+        let mut list = List::new();
+        texts.iter().for_each(|text| list.push(End::Right, text.as_bytes(), ListLimits::new(written)));
+        let mut bytes = Vec::new();
+        let mut cursor = 0;
+        loop {
+            cursor = list.write_rdb(cursor, elements, &mut RdbOutput::new(&mut bytes, &mut None));
+            if cursor == 0 {
+                break;
+            }
+        }
+        let back = read(list.rdb_code(), &bytes, piece, ListLimits::new(wanted)).unwrap();
+        prop_assert_eq!(spelled(&back), spelled(&list));
+        let longest = back.nodes_from(0).map(|run| run.len()).max();
+        prop_assert!(wanted == -2 || longest <= Some(2));
+    }
+
+    #[test]
+    fn any_bytes_are_survived(code in prop_oneof![Just(1_u8), Just(10), Just(14), Just(18)],
+        bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok(list) = read(code, &bytes, 16, ListLimits::default()) {
+            prop_assert_eq!(list.iter().count(), list.len());
+            prop_assert!(!list.is_empty());
+        }
+    }
+
+    #[test]
+    fn changed_bytes_are_survived(texts in prop::collection::vec("[a-z0-9]{0,9}", 1..20), at in any::<usize>(), byte: u8) {
+        let mut list = List::new();
+        texts.iter().for_each(|text| list.push(End::Right, text.as_bytes(), ListLimits::new(4)));
+        let mut bytes = Vec::new();
+        list.write_rdb(0, usize::MAX, &mut RdbOutput::new(&mut bytes, &mut None));
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        if let Ok(mut list) = read(18, &bytes, 1000, ListLimits::default()) {
+            prop_assert_eq!(list.iter().count(), list.len());
+            prop_assert_eq!(list.iter_back().count(), list.len());
+            list.push(End::Left, b"more", ListLimits::default());
+            list.remove_end(End::Right, 1);
+        }
+    }
 }

@@ -108,10 +108,10 @@ impl Stream {
 
     /// Bytes allocated, without the struct itself.
     pub fn memory_bytes(&self) -> usize {
-        let group = |(name, group): (&Box<[u8]>, &Group)| {
+        let groups = self.groups.iter().map(|(name, group)| {
             rounded(name.len()) + size_of::<Box<[u8]>>() + size_of::<Group>() + group.memory_bytes()
-        };
-        self.nodes.memory_bytes() + self.node_bytes + self.groups.iter().map(group).sum::<usize>()
+        });
+        self.nodes.memory_bytes() + self.node_bytes + groups.sum::<usize>()
     }
 
     /// The number of allocations that dropping it frees.
