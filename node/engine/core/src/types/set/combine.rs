@@ -8,8 +8,8 @@ use crate::base::numbers::parse_i64;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::keyspace::{KeyRef, Object, Ttl};
-use crate::resp::reply::Reply;
 use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::resp::reply::Reply;
 use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
