@@ -5,6 +5,9 @@ use super::cell::{degrees_of, latitude_distance_m, Bounds, Cell, Point, STEPS_MA
 /// Half of the way around the earth, in meters of the Mercator projection.
 const MERCATOR_MAX_M: f64 = 20_037_726.37;
 
+/// How much farther than the radius a difference of latitudes must be to decide alone, for the sake of rounding.
+const RISE_TOLERANCE: f64 = 1.000_001;
+
 /// What is searched, around a center.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -19,6 +22,12 @@ impl Shape {
     pub fn distance_m(self, center: Point, place: Point) -> Option<f64> {
         match self {
             Shape::Circle { radius_m } => {
+                // Most places are too far north or south already, which is known without trigonometry. Beside the
+                // border the distance itself decides.
+                let rise_m = latitude_distance_m(center.latitude, place.latitude);
+                if rise_m > radius_m * RISE_TOLERANCE {
+                    return None;
+                }
                 let distance_m = center.distance_m(place);
                 (distance_m <= radius_m).then_some(distance_m)
             }

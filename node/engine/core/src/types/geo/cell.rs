@@ -55,7 +55,7 @@ impl Point {
 
     /// The middle of the finest cell that a score names.
     pub fn of_score(score: f64) -> Self {
-        let bounds = Cell { bits: score as u64, steps: STEPS_MAX }.bounds();
+        let bounds = Cell { bits: bits_of_score(score), steps: STEPS_MAX }.bounds();
         let middle = |low: f64, high: f64, max: f64| ((low + high) / 2.0).clamp(-max, max);
         Point {
             longitude: middle(bounds.west, bounds.east, LONGITUDE_MAX),
@@ -89,6 +89,19 @@ impl Point {
         let rise = ((to - from) / 2.0).sin();
         let chord = rise * rise + from.cos() * to.cos() * half * half;
         2.0 * EARTH_RADIUS_M * chord.sqrt().asin()
+    }
+}
+
+/// The name of the finest cell that a score is.
+///
+/// A member may have been added with any score. What is not a cell becomes the bits that C's conversion gives on x86-64,
+/// so that such members lie where they lie in Redis.
+pub fn bits_of_score(score: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    match score {
+        _ if score < HALF => score as i64 as u64,
+        _ if score < 2.0 * HALF => score as u64,
+        _ => 0,
     }
 }
 

@@ -323,6 +323,15 @@ impl<'a> Query<'a> {
     }
 }
 
+/// A score as WITHHASH answers it; one that is too large becomes what C's conversion gives on x86-64.
+fn cell_number(score: f64) -> i64 {
+    if score < i64::MAX as f64 {
+        score as i64
+    } else {
+        i64::MIN
+    }
+}
+
 fn search(ctx: &mut Ctx<'_>, form: Form) -> Outcome {
     let source = ctx.key(if form == Form::SearchStore { 2 } else { 1 });
     let is_there = ctx.read_with(&source, |entry, _| sorted_set_of(entry).map(|set| set.is_some()))?;
@@ -351,7 +360,7 @@ fn search(ctx: &mut Ctx<'_>, form: Form) -> Outcome {
                 write_distance(&mut reply, item.distance_m / query.unit_m);
             }
             if query.with_cell {
-                reply.int(item.score as i64);
+                reply.int(cell_number(item.score));
             }
             if query.with_coordinates {
                 write_point(&mut reply, item.place);

@@ -9,6 +9,7 @@ use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::keyspace::{KeyRef, Object, Ttl};
 use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::resp::reply::Reply;
 use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
@@ -67,11 +68,11 @@ pub const COMMANDS: &[Command] = &[
     ),
 ];
 
-/// Looks up the sets that the arguments name, `None` for a missing one, and hands them to `combine`.
+/// Looks up the sets that the arguments name, `None` for a missing one, and hands them to `combine`, which may answer.
 fn with_sets<T>(
     ctx: &mut Ctx<'_>,
     arguments: Range<usize>,
-    combine: impl FnOnce(&[Option<&Set>], &SetLimits) -> T,
+    combine: impl FnOnce(&[Option<&Set>], &SetLimits, &mut Reply<'_>) -> T,
 ) -> Result<T, Failure> {
     let mut keys = Vec::with_capacity(arguments.len());
     for index in arguments {
@@ -87,7 +88,8 @@ fn with_sets<T>(
         false => Ok(None),
     };
     let sets = keys.iter().map(found).collect::<Result<Vec<_>, _>>()?;
-    Ok(combine(&sets, &limits))
+    let mut reply = Reply::new(&mut ctx.session.out, ctx.session.resp);
+    Ok(combine(&sets, &limits, &mut reply))
 }
 
 /// Hands the members that all sets have to `visit`, until it says no.
@@ -106,7 +108,10 @@ fn intersect(sets: &[Option<&Set>], mut visit: impl FnMut(Item<'_>) -> bool) {
 
 fn intersection(sets: &[Option<&Set>], limits: &SetLimits) -> Set {
     let mut result = Set::new();
-    intersect(sets, |member| result.add(member.spell(&mut itoa::Buffer::new()), limits));
+    intersect(sets, |member| {
+        result.add(member.spell(&mut itoa::Buffer::new()), limits);
+        true
+    });
     result
 }
 
@@ -153,16 +158,16 @@ fn difference(sets: &[Option<&Set>], limits: &SetLimits) -> Set {
 type Combine = fn(&[Option<&Set>], &SetLimits) -> Set;
 
 fn answer(ctx: &mut Ctx<'_>, combine: Combine) -> Outcome {
-    let result = with_sets(ctx, 1..ctx.args.len(), combine)?;
-    let mut reply = ctx.reply();
-    reply.set(result.len());
-    result.iter().for_each(|member| write_item(&mut reply, member));
-    Ok(())
+    with_sets(ctx, 1..ctx.args.len(), |sets, limits, reply| {
+        let result = combine(sets, limits);
+        reply.set(result.len());
+        result.iter().for_each(|member| write_item(reply, member));
+    })
 }
 
 /// Puts the result in the place of whatever the destination holds; without members it is deleted.
 fn store(ctx: &mut Ctx<'_>, combine: Combine, event: &str) -> Outcome {
-    let result = with_sets(ctx, 2..ctx.args.len(), combine)?;
+    let result = with_sets(ctx, 2..ctx.args.len(), |sets, limits, _| combine(sets, limits))?;
     let (key, len) = (ctx.key(1), result.len());
     if len == 0 {
         ctx.delete(&key);
@@ -179,7 +184,18 @@ fn store(ctx: &mut Ctx<'_>, combine: Combine, event: &str) -> Outcome {
 }
 
 fn sinter(ctx: &mut Ctx<'_>) -> Outcome {
-    answer(ctx, intersection)
+    // Each member is found once, so the answer needs no set of its own.
+    with_sets(ctx, 1..ctx.args.len(), |sets, _, reply| {
+        reply.deferred_set(|reply| {
+            let mut len = 0;
+            intersect(sets, |member| {
+                write_item(reply, member);
+                len += 1;
+                true
+            });
+            len
+        });
+    })
 }
 
 fn sinterstore(ctx: &mut Ctx<'_>) -> Outcome {
@@ -204,7 +220,7 @@ fn sdiffstore(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn sintercard(ctx: &mut Ctx<'_>) -> Outcome {
     let (keys, limit) = counted_with_limit(ctx)?;
-    let len = with_sets(ctx, keys, |sets, _| {
+    let len = with_sets(ctx, keys, |sets, _, _| {
         let mut len = 0;
         intersect(sets, |_| {
             len += 1;

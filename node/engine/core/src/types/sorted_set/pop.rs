@@ -95,9 +95,7 @@ fn pop(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, end: End, count: usize) -> Result<Po
         End::Highest => set.descend(set.len().saturating_sub(1)),
     };
     let popped: Popped = elements.take(count).map(|(member, score)| (member.to_vec(), score)).collect();
-    popped.iter().for_each(|(member, _)| {
-        set.remove(member);
-    });
+    popped.iter().for_each(|(member, score)| set.remove_element(member, *score));
     removed(ctx, key, popped.len(), end.names().0)?;
     Ok(popped)
 }

@@ -195,6 +195,19 @@ impl SortedSet {
         }
     }
 
+    /// Removes an element whose score is known.
+    pub fn remove_element(&mut self, member: &[u8], score: f64) {
+        match &mut self.repr {
+            Repr::Packed(_) => {
+                self.remove(member);
+            }
+            Repr::Big(big) => {
+                big.tree.remove(score, member);
+                big.scores.remove(member);
+            }
+        }
+    }
+
     /// How many members stand before an edge.
     #[inline]
     pub fn rank(&self, edge: Edge<'_>) -> usize {

@@ -257,12 +257,10 @@ fn remove_range(ctx: &mut Ctx<'_>, by: By, event: &str) -> Outcome {
     if is_all {
         return remove_all(ctx, &key, count, event);
     }
-    let members: Vec<Vec<u8>> =
-        set.ascend(ranks.start).take(count).map(|(member, _)| member.to_vec()).collect();
+    let elements: Vec<(Vec<u8>, f64)> =
+        set.ascend(ranks.start).take(count).map(|(member, score)| (member.to_vec(), score)).collect();
     let set = sorted_set_mut(ctx, &key)?;
-    members.iter().for_each(|member| {
-        set.remove(member);
-    });
+    elements.iter().for_each(|(member, score)| set.remove_element(member, *score));
     removed(ctx, &key, count, event)?;
     ctx.int(count as i64)
 }
