@@ -7,6 +7,7 @@
 pub mod blocking;
 pub mod ctx;
 pub mod execute;
+pub mod help;
 mod hooks;
 pub mod keys;
 mod lookup;
