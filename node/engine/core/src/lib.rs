@@ -19,6 +19,8 @@
 //! assembly                           the list of all commands, and the constructor
 //! ```
 
+#![deny(unsafe_code)]
+
 mod assembly;
 pub mod base;
 pub mod clients;

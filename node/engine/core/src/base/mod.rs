@@ -1,5 +1,6 @@
 //! What every room uses: memory, numbers as text, patterns, random numbers. It uses nothing of the others.
 
+#[allow(unsafe_code)] // asks the allocator
 pub mod alloc;
 pub mod glob;
 pub mod long_double;

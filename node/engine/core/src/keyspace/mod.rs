@@ -19,12 +19,15 @@
 pub mod access;
 pub mod capture;
 mod db;
+#[allow(unsafe_code)]
 mod entry;
 mod expiry;
 mod key;
 #[cfg(test)]
 mod model_tests;
+#[allow(unsafe_code)]
 mod segment;
+#[allow(unsafe_code)]
 mod table;
 
 pub use capture::{Capture, SlotSet, SnapshotId};

@@ -293,6 +293,7 @@ fn peers_entries(entries: Entries) {
 
 /// What a Redis on this machine thinks of a file that we wrote.
 #[test]
+#[allow(clippy::disallowed_methods)] // a file for another program
 fn the_checker_of_a_peer_accepts_our_file() {
     let hash = |fields: usize, len: usize| {
         Model::Hash((0..fields).map(|n| (n.to_string().into_bytes(), vec![b'v'; len])).collect())

@@ -202,7 +202,7 @@ macro_rules! collections {
 
         /// Numbers and pointers of entries, made by [`Object::into_raw`], turned back.
         pub(crate) mod raw {
-            #![allow(unused_imports)]
+            #![allow(unsafe_code, unused_imports)]
             use super::*;
 
             /// Takes the object back.
