@@ -65,6 +65,24 @@ SCRIPTS: dict[str, str] = {
         GEOADD g XX CH 1 1 Palermo | GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 100 km STOREDIST
         GEORADIUS g 1 1 100 km STORE e | GEORADIUS g 50 50 1 m STORE e | GEORADIUS g 50 50 1 m STORE e
         GEORADIUS g 1 1 100 km""",
+    "streams": """
+        XADD s 1-1 a b | XADD s 2-* a b | XADD s 2-* a b | XADD s 3 a b | XADD s 9-* MAXLEN ~ 2 a b
+        XADD s MAXLEN ~ 2 9-* a b | XADD s MAXLEN = 4 9-* a b | XADD s MINID ~ 2 10-1 a b
+        XADD none NOMKSTREAM 1-1 a b | XTRIM s MAXLEN ~ 1 | XTRIM s MAXLEN 3 | XTRIM s MINID 9-1
+        XTRIM s MAXLEN 3 | XDEL s 9-1 none | XDEL s 9-1 | XDEL s 9-1 | XSETID s 20-0 | XSETID s 1-1
+        XTRIM s MINID ~ 0 | DEL s | XTRIM s MAXLEN 1""",
+    "groups": """
+        XADD s 1-1 a b | XADD s 2-1 a b | XADD s 3-1 a b | XADD s 4-1 a b | XADD s 5-1 a b
+        XGROUP CREATE s g 0 | XGROUP CREATE s g 0 | XGROUP CREATE new g $ MKSTREAM | XGROUP SETID new g 5-5
+        XGROUP CREATECONSUMER s g z | XGROUP CREATECONSUMER s g z
+        XREADGROUP GROUP g c COUNT 2 STREAMS s > | XREADGROUP GROUP g d NOACK COUNT 1 STREAMS s >
+        XREADGROUP GROUP g c STREAMS s 0 | XREADGROUP GROUP g c STREAMS s new > >
+        XREADGROUP GROUP g c STREAMS s > | XACK s g 1-1 9-9 | XACK s g 1-1
+        XCLAIM s g e 0 2-1 | XCLAIM s g e 0 2-1 RETRYCOUNT 9 JUSTID | XCLAIM s g f 0 9-9
+        XCLAIM s g e 0 1-1 FORCE IDLE 1000000000 | XCLAIM s g e 0 9-9 LASTID 8-8
+        XDEL s 2-1 4-1 | XCLAIM s g e 0 2-1 | XAUTOCLAIM s g q 0 0 COUNT 1 | XAUTOCLAIM s g q 0 0
+        XAUTOCLAIM s g q 1000000 0 | XPENDING s g | XGROUP DELCONSUMER s g q | XGROUP DELCONSUMER s g q
+        XGROUP DESTROY s g | XGROUP DESTROY s g""",
     "transactions": """
         MULTI | SET a 1 | EXEC | MULTI | SET a 1 | INCR a | GETDEL a | EXEC | MULTI | GET a | EXEC
         MULTI | EXEC
@@ -153,6 +171,9 @@ def test_streams_are_the_same(peers: Peers, name: str) -> None:
         wire("PUBLISH", "channel", "end")
         streams.append(stream.until(b"end"))
     theirs, ours = streams
+    if name == "groups":
+        # Redis 7.0 tells replicas how much a group has read only with NOACK, so that they forget it.
+        theirs, ours = ([words for words in stream if b"ENTRIESREAD" not in words] for stream in streams)
     assert ours == theirs
     assert theirs
 

@@ -1,7 +1,7 @@
 //! ACL: for now there is one user, `default`, whose password is `requirepass`.
 
-use super::help::help;
 use super::introspection::{categories, CATEGORY_NAMES};
+use crate::dispatch::help::help;
 use crate::dispatch::table::table;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use sha2::{Digest, Sha256};

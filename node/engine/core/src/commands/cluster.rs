@@ -3,8 +3,8 @@
 //! What needs the keyspace alone is answered here; everything else is the control plane's, which
 //! owns the view of the cluster.
 
-use super::help::help;
 use crate::cluster::slots::SLOT_COUNT;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::keyspace::key_slot;
 use crate::resp::failure::NO_CLUSTER;

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::help::help;
+use crate::dispatch::help::help;
 use crate::dispatch::table::{table, Entry};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;

@@ -1,7 +1,7 @@
 //! MEMORY: where the memory goes; the figures come from [`crate::engine::memory`].
 
-use super::help::help;
 use crate::base::numbers::parse_i64;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;

@@ -8,7 +8,6 @@ pub mod connection;
 pub mod debug;
 pub mod docs;
 pub mod dump;
-pub mod help;
 pub mod info;
 pub mod introspection;
 pub mod keys;

@@ -1,7 +1,7 @@
 //! SUBSCRIBE and its kin, PUBLISH, PUBSUB; the mechanism is in [`crate::clients::pubsub`].
 
-use super::help::help;
 use crate::clients::pubsub::ChannelKind;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::engine::effects::Event;
 use crate::resp::OwnedArgs;

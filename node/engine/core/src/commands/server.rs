@@ -1,7 +1,7 @@
 //! The server as a whole: TIME, SHUTDOWN, MONITOR, LOLWUT, and what waits for files and users.
 
-use super::help::help;
 use crate::clients::session::Session;
+use crate::dispatch::help::help;
 use crate::dispatch::secrets::hide_secrets;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;

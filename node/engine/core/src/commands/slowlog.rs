@@ -1,7 +1,7 @@
 //! SLOWLOG: what took long, most recent first; the log itself is in [`crate::stats::slowlog`].
 
-use super::help::help;
 use crate::base::numbers::parse_i64;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 

@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod ctx;
 pub mod draws;
 pub mod execute;
+pub mod help;
 mod hooks;
 pub mod keys;
 mod lookup;

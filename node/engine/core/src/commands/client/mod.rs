@@ -5,8 +5,8 @@ mod list;
 mod pause;
 mod tracking;
 
-use super::help::help;
 use crate::clients::session::ReplyMode;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::failure::SYNTAX;
 

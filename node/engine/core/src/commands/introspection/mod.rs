@@ -5,7 +5,7 @@ mod keys;
 mod tips;
 
 use super::docs;
-use super::help::help;
+use crate::dispatch::help::help;
 use crate::dispatch::table::{table, Entry};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;

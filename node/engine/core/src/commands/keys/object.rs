@@ -1,6 +1,6 @@
 //! OBJECT: what a key's value looks like inside.
 
-use crate::commands::help::help;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::access::{lfu_counter, lru_idle_ms};
 use crate::keyspace::EntryRef;

@@ -2,7 +2,7 @@
 
 use super::access::{no_group_of, stream_of, INVALID_ID};
 use super::{Group, Id, Stream};
-use crate::commands::help::help;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group as DocsGroup, KeySpec, Outcome};
 use crate::keyspace::{Object, Ttl};
 

@@ -3,7 +3,7 @@
 use super::access::{no_group_of, stream_of, write_entries, write_entry, write_id};
 use super::groups::wrong_subcommand;
 use super::{Consumer, Group, Id, Stream};
-use crate::commands::help::help;
+use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group as DocsGroup, KeySpec, Outcome};
 use crate::resp::failure::NO_SUCH_KEY;
 use crate::resp::reply::Reply;

@@ -244,6 +244,13 @@ impl Node {
         Entries { node: self, master, items }
     }
 
+    /// The id of the first entry, deleted or not.
+    pub fn first_id(&self) -> Option<Id> {
+        let master = self.open()?;
+        let mut items = master.entries.clone();
+        self.entry(&master, &mut items).map(|entry| entry.id)
+    }
+
     /// The entries that are there, from the last on.
     pub fn entries_back(&self) -> EntriesBack<'_> {
         EntriesBack { node: self, master: self.open(), end: self.list.last(), with_deleted: false }

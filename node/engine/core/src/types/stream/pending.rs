@@ -211,6 +211,7 @@ impl Claiming {
             }
         }
         if let Some(consumer) = group.consumer(consumer) {
+            consumer.seen_ms.set(self.now_ms);
             consumer.active_ms.set(self.now_ms);
         }
         match stream.get(id).filter(|_| !self.just_id) {
@@ -280,11 +281,19 @@ struct Claims<'a> {
     stream: &'a Stream,
     group: Group,
     names: (&'a [u8], &'a [u8]),
-    consumer: ConsumerIndex,
+    consumer_name: &'a [u8],
+    /// Whether the consumer was made, which happens when it gets its first entry.
+    is_new_consumer: bool,
     told: Told,
 }
 
 impl Claims<'_> {
+    fn consumer(&mut self, now_ms: i64) -> ConsumerIndex {
+        let found = self.group.find(self.consumer_name);
+        self.is_new_consumer |= found.is_none();
+        found.unwrap_or_else(|| self.group.add_consumer(self.consumer_name, now_ms))
+    }
+
     fn tell(&mut self, id: Id) {
         if let Some(pending) = self.group.pending.get(id) {
             self.told.claim(self.names.0, self.names.1, &self.group, pending);
@@ -307,10 +316,14 @@ impl Claims<'_> {
         match self.group.pending.get(id) {
             Some(pending) if !claiming.is_idle(pending) => return false,
             Some(_) => {}
-            None if options.force => self.group.deliver(id, self.consumer, claiming.now_ms),
+            None if options.force => {
+                let consumer = self.consumer(claiming.now_ms);
+                self.group.deliver(id, consumer, claiming.now_ms);
+            }
             None => return false,
         }
-        claiming.claim(self.stream, &mut self.group, self.consumer, id, reply);
+        let consumer = self.consumer(claiming.now_ms);
+        claiming.claim(self.stream, &mut self.group, consumer, id, reply);
         self.tell(id);
         true
     }
@@ -333,7 +346,8 @@ impl Claims<'_> {
                 result.deleted.push(id);
                 left -= 1;
             } else if self.group.pending.get(id).is_some_and(|pending| claiming.is_idle(pending)) {
-                claiming.claim(self.stream, &mut self.group, self.consumer, id, reply);
+                let consumer = self.consumer(claiming.now_ms);
+                claiming.claim(self.stream, &mut self.group, consumer, id, reply);
                 self.tell(id);
                 result.claimed += 1;
                 left -= 1;
@@ -355,23 +369,21 @@ fn with_claims<T>(
     ctx: &mut Ctx<'_>,
     claim: impl FnOnce(&mut Claims<'_>, &mut Reply<'_>) -> T,
 ) -> Result<(T, Vec<u8>), Failure> {
-    let (key, name, consumer) = (ctx.key(1), ctx.arg(2), ctx.arg(3));
-    let is_new_consumer = ctx.consumer(&key, name, consumer)?;
+    let (key, name, consumer_name) = (ctx.key(1), ctx.arg(2), ctx.arg(3));
     let told = ctx.told();
     let mut body = Vec::new();
     let mut reply = Reply::new(&mut body, ctx.session.resp);
     let stream = ctx.stream_mut(&key)?;
     let group = stream.groups.get_mut(name).map(std::mem::take).unwrap_or_default();
-    let consumer_index = group.find(consumer).unwrap_or_default();
     let names = (key.bytes, name);
-    let mut claims = Claims { stream, group, names, consumer: consumer_index, told };
+    let mut claims = Claims { stream, group, names, consumer_name, is_new_consumer: false, told };
     let result = claim(&mut claims, &mut reply);
-    let Claims { group, mut told, .. } = claims;
+    let Claims { group, told, is_new_consumer, .. } = claims;
     if let Some(place) = stream.groups.get_mut(name) {
         *place = group;
     }
-    if is_new_consumer && told.changes == 0 {
-        told.consumer(key.bytes, name, consumer);
+    if is_new_consumer {
+        ctx.stream_changed(&key, "xgroup-createconsumer", 0);
     }
     ctx.group_changed(&key, told);
     Ok((result, body))

@@ -159,7 +159,6 @@ impl Options {
         }
         let threshold = match self.trim.map(|trim| trim.to) {
             Some(TrimTo::Length(_)) => stream.len.to_string().into_bytes(),
-            _ if stream.len == 0 => Id::MAX.to_text().as_bytes().to_vec(),
             _ => stream.first_id.to_text().as_bytes().to_vec(),
         };
         let mut args = OwnedArgs::default();
@@ -188,7 +187,9 @@ struct Resolved {
 
 impl Resolved {
     fn of(stream: &Stream) -> Resolved {
-        Resolved { len: stream.len, first_id: stream.first_id(), last_id: stream.last_id() }
+        // As in the peers, an entry that is deleted but still in its node counts as the first.
+        let first_id = stream.nodes.first().and_then(super::node::Node::first_id).unwrap_or(Id::MAX);
+        Resolved { len: stream.len, first_id, last_id: stream.last_id() }
     }
 }
 
@@ -325,11 +326,6 @@ fn xsetid(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let key = ctx.key(1);
     let stream = stream_of(ctx.find(&key))?.ok_or(NO_SUCH_KEY)?;
-    if id < stream.max_deleted {
-        return Err(Failure::Text(
-            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
-        ));
-    }
     if stream.last_entry_id().is_some_and(|last| id < last) {
         return Err(Failure::Text(
             "ERR The ID specified in XSETID is smaller than the target stream top item",
