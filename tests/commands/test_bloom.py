@@ -188,18 +188,23 @@ def test_filter_events(b: Wire) -> None:
     ) == ["new", "bloom.reserve", "bloom.add", "new", "bloom.reserve", "bloom.add"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def other_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real Redis of this module's own."""
+    """A real Redis of its own."""
     server = start_redis("redis-server", tmp_path_factory.mktemp("other"))
     yield server
     server.stop()
 
 
-def test_redis_refuses_a_filter_and_says_so(b: Wire, other_redis: Server) -> None:
+def test_redis_refuses_a_filter_by_its_name(b: Wire, other_redis: Server) -> None:
     b("BF.ADD", "k", "a")
     redis = Wire(other_redis)
     assert redis.error("RESTORE", "k", 0, b("DUMP", "k")) == "ERR Bad data format"
     assert redis("PING") == "PONG"
+    b("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+    redis("REPLICAOF", "127.0.0.1", b.server.port)
+    # It ends by itself, as with the values of any module that it does not have.
+    other_redis.process.wait(30)
+    b("CONFIG", "SET", "repl-diskless-sync-delay", 5)
     redis.close_all()
-    assert "garrbloom" in Path(other_redis.log).read_text()
+    assert "no matching module type 'garrbloom'" in Path(other_redis.log).read_text()

@@ -150,11 +150,12 @@ def test_the_same_replies(peers: Peers, words: str) -> None:
 
 
 def test_list_by_pattern_and_category(peers: Peers) -> None:
+    newer = {name.encode() for name, what in DIFFERENCES if what == "missing"}
     for words in [("PATTERN", "get*"), ("ACLCAT", "hash"), ("ACLCAT", "transaction"), ("ACLCAT", "string")]:
         ours, redis = (
             set(peer("COMMAND", "LIST", "FILTERBY", *words)) for peer in (peers.garrison, peers.redis)
         )
-        assert ours <= redis, words
+        assert ours - newer <= redis, words
 
 
 def test_count(r: Wire) -> None:

@@ -34,7 +34,17 @@ class Commands:
         return self.random.choice(PLACE_HOLDERS.get(word, [word]))
 
 
-PLACE_HOLDERS = {"K": KEYS, "V": VALUES, "N": NUMBERS, "T": TIMES, "S": STAMPS}
+PLACE_HOLDERS = {
+    "K": KEYS,
+    "V": VALUES,
+    "N": NUMBERS,
+    "T": TIMES,
+    "S": STAMPS,
+    "B": ["0", "1"],
+    "F": ["u1", "i8", "u17", "i64", "u63"],
+    "O": ["AND", "OR", "XOR", "NOT"],
+    "U": ["BIT", "BYTE"],
+}
 
 TEMPLATES: dict[str, list[str]] = {
     "SET": [
@@ -83,6 +93,16 @@ TEMPLATES: dict[str, list[str]] = {
     "DBSIZE": [""],
     "OBJECT": ["ENCODING K"],
     "LCS": ["K K", "K K LEN", "K K IDX"],
+    "SETBIT": ["K N B", "K 7 B", "K 300 B"],
+    "GETBIT": ["K N"],
+    "BITCOUNT": ["K", "K N N", "K N N U"],
+    "BITPOS": ["K B", "K B N", "K B N N U"],
+    "BITFIELD": ["K GET F N SET F #2 N", "K OVERFLOW SAT INCRBY F 3 N", "K OVERFLOW FAIL INCRBY F #1 N"],
+    "BITFIELD_RO": ["K GET F 5"],
+    "BITOP": ["O K K", "O K K K"],
+    "PFADD": ["K V V", "K"],
+    "PFCOUNT": ["K", "K K"],
+    "PFMERGE": ["K K K"],
     "HSET": ["K f V"],
     "HGET": ["K f"],
     "HDEL": ["K f"],

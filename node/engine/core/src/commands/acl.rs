@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(bench.say(client, "ACL WHOAMI"), "$7 default");
         assert_eq!(bench.say(client, "ACL LIST"), "*1 $34 user default on nopass ~* &* +@all");
         assert_eq!(bench.say(client, "ACL GETUSER joe"), "*-1");
-        assert!(bench.say(client, "ACL CAT").starts_with("*21 $8 keyspace "));
+        assert!(bench.say(client, "ACL CAT").starts_with("*22 $8 keyspace "));
         assert!(bench.say(client, "ACL CAT transaction").contains("$5 watch"));
         assert_eq!(bench.say(client, "ACL CAT joe"), "-ERR Unknown category 'joe'");
         assert!(bench.say(client, "ACL SETUSER joe on").contains("not built yet"));

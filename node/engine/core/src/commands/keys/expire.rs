@@ -188,6 +188,7 @@ fn ttl(ctx: &mut Ctx<'_>, unit: TimeUnit) -> Outcome {
 
 fn persist(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
+    ctx.find(&key);
     let is_persisted = ctx.persist(&key);
     ctx.int(i64::from(is_persisted))
 }
@@ -204,7 +205,7 @@ impl Ctx<'_> {
 
     /// Removes the expiry of a key, replicated as the command was given. Tells whether there was one.
     pub fn persist(&mut self, key: &KeyRef<'_>) -> bool {
-        if self.find(key).is_none_or(|entry| entry.expire_at_ms().is_none()) {
+        if self.find_quietly(key).is_none_or(|entry| entry.expire_at_ms().is_none()) {
             return false;
         }
         self.db().set_expiry(key, None);

@@ -179,6 +179,20 @@ impl Db {
         Some(length)
     }
 
+    /// Makes a string's encoding `raw`, as a change in place does, an integer's too. What it holds stays the same, so
+    /// that this is no change for snapshots or anybody else.
+    pub fn make_raw(&mut self, key: &KeyRef<'_>) {
+        let Some(position) = self.position(key) else { return };
+        let entry = position.entry();
+        let ValueRef::Int(value) = entry.value() else { return entry.mark_modified() };
+        let mut digits = itoa::Buffer::new();
+        let payload = Payload::Embedded(digits.format(value).as_bytes());
+        let text = Entry::new(key.bytes, payload, entry.expire_at_ms(), entry.clock());
+        text.mark_modified();
+        position.replace(text);
+        entry.free();
+    }
+
     /// The bytes of a string, to be changed but not in number. `None` if there is no string, or an integer:
     /// then [`Db::update_string`] does it.
     pub fn string_bytes_mut(&mut self, key: &KeyRef<'_>) -> Option<&mut [u8]> {

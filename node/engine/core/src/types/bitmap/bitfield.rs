@@ -134,7 +134,7 @@ impl Operation {
             Action::Get => return Verdict { reply: Some(old), store: None },
             // A negative number for a type without a sign is a large one.
             Action::Set(value, overflow) if !self.width.signed => (i128::from(value as u64), overflow),
-            Action::Set(value, overflow) => (i128::from(value), overflow),
+            Action::Set(value, overflow) => (self.width.as_redis_takes(value), overflow),
             Action::Add(increment, overflow) => (i128::from(old) + i128::from(increment), overflow),
         };
         match self.width.fit(wanted, overflow) {
@@ -180,6 +180,8 @@ fn answer(ctx: &mut Ctx<'_>, operations: &[Operation], last_bit: u64) -> Outcome
     }
     if changes > 0 {
         ctx.changed(key.bytes, NotifyClass::STRING, "setbit", changes);
+    } else {
+        ctx.db().make_raw(&key);
     }
     let mut reply = ctx.reply();
     reply.array(verdicts.len());

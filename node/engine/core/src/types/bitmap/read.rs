@@ -74,18 +74,21 @@ fn bitcount(ctx: &mut Ctx<'_>) -> Outcome {
             return Ok(());
         };
         let text = entry.value().string(&mut digits).ok_or(WRONG_TYPE)?;
-        let (start, end, in_bits) = range?;
-        let is_reversed = start < 0 && end < 0 && start > end;
-        let range = bit_range(text.len(), start, end, in_bits).filter(|_| !is_reversed);
+        let range = match range? {
+            // The unit does not matter then, even if it is none.
+            (start, end, _) if start < 0 && end < 0 && start > end => None,
+            (start, end, in_bits) => bit_range(text.len(), start, end, in_bits?),
+        };
         reply.int(range.map_or(0, |range| bits::count_in(text, &range)) as i64);
         Ok(())
     })
 }
 
-fn count_range(ctx: &Ctx<'_>) -> Result<(i64, i64, bool), Failure> {
+/// Start, end, and whether they are in bits.
+fn count_range(ctx: &Ctx<'_>) -> Result<(i64, i64, Result<bool, Failure>), Failure> {
     match ctx.args.len() {
-        2 => Ok((0, -1, false)),
-        4 | 5 => Ok((ctx.int_arg(2)?, ctx.int_arg(3)?, is_in_bits(ctx, 4)?)),
+        2 => Ok((0, -1, Ok(false))),
+        4 | 5 => Ok((ctx.int_arg(2)?, ctx.int_arg(3)?, is_in_bits(ctx, 4))),
         _ => Err(SYNTAX),
     }
 }

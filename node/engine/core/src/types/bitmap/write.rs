@@ -51,6 +51,8 @@ fn setbit(ctx: &mut Ctx<'_>) -> Outcome {
     }
     if has_grown || was_on != on {
         ctx.string_stored(&key, existed, "setbit");
+    } else {
+        ctx.db().make_raw(&key);
     }
     ctx.int(was_on.into())
 }

@@ -152,14 +152,21 @@ fn chunks_of_the_documentation_are_understood() {
 #[test]
 fn chunks_that_fit_nowhere_are_refused() {
     let mut bloom = bloom(0.1, 10, Scaling::By(2));
+    let before = bloom.clone();
+    let len = bloom.filters[0].bytes.len();
+    let whole = vec![0xff; len];
     for (iterator, chunk, misfit) in [
-        (10, &b"12345678"[..], Misfit::TooLong),
-        (9, b"123456789", Misfit::NoPlace),
-        (u64::MAX, b"1", Misfit::NoPlace),
-        (2, b"12345678", Misfit::NoPlace),
+        (len + 2, &whole[..], Misfit::TooLong),
+        (2 * len, &whole, Misfit::TooLong),
+        (2 * len + 1, &whole, Misfit::NoPlace),
+        (len, &whole, Misfit::NoPlace),
+        (usize::MAX, &whole[..1], Misfit::NoPlace),
     ] {
-        assert_eq!(chunks::load(&mut bloom, iterator, chunk), Err(misfit), "{iterator}");
+        assert_eq!(chunks::load(&mut bloom, iterator as u64, chunk), Err(misfit), "{iterator}");
+        assert_eq!(bloom, before);
     }
+    assert_eq!(chunks::load(&mut bloom, len as u64 + 1, &whole), Ok(()));
+    assert_eq!(bloom.filters[0].bytes, whole);
 }
 
 #[test]

@@ -32,6 +32,8 @@ proptest! {
             prop_assert!(bytes.len() <= bytes_max.max(HEADER_BYTES + 2));
             for (register, &rank) in model.iter().enumerate().take(50) {
                 prop_assert_eq!(sparse::get(sketch::registers(&bytes), register), Ok(rank));
+            for (register, rank) in model.iter().enumerate().take(50) {
+                prop_assert_eq!(sparse::get(sketch::registers(&bytes), register), Ok(*rank));
             }
             let histogram = sketch::histogram(&bytes);
             Sketch::new(&mut bytes).unwrap().make_dense().unwrap();

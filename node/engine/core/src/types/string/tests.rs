@@ -40,3 +40,27 @@ fn a_string_grows_to_the_limit_and_no_further() {
     assert_eq!(bench.say(client, "SETRANGE k 1048576 y"), refused);
     assert_eq!(bench.say(client, "STRLEN k"), ":1048576");
 }
+
+#[test]
+fn writing_in_place_counts_as_use() {
+    let mut bench = Bench::new(&[]);
+    let client = bench.client();
+    bench.say(client, "SET k text");
+    bench.say(client, "HSET h f v");
+    for (line, key) in [
+        ("APPEND k x", "k"),
+        ("SETBIT k 1 0", "k"),
+        ("HSET h g w", "h"),
+        ("HDEL h none", "h"),
+        ("EXPIRE h 900", "h"),
+    ] {
+        bench.advance(5_000);
+        assert_ne!(bench.say(client, &format!("OBJECT IDLETIME {key}")), ":0", "{line}");
+        bench.say(client, line);
+        assert_eq!(bench.say(client, &format!("OBJECT IDLETIME {key}")), ":0", "{line}");
+    }
+    for line in ["OBJECT ENCODING k", "MEMORY USAGE k", "TTL k", "TYPE k"] {
+        bench.say(client, line);
+        assert_eq!(bench.say(client, "OBJECT IDLETIME k"), ":15", "{line}");
+    }
+}

@@ -45,6 +45,19 @@ impl Width {
         }
     }
 
+    /// A value that is to be stored, as Redis takes it: the distance between the largest value of the type and one near
+    /// -2^63 overflows there, so that it counts as too large rather than too small. A stream of Redis's must
+    /// have the same outcome here.
+    pub fn as_redis_takes(self, value: i64) -> i128 {
+        let value = i128::from(value);
+        let is_mistaken = self.bits < 64 && self.range().end() - value > i128::from(i64::MAX);
+        if is_mistaken {
+            value + (1 << 64)
+        } else {
+            value
+        }
+    }
+
     /// A value within the range that stands for this one; `None` where it does not fit and must fail.
     pub fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
         let range = self.range();

@@ -61,10 +61,11 @@ impl Bloom {
 
     /// One of filters that came from outside; `None` if they make no sense.
     pub(in crate::types::bloom) fn from_filters(
-        filters: Vec<Filter>,
+        mut filters: Vec<Filter>,
         scaling: Scaling,
         items: u64,
     ) -> Option<Bloom> {
+        filters.shrink_to_fit();
         let is_sound = (1..=FILTERS_MAX).contains(&filters.len()) && filters.iter().all(Filter::is_sound);
         is_sound.then_some(Bloom { filters, scaling, items }).filter(|bloom| bloom.bits_bytes() <= BYTES_MAX)
     }
