@@ -1,8 +1,8 @@
 """The main jobs on real traffic: ``make demo``, ``garrison demo``, ``python -m garrison.cluster.demo``.
 
-Two acts, each with a load through the client library and a table of what its callers saw: a cluster whose
-primary is killed and whose slots are moved, and a primary that Sentinels fail over. The exit code is 0
-only if everything that the tables promise holds.
+Three acts, each with a load through the client library and a table of what its callers saw: a cluster whose
+primary is killed and whose slots are moved, a cluster whose primary comes back at once without its data,
+and a primary that Sentinels fail over. The exit code is 0 only if everything that the tables promise holds.
 """
 
 import asyncio
@@ -26,12 +26,13 @@ class Act(StrEnum):
 
     ALL = "all"
     CLUSTER = "cluster"
+    RESTART = "restart"
     SENTINEL = "sentinel"
 
 
 @app.command()
 def demo(
-    act: Annotated[Act, typer.Option(help="Show only one of the two acts.")] = Act.ALL,
+    act: Annotated[Act, typer.Option(help="Show only one of the three acts.")] = Act.ALL,
     node_command: Annotated[
         str, typer.Option(help="What starts one node, instead of this Garrison's own.", hidden=True)
     ] = "",
@@ -67,7 +68,7 @@ async def _guarded(act: Act, node_command: Sequence[str], sentinel_command: Sequ
 
 
 async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequence[str]) -> bool:
-    from garrison.cluster import demo_cluster, demo_sentinel
+    from garrison.cluster import demo_cluster, demo_restart, demo_sentinel
     from garrison.cluster.demo_show import Story, verdict
     from garrison.cluster.local import GARRISON_NODE
     from garrison.cluster.local_group import GARRISON_SENTINEL
@@ -75,9 +76,11 @@ async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequenc
     story, started = Story(), time.monotonic()
     node = node_command or GARRISON_NODE
     passed = True
-    if act is not Act.SENTINEL:
+    if act in (Act.ALL, Act.CLUSTER):
         passed = await demo_cluster.play(story, node)
-    if act is not Act.CLUSTER:
+    if act in (Act.ALL, Act.RESTART):
+        passed = await demo_restart.play(story, node) and passed
+    if act in (Act.ALL, Act.SENTINEL):
         passed = await demo_sentinel.play(story, node, sentinel_command or GARRISON_SENTINEL) and passed
     verdict(passed, time.monotonic() - started)
     return passed

@@ -11,6 +11,7 @@ from garrison.cluster.demo_load import Load, Losses
 from garrison.cluster.demo_show import Row, Story, loss_rows, show
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local import POLL_INTERVAL_S, LocalCluster, LocalNode
+from garrison.cluster.manager.fleet import Fleet
 from garrison.cluster.manager.progress import Meter
 
 NODE_TIMEOUT_MS = 1000
@@ -47,7 +48,7 @@ async def _tell_the_story(cluster: LocalCluster, story: Story) -> bool:
     survey = await cluster.wait_healthy()
     story.tell(f"6 nodes serve all 16,384 slots ({cluster.url}, cluster-node-timeout {NODE_TIMEOUT_MS} ms)")
     async with await connect([f"redis://{node.address}" for node in cluster.nodes]) as client:
-        await _fill(client)
+        await fill(client)
         shards = {node.address: survey.slots_of[node.id] for node in survey.primaries}
         load = Load(client, shards, TASKS_PER_SHARD)
         load.start()
@@ -62,20 +63,19 @@ async def _tell_the_story(cluster: LocalCluster, story: Story) -> bool:
         await load.stop()
         result.losses = await load.read_back()
         story.tell(f"load stopped, {result.losses.keys:,} keys read back")
-    await _check(cluster, result)
+    result.findings = await findings_of(cluster)
     notes = [*load.first_errors, *result.findings]
     return show("a cluster of six nodes", _rows(load, result), notes, result.losses)
 
 
-async def _fill(client: Client[bytes]) -> None:
+async def fill(client: Client[bytes]) -> None:
+    """Write the keys that are there before the load begins."""
     for first in range(0, FILLED_KEYS, 1000):
         await client.mset({f"filled:{number}": "x" * 32 for number in range(first, first + 1000)})
 
 
 async def _kill_a_primary(cluster: LocalCluster, story: Story, result: Result) -> None:
     """SIGKILL a primary, wait until its replica serves, start the dead node again as the new replica."""
-    from garrison.cluster.manager.form import unready
-
     async with cluster.fleet() as fleet:
         survey = await fleet.survey()
         victim = survey.primaries[1]
@@ -84,20 +84,31 @@ async def _kill_a_primary(cluster: LocalCluster, story: Story, result: Result) -
         killed_at = time.monotonic()
         story.tell(f"SIGKILL for the primary {victim.address} with {len(survey.slots_of[victim.id]):,} slots")
         result.killed = victim.address
-
-        async def not_elected() -> str:
-            return "" if (await fleet.view(heir.address)).myself.is_primary else "its replica was not elected"
-
-        await _until_no(not_elected, cluster.node(heir.address))
+        await until_elected(cluster, fleet, heir.address)
         result.elected_s = time.monotonic() - killed_at
         story.tell(f"its replica {heir.address} was elected {result.elected_s:.2f} s later")
         await cluster.restart(cluster.node(victim.address))
-
-        async def not_in_step() -> str:
-            return unready(await fleet.survey(), len(cluster.nodes), 3)
-
-        await _until_no(not_in_step, cluster.node(victim.address))
+        await until_in_step(cluster, fleet, victim.address)
         story.tell(f"{victim.address} is back as its replica, in step")
+
+
+async def until_elected(cluster: LocalCluster, fleet: Fleet, heir: Address) -> None:
+    """Wait until a replica says that it is a primary."""
+
+    async def not_elected() -> str:
+        return "" if (await fleet.view(heir)).myself.is_primary else "its replica was not elected"
+
+    await _until_no(not_elected, cluster.node(heir))
+
+
+async def until_in_step(cluster: LocalCluster, fleet: Fleet, returned: Address) -> None:
+    """Wait until all nodes agree and every replica has its primary's data."""
+    from garrison.cluster.manager.form import unready
+
+    async def not_in_step() -> str:
+        return unready(await fleet.survey(), len(cluster.nodes), 3)
+
+    await _until_no(not_in_step, cluster.node(returned))
 
 
 async def _until_no(problem: Callable[[], Awaitable[str]], node: LocalNode) -> None:
@@ -132,13 +143,14 @@ async def _reshard(cluster: LocalCluster, story: Story, result: Result) -> None:
     )
 
 
-async def _check(cluster: LocalCluster, result: Result) -> None:
+async def findings_of(cluster: LocalCluster) -> list[str]:
+    """What the check finds once the cluster has settled."""
     from garrison.cluster.core.check import check
 
     await cluster.wait_healthy()
     async with cluster.fleet() as fleet:
         # Everything is on one host here, so placement says nothing.
-        result.findings = [f"{f.severity}: {f.message}" for f in check(await fleet.survey())]
+        return [f"{f.severity}: {f.message}" for f in check(await fleet.survey())]
 
 
 def _rows(load: Load, result: Result) -> list[Row]:

@@ -1,5 +1,4 @@
-"""The demo's second act: one primary, two replicas and three Sentinels under load; kill, failover,
-hand-over.
+"""The demo's third act: one primary, two replicas and three Sentinels under load; kill, failover, hand-over.
 
 The killed primary is started again as it was, a primary by its own file, and must come back as a replica
 without having acknowledged a single write. Then the Sentinels are asked for a coordinated failover, which

@@ -37,6 +37,7 @@ class NodeDocument(BaseModel):
     primary_id: str | None = None
     reachable: bool = True
     link_up: bool | None = None
+    data_lost: bool = Field(default=False, description="it owns slots whose data it does not have")
     version: str = ""
 
 
@@ -155,6 +156,7 @@ def describe_nodes(survey: Survey) -> list[NodeDocument]:
                     primary_id=node.primary_id,
                     reachable=node.id in survey.views,
                     link_up=facts.link_up if facts else None,
+                    data_lost=facts is not None and facts.data_lost,
                     version=facts.version if facts else "",
                 )
             )

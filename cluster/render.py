@@ -85,6 +85,8 @@ def _nodes(document: doc.InfoDocument, console: Console) -> None:
 def _state(node: doc.NodeDocument) -> str:
     if not node.reachable:
         return "[red]does not answer[/]"
+    if node.data_lost:
+        return "[red]has lost its data[/]"
     return "[yellow]no link to its primary[/]" if node.link_up is False else "ok"
 
 

@@ -23,6 +23,17 @@ def to_ranges(slots: Iterable[int]) -> tuple[Range, ...]:
     return tuple(found)
 
 
+def merge_ranges(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Return the sorted inclusive ranges that hold exactly the slots of ``ranges``."""
+    found: list[Range] = []
+    for first, last in sorted(ranges):
+        if found and found[-1][1] >= first - 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
 def to_slots(ranges: Iterable[Range]) -> list[int]:
     """Return the slots of ``ranges``, in the order given."""
     return [slot for first, last in ranges for slot in range(first, last + 1)]

@@ -1,9 +1,10 @@
 """What to do about open, unowned and doubly held slots: *where the keys are decides*.
 
 BACKGROUND  A move by key has begun when the target is IMPORTING and the source MIGRATING, and it has
-            ended when both know the new owner. A tool killed in between, a failover in either shard (which
-            forgets the flags) or a node that comes back leaves some of the marks, and perhaps keys on both
-            sides.
+            ended when both know the new owner. A tool killed in between, a failover in either shard (in
+            which a Redis forgets the marks) or a node that comes back leaves some of the marks, and perhaps
+            keys on both sides. A node that lost a slot before it was empty keeps those keys, and no client
+            finds them.
 INVARIANTS  No repair deletes a key. Keys are only ever moved towards the node that will own the slot, and
             ownership changes only when every other known holder has none left (the executor counts again
             before it changes it).

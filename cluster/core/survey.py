@@ -75,15 +75,13 @@ class Survey:
     @cached_property
     def claims(self) -> Mapping[int, tuple[str, ...]]:
         """Slot -> who claims it for itself, the greatest epoch first."""
-        found: dict[int, list[Node]] = {}
-        for view in self.views.values():
-            if view.myself.is_primary:
-                for slot in view.myself.slots:
-                    found.setdefault(slot, []).append(view.myself)
-        return {
-            slot: tuple(node.id for node in sorted(nodes, key=lambda node: (-node.epoch, node.id)))
-            for slot, nodes in found.items()
-        }
+        claimants = [view.myself for view in self.views.values() if view.myself.is_primary]
+        found: dict[int, tuple[str, ...]] = {}
+        for node in sorted(claimants, key=lambda node: (-node.epoch, node.id)):
+            alone = (node.id,)
+            for slot in node.slots:
+                found[slot] = (*found[slot], node.id) if slot in found else alone
+        return found
 
     @cached_property
     def owners(self) -> Mapping[int, str]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from garrison.cluster.core.ranges import Range, to_ranges, to_slots
+from garrison.cluster.core.ranges import Range, merge_ranges, to_ranges, to_slots
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -148,7 +148,7 @@ def _parse_line(words: list[str], asked: Address) -> Node:
         primary_id=None if words[3] == "-" else words[3],
         epoch=int(words[6]),
         connected=words[7] == "connected",
-        ranges=to_ranges(to_slots(ranges)),
+        ranges=merge_ranges(ranges),
         migrating=migrating,
         importing=importing,
         bus_port=bus_port,

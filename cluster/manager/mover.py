@@ -10,6 +10,9 @@ INVARIANTS  At every instant each key is served by exactly one node that a clien
               holds nothing any more and still redirects;
             - NODE is sent only after the source has listed no key for the slot while it was MIGRATING.
             So a manager that is killed leaves open slots behind and nothing else; :mod:`.mend` closes them.
+            Between the listing and NODE the source may fail over, and its successor take writes. A Garrison
+            target refuses NODE then, as its import is stale (``node/core/slot_moves.py``). The successor may
+            also be elected just after NODE and claim the slots back: the end of a run looks for that.
 BEHAVIOUR   Slots travel in *windows* of up to ``WINDOW_SLOTS_MAX``: each step is one write and one
             transaction for the whole window, so a slot costs five commands and a small part of five
             round trips and of five syncs of a node's disk.

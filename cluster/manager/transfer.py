@@ -5,7 +5,8 @@ BACKGROUND  While a slot is MIGRATING its owner creates no key in it, so the key
             on the source until the target has acknowledged it.
 INVARIANTS  Only an empty listing ends a transfer. A key that exists on both sides is overwritten only
             when this very run may have put it there (an earlier MIGRATE of it broke off), when both
-            copies are equal, or when the user said ``--replace``.
+            copies are equal, or when the user said ``--replace``. A Garrison source of a moving slot decides
+            that itself: it overwrites, as its own copy is the one that was served.
 BEHAVIOUR   Many slots share one write; its size follows the time it takes. A broken or refused batch is
             listed again and carried in halves, with a pause that doubles, until ``FAILURES_MAX`` in a
             row.

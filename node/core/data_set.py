@@ -8,6 +8,8 @@ nothing is guessed from whether some link was once up.
 INVARIANTS.
 - A replica is *in sync with its primary* iff its link is up and its data is of the order to follow that
   primary.
+- A primary that says that it has lost its data is believed by a replica, unless that replica got in sync with
+  it after it had begun to say so: then an administrator has let it serve as it is.
 - Data is *of this shard* iff its order was given in this shard. A shard goes on when its primary changes by
   a failover; a node that is told to replicate another shard's primary leaves it. So a replica with the
   shard's data may stand although its present primary died before their first sync, and one with another
@@ -19,19 +21,19 @@ INVARIANTS.
   lease, and says so in every frame, until another node has taken its place or an administrator says that it
   shall serve as it is.
 
-BEHAVIOUR. A start knows of the data what its caller says (`loaded`). A node that owned nothing has lost
-nothing."""
+BEHAVIOUR. A start knows of the data what its caller says (`has_data` of ClusterCore). A node that owned
+nothing has lost nothing. While no replica has the data the loss lasts, and `warn` says what would end it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from garrison.node.core.effects import Follow, Promote
+from garrison.node.border import Follow, Promote
 
 if TYPE_CHECKING:
     from garrison.node.core.nodes import Node
-    from garrison.node.core.world import World
+    from garrison.node.core.world import ReplicationFacts, World
 
 ORIGINS_MAX: Final = 64
 """Orders that are remembered; older ones are those of data that is long gone."""
@@ -60,6 +62,7 @@ class DataSet:
         self._shard = 1
         self._origins: dict[int, Origin] = {}
         self.is_lost = False
+        self._in_sync_since_ms: int | None = None
         self._warned_ms: int | None = None
 
     # Orders.
@@ -86,6 +89,19 @@ class DataSet:
         return self._order
 
     # What the data is.
+
+    def report(self, facts: ReplicationFacts) -> None:
+        """What the engine says of its data."""
+        self._world.facts = facts
+        if not self.is_in_sync():
+            self._in_sync_since_ms = None
+        elif self._in_sync_since_ms is None:
+            self._in_sync_since_ms = self._world.now_ms
+
+    def is_lost_at(self, primary: Node) -> bool:
+        """Whether the primary has lost its data, as it says itself."""
+        since_ms = self._in_sync_since_ms
+        return bool(primary.data_lost_ms) and (since_ms is None or since_ms < primary.data_lost_ms)
 
     def is_in_sync(self) -> bool:
         """Whether this replica has its primary's data and follows its stream."""

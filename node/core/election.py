@@ -97,7 +97,7 @@ class Election:
 
     def _has_given_up(self, primary: Node) -> bool:
         """Whether a primary is to be replaced: by the majority's verdict, or by its own word."""
-        return primary.is_failing() or bool(primary.data_lost_ms) or self._has_no_lease(primary)
+        return primary.is_failing() or self._world.data.is_lost_at(primary) or self._has_no_lease(primary)
 
     def _has_no_lease(self, primary: Node) -> bool:
         """Whether a primary has said for T that it has no lease, while a majority could have given it one."""

@@ -20,6 +20,9 @@ INVARIANTS.
   slot came from until that whole shard speaks of its slots without this one, and an owner of that shard gets
   the slot back as one that is still moving here (see `ownership`).
 - A check is repeated after the wait: a change that is not allowed any more when its turn comes is refused.
+- A slot is given away (NODE for another node, on the owner) in the step in which its keys were counted. That
+  needs nothing of the replicas, so it waits for nobody; behind a change that waits it is refused, for by then
+  the count is old.
 
 BEHAVIOUR. All changes that come in one step are told to the replicas together. Without replicas nothing
 waits."""
@@ -63,6 +66,8 @@ class _Pending:
     keys_in_slot: int
     answer: Answer
     since_ms: int
+    gives_away: bool
+    """The slot is this node's, and NODE names another."""
     version: int = 0
     """The version of the marks that carries it; 0 until it has been told."""
 
@@ -85,7 +90,11 @@ class SlotMoves:
     def request(self, change: Change, keys_in_slot: int, answer: Answer) -> None:
         """Carry a change out when the replicas know of it, then `answer` it. Raises RefusedError."""
         self._check(change, keys_in_slot)
-        self._pending.append(_Pending(change, keys_in_slot, answer, self._world.now_ms))
+        me = self._world.me
+        gives_away = (
+            change.action == "NODE" and change.node_id != me.node_id and sl.has(me.slots, change.slot)
+        )
+        self._pending.append(_Pending(change, keys_in_slot, answer, self._world.now_ms, gives_away))
 
     def advance(self) -> None:
         """Tell the replicas what is new, carry out what they know, refuse what took too long. Once a step."""
@@ -174,6 +183,8 @@ class SlotMoves:
         return version <= node.moves_seen <= self._version
 
     def _is_decided(self, pending: _Pending) -> bool:
+        if pending.gives_away:
+            return True
         limit_ms = min(ACK_TIMEOUT_MS_MAX, self._world.timeout_ms // 2)
         return not self._missing(pending.version) or self._world.now_ms - pending.since_ms >= limit_ms
 
@@ -183,6 +194,11 @@ class SlotMoves:
             names = ", ".join(node.name_for_people() for node in missing)
             text = f"The replicas {names} have not taken over the mark of slot {change.slot} in time"
             pending.answer(Error(f"NOREPLICAS {text}"))
+            return
+        if pending.gives_away and pending.since_ms != self._world.now_ms:
+            pending.answer(
+                Error(f"TRYAGAIN slot {change.slot} may have keys again: its keys were counted a while ago")
+            )
             return
         try:
             self._check(change, pending.keys_in_slot)

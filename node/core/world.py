@@ -78,7 +78,7 @@ class ReplicationFacts:
     """The identity that the history had before, up to `parted_at`."""
     parted_at: int | None = None
     writes_paused: bool = False
-    """Whether the engine has carried PauseWrites out, so that `offset` stands still."""
+    """Whether the engine has carried out a `Pause`, so that `offset` stands still."""
 
 
 class World:
@@ -132,6 +132,16 @@ class World:
     def timeout_ms(self) -> int:
         """T, the node timeout."""
         return self.settings.cluster_node_timeout
+
+    def votes_for(self) -> list[str]:
+        """The ids of the primaries whose elections my votes may still decide, that of the last vote first."""
+        window_ms = self.vote_window_ms()
+        others = (
+            node.node_id
+            for node in self.table
+            if node.node_id != self.last_vote_for and self.now_ms - node.voted_ms < window_ms
+        )
+        return [self.last_vote_for, *others] if self.last_vote_for else []
 
     def pass_time(self, now_ms: int) -> int:
         """An input comes at `now_ms`: the clocks advance first. How long it has been since the last one."""

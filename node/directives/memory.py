@@ -152,7 +152,7 @@ ROWS = (
         "Bytes of a member up to which a sorted set is packed.",
         alias="zset-max-ziplist-value",
     ),
-    Directive("hll-sparse-max-bytes", Memory(), "3000", N, "Bytes up to which a HyperLogLog is sparse."),
-    Directive("stream-node-max-bytes", Memory(), "4096", N, "Bytes of a node of a stream."),
-    Directive("stream-node-max-entries", Integer(0, LONG_MAX), "100", N, "Entries of a node of a stream."),
+    Directive("hll-sparse-max-bytes", Memory(), "3000", E, "Bytes up to which a HyperLogLog is sparse."),
+    Directive("stream-node-max-bytes", Memory(), "4096", E, "Bytes of a node of a stream."),
+    Directive("stream-node-max-entries", Integer(0, LONG_MAX), "100", E, "Entries of a node of a stream."),
 )

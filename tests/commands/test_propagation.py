@@ -40,6 +40,31 @@ SCRIPTS: dict[str, str] = {
         HINCRBYFLOAT h a 0.25 | HINCRBYFLOAT new f 1e2 | HINCRBY h none x | HINCRBYFLOAT h a inf
         HDEL h none | HDEL h a b | HDEL h c d e | HSET h a | HGETALL h | HRANDFIELD new
         SET s text | HSET s f v | HDEL s f""",
+    "bits": """
+        SETBIT k 7 1 | SETBIT k 7 1 | SETBIT k 100 0 | GETBIT k 7 | BITCOUNT k | BITFIELD k SET u8 0 5
+        BITFIELD k SET u8 0 5 | BITFIELD k GET u8 0 | BITFIELD k INCRBY u8 0 1 | BITOP NOT t k
+        BITOP AND t none | BITOP AND t none | BITFIELD k OVERFLOW FAIL SET u1 0 2 INCRBY u8 8 1""",
+    "sketches": """
+        PFADD k a b | PFADD k a | PFCOUNT k | PFCOUNT k | PFCOUNT k none | PFMERGE t k | PFMERGE t k
+        PFADD e | PFADD e | PFCOUNT e | PFCOUNT none | PFDEBUG TODENSE k | PFDEBUG TODENSE k
+        PFDEBUG GETREG t""",
+    "sets": """
+        SADD s a b c | SADD s a | SREM s x | SREM s a | SMOVE s t b | SMOVE s t b | SMOVE t t b
+        SPOP t | SPOP t | SADD u 1 2 | SPOP u 0 | SPOP u 5 | SADD v 1 2 3
+        SINTERSTORE d s v | SUNIONSTORE d s v
+        SINTERSTORE d s v | SINTERSTORE d s v | SDIFFSTORE d s v | SREM s b c | SADD v x | SRANDMEMBER v""",
+    "sorted sets": """
+        ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g | ZADD z 1 a | ZADD z XX 1 new | ZADD z GT CH 0 a | ZADD z INCR 1 a
+        ZINCRBY z 0.1 a | ZINCRBY z 0 a | ZREM z x | ZREM z a | ZPOPMIN z | ZPOPMAX z 1 | ZPOPMIN z 0
+        ZMPOP 2 none z MIN | ZMPOP 1 none MAX | BZPOPMIN z 0 | BZPOPMAX none z 0 | BZMPOP 0 1 z MAX COUNT 9
+        ZADD z 1 a 2 b 3 c | ZUNIONSTORE d 1 z | ZINTERSTORE d 2 z none | ZINTERSTORE d 2 z none
+        ZRANGESTORE d z 0 1 | ZDIFFSTORE d 2 z d | ZREMRANGEBYSCORE z 9 9 | ZREMRANGEBYSCORE z 1 1
+        ZREMRANGEBYRANK z 0 0 | ZREMRANGEBYLEX z - +""",
+    "coordinates": """
+        GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania | GEOADD g NX 1 1 Palermo
+        GEOADD g XX CH 1 1 Palermo | GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 100 km STOREDIST
+        GEORADIUS g 1 1 100 km STORE e | GEORADIUS g 50 50 1 m STORE e | GEORADIUS g 50 50 1 m STORE e
+        GEORADIUS g 1 1 100 km""",
     "transactions": """
         MULTI | SET a 1 | EXEC | MULTI | SET a 1 | INCR a | GETDEL a | EXEC | MULTI | GET a | EXEC
         MULTI | EXEC

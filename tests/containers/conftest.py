@@ -24,6 +24,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 IMAGE = "garrison:latest"
+PASSWORD = "garrison"
+"""The one that the Compose files set while GARRISON_PASSWORD is not given."""
 BUILD_SECONDS_MAX = 1500
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
@@ -47,7 +49,7 @@ class Compose:
             capture_output=True,
             text=True,
             timeout=seconds,
-            env={**os.environ, **self.settings, "DOCKER_BUILDKIT": "0"},
+            env={**_environment(), **self.settings, "DOCKER_BUILDKIT": "0"},
         )
         assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -86,6 +88,12 @@ class Compose:
         """What the service's health check says."""
         return str(self.container(service).attrs["State"]["Health"]["Status"])
 
+    def published(self) -> set[tuple[str, str]]:
+        """Where this machine listens for a service: address and port, of all that runs."""
+        found = self.engine.containers.list(filters={"label": f"com.docker.compose.project={self.project}"})
+        bindings = [one for each in found for one in each.attrs["NetworkSettings"]["Ports"].values() if one]
+        return {(one["HostIp"], one["HostPort"]) for several in bindings for one in several}
+
     @property
     def network(self) -> Network:
         """The network that all services share."""
@@ -119,6 +127,12 @@ class Compose:
         finally:
             for squatter in squatters:
                 squatter.remove(force=True, v=True)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what would change the Compose files' defaults, which are under test."""
+    changes = ("GARRISON_PASSWORD", "GARRISON_PUBLISH", "GARRISON_OUTSIDE")
+    return {name: value for name, value in os.environ.items() if name not in changes}
 
 
 def compose_command() -> tuple[str, ...] | None:

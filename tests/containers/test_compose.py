@@ -8,21 +8,23 @@ from collections.abc import Iterator
 import pytest
 
 from garrison.client import Client, connect
-from tests.containers.conftest import Compose
+from garrison.client.errors import AuthenticationError
+from tests.containers.conftest import PASSWORD, Compose
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
 NODES = tuple(f"node-{number}" for number in range(1, 7))
 FAILOVER_SECONDS_MAX = 30.0
+FROM_OUTSIDE = f"redis://:{PASSWORD}@127.0.0.1:7001"
 
-EXAMPLE = """
+EXAMPLE = f"""
 import asyncio
 from garrison.client import connect
 
 async def main():
-    client = await connect("redis://node-1:7001")
+    client = await connect("redis://:{PASSWORD}@node-1:7001")
     for number in range(100):
-        await client.set(f"inside:{number}", number)
-    print(sum([int(await client.get(f"inside:{number}")) for number in range(100)]))
+        await client.set(f"inside:{{number}}", number)
+    print(sum([int(await client.get(f"inside:{{number}}")) for number in range(100)]))
     await client.close()
 
 asyncio.run(main())
@@ -30,10 +32,16 @@ asyncio.run(main())
 
 
 ASK_FOR_NODES = """
-import os, socket
-connection = socket.create_connection(("127.0.0.1", int(os.environ["GARRISON_PORT"])), timeout=5)
-connection.sendall(b"CLUSTER NODES\\r\\n")
-print(connection.recv(65536).decode())
+import asyncio, os
+from garrison.client import open_connection
+
+async def main():
+    port, password = int(os.environ["GARRISON_PORT"]), os.environ["REDISCLI_AUTH"]
+    connection = await open_connection("127.0.0.1", port, password=password)
+    print((await connection.call("CLUSTER", "NODES")).decode())
+    await connection.close()
+
+asyncio.run(main())
 """
 
 
@@ -52,7 +60,7 @@ async def wait_until_serving(compose: Compose, seconds: float = 90.0) -> None:
         time.sleep(0.5)
     while True:
         try:
-            client = await connect("redis://127.0.0.1:7001", call_timeout_s=5.0)
+            client = await connect(FROM_OUTSIDE, call_timeout_s=5.0)
             try:
                 for number in range(30):
                     await client.set(f"probe:{number}", number)
@@ -67,7 +75,7 @@ async def wait_until_serving(compose: Compose, seconds: float = 90.0) -> None:
 
 async def serving(compose: Compose) -> Client:
     await wait_until_serving(compose)
-    return await connect("redis://127.0.0.1:7001", call_timeout_s=FAILOVER_SECONDS_MAX)
+    return await connect(FROM_OUTSIDE, call_timeout_s=FAILOVER_SECONDS_MAX)
 
 
 async def primary_of(client: Client, key: str) -> str:
@@ -99,6 +107,22 @@ async def test_it_is_served_from_the_host(compose: Compose) -> None:
 async def test_it_is_served_from_a_container_beside_it(compose: Compose) -> None:
     await wait_until_serving(compose)
     assert compose.inside("node-6", "python3", "-c", EXAMPLE).strip() == "4950"
+
+
+async def test_it_listens_on_loopback_only(compose: Compose) -> None:
+    assert compose.published() == {("127.0.0.1", str(port)) for port in range(7001, 7007)}
+
+
+@pytest.mark.parametrize("login", ["", ":wrong@"])
+async def test_a_stranger_without_the_password_is_refused(compose: Compose, login: str) -> None:
+    await wait_until_serving(compose)
+    with pytest.raises(AuthenticationError):
+        await connect(f"redis://{login}127.0.0.1:7001")
+
+
+async def test_the_command_line_inside_knows_the_password(compose: Compose) -> None:
+    await wait_until_serving(compose)
+    assert "healthy" in compose.inside("node-2", "garrison", "cluster", "check", "node-1:7001")
 
 
 async def test_nodes_run_without_root(compose: Compose) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from garrison.client import Client, ClientError, connect, open_connection
-from tests.containers.conftest import Compose
+from garrison.client.errors import AuthenticationError
+from tests.containers.conftest import PASSWORD, Compose
 from tests.integration.group_on_hosts import WAIT_S, until
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
@@ -17,28 +18,29 @@ NAME = "mymaster"
 NODES = {f"node-{number}": 6380 + number for number in (1, 2, 3)}
 SENTINELS = {f"sentinel-{number}": 26380 + number for number in (1, 2, 3)}
 PORTS = NODES | SENTINELS
-FROM_OUTSIDE = "sentinel://127.0.0.1:26381,127.0.0.1:26382,127.0.0.1:26383/mymaster"
+FROM_OUTSIDE = f"sentinel://:{PASSWORD}@127.0.0.1:26381,127.0.0.1:26382,127.0.0.1:26383/mymaster"
 
 INSIDE = """
 import asyncio
 from garrison.client import connect
 
 async def main():
-    client = await connect("sentinel://sentinel-1:26381,sentinel-2:26382,sentinel-3:26383/mymaster")
+    url = "sentinel://:PASSWORD@sentinel-1:26381,sentinel-2:26382,sentinel-3:26383/mymaster"
+    client = await connect(url, sentinel_password="PASSWORD")
     for number in range(100):
         await client.set(f"inside:{number}", number)
     print(sum([int(await client.get(f"inside:{number}")) for number in range(100)]))
     await client.close()
 
 asyncio.run(main())
-"""
+""".replace("PASSWORD", PASSWORD)
 
 ALONE = """
 import asyncio, os
 from garrison.client import connect
 
 async def main():
-    client = await connect(f"redis://127.0.0.1:{os.environ['GARRISON_PORT']}")
+    client = await connect(f"redis://:{os.environ['REDISCLI_AUTH']}@127.0.0.1:{os.environ['GARRISON_PORT']}")
     print(await client.set("alone", "1"))
     await client.close()
 
@@ -53,9 +55,9 @@ def compose(sentinel_group: Compose) -> Iterator[Compose]:
         yield running
 
 
-async def call(service: str, *words: str) -> Any:
+async def call(service: str, *words: str, password: str | None = PASSWORD) -> Any:
     """One command through a published port. Raises ClientError."""
-    connection = await open_connection("127.0.0.1", PORTS[service])
+    connection = await open_connection("127.0.0.1", PORTS[service], password=password)
     try:
         return await connection.call(*words)
     finally:
@@ -111,7 +113,7 @@ async def flags_of(sentinel: str, words: str) -> list[str]:
 
 async def keep(primary: str, key: str) -> None:
     """Write a key that all nodes have."""
-    connection = await open_connection("127.0.0.1", PORTS[primary])
+    connection = await open_connection("127.0.0.1", PORTS[primary], password=PASSWORD)
     try:
         await connection.call("SET", key, "kept")
         assert await connection.call("WAIT", "2", "20000") == 2
@@ -121,7 +123,9 @@ async def keep(primary: str, key: str) -> None:
 
 async def client_outside() -> Client:
     """As docs/sentinel.md has it."""
-    return await connect(FROM_OUTSIDE, address_map=lambda host, port: ("127.0.0.1", port))
+    return await connect(
+        FROM_OUTSIDE, address_map=lambda host, port: ("127.0.0.1", port), sentinel_password=PASSWORD
+    )
 
 
 async def test_it_forms_and_is_healthy(compose: Compose) -> None:
@@ -132,6 +136,20 @@ async def test_it_forms_and_is_healthy(compose: Compose) -> None:
 
     await until(healthy, "all health checks pass")
     assert "it is up" in compose.inside("sentinel-2", "garrison", "sentinel", "status")
+
+
+async def test_it_listens_on_loopback_only(compose: Compose) -> None:
+    assert compose.published() == {("127.0.0.1", str(port)) for port in PORTS.values()}
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+@pytest.mark.parametrize("service", ["node-1", "sentinel-1"])
+async def test_a_stranger_without_the_password_is_refused(
+    compose: Compose, service: str, password: str | None
+) -> None:
+    await settled()
+    with pytest.raises(AuthenticationError):
+        await call(service, "INFO", password=password)
 
 
 async def test_a_client_in_a_container_beside_it(compose: Compose) -> None:
@@ -184,8 +202,8 @@ async def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(comp
     old = await settled()
     await keep(old, "awake")
     reader, writer = await asyncio.open_connection("127.0.0.1", PORTS[old])
-    writer.write(b"SET before 1\r\n")
-    assert await reader.readline() == b"+OK\r\n"
+    writer.write(f"AUTH {PASSWORD}\r\nSET before 1\r\n".encode())
+    assert [await reader.readline() for _ in range(2)] == [b"+OK\r\n"] * 2
     compose.container(old).pause()
     try:
         await another_than(old)

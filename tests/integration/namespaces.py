@@ -13,6 +13,7 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,17 @@ from pathlib import Path
 PREFIX = "gsn"
 """Of all names of namespaces; what follows is the process that made them."""
 OUR_NUMBER = 254
+ESTABLISHED = "01"
+"""How /proc/net/tcp names that state."""
 FILTER = """
 table inet faults {
   set lost { type ipv4_addr; }
-  chain arriving { type filter hook input priority 0; policy accept; ip saddr @lost drop; }
+  set lost_from { type ipv4_addr . inet_service . inet_service; }
+  set lost_to { type ipv4_addr . inet_service . inet_service; }
+  chain arriving { type filter hook input priority 0; policy accept;
+    ip saddr @lost drop; ip saddr . tcp sport . tcp dport @lost_from drop; }
+  chain leaving { type filter hook output priority 0; policy accept;
+    ip daddr . tcp sport . tcp dport @lost_to drop; }
 }
 """
 
@@ -74,10 +82,27 @@ class Network:
         self.lose(here, at=there)
         self.lose(there, at=here)
 
+    def drop_flows(self, host: Host, others: Iterable[Host], to_port: int | None = None) -> int:
+        """Lose all packets of the connections between this host and others; new ones work. How many.
+
+        With `to_port` only of those to this port of the others, so of those that this host has opened.
+        """
+        addresses = {other.address for other in others} - {host.address}
+        flows = [
+            flow
+            for flow in _flows(_run(host.command("cat", "/proc/net/tcp")))
+            if flow[1] in addresses and to_port in (None, flow[2])
+        ]
+        for name, order in (("lost_from", (1, 2, 0)), ("lost_to", (1, 0, 2))):
+            elements = ", ".join(" . ".join(str(flow[at]) for at in order) for flow in flows)
+            _run(host.command("nft", "add", "element", "inet", "faults", name, f"{{ {elements} }}"))
+        return len(flows)
+
     def heal(self) -> None:
         """Everything arrives again."""
         for host in self.hosts.values():
-            _run(host.command("nft", "flush", "set", "inet", "faults", "lost"))
+            for name in ("lost", "lost_from", "lost_to"):
+                _run(host.command("nft", "flush", "set", "inet", "faults", name))
 
 
 def reason_to_skip() -> str:
@@ -143,6 +168,19 @@ def _free_subnet() -> str:
         subnet = f"10.{random.randrange(128, 250)}.{random.randrange(1, 250)}"
         if f"{subnet}." not in taken:
             return subnet
+
+
+def _flows(table: str) -> list[tuple[int, str, int]]:
+    """Our port, and the other's address and port, of each established connection in /proc/net/tcp."""
+    found = []
+    for line in table.splitlines()[1:]:
+        _, local, remote, state = line.split()[:4]
+        address, port = remote.split(":")
+        if state == ESTABLISHED:
+            # The four bytes stand in the order of the machine.
+            octets = int(address, 16).to_bytes(4, sys.byteorder)
+            found.append((int(local.split(":")[1], 16), ".".join(map(str, octets)), int(port, 16)))
+    return found
 
 
 def _ip(*words: str, text: str = "") -> str:

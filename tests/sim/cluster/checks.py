@@ -14,6 +14,7 @@ from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.nodes import Node
 
+from .promises import Promises
 from .writer import key_of_slot
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Checks:
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
+        self._promises = Promises(lambda: sim.now_ms, self.fail)
         self.votes: dict[tuple[str, int], str] = {}
         """(voter, epoch) -> the request it answered, by the id of the candidate."""
         self.claims: dict[int, dict[str, int]] = {}
@@ -54,6 +56,8 @@ class Checks:
         """(epoch, slots, node) of elections, in which no administrator overruled the lease."""
         self._forced: dict[str, bool] = {}
         """Node -> whether its last request for votes was a manual failover's."""
+        self._overruling: set[tuple[str, int]] = set()
+        """(candidate, epoch) of requests that ask for a vote whether the primary is up or not."""
         self.lease_is_checked = True
         """Whether nothing overrules votes and leases: no FORCE, no TAKEOVER."""
         self.writes = 0
@@ -67,14 +71,20 @@ class Checks:
 
     # Promises.
 
-    def before_send(self, node: SimNode, data: bytes) -> None:
-        """A frame leaves: what it promises must be on the disk, synced."""
+    def before_send(self, node: SimNode, receiver: str, data: bytes) -> None:
+        """A frame leaves for the node of that name: what it promises must be on the disk, synced."""
         disk = node.disk
         frame = bus.decode_header(data)
         if frame.type == bus.AUTH_ACK:
             self._vote(node, frame)
+        if self.lease_is_checked and frame.type == bus.FAIL:
+            self._promises.verdict(node, data)
+        elif self.lease_is_checked and frame.type == bus.PONG:
+            self._promises.pong(node, self._sim.id(receiver), data)
         if frame.type == bus.AUTH_REQUEST:
             self._forced[node.name] = bool(frame.message_flags & bus.FLAG_FORCE_ACK)
+            if frame.message_flags & bus.FLAG_FORCE_ACK:
+                self._overruling.add((node.core.node_id, frame.current_epoch))
             if frame.current_epoch > disk.current_epoch:
                 self.fail(
                     f"{node.name} asks for votes in epoch {frame.current_epoch}, synced {disk.current_epoch}"
@@ -94,6 +104,8 @@ class Checks:
         self.votes[key] = primary.node_id
         candidate = world.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
+            forced = (candidate.node_id, frame.current_epoch) in self._overruling
+            self._promises.vote(node, primary.node_id, forced=forced)
             self._judge_vote(node, primary, candidate)
 
     def _judge_vote(self, node: SimNode, primary: Node, candidate: Node) -> None:
@@ -119,6 +131,7 @@ class Checks:
 
     def after_step(self, node: SimNode) -> None:
         """A node has taken a step: is its new claim the only one of its epoch for these slots?"""
+        self._promises.after_step(node)
         world = node.core.world
         me = world.me
         assert world.last_vote_epoch <= world.current_epoch, f"{node.name}: the vote is ahead of the epoch"

@@ -45,6 +45,8 @@ class Connection:
     lives: tuple[int, int]
     """Which life (count of starts) of each host the connection belongs to."""
     service: str
+    number: int
+    """Counted by the network: the same in every run of a seed."""
     closed: list[bool] = field(default_factory=lambda: [False, False])
     free_ms: list[int] = field(default_factory=lambda: [0, 0])
     """When the last bytes towards each end arrive: the next may not overtake them."""
@@ -71,6 +73,7 @@ class Network:
         self.loss: float = 0.0
         self.connections: list[Connection] = []
         self.frames = 0
+        self._made = 0
 
     def delay(self, source: str, target: str) -> int:
         most = self.delay_ms_max.get((source, target), 1)
@@ -91,7 +94,9 @@ class Network:
                 return
             if (host.name, target.name) in self.cut or (target.name, host.name) in self.cut:
                 return  # The SYN is lost; whoever dials gives up by itself.
-            connection = Connection((host, target), (host.life, target.life), service)
+            self._made += 1
+            lives = (host.life, target.life)
+            connection = Connection((host, target), lives, service, self._made)
             self.connections.append(connection)
             target.input(lambda: target.connection_accepted(connection))
             host.input(lambda: host.connection_made(connection, token))

@@ -1,6 +1,7 @@
 """Run many seeds: ``python -m tests.sim.cluster.run --seeds 1000 --first 1``. Prints each seed that fails.
 
-A failing seed is the whole story: ``--first N --seeds 1 --trace`` runs it again with its trace.
+A failing seed is the whole story: ``--first N --seeds 1 --trace`` runs it again with its trace. So that no
+order of a set changes a run, the program starts itself again with PYTHONHASHSEED=0.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import argparse
 import sys
 import time
 import traceback
+
+from tests.sim.common.hashing import fix_hashes
 
 from .chaos import Chaos
 from .checks import BrokenInvariantError
@@ -27,8 +30,10 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--kind", choices=["chaos", *KINDS], default="chaos", help="what happens in a run")
+    parser.add_argument("--until-failure", action="store_true", help="stop at the first seed that fails")
     parser.add_argument("--trace", action="store_true", help="print what the nodes logged")
     options = parser.parse_args()
+    fix_hashes("tests.sim.cluster.run")
     failed = []
     began = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
@@ -43,6 +48,8 @@ def main() -> int:
         if options.trace:
             print("\n".join(run.sim.readable(run.sim.lines)))
             print("\n".join(run.sim.readable(run.notes)) if isinstance(run, Scenario) else "")
+        if failed and options.until_failure:
+            break
     took = time.monotonic() - began
     print(
         f"{options.seeds} seeds in {took:.1f} s, {len(failed)} failed{': ' + str(failed) if failed else ''}"

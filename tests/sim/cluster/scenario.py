@@ -58,10 +58,12 @@ def sleeping_manager(sleep_s: Callable[[], float]) -> Iterator[None]:
 
 
 class Scenario:
-    """Draws everything from its seed; `run` raises BrokenInvariantError."""
+    """Draws everything from its seed; `run` raises BrokenInvariantError.
 
-    def __init__(self, seed: int, kind: str) -> None:
-        self.seed, self.kind = seed, kind
+    `shortened` divides the time in which things break."""
+
+    def __init__(self, seed: int, kind: str, *, shortened: int = 1) -> None:
+        self.seed, self.kind, self.shortened = seed, kind, shortened
         self.rng = Random(seed)
         timeout_ms = (1000, 2000)[self.rng.randrange(2)]
         self.sim = Simulation(seed, nodes=6 + self.rng.randrange(2), timeout_ms=timeout_ms)
@@ -249,7 +251,9 @@ class Scenario:
         """Let things happen side by side for so long; what breaks, breaks the run."""
         tasks = [asyncio.ensure_future(work) for work in works]
         try:
-            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait(
+                tasks, timeout=seconds / self.shortened, return_when=asyncio.FIRST_EXCEPTION
+            )
             for task in done:
                 task.result()
         finally:

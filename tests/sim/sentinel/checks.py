@@ -12,6 +12,7 @@
 * CONFIGURATIONS. On one disk the configuration's epoch never goes down, and the address changes only with
   a higher one. Excused: what an administrator sets (REMOVE, MONITOR), an old disk, and of two
   configurations of one excused epoch the rule of the smaller address (`+config-conflict`).
+* DATA. Of the replicas that are fit and of the same priority, the one with the most data is chosen.
 * REPLIES. Each ticket is answered once, in the step of its command (`sentinel_host.py`).
 * AFTER HEALING. One primary, everybody agrees on it, and it stays so: `converged`.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from garrison.sentinel.core.effects import Event
+from garrison.sentinel.core.selection import judge
 
 from .settings_file import read_settings
 
@@ -198,10 +200,25 @@ class Checks:
             self._tried[host.name, event.text.split()[1]] = self._new_epoch[host.name]
         elif event.name == "+elected-leader":
             self._elected(host, event.text.split()[1])
+        elif event.name == "+selected-slave":
+            self._selected(host, event.text.partition(" @ ")[2].split()[0])
         elif event.name == "+switch-master":
             self.switches += 1
         elif not event.name and FORCED in event.text:
             self._forced.add((host.name, event.text.split(":")[0]))
+
+    def _selected(self, host: SentinelHost, name: str) -> None:
+        world = host.core.world
+        primary = world.primaries.get(name)
+        chosen = primary.attempt.promoted if primary is not None else None
+        if primary is None or chosen is None:
+            return
+        for replica, objection in judge(world, primary):
+            if not objection and replica.priority == chosen.priority and replica.offset > chosen.offset:
+                self.fail(
+                    f"{host.name} promotes a replica of {name} with offset {chosen.offset}, but another one "
+                    f"that is fit has {replica.offset}"
+                )
 
     def _elected(self, host: SentinelHost, name: str) -> None:
         epoch = self._tried[host.name, name]

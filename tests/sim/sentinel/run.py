@@ -10,6 +10,8 @@ import sys
 import time
 import traceback
 
+from tests.sim.common.hashing import fix_hashes
+
 from .chaos import Chaos
 from .checks import BrokenInvariantError
 
@@ -18,8 +20,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.sentinel.run", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--until-failure", action="store_true", help="stop at the first seed that fails")
     parser.add_argument("--trace", action="store_true", help="print what happened")
     options = parser.parse_args()
+    fix_hashes("tests.sim.sentinel.run")
     failed, busiest = [], (0, 0)
     began = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
@@ -36,6 +40,8 @@ def main() -> int:
         busiest = (max(busiest[0], chaos.busiest[0]), max(busiest[1], chaos.busiest[1]))
         if options.trace:
             print("\n".join(chaos.sim.readable(chaos.sim.lines)))
+        if failed and options.until_failure:
+            break
     took = time.monotonic() - began
     print(f"{options.seeds} seeds in {took:.1f} s, {len(failed)} failed{f': {failed}' if failed else ''}")
     print(f"at most {busiest[0]} ticks and {busiest[1]} commands of a Sentinel in a simulated second")

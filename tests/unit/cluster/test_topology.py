@@ -2,7 +2,7 @@
 
 import pytest
 
-from garrison.cluster.core.ranges import format_ranges, parse_ranges, to_ranges, to_slots
+from garrison.cluster.core.ranges import format_ranges, merge_ranges, parse_ranges, to_ranges, to_slots
 from garrison.cluster.core.survey import survey_of
 from garrison.cluster.core.topology import Address, parse_nodes
 
@@ -73,3 +73,10 @@ def test_find_takes_address_id_and_start_of_id() -> None:
     assert survey.find("host-a.example:7000").id == A
     with pytest.raises(LookupError, match=r"no node of this cluster.*10\.0\.0\.1:7000"):
         survey.find("10.0.0.9:7000")
+
+
+@pytest.mark.parametrize(
+    "ranges", [[], [(5, 9), (0, 4)], [(0, 9), (3, 5), (9, 12)], [(7, 7), (5, 5)], [(2, 2), (2, 2)]]
+)
+def test_merged_ranges_hold_the_same_slots(ranges: list[tuple[int, int]]) -> None:
+    assert merge_ranges(ranges) == to_ranges(to_slots(ranges))

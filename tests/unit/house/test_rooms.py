@@ -12,7 +12,7 @@ Module = tuple[str, ...]
 # A part of a folder that is a room of its own: state stands below the engine, what is done with it above.
 INNER_ROOMS: tuple[Module, ...] = (("replication", "state"), ("migration", "state"))
 # The files of a type that know no session, engine or reply; its other files are commands.
-VALUE_FILES = {"value", "codec", "field_table"}
+VALUE_FILES = {"value", "codec", "field_table", "int_set", "edge", "leaf", "score", "tree"}
 TYPE_COMMANDS = "types/<type>/commands"
 
 USE_OF_CHILD = re.compile(r"\buse (\w+)::")

@@ -7,7 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
-use crate::types::{geo, hash, list, set, sorted_set, string};
+use crate::types::{bitmap, bloom, geo, hash, hyperloglog, list, set, sorted_set, stream, string};
 
 /// Every group of commands; the table is made of these.
 const ALL: &[&[Command]] = &[
@@ -35,6 +35,12 @@ const ALL: &[&[Command]] = &[
     commands::slowlog::COMMANDS,
     commands::sort::COMMANDS,
     commands::transactions::COMMANDS,
+    bitmap::bitfield::COMMANDS,
+    bitmap::read::COMMANDS,
+    bitmap::write::COMMANDS,
+    bloom::read::COMMANDS,
+    bloom::transfer::COMMANDS,
+    bloom::write::COMMANDS,
     hash::read::COMMANDS,
     hash::walk::COMMANDS,
     hash::write::COMMANDS,
@@ -55,6 +61,15 @@ const ALL: &[&[Command]] = &[
     geo::read::COMMANDS,
     geo::search::COMMANDS,
     geo::write::COMMANDS,
+    stream::groups::COMMANDS,
+    stream::info::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::read::COMMANDS,
+    stream::write::COMMANDS,
+    stream::xread::COMMANDS,
+    hyperloglog::debug::COMMANDS,
+    hyperloglog::read::COMMANDS,
+    hyperloglog::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
     string::many::COMMANDS,

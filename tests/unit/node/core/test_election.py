@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from garrison.node.core import bus
+from garrison.node.core import bus, nodes_file
 from garrison.node.core import flags as fl
 from garrison.node.core.effects import Effects, Send
 from garrison.node.core.nodes import Node
@@ -76,6 +76,17 @@ def test_a_vote_is_synced_with_its_epoch_and_primary(sim: Simulation) -> None:
     assert f"lastVoteFor {row(sim, 'A').node_id}" in effects.persist
 
 
+def test_votes_that_may_still_decide_survive_a_restart(sim: Simulation) -> None:
+    voter = sim.nodes["B"]
+    row(sim, "C").voted_ms = voter.core.world.now_ms - 100
+    ask(sim, request(sim))
+    voter.core.world.save(sync=True)
+    text = voter.core.take().persist
+    assert f"lastVoteFor {sim.id('A')},{sim.id('C')}" in text
+    again = nodes_file.load(text)
+    assert again.votes_for == [sim.id("A"), sim.id("C")]
+
+
 def test_one_vote_an_epoch(sim: Simulation) -> None:
     assert votes(ask(sim, request(sim))) == 1
     assert votes(ask(sim, request(sim))) == 0
@@ -142,3 +153,23 @@ def test_a_primary_without_slots_has_no_vote(sim: Simulation) -> None:
     voter = sim.nodes["B"]
     voter.core.world.table.assign(voter.core.world.me.slots, None)
     assert votes(ask(sim, request(sim))) == 0
+
+
+@pytest.mark.parametrize("synced_since", [False, True], ids=["in sync before", "in sync since"])
+def test_a_primary_that_serves_empty_again_is_not_replaced(synced_since: bool) -> None:
+    """Its replica is in sync with it before it is told that the primary has its data again."""
+    simulation = Simulation(5, nodes=6, timeout_ms=TIMEOUT_MS)
+    simulation.form(3)
+    simulation.run(1500)
+    replica = simulation.nodes["D"]
+    world, synced = replica.core.world, replica.core.world.facts
+    primary = world.me.primary
+    assert primary is not None
+    assert world.data.is_in_sync()
+    primary.data_lost_ms = world.now_ms
+    if synced_since:
+        replica.core.replication(dataclasses.replace(synced, link_up=False), replica.now_ms())
+        replica.core.replication(synced, replica.now_ms())
+    replica.core.take()
+    replica.core.tick(replica.now_ms() + 1, synced)
+    assert bool(replica.core._election.stand_ms) is not synced_since

@@ -223,9 +223,12 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     let wanted = wanted.min(engine.keys_to_move(slot));
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(wanted);
-    let ghosts = engine.cluster.migrations.ghosts_of(slot).take(wanted);
-    let mut left = wanted - ghosts.len();
-    ghosts.for_each(|key| reply.bulk(key));
+    let migrations = &engine.cluster.migrations;
+    let mut left = wanted;
+    for key in migrations.ghosts_of(slot).chain(migrations.unconfirmed_of(slot)).take(wanted) {
+        left -= 1;
+        reply.bulk(key);
+    }
     engine.keyspace.dbs[0].for_each_in_slot(slot, |entry| {
         if left == 0 {
             return std::ops::ControlFlow::Break(());

@@ -85,7 +85,7 @@ fn sleep(ctx: &mut Ctx<'_>) -> Outcome {
 fn object(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(2);
     let now_ms = ctx.now_ms();
-    let described = ctx.find(&key).map(|entry| {
+    let described = ctx.find_quietly(&key).map(|entry| {
         let mut payload = Vec::new();
         crate::snapshot::payload::dump(&mut payload, entry.value(), &mut None);
         // Without the type before, and the version and checksum behind.

@@ -64,7 +64,7 @@ fn usage(ctx: &mut Ctx<'_>) -> Outcome {
         return Err(SYNTAX);
     }
     let key = ctx.key(2);
-    let Some(bytes) = ctx.find(&key).map(|entry| entry.memory_bytes()) else {
+    let Some(bytes) = ctx.find_quietly(&key).map(|entry| entry.memory_bytes()) else {
         ctx.reply().null();
         return Ok(());
     };

@@ -103,9 +103,42 @@ impl<'a> Ctx<'a> {
         answer(None, &mut reply)
     }
 
-    /// Looks a key up to change it, or to look at it without a trace: nothing is counted or touched.
+    /// Looks a key up to change it: its access clock moves, but it is no hit or miss.
     #[inline]
     pub fn find(&mut self, key: &KeyRef<'_>) -> Option<EntryRef<'_>> {
+        let db = self.session.db;
+        if self.engine.expire_if_due(db, key, self.session.kind) {
+            return None;
+        }
+        let entry = self.engine.keyspace.dbs[db].get(key)?;
+        if !self.session.no_touch {
+            let (settings, clock) = (&self.engine.settings, entry.clock());
+            let now_ms = self.engine.clock.unix_ms;
+            let touched = touched(settings, &mut self.engine.keyspace.prng, now_ms, clock);
+            if touched != clock {
+                entry.set_clock(touched);
+            }
+        }
+        Some(entry)
+    }
+
+    /// The access clock of a key that is stored now, whatever was there. A use counter goes on counting; a key that
+    /// `find` has touched has been counted already.
+    #[inline]
+    pub fn clock_to_store(&mut self, key: &KeyRef<'_>, is_touched: bool) -> u32 {
+        if !self.engine.settings.maxmemory_policy.is_lfu() {
+            return lru_clock(self.engine.clock.unix_ms);
+        }
+        let entry = if is_touched { self.find_quietly(key) } else { self.find(key) };
+        match entry.map(EntryRef::clock) {
+            Some(clock) => clock,
+            None => self.engine.access_clock(),
+        }
+    }
+
+    /// Looks a key up without a trace: nothing is counted or touched.
+    #[inline]
+    pub fn find_quietly(&mut self, key: &KeyRef<'_>) -> Option<EntryRef<'_>> {
         let db = self.session.db;
         if self.engine.expire_if_due(db, key, self.session.kind) {
             return None;

@@ -6,6 +6,7 @@
 
 pub mod blocking;
 pub mod ctx;
+pub mod draws;
 pub mod execute;
 mod hooks;
 pub mod keys;
@@ -92,6 +93,12 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Bits of strings.
+    Bitmap,
+    /// Strings that count different elements.
+    HyperLogLog,
+    /// Bloom filters.
+    Bloom,
     /// Hashes.
     Hash,
     /// Lists.
@@ -122,6 +129,9 @@ impl Group {
         match self {
             Group::Generic => "generic",
             Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
+            Group::Bloom => "bf",
             Group::Hash => "hash",
             Group::List => "list",
             Group::Set => "set",
@@ -141,6 +151,9 @@ impl Group {
         Some(match self {
             Group::Generic => "keyspace",
             Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
+            Group::Bloom => "bloom",
             Group::Hash => "hash",
             Group::List => "list",
             Group::Set => "set",

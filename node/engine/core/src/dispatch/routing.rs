@@ -99,13 +99,15 @@ impl Engine {
         presence: impl Fn() -> Presence,
     ) -> Result<(), Failure> {
         let Some(slots) = self.cluster.slots.as_deref() else { return Ok(()) };
+        let owner = slots.owner(target.slot);
+        // First, as it says more than that the cluster is down, which it is then too.
+        if owner == Some(slots.myself) && !slots.has_data && !target.shard_channel {
+            return Err(NO_DATA);
+        }
         check_state(slots, target)?;
         let host = self.host_for_outside(session);
-        let Some(owner) = slots.owner(target.slot) else { return Err(NOT_SERVED) };
+        let Some(owner) = owner else { return Err(NOT_SERVED) };
         if owner == slots.myself {
-            if !slots.has_data && !target.shard_channel {
-                return Err(NO_DATA);
-            }
             if target.write && self.clock.boot_ms > slots.writes_until_ms {
                 return Err(NO_LEASE);
             }
@@ -268,6 +270,15 @@ mod tests {
             let client = bench.client();
             bench.engine.clients.sessions.get_mut(client).expect("it is open").outside = outside;
             assert_eq!(bench.say(client, "GET a"), format!("-MOVED {slot} {host}:2"));
+        }
+    }
+
+    #[test]
+    fn owner_without_its_data_says_so_whatever_the_state() {
+        for state in [ClusterState::Ok, ClusterState::Down] {
+            let mut bench = bench(MYSELF, |table| (table.has_data, table.state) = (false, state));
+            let client = bench.client();
+            assert!(bench.say(client, "GET k").starts_with("-CLUSTERDOWN This primary has lost its data"));
         }
     }
 

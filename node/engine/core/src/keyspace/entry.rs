@@ -92,6 +92,13 @@ pub struct Content {
     pub(crate) is_modified: bool,
 }
 
+impl Content {
+    /// A string that a command has computed: no integer, and not called `embstr` however short.
+    pub fn computed(bytes: Vec<u8>) -> Self {
+        Content { value: Value::Bytes(bytes), expire_at_ms: None, is_modified: true }
+    }
+}
+
 /// An owned entry; see the module's documentation. Two copies of it are the same entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]

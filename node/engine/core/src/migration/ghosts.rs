@@ -54,6 +54,13 @@ impl Migrations {
         self.slots.get(&slot).unwrap_or(&NONE).iter().map(|key| &**key)
     }
 
+    /// The keys of a slot that were deleted here and come back if our replicas do not acknowledge that.
+    pub fn unconfirmed_of(&self, slot: u16) -> impl Iterator<Item = &[u8]> + '_ {
+        let confirming = self.by_ticket.values().filter(move |migration| migration.route.is_of(slot));
+        let taken = confirming.filter_map(|migration| migration.confirming.as_ref());
+        taken.flat_map(|confirming| confirming.taken.iter().map(|(key, _)| &**key))
+    }
+
     /// Makes or ends a ghost; whether that changed anything.
     fn set_ghost(&mut self, slot: u16, key: &[u8], is_there: bool) -> bool {
         match is_there {
@@ -64,9 +71,12 @@ impl Migrations {
 }
 
 impl Engine {
-    /// How many keys of a slot are here, ghosts included: what has to leave before the slot may.
+    /// How many keys of a slot have to leave before the slot may: ghosts are among them, and keys that may come back.
     pub fn keys_to_move(&self, slot: u16) -> usize {
-        self.keyspace.dbs[0].slot_len(slot) + self.cluster.migrations.ghosts_of(slot).len()
+        let migrations = &self.cluster.migrations;
+        self.keyspace.dbs[0].slot_len(slot)
+            + migrations.ghosts_of(slot).len()
+            + migrations.unconfirmed_of(slot).count()
     }
 
     /// A key has changed while keys are on their way or slots move.

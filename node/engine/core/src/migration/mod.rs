@@ -14,7 +14,8 @@
 //! - clients are sent to the target only once the replicas of *this* node have acknowledged the deletion. Until
 //!   then the key is *unconfirmed*: whoever asks for it is held. A replica that takes over after that lacks the key
 //!   too; one that takes over before has it, and nobody has seen the copy. Where a replica does not acknowledge in
-//!   time, the key comes back as if it had not left;
+//!   time, the key comes back as if it had not left. So an unconfirmed key is listed and counted like one that is
+//!   here, and nobody hands its slot over; should the slot be another's all the same, the copy there is the key;
 //! - a key of the slot that a client deletes here leaves a *ghost*, since the target may hold an old copy of it (an
 //!   answer that got lost, an attempt of before a failover). A ghost is answered for here, as a missing key. It is
 //!   listed and migrated like a key, by DEL, and then it is the target's. Replicas hear of ghosts in the stream;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! copied --all acknowledged--> deleted here, unconfirmed --our replicas acknowledged--> gone (+OK)
-//!    |                                    '--- not in time, or a replica was lost ----> back (-NOREPLICAS)
+//!    |                                    |--- not in time, or a replica was lost ----> back (-NOREPLICAS)
+//!    |                                    '--- and the slot is another's by then -----> gone, the copy is the key
 //!    '--refused, changed, no answer, demoted, slot lost, move called off--> stays (an error says why)
 //! ```
 
@@ -26,6 +27,9 @@ const NOT_CONFIRMED: Failure = Failure::Text(
 );
 const CALLED_OFF: Failure = Failure::Text(
     "ERR the slot's move was called off or changed while keys were on their way; they stay here",
+);
+const HANDED_OVER: Failure = Failure::Text(
+    "ERR the slot was given to another node while its keys were leaving; the copies there count",
 );
 const PAUSED: Failure = Failure::Text("TRYAGAIN writes are paused, so keys on their way stay here");
 const DEMOTED: Failure = Failure::Text(
@@ -204,7 +208,12 @@ impl Engine {
     /// Not every replica knows that the keys are gone: nobody was sent after them, so they can stay.
     fn bring_back(&mut self, ticket: u64) {
         let Some(migration) = self.cluster.migrations.by_ticket.get_mut(&ticket) else { return };
-        let (db, confirming) = (migration.db, migration.confirming.take());
+        let (db, route, confirming) = (migration.db, migration.route, migration.confirming.take());
+        if let (Route::SlotMove { slot, .. }, Some(slots)) = (route, self.cluster.slots.as_deref()) {
+            if slots.owner(slot) != Some(slots.myself) {
+                return self.end_migration(ticket, Err(HANDED_OVER));
+            }
+        }
         for (bytes, content) in confirming.into_iter().flat_map(|confirming| confirming.taken) {
             let key = self.keyspace.dbs[db].key(&bytes);
             if self.keyspace.dbs[db].contains(&key) {

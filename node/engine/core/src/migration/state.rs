@@ -97,6 +97,13 @@ pub enum Route {
     },
 }
 
+impl Route {
+    /// Whether it is the move of this slot away from here.
+    pub(super) fn is_of(self, wanted: u16) -> bool {
+        matches!(self, Route::SlotMove { slot, .. } if slot == wanted)
+    }
+}
+
 /// Waiting for the replicas of this node to acknowledge the deletion.
 pub struct Confirming {
     pub(in crate::migration) offset: u64,

@@ -207,6 +207,34 @@ fn key_comes_back_when_our_replicas_do_not_confirm() {
 }
 
 #[test]
+fn unconfirmed_key_is_listed_as_one_that_is_here() {
+    let mut bench = source(0);
+    let replica = replica(&mut bench);
+    let (mover, other) = (bench.client(), bench.client());
+    let (job, _) = send(&mut bench, mover, "{x}1");
+    answer(&mut bench, &job, &["+OK"]);
+    assert_eq!(bench.say(other, &format!("CLUSTER GETKEYSINSLOT {} 10", slot())), "*1 $4 {x}1");
+    assert_eq!(bench.engine.keys_to_move(slot()), 1);
+    acknowledge(&mut bench, replica);
+    assert_eq!(bench.say(other, &format!("CLUSTER COUNTKEYSINSLOT {}", slot())), ":0");
+}
+
+#[test]
+fn unconfirmed_key_of_a_slot_that_was_handed_over_stays_away() {
+    let mut bench = source(0);
+    let replica = replica(&mut bench);
+    let (mover, other) = (bench.client(), bench.client());
+    let (job, _) = send(&mut bench, mover, "{x}1");
+    answer(&mut bench, &job, &["+OK"]);
+    install(&mut bench, TARGET, None, 0);
+    bench.engine.close_session(replica);
+    bench.engine.end_turn();
+    resume(&mut bench);
+    assert!(bench.heard(mover).starts_with("-ERR the slot was given to another node"));
+    assert_eq!(bench.say(other, &format!("CLUSTER COUNTKEYSINSLOT {}", slot())), ":0");
+}
+
+#[test]
 fn deleted_key_of_a_moving_slot_is_answered_for_here_until_the_target_has_deleted_it_too() {
     let mut bench = source(0);
     let (mover, client) = (bench.client(), bench.client());

@@ -43,6 +43,8 @@ impl Engine {
 
     /// Follows a primary from now on.
     pub(super) fn start_following(&mut self, primary: Primary) {
+        // The data is as old as it was: another primary to follow makes it neither younger nor worthless.
+        let last_data_ms = self.replication.link.as_ref().map_or(0, |link| link.last_data_ms);
         self.leave_primary();
         self.refuse_waiters();
         self.drop_migrations();
@@ -51,7 +53,9 @@ impl Engine {
         self.replication.primary = Some(primary);
         self.replication.guard = Guard::default();
         self.replication.is_recording = false;
-        self.replication.link = Some(Box::new(Link::new(self.clock.boot_ms)));
+        let mut link = Link::new(self.clock.boot_ms);
+        link.last_data_ms = last_data_ms;
+        self.replication.link = Some(Box::new(link));
         self.connect_link();
         self.end_hold();
         self.tell_replication();

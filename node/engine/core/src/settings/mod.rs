@@ -56,6 +56,17 @@ impl Field for String {
     }
 }
 
+/// A share between 0 and 1, both excluded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate(pub f64);
+
+impl Field for Rate {
+    fn read(&mut self, text: &str) -> Option<()> {
+        *self = Rate(text.parse().ok().filter(|rate| *rate > 0.0 && *rate < 1.0)?);
+        Some(())
+    }
+}
+
 /// What to do when memory is at its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EvictionPolicy {
@@ -273,6 +284,18 @@ settings! {
     zset_max_listpack_entries: usize = 128, "zset-max-listpack-entries";
     /// Largest member of a packed sorted set, in bytes.
     zset_max_listpack_value: usize = 64, "zset-max-listpack-value";
+    /// Bytes of a node of a stream; 0: no limit.
+    stream_node_max_bytes: u64 = 4096, "stream-node-max-bytes";
+    /// Entries of a node of a stream; 0: no limit.
+    stream_node_max_entries: u64 = 100, "stream-node-max-entries";
+    /// Bytes up to which a HyperLogLog is sparse.
+    hll_sparse_max_bytes: usize = 3000, "hll-sparse-max-bytes";
+    /// The error rate of a Bloom filter that nobody has reserved.
+    bf_error_rate: Rate = Rate(0.01), "bf-error-rate";
+    /// How many elements it takes before it grows.
+    bf_initial_size: u64 = 100, "bf-initial-size";
+    /// By how much it grows; 0: not at all.
+    bf_expansion_factor: u32 = 2, "bf-expansion-factor";
     /// Whether RDB strings are compressed.
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.

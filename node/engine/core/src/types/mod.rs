@@ -11,16 +11,20 @@
 //! below. TYPE, OBJECT ENCODING, MEMORY USAGE, COPY, DUMP, RESTORE, snapshots, DEBUG DIGEST and the thread that
 //! frees big values then know it. The keyspace stores a pointer to it without knowing what it is.
 
+pub mod bitmap;
+pub mod bloom;
 mod collection;
-pub(crate) mod draws;
 pub mod field_table;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
+pub mod murmur;
 #[macro_use]
 mod object;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod value;
 
@@ -43,4 +47,8 @@ collections! {
     set: Set(set::Set) = 5,
     /// Different members in the order of their scores.
     sorted_set: SortedSet(sorted_set::SortedSet) = 6,
+    /// A log of entries, with groups of readers.
+    stream: Stream(stream::Stream) = 7,
+    /// Bloom filters.
+    bloom: Bloom(bloom::Bloom) = 9,
 }

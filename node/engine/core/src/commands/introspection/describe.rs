@@ -7,8 +7,8 @@ use crate::dispatch::table::{table, Entry};
 use crate::dispatch::{Access, Flags, Handler, KeySpec};
 use crate::resp::reply::Reply;
 
-/// The ACL categories, in Redis's order.
-pub(crate) const CATEGORY_NAMES: [&str; 21] = [
+/// The ACL categories, in Redis's order; the last one came with Redis 8.
+pub(crate) const CATEGORY_NAMES: [&str; 22] = [
     "keyspace",
     "read",
     "write",
@@ -30,6 +30,7 @@ pub(crate) const CATEGORY_NAMES: [&str; 21] = [
     "connection",
     "transaction",
     "scripting",
+    "bloom",
 ];
 
 const FLAG_NAMES: [(Flags, &str); 20] = [

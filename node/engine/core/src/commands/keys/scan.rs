@@ -92,7 +92,7 @@ fn randomkey(ctx: &mut Ctx<'_>) -> Outcome {
         }
         let name = entry.key().to_vec();
         let key = ctx.key_of(&name);
-        ctx.find(&key);
+        ctx.find_quietly(&key);
     }
     ctx.reply().null();
     Ok(())

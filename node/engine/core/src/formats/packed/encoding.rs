@@ -54,6 +54,14 @@ impl<'a> Item<'a> {
         self.spell(&mut itoa::Buffer::new()).len()
     }
 
+    /// No encoded form of it takes more bytes.
+    pub(super) fn encoded_bytes_max(&self) -> usize {
+        match self {
+            Item::Integer(_) => super::ENTRY_OVERHEAD_BYTES_MAX,
+            Item::Bytes(bytes) => super::ENTRY_OVERHEAD_BYTES_MAX + bytes.len(),
+        }
+    }
+
     /// Whether the string is empty.
     pub fn is_empty(&self) -> bool {
         matches!(self, Item::Bytes([]))

@@ -80,7 +80,7 @@ pub struct Link {
     pub phase: Phase,
     /// When the primary was last heard of, in boot milliseconds.
     pub last_io_ms: i64,
-    /// When bytes of the stream last came, in boot milliseconds; 0: never.
+    /// When bytes of the stream last came, of this primary or of one before it, in boot milliseconds; 0: never.
     pub last_data_ms: i64,
     /// Since when it is not online, in boot milliseconds.
     pub down_since_ms: i64,

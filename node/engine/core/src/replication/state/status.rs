@@ -16,7 +16,8 @@ pub struct Status {
     pub offset: u64,
     /// Whether the link to the primary is up and in sync; true for a primary.
     pub link_up: bool,
-    /// When the primary's last byte came, in milliseconds of the boot clock; 0: never.
+    /// When the stream's last bytes came, of this primary or of one before it, in milliseconds of the boot clock;
+    /// 0: never.
     pub last_io_boot_ms: i64,
     /// Replicas that are connected and in sync.
     pub replicas: u64,

@@ -1,7 +1,7 @@
 //! Commands that look up places: GEOPOS, GEOHASH, GEODIST.
 
+use super::access::{unit_arg, write_distance, write_point};
 use super::cell::Point;
-use super::{unit_arg, write_distance, write_point};
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 use crate::types::sorted_set::access::sorted_set_of;

@@ -1,8 +1,8 @@
 //! Commands that find the members inside a shape: GEOSEARCH, GEORADIUS and their kin.
 
+use super::access::{point_arg, unit_arg, write_distance, write_point};
 use super::area::Shape;
 use super::cell::Point;
-use super::{point_arg, unit_arg, write_distance, write_point};
 use crate::base::numbers::parse_i64;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
@@ -166,7 +166,10 @@ impl<'a> Query<'a> {
                     true => (Some(From::Member), locate(ctx.arg(2))?),
                     false => (Some(From::Coordinates), Some(point_arg(ctx, 2)?)),
                 };
-                query.read_circle(ctx, radius_at)?;
+                // Around a member of a missing key there is nothing to search, and Redis does not look at the radius.
+                if query.center.is_some() {
+                    query.read_circle(ctx, radius_at)?;
+                }
                 radius_at + 2
             }
         };
@@ -268,7 +271,7 @@ impl<'a> Query<'a> {
                 "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
             )));
         }
-        if self.shape.is_none() {
+        if self.shape.is_none() && matches!(form, Form::Search | Form::SearchStore) {
             return Err(Failure::new(format!(
                 "ERR exactly one of BYRADIUS and BYBOX can be specified for {name}"
             )));

@@ -1,6 +1,6 @@
 //! GEOADD.
 
-use super::point_arg;
+use super::access::point_arg;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 use crate::types::sorted_set::write::{add, AddOptions};

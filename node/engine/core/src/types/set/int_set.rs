@@ -51,6 +51,11 @@ impl IntSet {
         (self.bytes.len() - HEADER) / self.width()
     }
 
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes allocated, as the allocator rounds them.
     pub fn memory_bytes(&self) -> usize {
         rounded(self.bytes.capacity())

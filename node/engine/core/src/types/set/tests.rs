@@ -2,6 +2,7 @@
 
 use super::int_set::IntSet;
 use super::*;
+use crate::base::prng::Prng;
 use crate::formats::packed::PackedList;
 use crate::testing::Bench;
 use crate::types::Collection;
@@ -93,8 +94,8 @@ proptest! {
             }
         }
         prop_assert_eq!(&scanned, &model);
-        let mut number = 0_u64;
-        let drawn = set.random(&mut || { number += 0x9e37_79b9_7f4a; number });
+        let mut prng = Prng::new(1);
+        let drawn = set.random(&mut || prng.next_u64());
         prop_assert_eq!(drawn.map(|member| model.contains(&member.to_vec())), (!model.is_empty()).then_some(true));
     }
 }

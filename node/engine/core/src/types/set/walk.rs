@@ -2,11 +2,11 @@
 
 use super::access::{set_of, write_item};
 use crate::base::prng::Prng;
+use crate::dispatch::draws::Draws;
 use crate::dispatch::scan::{parse_cursor, ScanOptions};
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
-use crate::types::draws::Draws;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 

@@ -125,7 +125,7 @@ impl Leaf {
             self.bytes[to..to + part.len()].copy_from_slice(part);
             to += part.len();
         };
-        put(&[if is_long { LONG } else { member.len() as u8 }, short.len()]);
+        put(&[if is_long { LONG } else { member.len() as u8 }, short.as_bytes().len() as u8]);
         put(short.as_bytes());
         if is_long {
             put(&(member.len() as u32).to_le_bytes());

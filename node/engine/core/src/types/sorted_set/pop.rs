@@ -251,8 +251,8 @@ fn zmpop(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn bzmpop(ctx: &mut Ctx<'_>) -> Outcome {
-    let deadline_boot_ms = ctx.deadline_arg(1)?;
     let wanted = Wanted::parse(ctx, 2)?;
+    let deadline_boot_ms = ctx.deadline_arg(1)?;
     if wanted.take(ctx)? {
         return Ok(());
     }

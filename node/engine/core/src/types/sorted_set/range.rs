@@ -3,7 +3,7 @@
 use super::access::{sorted_set_of, store, write_element, write_head};
 use super::select::{By, Fixed, Selection};
 use super::SortedSet;
-use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 const COST: &str = "O(log(N)+M) with the size of the sorted set and the number of members answered";
@@ -112,7 +112,7 @@ fn zrangestore(ctx: &mut Ctx<'_>) -> Outcome {
                 result.insert(member.spell(&mut itoa::Buffer::new()), score, &limits);
             }
         }
-        Ok(())
+        Ok::<(), Failure>(())
     })?;
     store(ctx, &to, result, "zrangestore")
 }

@@ -83,12 +83,6 @@ impl Short {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
-
-    /// Number of its bytes.
-    #[inline]
-    pub fn len(&self) -> u8 {
-        self.len
-    }
 }
 
 /// The score of a short form.

@@ -1,6 +1,7 @@
 //! The sorted set against a sorted vector, in both forms; hostile payloads; waiting.
 
 use super::*;
+use crate::base::prng::Prng;
 use crate::formats::packed::PackedList;
 use crate::testing::Bench;
 use crate::types::Collection;
@@ -101,8 +102,8 @@ proptest! {
             }
         }
         prop_assert_eq!(&scanned, &model);
-        let mut number = 0_u64;
-        let drawn = set.random(&mut || { number += 0x9e37_79b9_7f4a; number });
+        let mut prng = Prng::new(1);
+        let drawn = set.random(&mut || prng.next_u64());
         let is_right = drawn.map(|(member, score)| model.get(&member.to_vec()) == Some(&score));
         prop_assert_eq!(is_right, (!model.is_empty()).then_some(true));
     }

@@ -3,11 +3,11 @@
 use super::access::{sorted_set_of, write_element, write_head, write_item};
 use super::score;
 use crate::base::prng::Prng;
+use crate::dispatch::draws::Draws;
 use crate::dispatch::scan::{parse_cursor, ScanOptions};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
-use crate::types::draws::Draws;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 

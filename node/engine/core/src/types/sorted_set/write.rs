@@ -110,7 +110,7 @@ impl AddOptions {
         if self.nx && self.xx {
             return Err(Failure::Text("ERR XX and NX options at the same time are not compatible"));
         }
-        if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        if (self.nx && (self.gt || self.lt)) || (self.gt && self.lt) {
             return Err(Failure::Text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if self.incr && members > 1 {
@@ -194,7 +194,7 @@ pub(in crate::types) fn add(
             added += usize::from(matches!(last, Added::New(_)));
             updated += usize::from(matches!(last, Added::Changed(_)));
         }
-        Ok(())
+        Ok::<(), Failure>(())
     };
     if sorted_set_of(ctx.find(&key))?.is_none() {
         if !options.xx {

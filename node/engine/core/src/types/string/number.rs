@@ -74,7 +74,7 @@ fn add(ctx: &mut Ctx<'_>, increment: i64) -> Outcome {
         .unwrap_or(0)
         .checked_add(increment)
         .ok_or(Failure::Text("ERR increment or decrement would overflow"))?;
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(&key, true);
     ctx.db().set_int(&key, new, Ttl::Keep, clock);
     ctx.string_stored(&key, old.is_some(), "incrby");
     ctx.int(new)
@@ -95,7 +95,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>) -> Outcome {
     let Some(text) = sum.to_text() else {
         return Err(Failure::Text("ERR increment would produce NaN or Infinity"));
     };
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(&key, true);
     ctx.db().set_text(&key, text.as_bytes(), Ttl::Keep, clock);
     ctx.string_stored(&key, old.is_some(), "incrbyfloat");
     // Replicas store the result, so that no difference in arithmetic can add up.

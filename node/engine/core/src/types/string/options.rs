@@ -100,7 +100,7 @@ pub(super) fn check_length(ctx: &Ctx<'_>, length: usize, more: usize) -> Result<
 }
 
 /// The length of a string value; nothing for other types.
-pub(super) fn string_len(value: ValueRef<'_>) -> Option<usize> {
+pub(crate) fn string_len(value: ValueRef<'_>) -> Option<usize> {
     value.string(&mut itoa::Buffer::new()).map(<[u8]>::len)
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::{Ctx, Failure};
 use crate::base::prng::Prng;
-use crate::dispatch::{Ctx, Failure};
 
 /// The most draws, each of which may give the same element again, of one command. The peers have no limit and run
 /// out of memory.

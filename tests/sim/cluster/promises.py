@@ -1,0 +1,88 @@
+"""What nodes owe each other, checked directly where it is said: verdicts, votes and leases.
+
+A broken promise loses data only in a rare coincidence, so the invariants about data see it in few seeds.
+These look at the frame that breaks it:
+
+- FAIL is broadcast of a node that a majority of the voting primaries has suspected lately.
+- A vote comes later than a lease that the same voter has granted to the primary that is to be replaced.
+- After its vote a voter grants that primary no lease for as long as the election may be won.
+- A vote outlives its voter: nobody votes twice in an epoch, in whichever life."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from garrison.node.core import bus
+from garrison.node.core import flags as fl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .node import SimNode
+
+LATE_TIMEOUTS = 10
+LATE_MS = 5000
+"""A report may be so late, and so many node timeouts: it waits behind a cut, and then counts for 2T."""
+
+
+class Promises:
+    """Remembers suspicions, leases and votes over all lives of all nodes; `fail` ends the run."""
+
+    def __init__(self, now: Callable[[], int], fail: Callable[[str], None]) -> None:
+        self._now, self._fail = now, fail
+        self._suspected_ms: dict[str, dict[str, int]] = {}
+        """Node id -> who suspects it, by id, and when last."""
+        self._granted_ms: dict[tuple[str, str], int] = {}
+        """(voter, primary), by ids -> when the voter has last answered the primary without a refusal."""
+        self._voted_ms: dict[tuple[str, str], int] = {}
+        """(voter, primary), by ids -> when the voter has last voted for a replica of the primary."""
+
+    def after_step(self, node: SimNode) -> None:
+        """Note whom a node suspects."""
+        table = node.core.world.table
+        for other in table:
+            if other.flags & (fl.PFAIL | fl.FAIL):
+                self._suspected_ms.setdefault(other.node_id, {})[table.me.node_id] = self._now()
+
+    def verdict(self, node: SimNode, data: bytes) -> None:
+        """A node broadcasts FAIL: how many voting primaries have suspected the other one?"""
+        failing_id = bus.decode(data).failing_id
+        world = node.core.world
+        since_ms = self._now() - LATE_TIMEOUTS * world.timeout_ms - LATE_MS
+        suspected_ms = self._suspected_ms.get(failing_id, {})
+        suspicious = [v for v in world.table.voters() if suspected_ms.get(v.node_id, -1) >= since_ms]
+        count = len(suspicious) + (world.me.votes() and world.me not in suspicious)
+        if count < world.table.majority():
+            self._fail(f"{node.name} broadcasts FAIL of {failing_id}, which {count} primaries have suspected")
+
+    def pong(self, node: SimNode, to_id: str, data: bytes) -> None:
+        """A node answers, or announces itself to, another one."""
+        world = node.core.world
+        to = world.table.get(to_id)
+        if to is None or not to.is_primary() or not world.me.votes():
+            return
+        frame = bus.decode(data)
+        if any(entry.node_id == to_id and entry.flags & (fl.PFAIL | fl.FAIL) for entry in frame.gossip):
+            return
+        key = world.me.node_id, to_id
+        self._granted_ms[key] = self._now()
+        voted_ms = self._voted_ms.get(key)
+        if voted_ms is not None and self._now() - voted_ms < world.vote_window_ms():
+            self._fail(
+                f"{node.name} grants a lease to {to_id}, {self._now() - voted_ms} ms after its vote for a "
+                "replica of it"
+            )
+
+    def vote(self, node: SimNode, primary_id: str, *, forced: bool) -> None:
+        """A node votes for a replica of a primary."""
+        world = node.core.world
+        key = world.me.node_id, primary_id
+        self._voted_ms[key] = self._now()
+        granted_ms = self._granted_ms.get(key)
+        if forced or granted_ms is None:
+            return
+        if self._now() - granted_ms < world.timeout_ms:
+            self._fail(
+                f"{node.name} votes for a replica of {primary_id} {self._now() - granted_ms} ms after it has "
+                "granted that one a lease"
+            )

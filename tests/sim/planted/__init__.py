@@ -1,0 +1,1 @@
+"""Planted faults: one small change at a time, and whether the tests and simulators notice it."""

@@ -1,0 +1,13 @@
+"""Every planted fault."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .fault import Fault
+from .of_data import DATA
+from .of_elections import ELECTIONS
+from .of_sentinels import SENTINELS
+from .of_the_engine import ENGINE
+
+FAULTS: Final[tuple[Fault, ...]] = (*ELECTIONS, *DATA, *SENTINELS, *ENGINE)

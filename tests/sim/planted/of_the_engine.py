@@ -1,0 +1,96 @@
+"""Faults of the data plane. Each needs its own build of the engine, so only `make planted` tries them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .fault import Change, Fault, Rust
+
+CORE: Final = "node/engine/core/src"
+
+ENGINE: Final = (
+    Fault(
+        "exec-changes-a-key-on-its-way",
+        "EXEC is not held while a key that its queue would change is on its way to another node.",
+        "1: whoever would change a key on its way is held",
+        (
+            Change(
+                f"{CORE}/migration/hold.rs",
+                "|| self.executes_key_on_its_way(session, entry))",
+                "|| (entry.full_name.is_empty() && self.executes_key_on_its_way(session, entry)))",
+            ),
+        ),
+        Rust("migration::tests::exec_that_would_change_a_key_on_its_way_is_held"),
+    ),
+    Fault(
+        "key-leaves-although-it-changed",
+        "The end of a migration deletes a key that has changed since it left.",
+        "1: only what has not changed since it left is deleted",
+        (
+            Change(
+                f"{CORE}/migration/settle.rs",
+                "departure.is_some_and(|departure| departure.state == DepartureState::Copied)",
+                "departure.is_none() || departure.is_some()",
+            ),
+        ),
+        Rust("migration::tests::key_that_changed_since_it_left_stays"),
+    ),
+    Fault(
+        "key-leaves-before-the-targets-replicas",
+        "A key is given up when the target has it, whether its replicas have it or not.",
+        "4: a moved key has two homes",
+        (
+            Change(
+                f"{CORE}/migration/settle.rs",
+                "match copies.unwrap_or(0) >= self.copies_wanted {",
+                "match copies.unwrap_or(0) < usize::MAX {",
+            ),
+        ),
+        Rust("migration::tests::key_stays_until_the_target_s_replicas_have_it"),
+    ),
+    Fault(
+        "exec-is-not-checked-again",
+        "EXEC with a control command in its queue goes on without the checks.",
+        "7: a check is repeated after every wait",
+        (
+            Change(
+                f"{CORE}/command/dispatch.rs",
+                "is_some_and(|transaction| transaction.is_under_way())",
+                "is_some()",
+            ),
+        ),
+        Rust("migration::tests::exec_behind_a_control_command_is_checked_again"),
+    ),
+    Fault(
+        "demoted-node-ends-its-migrations",
+        "A MIGRATE that ends after its node was demoted deletes the key on the replica.",
+        "8: a demoted node deletes nothing",
+        (
+            Change(
+                f"{CORE}/migration/settle.rs",
+                "            self.end_migration(ticket, Err(DEMOTED));\n",
+                "            let _ = (ticket, DEMOTED);\n",
+            ),
+        ),
+        Rust("migration::tests::demoted_node_deletes_nothing"),
+    ),
+    Fault(
+        "one-key-named-twice-is-two",
+        "A command that names one key twice is refused during a move as if it named two.",
+        "12: one key is one key, however often it is named",
+        (
+            Change(
+                f"{CORE}/command/routing.rs",
+                "                let slot = key_slot(key);\n                let target",
+                "                let slot = key_slot(key);\n"
+                "                let again = found.is_some();\n                let target",
+            ),
+            Change(
+                f"{CORE}/command/routing.rs",
+                "target.has_several_keys |= target.first != key;",
+                "target.has_several_keys |= again;",
+            ),
+        ),
+        Rust("migration::tests::one_key_named_twice_is_one_key"),
+    ),
+)
