@@ -217,8 +217,8 @@ fn errors_say_where_and_which_key() {
     let error = |bytes: &[u8]| read(bytes, 1000).err().unwrap().to_string();
     assert_eq!(error(b"GARBAGE..."), format!("RDB offset 9: {}", RdbProblem::Magic));
     assert!(error(b"REDIS0099...").ends_with("RDB version 99 is not supported; versions 1 to 12 are"));
-    let list = error(b"REDIS0010\x12\x04my\nl\x01");
-    assert_eq!(list, "RDB offset 15, key \"my\\nl\": the type list is not supported yet");
+    let foreign = error(b"REDIS0010\x06\x04my\nl\x01");
+    assert_eq!(foreign, "RDB offset 15, key \"my\\nl\": the type value of a module is not supported yet");
     assert!(error(b"REDIS0010\x1e\x01k").ends_with("key \"k\": byte 0x1e is no known type or opcode"));
     assert!(error(b"REDIS0010\xfa\x01k").ends_with("the data ends before the end marker"));
     assert!(error(b"REDIS0010\xff\x01\0\0\0\0\0\0\0").contains("the checksum is"));
