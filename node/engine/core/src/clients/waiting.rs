@@ -64,6 +64,11 @@ pub struct WaitingRoom {
     is_ready: HashSet<DbKey>,
     deadlines: BTreeSet<(i64, u64, SessionKey)>,
     arrivals: u64,
+    /// Sessions whose commands the control plane answers, by ticket. EXEC may ask several at once.
+    asked: HashMap<u64, SessionKey>,
+    /// Sessions with output that waits for their sockets, with their numbers, as a key may be used again. They take
+    /// commands, so they may stand in the room for something else too.
+    full: Vec<(SessionKey, u64)>,
 }
 
 impl WaitingRoom {
@@ -208,7 +213,27 @@ impl WaitingRoom {
         self.deadlines.first().map(|(deadline, _, _)| *deadline)
     }
 
-    /// How many sessions wait.
+    /// The control plane was asked for a session under this ticket.
+    pub fn ask(&mut self, ticket: u64, session: SessionKey) {
+        self.asked.insert(ticket, session);
+    }
+
+    /// The control plane has answered: for which session. It may be closed by now, and its key another's.
+    pub fn answered(&mut self, ticket: u64) -> Option<SessionKey> {
+        self.asked.remove(&ticket)
+    }
+
+    /// A session's socket is full.
+    pub fn add_full(&mut self, session: SessionKey, id: u64) {
+        self.full.push((session, id));
+    }
+
+    /// All sessions whose sockets were full; those that still are have to be added again.
+    pub fn take_full(&mut self) -> Vec<(SessionKey, u64)> {
+        std::mem::take(&mut self.full)
+    }
+
+    /// How many sessions wait in queues or for keys.
     pub fn count(&self) -> usize {
         self.places.len()
     }

@@ -25,6 +25,7 @@ pub const COMMANDS: &[Command] = &[
         "Shows and changes the cluster.",
     ),
     Command::new("asking", 1, CLUSTER, |ctx| set(ctx, |session| session.asking = true))
+        .flags(Flags::LETS_IN)
         .flags(Flags::FAST)
         .categories(&["connection"])
         .docs("3.0.0", "O(1)", "", "Lets the next command in to a slot that is being imported."),

@@ -9,7 +9,7 @@ const OPEN: Flags =
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("ping", -1, Group::Connection, ping).flags(Flags::FAST).docs(
+    Command::new("ping", -1, Group::Connection, ping).flags(Flags::SUBSCRIBED).flags(Flags::FAST).docs(
         "1.0.0",
         "O(1)",
         "[message]",
@@ -18,12 +18,10 @@ pub const COMMANDS: &[Command] = &[
     Command::new("echo", 2, Group::Connection, echo)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "message", "Answers the message."),
-    Command::new("quit", -1, Group::Connection, quit).flags(OPEN.union(Flags::NO_AUTH)).docs(
-        "1.0.0",
-        "O(1)",
-        "",
-        "Closes the connection after its replies.",
-    ),
+    Command::new("quit", -1, Group::Connection, quit)
+        .flags(Flags::AT_ONCE.union(Flags::SUBSCRIBED))
+        .flags(OPEN.union(Flags::NO_AUTH))
+        .docs("1.0.0", "O(1)", "", "Closes the connection after its replies."),
     Command::new("hello", -1, Group::Connection, hello).flags(OPEN.union(Flags::NO_AUTH)).docs(
         "6.0.0",
         "O(1)",
@@ -39,12 +37,10 @@ pub const COMMANDS: &[Command] = &[
     Command::new("select", 2, Group::Connection, select)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "index", "Selects the database of the connection."),
-    Command::new("reset", 1, Group::Connection, reset).flags(OPEN.union(Flags::NO_AUTH)).docs(
-        "6.2.0",
-        "O(1)",
-        "",
-        "Puts the connection back into the state of a new one.",
-    ),
+    Command::new("reset", 1, Group::Connection, reset)
+        .flags(Flags::AT_ONCE.union(Flags::SUBSCRIBED))
+        .flags(OPEN.union(Flags::NO_AUTH))
+        .docs("6.2.0", "O(1)", "", "Puts the connection back into the state of a new one."),
 ];
 
 fn ping(ctx: &mut Ctx<'_>) -> Outcome {

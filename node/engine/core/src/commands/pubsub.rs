@@ -15,6 +15,7 @@ const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, "NOT_KEY").not_key
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("subscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Channel))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -23,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to channels by name.",
         ),
     Command::new("unsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Channel))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -31,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
             "Stops listening to these channels, or to all.",
         ),
     Command::new("psubscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Pattern))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -39,6 +42,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to all channels that match patterns.",
         ),
     Command::new("punsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Pattern))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -47,6 +51,7 @@ pub const COMMANDS: &[Command] = &[
             "Stops listening to these patterns, or to all.",
         ),
     Command::new("ssubscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Shard))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .keys(SHARD_CHANNELS)
         .docs(
@@ -56,6 +61,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to shard channels, all of one slot.",
         ),
     Command::new("sunsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Shard))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .keys(SHARD_CHANNELS)
         .docs(

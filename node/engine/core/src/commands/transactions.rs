@@ -8,13 +8,14 @@ const AT_ANY_TIME: Flags =
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("multi", 1, Group::Transactions, multi).flags(AT_ANY_TIME).docs(
+    Command::new("multi", 1, Group::Transactions, multi).flags(Flags::AT_ONCE).flags(AT_ANY_TIME).docs(
         "1.2.0",
         "O(1)",
         "",
         "Begins a transaction: the commands that follow are queued.",
     ),
     Command::new("exec", 1, Group::Transactions, exec)
+        .flags(Flags::AT_ONCE.union(Flags::EXEC))
         .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::SKIP_SLOWLOG))
         .docs(
             "1.2.0",
@@ -22,13 +23,14 @@ pub const COMMANDS: &[Command] = &[
             "",
             "Carries out the queued commands without interruption, unless a watched key has changed.",
         ),
-    Command::new("discard", 1, Group::Transactions, discard).flags(AT_ANY_TIME).docs(
+    Command::new("discard", 1, Group::Transactions, discard).flags(Flags::AT_ONCE).flags(AT_ANY_TIME).docs(
         "2.0.0",
         "O(N) with the number of queued commands",
         "",
         "Drops the queued commands and the watches.",
     ),
     Command::new("watch", -2, Group::Transactions, watch)
+        .flags(Flags::AT_ONCE)
         .flags(AT_ANY_TIME)
         .keys(&[KeySpec::range(1, -1, 1, "RO")])
         .docs(

@@ -230,7 +230,12 @@ mod tests {
         bench.say(client, "TESTTAKE a 0");
         bench.engine.close_session(client);
         assert!(!bench.engine.clients.waiting.awaits_keys());
+        let killed = bench.client();
+        let id = bench.session(killed).id;
+        bench.say(killed, "TESTTAKE a 0");
+        assert_eq!(bench.say(admin, &format!("CLIENT KILL ID {id}")), ":1");
         assert_eq!(bench.say(admin, "SET a 1"), "+OK");
+        assert_eq!(bench.say(admin, "EXISTS a"), ":1");
     }
 
     #[test]

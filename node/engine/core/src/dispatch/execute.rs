@@ -94,7 +94,7 @@ impl Engine {
                         self.refuse(session, entry, failure);
                     }
                 }
-                if session.asking && entry.full_name != "asking" {
+                if session.asking && !entry.command.flags.contains(Flags::LETS_IN) {
                     // ASKING holds for one command, or one transaction, carried out now or later.
                     session.asking = session.in_multi()
                         || matches!(session.suspension, Suspension::Retry(_) | Suspension::Keys);
@@ -168,7 +168,7 @@ impl Engine {
     /// Answers an error to a command that did not run; a transaction being queued is spoilt by it,
     /// and one that was to be executed is dropped.
     fn refuse(&mut self, session: &mut Session, entry: &Entry, failure: Failure) {
-        if entry.full_name == "exec" {
+        if entry.command.flags.contains(Flags::EXEC) {
             self.forget_transaction(session);
             if !failure.is_redirect() {
                 let text = failure.text();
@@ -244,7 +244,7 @@ impl Engine {
         entry: &'static Entry,
         args: Args<'_>,
     ) -> Result<Gate, Failure> {
-        if !session.in_multi() || super::transactions::runs_at_once(entry.full_name) {
+        if !session.in_multi() || entry.command.flags.contains(Flags::AT_ONCE) {
             return Ok(Gate::Open);
         }
         if entry.command.flags.contains(Flags::NO_MULTI) {
@@ -394,23 +394,14 @@ fn find(args: Args<'_>) -> Found {
 fn adds_data(session: &Session, entry: &Entry) -> bool {
     let may_grow = |entry: &Entry| entry.command.flags.contains(Flags::DENYOOM);
     let queue = || session.transaction.as_ref().map_or(&[][..], |transaction| &transaction.queue);
-    may_grow(entry) || (entry.full_name == "exec" && queue().iter().any(|queued| may_grow(queued.entry())))
+    may_grow(entry)
+        || (entry.command.flags.contains(Flags::EXEC)
+            && queue().iter().any(|queued| may_grow(queued.entry())))
 }
 
 /// Only these commands make sense between a RESP2 client's subscription messages.
 fn check_subscriber(entry: &Entry) -> Result<(), Failure> {
-    const ALLOWED: [&str; 9] = [
-        "ping",
-        "subscribe",
-        "ssubscribe",
-        "unsubscribe",
-        "sunsubscribe",
-        "psubscribe",
-        "punsubscribe",
-        "quit",
-        "reset",
-    ];
-    if ALLOWED.contains(&entry.full_name) {
+    if entry.command.flags.contains(Flags::SUBSCRIBED) {
         return Ok(());
     }
     Err(Failure::new(format!(
@@ -440,7 +431,9 @@ pub(crate) fn apply_reply_mode(session: &mut Session, reply_start: usize) {
 
 /// Whether this is the EXEC of a transaction that writes: this node may have become a replica since it was queued.
 fn ends_in_writes(session: &Session, entry: &Entry) -> bool {
-    let Some(transaction) = session.transaction.as_deref().filter(|_| entry.full_name == "exec") else {
+    let Some(transaction) =
+        session.transaction.as_deref().filter(|_| entry.command.flags.contains(Flags::EXEC))
+    else {
         return false;
     };
     transaction.queue.iter().any(|queued| queued.entry().command.flags.contains(Flags::WRITE))

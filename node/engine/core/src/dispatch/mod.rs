@@ -20,7 +20,7 @@ pub mod transactions;
 use bitflags::bitflags;
 
 pub use ctx::Ctx;
-pub use keys::KeySpec;
+pub use keys::{Access, KeySpec};
 
 pub use crate::resp::failure::{Failure, Outcome};
 
@@ -70,6 +70,18 @@ bitflags! {
         const NO_MANDATORY_KEYS = 1 << 19;
         /// May turn a primary into a replica or a replica into a primary; not shown.
         const CHANGES_ROLE = 1 << 20;
+        /// Carried out at once although MULTI is open; not shown.
+        const AT_ONCE = 1 << 21;
+        /// Makes sense between a RESP2 client's subscription messages; not shown.
+        const SUBSCRIBED = 1 << 22;
+        /// Carries out the queue of a transaction; not shown.
+        const EXEC = 1 << 23;
+        /// Is the command that lets the next one into a slot that comes in; not shown.
+        const LETS_IN = 1 << 24;
+        /// Sends keys to another node, and names keys that may be gone already; not shown.
+        const MIGRATES = 1 << 25;
+        /// Ends the pause that would hold it; not shown.
+        const UNPAUSES = 1 << 26;
     }
 }
 
@@ -227,9 +239,9 @@ impl Command {
         command
     }
 
-    /// Sets the flags.
+    /// Adds flags.
     pub const fn flags(mut self, flags: Flags) -> Self {
-        self.flags = flags;
+        self.flags = self.flags.union(flags);
         self
     }
 

@@ -45,7 +45,7 @@ fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<O
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
                 let key = args.get(index);
-                if key.is_empty() && entry.full_name == "migrate" {
+                if key.is_empty() && flags.contains(Flags::MIGRATES) {
                     // The place of its one key; empty when KEYS names them.
                     return;
                 }
@@ -63,7 +63,7 @@ fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<O
                 target.has_several_keys |= target.first != key;
                 target.write |= flags.contains(Flags::WRITE);
                 target.asking |= flags.contains(Flags::ASKING);
-                target.migrate |= entry.full_name == "migrate";
+                target.migrate |= flags.contains(Flags::MIGRATES);
             });
         }
     }

@@ -179,6 +179,28 @@ mod tests {
         }
     }
 
+    /// The flags by which dispatch recognises commands stand at these and at no others.
+    #[test]
+    fn commands_known_to_dispatch_are_these() {
+        crate::assembly::install();
+        for (flag, names) in [
+            (Flags::EXEC, "exec"),
+            (Flags::LETS_IN, "asking"),
+            (Flags::MIGRATES, "migrate"),
+            (Flags::UNPAUSES, "client|unpause"),
+            (Flags::AT_ONCE, "discard exec multi quit reset watch"),
+            (
+                Flags::SUBSCRIBED,
+                "ping psubscribe punsubscribe quit reset ssubscribe subscribe sunsubscribe unsubscribe",
+            ),
+        ] {
+            let known = table().entries.iter().filter(|entry| entry.command.flags.contains(flag));
+            let mut known: Vec<&str> = known.map(|entry| entry.full_name).collect();
+            known.sort_unstable();
+            assert_eq!(known.join(" "), names);
+        }
+    }
+
     #[test]
     fn every_command_is_documented() {
         crate::assembly::install();

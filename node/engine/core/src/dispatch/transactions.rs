@@ -22,11 +22,6 @@ use crate::engine::Engine;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
 
-/// Commands that are carried out at once although MULTI is open.
-pub fn runs_at_once(full_name: &str) -> bool {
-    matches!(full_name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
-}
-
 impl Queued {
     /// Its command.
     pub fn entry(&self) -> &'static Entry {

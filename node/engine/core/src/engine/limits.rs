@@ -72,7 +72,7 @@ impl Engine {
         let Some(session) = self.clients.sessions.get_mut(key) else { return };
         if !session.output_waits {
             session.output_waits = true;
-            self.clients.output_waits.push((key, session.id));
+            self.clients.waiting.add_full(key, session.id);
         }
         let large = session.out.len() > LARGE_OUTPUT_BYTES;
         self.check_output(key);
@@ -106,7 +106,7 @@ impl Engine {
 
     /// Background work: looks at all output that waits, and once a second at every client.
     pub fn enforce_output_limits(&mut self) {
-        for (key, id) in std::mem::take(&mut self.clients.output_waits) {
+        for (key, id) in self.clients.waiting.take_full() {
             let Some(session) = self.clients.sessions.get_mut(key).filter(|session| session.id == id) else {
                 continue;
             };
@@ -114,7 +114,7 @@ impl Engine {
                 session.output_waits = false;
                 session.over_soft_limit_since_ms = 0;
             } else {
-                self.clients.output_waits.push((key, id));
+                self.clients.waiting.add_full(key, id);
                 self.check_output(key);
             }
         }

@@ -125,7 +125,7 @@ impl Engine {
 
     /// Sends a session's command up under this ticket.
     pub(crate) fn tell_control(&mut self, session: &Session, ticket: u64, args: Args<'_>) {
-        self.clients.asked.insert(ticket, session.key);
+        self.clients.waiting.ask(ticket, session.key);
         let client = ClientInfo {
             id: session.id,
             addr: session.addr.clone(),
@@ -145,7 +145,7 @@ impl Engine {
 
     /// The control plane's answer to a command: encoded reply bytes.
     pub fn control_reply(&mut self, ticket: u64, reply: &[u8]) {
-        let Some(key) = self.clients.asked.remove(&ticket) else { return };
+        let Some(key) = self.clients.waiting.answered(ticket) else { return };
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         match &mut session.suspension {
             Suspension::Control { ticket: awaited, silent } if *awaited == ticket => {
@@ -297,6 +297,8 @@ impl Engine {
         }
         self.end_overdue_waits();
         self.serve_ready_keys(None);
+        // No session runs now: what is left was for one that is closed.
+        self.clients.deferred.clear();
         self.replication_turn();
         self.publish_status();
     }

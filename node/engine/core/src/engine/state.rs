@@ -119,14 +119,11 @@ pub struct Clients {
     pub pauses: Pauses,
     /// Messages to running sessions, due after their replies: one runs, or one is served by what another did.
     pub(crate) deferred: Vec<(SessionKey, Vec<u8>)>,
-    /// Sessions whose sockets are full.
-    pub(crate) output_waits: Vec<(SessionKey, u64)>,
     /// When the clients were last looked through, in Unix milliseconds.
     pub(crate) checked_ms: i64,
     /// Messages of Sentinels that may still be handed up before the next background turn.
     pub(crate) hellos_left: u32,
-    /// Sessions that wait for the control plane, by ticket.
-    pub(crate) asked: HashMap<u64, SessionKey>,
+    /// The last ticket; see [`Engine::ticket`](super::Engine::ticket).
     pub(crate) next_ticket: u64,
 }
 
@@ -141,10 +138,8 @@ impl Clients {
             pause: None,
             pauses: Pauses::default(),
             deferred: Vec::new(),
-            output_waits: Vec::new(),
             checked_ms: 0,
             hellos_left: HELLOS_PER_CRON_MAX,
-            asked: HashMap::new(),
             next_ticket: 0,
         }
     }

@@ -16,7 +16,7 @@ impl Engine {
     }
 
     fn executes_key_on_its_way(&self, session: &Session, entry: &Entry) -> bool {
-        entry.full_name == "exec"
+        entry.command.flags.contains(Flags::EXEC)
             && session.transaction.as_ref().is_some_and(|transaction| {
                 let mut queue = transaction.queue.iter();
                 queue.any(|queued| self.touches_key_on_its_way(queued.entry(), queued.args.view()))

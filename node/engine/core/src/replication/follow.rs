@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::state::guard::Guard;
 use super::state::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
-use super::state::load::Loader;
 use super::younger;
 use crate::clients::session::Kind;
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Db;
+use crate::snapshot::loader::Loader;
 use crate::snapshot::RdbOptions;
 
 impl Engine {

@@ -159,7 +159,7 @@ impl Engine {
             ("repl-offset", &offset),
             ("aof-base", "0"),
         ];
-        Producer::start(&mut self.keyspace.dbs, options, &aux)
+        Producer::start(&mut self.keyspace.dbs, None, options, &aux)
     }
 
     /// Goes on with the full syncs under way, each for a bounded time.

@@ -1,5 +1,6 @@
 //! Pictures of data: the RDB stream, the payload of DUMP, and the walk that takes a picture while data changes.
 
+pub mod loader;
 pub mod payload;
 pub mod producer;
 mod reader;

@@ -12,7 +12,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::keyspace::{Capture, Db, SnapshotId, ValueRef};
+use crate::keyspace::{Capture, Db, SlotSet, SnapshotId, ValueRef, SLOT_COUNT};
 use crate::snapshot::{RdbWriter, RdbWriterOptions};
 
 /// Bytes that one step produces before it ends.
@@ -51,6 +51,8 @@ pub struct Producer {
     /// The databases whose walk is not at its end.
     walks: Vec<(usize, SnapshotId)>,
     is_complete: bool,
+    /// How many keys there are to write in all.
+    keys_total: u64,
 }
 
 /// The encoder, shared by the captures of all databases.
@@ -61,6 +63,8 @@ struct Picture {
     db: Option<usize>,
     /// Keys and expiring keys of each database at the start.
     sizes: Vec<(u64, u64)>,
+    /// Keys written so far.
+    keys_done: u64,
 }
 
 struct DbCapture(Arc<Mutex<Picture>>);
@@ -68,7 +72,8 @@ struct DbCapture(Arc<Mutex<Picture>>);
 impl Capture for DbCapture {
     fn entry(&mut self, db: usize, _slot: u16, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<i64>) {
         let mut picture = lock(&self.0);
-        let Picture { writer, bytes, db: current, sizes } = &mut *picture;
+        let Picture { writer, bytes, db: current, sizes, keys_done } = &mut *picture;
+        *keys_done += 1;
         if *current != Some(db) {
             *current = Some(db);
             let (keys, expiring) = sizes.get(db).copied().unwrap_or_default();
@@ -83,21 +88,44 @@ fn lock(picture: &Mutex<Picture>) -> MutexGuard<'_, Picture> {
     picture.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Keys and expiring keys, the latter at most: a hint for who reads the snapshot.
+fn sizes_of(db: &Db, slots: Option<&SlotSet>) -> (u64, u64) {
+    let Some(slots) = slots else { return (db.len() as u64, db.expiring_len()) };
+    let wanted = (0..SLOT_COUNT as u16).filter(|&slot| slots.contains(slot));
+    let keys = wanted.map(|slot| db.slot_len(slot) as u64).sum();
+    (keys, db.expiring_len().min(keys))
+}
+
 impl Producer {
-    /// Starts a snapshot of all databases as they are now. `aux` are the fields of its header.
-    pub fn start(databases: &mut [Db], options: RdbWriterOptions, aux: &[(&str, &str)]) -> Self {
+    /// Starts a snapshot of all databases as they are now, or of some slots of them. `aux` are the fields of its
+    /// header. [`Producer::end`] calls it off at any time.
+    pub fn start(
+        databases: &mut [Db],
+        slots: Option<&Arc<SlotSet>>,
+        options: RdbWriterOptions,
+        aux: &[(&str, &str)],
+    ) -> Self {
         let mut writer = RdbWriter::new(options);
         let mut bytes = Vec::new();
         writer.header(&mut bytes, aux);
-        let sizes = databases.iter().map(|db| (db.len() as u64, db.expiring_len())).collect();
-        let picture = Arc::new(Mutex::new(Picture { writer, bytes, db: None, sizes }));
+        let sizes: Vec<(u64, u64)> =
+            databases.iter().map(|db| sizes_of(db, slots.map(Arc::as_ref))).collect();
+        let keys_total = sizes.iter().map(|(keys, _)| keys).sum();
+        let picture = Arc::new(Mutex::new(Picture { writer, bytes, db: None, sizes, keys_done: 0 }));
         let walks = databases
             .iter_mut()
             .enumerate()
             .filter(|(_, db)| !db.is_empty())
-            .map(|(index, db)| (index, db.start_snapshot(None, Box::new(DbCapture(picture.clone())))))
+            .map(|(index, db)| {
+                (index, db.start_snapshot(slots.cloned(), Box::new(DbCapture(picture.clone()))))
+            })
             .collect();
-        Producer { picture, walks, is_complete: false }
+        Producer { picture, walks, is_complete: false, keys_total }
+    }
+
+    /// How many keys have been written, and how many there are in all.
+    pub fn keys(&self) -> (u64, u64) {
+        (lock(&self.picture).keys_done, self.keys_total)
     }
 
     /// Goes on for a bounded time.
@@ -169,5 +197,78 @@ impl Producer {
                 db.end_snapshot(snapshot);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::prng::Prng;
+    use crate::keyspace::{key_slot, KeyHasher, Ttl};
+    use crate::snapshot::{RdbItem, RdbOptions, RdbReader};
+
+    struct Bytes(Vec<u8>);
+
+    impl SnapshotSink for Bytes {
+        fn has_room(&self) -> bool {
+            true
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    fn database() -> Vec<Db> {
+        let mut db = Db::new(0, true, KeyHasher::new(1));
+        let mut prng = Prng::new(2);
+        for _ in 0..5_000 {
+            let name = prng.below(100_000).to_string();
+            let key = db.key(name.as_bytes());
+            db.set_string(&key, name.as_bytes(), Ttl::Clear, 0);
+        }
+        vec![db]
+    }
+
+    #[test]
+    fn chosen_slots_are_the_picture_and_progress_counts_them() {
+        let mut databases = database();
+        let slots: Arc<SlotSet> = Arc::new((0..3000).collect());
+        let mut producer = Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), &[]);
+        let (mut sink, total) = (Bytes(Vec::new()), producer.keys().1);
+        assert!(total > 0 && total < databases[0].len() as u64);
+        let mut done = 0;
+        while producer.step(&mut databases, &mut sink) == Ok(Progress::More) {
+            assert!(producer.keys().0 >= done);
+            done = producer.keys().0;
+        }
+        assert_eq!(producer.keys(), (total, total));
+        let mut reader = RdbReader::new(RdbOptions::default());
+        reader.feed(&sink.0);
+        let mut read = 0;
+        while let Some(item) = reader.next_item().expect("the snapshot can be read") {
+            match item {
+                RdbItem::Entry(entry) => {
+                    assert!(key_slot(&entry.key) < 3000);
+                    read += 1;
+                }
+                RdbItem::End => break,
+                _ => {}
+            }
+        }
+        assert_eq!(read, total);
+    }
+
+    #[test]
+    fn called_off_snapshot_leaves_nothing_behind() {
+        let mut databases = database();
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut sink = Bytes(Vec::new());
+        assert_eq!(producer.step(&mut databases, &mut sink), Ok(Progress::More));
+        producer.end(&mut databases);
+        let done = producer.keys().0;
+        databases[0].clear();
+        assert_eq!(producer.keys().0, done);
     }
 }

@@ -90,11 +90,13 @@ fn close_fitting(ctx: &mut Ctx<'_>, filter: &Filter) -> usize {
 }
 
 impl Engine {
-    /// Has the reactor close a session that is not running; what it had to be sent is dropped.
+    /// Has the reactor close a session that is not running; what it had to be sent is dropped, and nothing that it
+    /// waits for is given to it any more.
     pub fn close_soon(&mut self, key: SessionKey) {
         if let Some(session) = self.clients.sessions.get_mut(key) {
             session.close_now = true;
             session.out = Vec::new();
+            self.clients.waiting.leave(key);
             self.effects.actions.push(Action::Flush(key));
         }
     }

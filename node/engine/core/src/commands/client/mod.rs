@@ -122,7 +122,7 @@ const SUBCOMMANDS: &[Command] = &[
         "client-id [unblock-type=<TIMEOUT | ERROR>]",
         "Ends another connection's wait.",
     ),
-    Command::new("unpause", 2, CONNECTION, pause::unpause).flags(ADMIN).docs(
+    Command::new("unpause", 2, CONNECTION, pause::unpause).flags(Flags::UNPAUSES).flags(ADMIN).docs(
         "6.2.0",
         "O(N) with the number of held clients",
         "",

@@ -4,7 +4,7 @@ use super::docs::{self, Argument, Kind};
 use super::simple_set;
 use crate::dispatch::keys::{Begin, Find};
 use crate::dispatch::table::{table, Entry};
-use crate::dispatch::{Flags, Handler, KeySpec};
+use crate::dispatch::{Access, Flags, Handler, KeySpec};
 use crate::resp::reply::Reply;
 
 /// The ACL categories, in Redis's order; the last one came with Redis 8.
@@ -133,17 +133,16 @@ pub(super) fn info(reply: &mut Reply<'_>, entry: &Entry) {
     children.iter().for_each(|child| info(reply, child));
 }
 
-/// What happens to a key: `RW` and its kin as they stand, the rest in lower case.
-pub(super) fn key_flags(reply: &mut Reply<'_>, flags: &str) {
-    let show = |flag: &str| if flag.len() == 2 { flag.to_owned() } else { flag.to_lowercase() };
-    let flags: Vec<String> = flags.split_whitespace().map(show).collect();
+/// What happens to a key.
+pub(super) fn key_flags(reply: &mut Reply<'_>, access: Access) {
+    let flags: Vec<String> = access.words().collect();
     simple_set(reply, flags.iter().map(String::as_str));
 }
 
 fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.map(3);
     reply.bulk(b"flags");
-    key_flags(reply, spec.flags);
+    key_flags(reply, spec.access);
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => searched(reply, "index", &[("index", i64::from(index))]),

@@ -7,15 +7,15 @@
 //! ```
 //!
 //! Until the answer to PSYNC the primary speaks in lines; those are read here, and what they mean for the
-//! data is returned as an [`Answer`]. The snapshot ([`super::load`]) and the stream (`replication/apply.rs`) follow.
+//! data is returned as an [`Answer`]. The snapshot ([`crate::snapshot::loader`]) and the stream (`replication/apply.rs`) follow.
 //! The link knows no socket: it is told of connections and bytes, and its output lies in `out`.
 
 use std::collections::VecDeque;
 
 use super::applier::Applier;
 use super::history::StreamId;
-use super::load::Loader;
 use crate::settings::Settings;
+use crate::snapshot::loader::{Loader, PayloadForm};
 
 /// Longest line that a primary may send during the handshake, in bytes.
 pub const LINE_BYTES_MAX: usize = 1024;
@@ -59,15 +59,6 @@ impl Phase {
             Phase::Online => "connected",
         }
     }
-}
-
-/// How the end of a snapshot is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayloadForm {
-    /// `$<length>`: by its length.
-    Sized(u64),
-    /// `$EOF:<mark>`: by forty bytes behind it.
-    Marked([u8; 40]),
 }
 
 /// What the primary granted.

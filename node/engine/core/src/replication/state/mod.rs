@@ -8,7 +8,6 @@ pub mod failover;
 pub mod guard;
 pub mod history;
 pub mod link;
-pub mod load;
 pub mod replicas;
 pub mod shared_sink;
 mod status;

@@ -2,7 +2,7 @@
 
 use super::options::{StringOptions, TimeUnit};
 use super::read::reply_string;
-use crate::dispatch::keys::{Begin, Find};
+use crate::dispatch::keys::{Access, Begin, Find};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
 use crate::resp::failure::SYNTAX;
@@ -56,7 +56,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("msetex", -4, Group::String, msetex)
         .flags(STORE.union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec {
-            flags: "OW UPDATE",
+            access: Access::of("OW UPDATE"),
             begin: Begin::Index(1),
             find: Find::KeyNum { index: 0, first: 1, step: 2 },
             not_key: false,

@@ -3,9 +3,17 @@
 //! Until then clients see the old data. A stream that breaks off, is damaged or holds what this engine does
 //! not know leaves no trace but a line in the log; the price is memory for both data sets while it arrives.
 
-use super::link::PayloadForm;
 use crate::keyspace::{Db, Ttl};
 use crate::snapshot::{RdbItem, RdbOptions, RdbReader};
+
+/// How the end of a snapshot is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadForm {
+    /// `$<length>`: by its length.
+    Sized(u64),
+    /// `$EOF:<mark>`: by forty bytes behind it.
+    Marked([u8; 40]),
+}
 
 /// A snapshot on its way in.
 pub struct Loader {
