@@ -17,6 +17,23 @@ OURS = "Garrison's own, see docs/compatibility.md"
 REDIS_8 = "as in Redis 8, or its modules, and in Valkey 9"
 WAITS = "it waits for the other server without stopping ours, which a transaction or a script cannot do"
 
+SINCE_REDIS_7_4 = "hash fields that expire: Redis 7.4 and 8, Valkey 9"
+
+FIELD_EXPIRY = (
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
+    "httl",
+)
+
 DIFFERENCES = {
     **{
         (f"bf.{name}", "missing"): REDIS_8
@@ -34,6 +51,7 @@ DIFFERENCES = {
         )
     },
     ("msetex", "missing"): REDIS_8,
+    **{(name, "missing"): SINCE_REDIS_7_4 for name in FIELD_EXPIRY},
     ("client|no-touch", "missing"): REDIS_7_2,
     ("client|setinfo", "missing"): REDIS_7_2,
     ("cluster|myshardid", "missing"): REDIS_7_2,
@@ -156,6 +174,7 @@ def test_list_by_pattern_and_category(peers: Peers) -> None:
             set(peer("COMMAND", "LIST", "FILTERBY", *words)) for peer in (peers.garrison, peers.redis)
         )
         assert ours - newer <= redis, words
+        assert ours - {name.encode() for name in FIELD_EXPIRY} <= redis, words
 
 
 def test_count(r: Wire) -> None:

@@ -62,7 +62,15 @@ pub(super) fn tips(full_name: &str) -> &'static [&'static str] {
         | "cluster|replicas"
         | "cluster|shards"
         | "cluster|slaves"
-        | "cluster|slots" => &[UNSTEADY],
+        | "cluster|slots"
+        | "httl"
+        | "hpttl"
+        | "xadd"
+        | "xautoclaim"
+        | "xclaim"
+        | "xinfo|consumers"
+        | "xpending"
+        | "xtrim" => &[UNSTEADY],
         _ => &[],
     }
 }
