@@ -31,7 +31,9 @@ def steady(reply: Any) -> Any:
     if isinstance(reply, dict):
         pairs = [(key, value) for key, value in reply.items()]
         return {
-            key: steady(value) for key, value in pairs if key not in NEWER_FIELDS and key not in UNSTEADY_FIELDS
+            key: steady(value)
+            for key, value in pairs
+            if key not in NEWER_FIELDS and key not in UNSTEADY_FIELDS
         }
     if not isinstance(reply, list):
         return "<time>" if isinstance(reply, int) and reply > 1_600_000_000_000 else reply
@@ -199,10 +201,15 @@ def test_delete_and_what_is_remembered(peers: Peers) -> None:
 def test_read_several(r: Wire) -> None:
     filled(r, 3, "a")
     filled(r, 5, "b")
-    assert r.map("XREAD", "COUNT", 1, "STREAMS", "a", "none", "b", "0", "0", "3-0") == {
-        b"a": [[b"1-0", [b"n", b"1"]]],
-        b"b": [[b"4-0", [b"n", b"4"]]],
-    } if r.protocol == 3 else dict(r("XREAD", "COUNT", 1, "STREAMS", "a", "none", "b", "0", "0", "3-0"))
+    assert (
+        r.map("XREAD", "COUNT", 1, "STREAMS", "a", "none", "b", "0", "0", "3-0")
+        == {
+            b"a": [[b"1-0", [b"n", b"1"]]],
+            b"b": [[b"4-0", [b"n", b"4"]]],
+        }
+        if r.protocol == 3
+        else dict(r("XREAD", "COUNT", 1, "STREAMS", "a", "none", "b", "0", "0", "3-0"))
+    )
     assert r("XREAD", "STREAMS", "a", "3-0") is None
     assert r("XREAD", "STREAMS", "a", "$") is None
     assert r("XREAD", "BLOCK", 10, "STREAMS", "a", "$") is None
@@ -316,7 +323,11 @@ def test_read_acknowledge_claim(r: Wire) -> None:
     assert ids(r("XPENDING", "s", "g", "(2-0", "+", 1, "ann")) == [b"3-0"]
     assert r("XPENDING", "s", "g", "IDLE", 3_600_000, "-", "+", 10) == []
     r("XDEL", "s", "3-0")
-    assert r("XAUTOCLAIM", "s", "g", "eve", 0, "-", "COUNT", 2) == [b"4-0", [[b"2-0", [b"n", b"2"]]], [b"3-0"]]
+    assert r("XAUTOCLAIM", "s", "g", "eve", 0, "-", "COUNT", 2) == [
+        b"4-0",
+        [[b"2-0", [b"n", b"2"]]],
+        [b"3-0"],
+    ]
     assert r("XAUTOCLAIM", "s", "g", "eve", 0, "4", "JUSTID") == [b"0-0", [b"4-0", b"5-0"], []]
     assert r("XGROUP", "DELCONSUMER", "s", "g", "eve") == 3
     assert r("XPENDING", "s", "g") == [0, None, None, None]
@@ -393,7 +404,10 @@ def test_blocked_readers(r: Wire) -> None:
     read = reader.read()
     assert ids(read[b"b"] if r.protocol == 3 else read[0][1]) == [b"2-0", b"3-0"]
     for end, text in (
-        (("XGROUP", "DESTROY", "b", "g"), "NOGROUP the consumer group this client was blocked on no longer exists"),
+        (
+            ("XGROUP", "DESTROY", "b", "g"),
+            "NOGROUP the consumer group this client was blocked on no longer exists",
+        ),
         (("DEL", "c"), "UNBLOCKED the stream key no longer exists"),
     ):
         key = end[-2] if end[0] == "XGROUP" else "c"
@@ -466,7 +480,14 @@ def random_command(rng: random.Random) -> tuple[Word, ...]:
             ("XRANGE", key, bound, "+", "COUNT", count),
             ("XREVRANGE", key, "+", bound, "COUNT", count),
             ("XREAD", "COUNT", count, "STREAMS", "a", "b", some_id, "0"),
-            ("XGROUP", "CREATE", key, group, rng.choice(["0", "$", some_id]), *rng.choice([(), ("MKSTREAM",)])),
+            (
+                "XGROUP",
+                "CREATE",
+                key,
+                group,
+                rng.choice(["0", "$", some_id]),
+                *rng.choice([(), ("MKSTREAM",)]),
+            ),
             ("XGROUP", "CREATE", key, group, "0", "ENTRIESREAD", rng.randint(-1, 20)),
             ("XGROUP", "SETID", key, group, rng.choice(["0", "$", some_id])),
             ("XGROUP", "DESTROY", key, group) if rng.random() < 0.1 else ("XLEN", key),
@@ -478,7 +499,16 @@ def random_command(rng: random.Random) -> tuple[Word, ...]:
             ("XREADGROUP", "GROUP", group, consumer, "COUNT", count, "STREAMS", key, some_id),
             ("XACK", key, group, some_id, f"{rng.randint(0, 60)}-0"),
             ("XPENDING", key, group),
-            ("XCLAIM", key, group, consumer, 0, some_id, f"{rng.randint(0, 60)}-0", *rng.choice([(), ("JUSTID",)])),
+            (
+                "XCLAIM",
+                key,
+                group,
+                consumer,
+                0,
+                some_id,
+                f"{rng.randint(0, 60)}-0",
+                *rng.choice([(), ("JUSTID",)]),
+            ),
             ("XCLAIM", key, group, consumer, 0, some_id, "FORCE", *rng.choice([(), ("RETRYCOUNT", 7)])),
             ("XCLAIM", key, group, consumer, 0, some_id, "LASTID", some_id),
             ("XAUTOCLAIM", key, group, consumer, 0, bound if bound != "+" else "-", "COUNT", count),
@@ -505,12 +535,19 @@ def test_random_commands(peers: Peers, seed: int) -> None:
             theirs, ours = (wire(*command) for wire in wires)
             assert ours == theirs, done[-30:]
             if rng.random() < 0.1:
-                for info in (("GROUPS", "a"), ("STREAM", "b", "FULL"), ("STREAM", "a"), ("CONSUMERS", "a", "g")):
+                for info in (
+                    ("GROUPS", "a"),
+                    ("STREAM", "b", "FULL"),
+                    ("STREAM", "a"),
+                    ("CONSUMERS", "a", "g"),
+                ):
                     theirs, ours = (steady(wire("XINFO", *info)) for wire in wires)
                     assert ours == theirs, (info, done[-30:])
                 for key in ("a", "b"):
                     theirs, ours = (wire("XPENDING", key, "g", "-", "+", 100) for wire in wires)
-                    strip = lambda reply: [[*e[:2], e[3]] for e in reply] if isinstance(reply, list) else reply  # noqa: E731
+                    strip = lambda reply: (
+                        [[*e[:2], e[3]] for e in reply] if isinstance(reply, list) else reply
+                    )  # noqa: E731
                     assert strip(ours) == strip(theirs), done[-30:]
                     theirs, ours = (wire("DEBUG", "DIGEST-VALUE", key) for wire in wires)
                     assert ours == theirs

@@ -72,7 +72,6 @@ const ALL: &[&[Command]] = &[
     hyperloglog::write::COMMANDS,
     string::edit::COMMANDS,
     string::lcs::COMMANDS,
-    string::many::COMMANDS,
     string::number::COMMANDS,
     string::read::COMMANDS,
     string::write::COMMANDS,

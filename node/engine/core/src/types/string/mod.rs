@@ -2,12 +2,11 @@
 //! its commands.
 //!
 //! [`read`] has those that only look, [`write`] those that store, [`number`] those that count, [`edit`] those that
-//! change bytes in place, [`lcs`] the longest common subsequence, and [`many`] several strings with one expiry.
+//! change bytes in place, and [`lcs`] the longest common subsequence.
 
 pub(super) mod codec;
 pub mod edit;
 pub mod lcs;
-pub mod many;
 pub mod number;
 pub mod options;
 pub mod read;
