@@ -306,6 +306,9 @@ def test_opposite_infinities_add_up_to_zero(z: Wire) -> None:
     z("ZADD", "y", "-inf", "e")
     assert scored(z("ZINTER", 2, "z", "y", "WITHSCORES")) == [(b"e", 0)]
     assert scored(z("ZUNION", 1, "y", "WEIGHTS", 0, "WITHSCORES")) == [(b"e", 0)]
+    z("ZADD", "x", 3, "e")
+    assert scored(z("ZINTER", 2, "x", "y", "WEIGHTS", 1, 0, "WITHSCORES")) == [(b"e", 0)]
+    assert scored(z("ZUNION", 2, "x", "y", "WEIGHTS", 1, 0, "WITHSCORES")) == [(b"e", 3)]
 
 
 def test_combinations_are_stored(z: Wire) -> None:

@@ -145,11 +145,11 @@ impl<'a> Source<'a> {
         number_or_zero(score * self.weight)
     }
 
-    /// The weighed score of a member.
+    /// The weighed score of a member, which may be no number: the sum that it goes into becomes 0, as in Redis.
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self.content {
-            Content::Sorted(set) => set.score(member).map(|score| self.weighed(score)),
-            Content::Plain(set) => set.contains(member).then(|| self.weighed(1.0)),
+            Content::Sorted(set) => set.score(member).map(|score| score * self.weight),
+            Content::Plain(set) => set.contains(member).then_some(self.weight),
             Content::Missing => None,
         }
     }
