@@ -2,7 +2,6 @@
 //! its commands.
 //!
 //! [`read`] has those that only look, [`write`] those that store, [`number`] those that count, [`edit`] those that
-//! change bytes in place, [`lcs`] the longest common subsequence.
 //! change bytes in place, and [`lcs`] the longest common subsequence.
 
 pub(super) mod codec;
