@@ -25,8 +25,8 @@ from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Effects, Event, Level
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import SentinelSettings
-from garrison.sentinel.shell.acl import Users
-from garrison.sentinel.shell.clients import Client
+from garrison.sentinel.server.acl import Users
+from garrison.sentinel.server.clients import Client
 from garrison.sentinel.shell.links import LinkLimits, Links
 from garrison.sentinel.shell.scripts import Scripts
 from garrison.sentinel.shell.state_file import StateFile

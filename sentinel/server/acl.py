@@ -16,7 +16,7 @@ from hashlib import sha256
 from garrison.base import glob
 from garrison.base.config_text import ConfigError, Line, lines_of
 from garrison.base.kinds import quoted
-from garrison.sentinel.shell.command_table import CATEGORIES, COMMANDS, EVERY, members
+from garrison.sentinel.server.command_table import CATEGORIES, COMMANDS, EVERY, members
 
 USERS_MAX = 10_000
 DEFAULT = "default"

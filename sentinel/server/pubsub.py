@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from garrison.base.reply import encode
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.server import Server
 
 PUT = object()
 """The handler has put its replies itself: one for each channel."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from garrison.base.reply import OK, Error, Verbatim
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.command_commands import help_reply
-from garrison.sentinel.shell.login import BAD_NAME, is_name
-from garrison.sentinel.shell.pubsub import PUT
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.command_info import help_reply
+from garrison.sentinel.server.login import BAD_NAME, is_name
+from garrison.sentinel.server.pubsub import PUT
+from garrison.sentinel.server.server import Server
 
 SYNTAX = Error("ERR syntax error")
 KINDS = ("normal", "master", "replica", "slave", "pubsub")

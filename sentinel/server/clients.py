@@ -12,11 +12,11 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from garrison.base.reply import Error, encode
-from garrison.sentinel.shell.acl import User
-from garrison.sentinel.shell.requests import ProtocolError, RequestParser
+from garrison.sentinel.server.acl import User
+from garrison.sentinel.server.requests import ProtocolError, RequestParser
 
 if TYPE_CHECKING:
-    from garrison.sentinel.shell.server import Server
+    from garrison.sentinel.server.server import Server
 
 READ_PAUSE_BYTES = 64 << 10
 """Bytes of replies that wait for a client before nothing more is read from it."""

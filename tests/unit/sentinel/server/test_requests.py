@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.sentinel.shell.requests import ProtocolError, RequestParser
+from garrison.sentinel.server.requests import ProtocolError, RequestParser
 
 MAX = 1 << 20
 

@@ -12,9 +12,9 @@ from garrison.base.log import Log
 from garrison.base.reply import OK
 from garrison.sentinel.config import load
 from garrison.sentinel.process import load_users
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.commands import Commands
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.dispatch import Commands
+from garrison.sentinel.server.server import Server
 from tests.conftest import find_free_port
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from garrison.base import glob
 from garrison.base.reply import Error, Simple
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.command_table import CATEGORIES, EVERY, Command, find, listed, members
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.command_table import CATEGORIES, EVERY, Command, find, listed, members
+from garrison.sentinel.server.server import Server
 
 HELP = (
     "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import garrison
 from garrison.base.clock import wall_ms
 from garrison.sentinel.config import Config
-from garrison.sentinel.shell.login import REDIS_VERSION
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.login import REDIS_VERSION
+from garrison.sentinel.server.server import Server
 
 EVERYTHING = frozenset({"default", "all", "everything"})
 

@@ -7,11 +7,11 @@ import secrets
 from garrison.base import disk
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.reply import OK, Error
-from garrison.sentinel.shell.acl import DEFAULT, RuleError, RuleSet, User, read_users
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.command_commands import as_set, help_reply
-from garrison.sentinel.shell.command_table import CATEGORIES, find, members, refusal
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.acl import DEFAULT, RuleError, RuleSet, User, read_users
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.command_info import as_set, help_reply
+from garrison.sentinel.server.command_table import CATEGORIES, find, members, refusal
+from garrison.sentinel.server.server import Server
 
 GENPASS_BITS_MAX = 4096
 NOT_AN_INTEGER = Error("ERR value is not an integer or out of range")
@@ -138,7 +138,7 @@ def _deluser(server: Server, client: Client, argv: list[bytes]) -> object:
 
 
 def _dryrun(server: Server, client: Client, argv: list[bytes]) -> object:
-    from garrison.sentinel.shell.commands import channels_of
+    from garrison.sentinel.server.dispatch import channels_of
 
     name = _text(argv[2])
     user = server.users.get(name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from garrison.base.reply import OK, Error, Simple
-from garrison.sentinel.shell.acl import DEFAULT
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server.acl import DEFAULT
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.server import Server
 
 REDIS_VERSION = "7.0.15"
 """The level whose behaviour we match."""

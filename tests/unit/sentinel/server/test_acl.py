@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from garrison.base.config_text import ConfigError
-from garrison.sentinel.shell.acl import RuleError, Users, read_users
-from garrison.sentinel.shell.command_table import CATEGORIES, EVERY, members
+from garrison.sentinel.server.acl import RuleError, Users, read_users
+from garrison.sentinel.server.command_table import CATEGORIES, EVERY, members
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from garrison.base.reply import OK, Error, Simple
-from garrison.sentinel.shell import acl_commands, client_commands, command_commands, login, pubsub
-from garrison.sentinel.shell.clients import Client
-from garrison.sentinel.shell.command_table import Command, find, refusal
-from garrison.sentinel.shell.server import Server
+from garrison.sentinel.server import acl_commands, client_commands, command_info, login, pubsub
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.command_table import Command, find, refusal
+from garrison.sentinel.server.server import Server
 
 Handler = Callable[[Server, Client, list[bytes]], object]
 
@@ -43,7 +43,7 @@ class Commands:
             **pubsub.HANDLERS,
             **client_commands.HANDLERS,
             **acl_commands.HANDLERS,
-            **command_commands.HANDLERS,
+            **command_info.HANDLERS,
             "ping": _ping,
             "quit": _quit,
             "info": lambda server, client, argv: info(argv[1:]),

@@ -21,8 +21,8 @@ from garrison.base.listen import listen
 from garrison.base.log import Log
 from garrison.base.reply import encode
 from garrison.sentinel.config import Config
-from garrison.sentinel.shell.acl import Users
-from garrison.sentinel.shell.clients import Client
+from garrison.sentinel.server.acl import Users
+from garrison.sentinel.server.clients import Client
 
 IDLE_CHECK_S = 1.0
 
