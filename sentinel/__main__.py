@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import garrison
-from garrison.sentinel.config import ConfigError, load
+from garrison.sentinel.config.config import ConfigError, load
 
 USAGE = """\
 usage: garrison sentinel FILE [--directive value ...]
@@ -57,8 +57,8 @@ def _help(names: list[str]) -> int:
     if not names:
         print(USAGE)
         return 0
-    from garrison.sentinel.config_directives import find
-    from garrison.sentinel.config_lines import OPTIONS, option_name
+    from garrison.sentinel.config.directives import find
+    from garrison.sentinel.config.lines import OPTIONS, option_name
 
     for name in names:
         row, option = find(name), OPTIONS.get(option_name(name))

@@ -22,14 +22,14 @@ from garrison.base.descriptors import make_room
 from garrison.base.log import Log
 from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
 from garrison.base.reply import Error
-from garrison.sentinel.config import Config
+from garrison.sentinel.config.config import Config
+from garrison.sentinel.config.state_file import StateFile
 from garrison.sentinel.server.acl import Users, read_users
 from garrison.sentinel.server.dispatch import Commands
 from garrison.sentinel.server.info_command import Info
 from garrison.sentinel.server.pubsub import PUT
 from garrison.sentinel.server.server import Server
 from garrison.sentinel.shell.sentinel import Sentinel
-from garrison.sentinel.shell.state_file import StateFile
 
 EXIT_FAILED = 1
 LINKS_RESERVED = 8_192

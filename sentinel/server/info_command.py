@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import garrison
 from garrison.base.clock import wall_ms
-from garrison.sentinel.config import Config
+from garrison.sentinel.config.config import Config
 from garrison.sentinel.server.login import REDIS_VERSION
 from garrison.sentinel.server.server import Server
 

@@ -20,7 +20,7 @@ from garrison.base import glob
 from garrison.base.listen import listen
 from garrison.base.log import Log
 from garrison.base.reply import encode
-from garrison.sentinel.config import Config
+from garrison.sentinel.config.config import Config
 from garrison.sentinel.server.acl import Users
 from garrison.sentinel.server.clients import Client
 

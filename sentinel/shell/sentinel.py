@@ -20,7 +20,8 @@ from typing import Final
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.log import Log
 from garrison.base.reply import Error
-from garrison.sentinel.config import Config
+from garrison.sentinel.config.config import Config
+from garrison.sentinel.config.state_file import StateFile
 from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Effects, Event, Level
 from garrison.sentinel.core.sentinel import SentinelCore
@@ -29,7 +30,6 @@ from garrison.sentinel.server.acl import Users
 from garrison.sentinel.server.clients import Client
 from garrison.sentinel.shell.links import LinkLimits, Links
 from garrison.sentinel.shell.scripts import Scripts
-from garrison.sentinel.shell.state_file import StateFile
 
 LATE_TICK_MS: Final = 200
 """A tick that comes later than this lets the sockets be read first."""

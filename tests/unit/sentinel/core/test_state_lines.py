@@ -8,7 +8,7 @@ from sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
 
 from garrison.base.config_text import lines_of
 from garrison.base.reply import Error
-from garrison.sentinel.config_lines import read_lines
+from garrison.sentinel.config.lines import read_lines
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
 

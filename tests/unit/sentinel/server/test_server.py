@@ -10,7 +10,7 @@ import pytest
 
 from garrison.base.log import Log
 from garrison.base.reply import OK
-from garrison.sentinel.config import load
+from garrison.sentinel.config.config import load
 from garrison.sentinel.process import load_users
 from garrison.sentinel.server.clients import Client
 from garrison.sentinel.server.dispatch import Commands

@@ -11,7 +11,7 @@ import pytest
 
 from garrison.base.log import Log
 from garrison.base.reply import OK
-from garrison.sentinel.config import load
+from garrison.sentinel.config.config import load
 from garrison.sentinel.core.effects import Connect, Effects, Event, Level, RunScript, Send
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.server.acl import Users

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from garrison.base import disk
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.process import StartError
-from garrison.sentinel.config_rewrite import rewrite
+from garrison.sentinel.config.rewrite import rewrite
 
 
 class StateFile:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.base.config_text import lines_of
-from garrison.sentinel.config_rewrite import SIGNATURE, rewrite
+from garrison.sentinel.config.rewrite import SIGNATURE, rewrite
 
 STATE = ("sentinel myid x", "sentinel monitor a 127.0.0.1 2 2", "sentinel config-epoch a 1")
 

@@ -18,8 +18,8 @@ from garrison.base.config_text import (
 )
 from garrison.base.directive_lines import parsed, unknown
 from garrison.base.kinds import Use
-from garrison.sentinel.config_directives import ROWS, WITHOUT_MEANING, find
-from garrison.sentinel.config_lines import can_run, read_lines
+from garrison.sentinel.config.directives import ROWS, WITHOUT_MEANING, find
+from garrison.sentinel.config.lines import can_run, read_lines
 from garrison.sentinel.core.settings import SentinelSettings
 
 __all__ = ["Config", "ConfigError", "load"]

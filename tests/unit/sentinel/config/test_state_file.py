@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from garrison.sentinel.shell.state_file import StateFile
+from garrison.sentinel.config.state_file import StateFile
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from garrison.base.config_text import split_words
-from garrison.sentinel.config_lines import option_name
+from garrison.sentinel.config.lines import option_name
 
 LINES_REMEMBERED = 1 << 16
 """Lines whose words are remembered: with 1,000 primaries 8,000 lines are rewritten, nearly all the same."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from garrison.node.directives import cluster, memory, persistence, replication, server
-from garrison.sentinel.config import Config, ConfigError, load
-from garrison.sentinel.config_directives import ROWS, WITHOUT_MEANING
+from garrison.sentinel.config.config import Config, ConfigError, load
+from garrison.sentinel.config.directives import ROWS, WITHOUT_MEANING
 from garrison.sentinel.core.settings import Monitor
 
 ID = "8062a282eb81db36adfae04d3dc29ba101f2b09a"
