@@ -19,8 +19,8 @@ import uvloop
 from garrison.client import Client, connect, key_slot
 from garrison.cluster.core.moves import plan_reshard
 from garrison.cluster.core.survey import Survey
-from garrison.cluster.demo_load import Load
-from garrison.cluster.local import LocalCluster
+from garrison.cluster.demo.load import Load
+from garrison.cluster.local.cluster import LocalCluster
 from garrison.cluster.manager.mover import Mover
 from garrison.cluster.manager.progress import Silent
 

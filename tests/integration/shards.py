@@ -11,8 +11,8 @@ from typing import Any
 from garrison.client import Connection, ReplyError, key_slot, open_connection
 from garrison.client.core.resp import Arg
 from garrison.cluster.core.topology import Node
-from garrison.cluster.local import LocalCluster, LocalNode
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
+from garrison.cluster.local.process import LocalProcess
 from tests.integration.group_on_hosts import until
 
 REPLY_TIMEOUT_S = 60.0

@@ -13,8 +13,8 @@ import pytest_asyncio
 from garrison.client import Client, Connection, ReplyError, connect, key_slot, open_connection
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node
-from garrison.cluster.demo_load import Load
-from garrison.cluster.local import LocalCluster, LocalNode
+from garrison.cluster.demo.load import Load
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
 from tests.integration.processes import wait_stopped
 
 NODE_TIMEOUT_MS = 1000

@@ -21,8 +21,8 @@ import pytest_asyncio
 from garrison.client import Client, connect, key_slot
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node
-from garrison.cluster.local import GARRISON_NODE, LocalCluster, LocalNode
-from garrison.cluster.local_process import free_ports
+from garrison.cluster.local.cluster import GARRISON_NODE, LocalCluster, LocalNode
+from garrison.cluster.local.process import free_ports
 
 KEYS = 12_000
 COMMANDS = {"garrison": GARRISON_NODE, "redis": ("redis-server",)}

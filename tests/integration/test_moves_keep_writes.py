@@ -21,7 +21,7 @@ from garrison.cluster.core.check import check
 from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import format_slots
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local import LocalCluster, LocalNode
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
 from garrison.cluster.manager.mover import Mover, set_slots
 from garrison.cluster.manager.progress import Silent
 from tests.integration.group_on_hosts import until

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from garrison.client import ClientError
-from garrison.cluster.local_group import NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 
 pytestmark = pytest.mark.timeout(180)
 WAIT_S = 60.0

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from garrison.client import ClientError
-from garrison.cluster.local_group import NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 from tests.integration.test_sentinel_faults import all_name_another, settled, until
 
 pytestmark = pytest.mark.timeout(180)

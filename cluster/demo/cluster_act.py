@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from garrison.client import Client, connect
 from garrison.cluster.core.topology import Address
-from garrison.cluster.demo_load import Load, Losses
-from garrison.cluster.demo_show import Row, Story, loss_rows, show
+from garrison.cluster.demo.load import Load, Losses
+from garrison.cluster.demo.story import Row, Story, loss_rows, show
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local import POLL_INTERVAL_S, LocalCluster, LocalNode
+from garrison.cluster.local.cluster import POLL_INTERVAL_S, LocalCluster, LocalNode
 from garrison.cluster.manager.fleet import Fleet
 from garrison.cluster.manager.progress import Meter
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from garrison.client import connect
-from garrison.cluster.demo_load import Load, Losses, ShardRecord
-from garrison.cluster.demo_show import Row, Story, loss_rows, show
+from garrison.cluster.demo.load import Load, Losses, ShardRecord
+from garrison.cluster.demo.story import Row, Story, loss_rows, show
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local_group import NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 
 DOWN_AFTER_MS = 1_000
 GAP_S_MAX = DOWN_AFTER_MS / 1000 + 1.0

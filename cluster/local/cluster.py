@@ -19,7 +19,7 @@ from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local_process import HOST, LocalProcess, LocalServers
+from garrison.cluster.local.process import HOST, LocalProcess, LocalServers
 from garrison.cluster.manager.fleet import Access, Fleet
 from garrison.cluster.manager.form import form, unready
 

@@ -68,20 +68,20 @@ async def _guarded(act: Act, node_command: Sequence[str], sentinel_command: Sequ
 
 
 async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequence[str]) -> bool:
-    from garrison.cluster import demo_cluster, demo_restart, demo_sentinel
-    from garrison.cluster.demo_show import Story, verdict
-    from garrison.cluster.local import GARRISON_NODE
-    from garrison.cluster.local_group import GARRISON_SENTINEL
+    from garrison.cluster.demo import cluster_act, restart_act, sentinel_act
+    from garrison.cluster.demo.story import Story, verdict
+    from garrison.cluster.local.cluster import GARRISON_NODE
+    from garrison.cluster.local.sentinel_group import GARRISON_SENTINEL
 
     story, started = Story(), time.monotonic()
     node = node_command or GARRISON_NODE
     passed = True
     if act in (Act.ALL, Act.CLUSTER):
-        passed = await demo_cluster.play(story, node)
+        passed = await cluster_act.play(story, node)
     if act in (Act.ALL, Act.RESTART):
-        passed = await demo_restart.play(story, node) and passed
+        passed = await restart_act.play(story, node) and passed
     if act in (Act.ALL, Act.SENTINEL):
-        passed = await demo_sentinel.play(story, node, sentinel_command or GARRISON_SENTINEL) and passed
+        passed = await sentinel_act.play(story, node, sentinel_command or GARRISON_SENTINEL) and passed
     verdict(passed, time.monotonic() - started)
     return passed
 
@@ -93,7 +93,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,8 +19,8 @@ from typing import Any
 from garrison.client import ClientError, open_connection
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local import GARRISON_NODE, POLL_INTERVAL_S, START_TIMEOUT_S
-from garrison.cluster.local_process import HOST, LocalProcess, LocalServers
+from garrison.cluster.local.cluster import GARRISON_NODE, POLL_INTERVAL_S, START_TIMEOUT_S
+from garrison.cluster.local.process import HOST, LocalProcess, LocalServers
 
 GARRISON_SENTINEL = (sys.executable, "-m", "garrison", "sentinel")
 NAME = "mymaster"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from garrison.client import Client, connect
 from garrison.cluster.core.topology import Address
-from garrison.cluster.demo_cluster import (
+from garrison.cluster.demo.cluster_act import (
     AFTER_S,
     FILLED_KEYS,
     TASKS_PER_SHARD,
@@ -22,9 +22,9 @@ from garrison.cluster.demo_cluster import (
     until_elected,
     until_in_step,
 )
-from garrison.cluster.demo_load import Load, Losses
-from garrison.cluster.demo_show import Row, Story, loss_rows, show
-from garrison.cluster.local import LocalCluster, LocalNode
+from garrison.cluster.demo.load import Load, Losses
+from garrison.cluster.demo.story import Row, Story, loss_rows, show
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
 
 NODE_TIMEOUT_MS = 5000
 """Long, so that the failover cannot be the work of nodes that find the primary down."""

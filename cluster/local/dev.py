@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from garrison.cluster.local import LocalCluster
-    from garrison.cluster.local_group import LocalGroup
+    from garrison.cluster.local.cluster import LocalCluster
+    from garrison.cluster.local.sentinel_group import LocalGroup
 
 FIRST_PORT = 7000
 FIRST_SENTINEL_PORT = 26379
@@ -46,7 +46,7 @@ def dev(
 ) -> None:
     """Keep a local cluster, or a primary with Sentinels, until Ctrl-C."""
     from garrison.cluster.errors import ManagerError
-    from garrison.cluster.local import GARRISON_NODE
+    from garrison.cluster.local.cluster import GARRISON_NODE
 
     command = shlex.split(node_command) or GARRISON_NODE
     try:
@@ -64,8 +64,8 @@ def dev(
 def _keep_cluster(
     primaries: int, replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
 ) -> None:
-    from garrison.cluster.local import LocalCluster
-    from garrison.cluster.local_process import consecutive_ports
+    from garrison.cluster.local.cluster import LocalCluster
+    from garrison.cluster.local.process import consecutive_ports
 
     cluster = LocalCluster(
         primaries,
@@ -81,8 +81,8 @@ def _keep_cluster(
 def _keep_group(
     replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
 ) -> None:
-    from garrison.cluster.local_group import LocalGroup
-    from garrison.cluster.local_process import consecutive_ports, free_ports
+    from garrison.cluster.local.process import consecutive_ports, free_ports
+    from garrison.cluster.local.sentinel_group import LocalGroup
 
     nodes, sentinels = consecutive_ports(port, replicas + 1), consecutive_ports(FIRST_SENTINEL_PORT, 3)
     group = LocalGroup(
@@ -132,7 +132,7 @@ def how_to_connect(cluster: "LocalCluster") -> str:
 
 
 def how_to_connect_by_sentinel(group: "LocalGroup") -> str:
-    from garrison.cluster.local_group import NAME
+    from garrison.cluster.local.sentinel_group import NAME
 
     sentinel = group.sentinels[0].address
     return "\n".join(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from garrison.cluster.demo_load import Losses
+    from garrison.cluster.demo.load import Losses
 
 NOTES_SHOWN_MAX = 10
 
