@@ -17,11 +17,11 @@ import time
 import uvloop
 
 from garrison.client import Client, connect, key_slot
-from garrison.cluster.core.moves import plan_reshard
+from garrison.cluster.core.reshard_plan import plan_reshard
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.demo.load import Load
 from garrison.cluster.local.cluster import LocalCluster
-from garrison.cluster.manager.mover import Mover
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.progress import Silent
 
 TASKS_PER_SHARD = 16
@@ -76,7 +76,7 @@ async def reshard() -> tuple[float, float, int]:
             addresses = {node.id: node.address for node in survey.primaries}
             sizes = {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()}
             begun = time.monotonic()
-            await Mover(fleet, addresses, Silent(), bytes_per_key=sizes).run(moves)
+            await KeyByKeyMigration(fleet, addresses, Silent(), bytes_per_key=sizes).run(moves)
             elapsed = time.monotonic() - begun
         await load.stop()
         assert sum(value is not None for value in await client.mget(*names[:KEYS])) == KEYS

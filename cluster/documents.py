@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from garrison.cluster.core.check import Finding
 from garrison.cluster.core.creation import CreationPlan
-from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import SLOT_COUNT, format_ranges, format_slots
 from garrison.cluster.core.repair import Repair
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.core.survey import Survey
 
 

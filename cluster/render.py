@@ -150,7 +150,7 @@ def _amounts(document: doc.MoveReport) -> str:
 
 def _fix(document: doc.FixReport, console: Console) -> None:
     if not document.repairs:
-        console.print("nothing to mend")
+        console.print("nothing to fix")
     for repair in document.repairs:
         sources = f" with the keys of {', '.join(repair.sources)}" if repair.sources else ""
         console.print(f"{repair.action} slots {repair.slots}: {escape(repair.target)}{escape(sources)}")

@@ -2,7 +2,7 @@
 
 Each finding says what is wrong, where, how bad it is and what to do. ``error`` means that some slot is
 not served or may stop being served; ``warning`` that the cluster works but stands on fewer legs than
-it could. :mod:`garrison.cluster.core.repair` mends those that a tool may mend.
+it could. :mod:`garrison.cluster.core.repair` plans the repair of those that a tool may repair.
 """
 
 from collections import Counter

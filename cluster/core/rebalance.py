@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from garrison.cluster.core.creation import PlanError
-from garrison.cluster.core.moves import Move, Ownership, apportion, take
+from garrison.cluster.core.reshard_plan import Move, Ownership, apportion, take
 
 THRESHOLD_PERCENT = 2.0
 

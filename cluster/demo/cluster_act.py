@@ -122,8 +122,8 @@ async def _until_no(problem: Callable[[], Awaitable[str]], node: LocalNode) -> N
 
 
 async def _reshard(cluster: LocalCluster, story: Story, result: Result) -> None:
-    from garrison.cluster.core.moves import plan_reshard
-    from garrison.cluster.manager.mover import Mover
+    from garrison.cluster.core.reshard_plan import plan_reshard
+    from garrison.cluster.manager.key_by_key import KeyByKeyMigration
     from garrison.cluster.manager.progress import Silent
 
     async with cluster.fleet() as fleet:
@@ -133,14 +133,12 @@ async def _reshard(cluster: LocalCluster, story: Story, result: Result) -> None:
         addresses = {node.id: node.address for node in survey.primaries}
         sizes = {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()}
         story.tell(f"moving {SLOTS_MOVED:,} slots to {target.address} under the load")
-        mover = Mover(fleet, addresses, Silent(), bytes_per_key=sizes)
+        migration = KeyByKeyMigration(fleet, addresses, Silent(), bytes_per_key=sizes)
         started = time.monotonic()
-        await mover.run(moves)
-        result.meter = mover.meter
+        await migration.run(moves)
+        meter = result.meter = migration.meter
         elapsed = time.monotonic() - started
-    story.tell(
-        f"{mover.meter.slots_moved:,} slots with {mover.meter.keys_moved:,} keys moved in {elapsed:.2f} s"
-    )
+    story.tell(f"{meter.slots_moved:,} slots with {meter.keys_moved:,} keys moved in {elapsed:.2f} s")
 
 
 async def findings_of(cluster: LocalCluster) -> list[str]:

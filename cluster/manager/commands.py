@@ -1,6 +1,6 @@
 """What each command of the admin CLI does, from its request to its document. Nothing here prints a result.
 
-Those that move slots are in :mod:`garrison.cluster.manager.moving`.
+Those that move slots are in :mod:`garrison.cluster.manager.reshard`.
 
 Each function takes a :class:`Session` (how to reach nodes, how to talk to the user) and returns a document of
 :mod:`garrison.cluster.documents`; trouble is a :class:`garrison.cluster.errors.ManagerError`.
@@ -21,7 +21,7 @@ from garrison.cluster.manager import members
 from garrison.cluster.manager.backup import back_up
 from garrison.cluster.manager.form import are_formed, form, wait_for_answers
 from garrison.cluster.manager.importer import ImportRequest, import_keys
-from garrison.cluster.manager.moving import rebalance
+from garrison.cluster.manager.reshard import rebalance
 from garrison.cluster.manager.session import (
     Session,
     demand_consent,

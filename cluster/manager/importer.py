@@ -13,8 +13,8 @@ from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.fleet import Access, Command, Fleet
+from garrison.cluster.manager.key_migration import MigrateOptions, credentials
 from garrison.cluster.manager.progress import Display, Meter
-from garrison.cluster.manager.transfer import TransferOptions, credentials
 
 SCAN_COUNT = 1_000
 
@@ -28,7 +28,7 @@ class ImportRequest:
 
 
 async def import_keys(
-    fleet: Fleet, survey: Survey, request: ImportRequest, options: TransferOptions, display: Display
+    fleet: Fleet, survey: Survey, request: ImportRequest, options: MigrateOptions, display: Display
 ) -> Meter:
     """Import all keys of the source's database 0; return what was moved."""
     addresses = {slot: survey.nodes[owner].address for slot, owner in survey.owners.items()}
@@ -61,7 +61,7 @@ def _commands(
     addresses: Mapping[int, Address],
     access: Access,
     copy: bool,
-    options: TransferOptions,
+    options: MigrateOptions,
 ) -> list[Command]:
     """One MIGRATE for each node that gets some of ``keys``."""
     by_target: dict[Address, list[bytes]] = {}

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.errors import ManagerError, UsageProblem
 from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.progress import Display, Silent
-from garrison.cluster.manager.transfer import TransferOptions
 
 SETTLE_TIMEOUT_S = 5.0
 SETTLE_INTERVAL_S = 0.1
@@ -23,8 +24,14 @@ class Session:
     display: Display = field(default_factory=Silent)
     confirm: Callable[[Sequence[str]], bool] = lambda lines: True
     """Show the plan and ask whether to carry it out."""
-    options: TransferOptions = field(default_factory=TransferOptions)
+    options: MigrateOptions = field(default_factory=MigrateOptions)
     dry_run: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and a migration under way ends at the next slot boundary with StoppedError."""
+    is_stoppable: bool = False
+    """A migration is under way, which honours ``stop``; without one a cancellation is the way to stop."""
+    plan_file: Path | None = None
+    """Where the plan is stored before it is carried out."""
 
     def note(self, text: str) -> None:
         self.display.note(text)

@@ -203,6 +203,27 @@ async def test_ctrl_c_stops_at_a_slot_boundary_and_says_how_to_go_on(
     await demand_all_keys(client)
 
 
+async def test_a_stored_plan_is_resumed_after_a_stop(
+    cluster: LocalCluster, client: Client[bytes], tmp_path: Path
+) -> None:
+    target = min(await primaries(cluster), key=lambda node: len(node.slots))
+    plan = tmp_path / "plan.json"
+    words = ("reshard", entry(cluster), "--to", target.id, "--slots", "5000", "--save-plan", str(plan))
+    process = await start_cli(*words, "--yes")
+    await _until_moving(cluster, process, target)
+    process.send_signal(signal.SIGTERM)
+    _, err = await process.communicate()
+    assert process.returncode == 4, err
+    assert f"--plan {plan}" in err.decode()
+    resumed = await cli("reshard", entry(cluster), "--plan", str(plan), "--yes", "--json")
+    assert resumed.exit_code == 0, resumed.out + resumed.err
+    assert 0 < resumed.document["slots_moved"] < 5000
+    assert len((await survey_of(cluster)).slots_of[target.id]) == len(target.slots) + 5000
+    again = await cli("reshard", entry(cluster), "--plan", str(plan), "--yes", "--json")
+    assert again.document["moves"] == []
+    await demand_all_keys(client)
+
+
 async def test_rebalance_evens_the_slots_out(cluster: LocalCluster) -> None:
     answer = await cli("rebalance", entry(cluster), "--cluster-threshold", "0", "--json")
     assert answer.exit_code == 0, answer.out + answer.err
@@ -358,6 +379,8 @@ async def test_call_and_set_timeout_reach_every_node(cluster: LocalCluster) -> N
         (("create", "ENTRY", "ENTRY", "ENTRY", "--yes"), 2, "more than once"),
         (("add-node", "ENTRY", "ENTRY"), 1, "knows 5 other nodes already"),
         (("import", "ENTRY", "--from", "ENTRY"), 1, "is itself a cluster node"),
+        (("reshard", "ENTRY", "--plan", "/dev/null", "--yes"), 2, "is not a reshard plan"),
+        (("reshard", "ENTRY", "--plan", "plan.json", "--slots", "5"), 2, "says already what moves"),
         (("check", "nonsense"), 2, "host:port"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Slots that move under writes, and whose source, target or mover fails: every acknowledged write is found.
+"""Slots that move under writes, and whose source, target or manager fails: every acknowledged write is found.
 
 Six real node processes serve all tests; each leaves the cluster healthy for the next one.
 """
@@ -18,12 +18,13 @@ import pytest_asyncio
 
 from garrison.client import Client, ClientError, ReplyError, connect, key_slot
 from garrison.cluster.core.check import check
-from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import format_slots
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.cluster import LocalCluster, LocalNode
-from garrison.cluster.manager.mover import Mover, set_slots
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.progress import Silent
+from garrison.cluster.manager.slot_commands import set_slots
 from tests.integration.group_on_hosts import until
 from tests.integration.processes import wait_stopped
 from tests.integration.shards import (
@@ -150,7 +151,7 @@ def values_in(slots: tuple[int, ...], count: int) -> dict[str, str]:
 
 
 async def mark(source: Shard, target: Shard, slots: tuple[int, ...]) -> None:
-    """Open the slots as a mover does: on the target, then on the source."""
+    """Open the slots as a migration does: on the target, then on the source."""
     for node, state, peer in ((target, "IMPORTING", source.id), (source, "MIGRATING", target.id)):
         replies = await ask_all(node.owner, [tuple(each) for each in set_slots(slots, state, peer)])
         assert replies == [b"OK"] * len(slots)
@@ -241,8 +242,8 @@ async def test_a_replica_of_a_killed_source_goes_on_with_the_move(
 
 
 @dataclass
-class HeldUpMover(Mover):
-    """A mover that stands still between its last listing and the hand-over, as one that got SIGSTOP."""
+class HeldUpMigration(KeyByKeyMigration):
+    """A migration that stands still between its last listing and the hand-over, as one that got SIGSTOP."""
 
     at_rest: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -263,16 +264,16 @@ async def test_a_mover_that_slept_through_a_failover_loses_nothing(
     addresses = {shard.id: shard.primary.address for shard in (source, target, third)}
     heir = source.replicas[0]
     async with cluster.fleet() as fleet:
-        mover = HeldUpMover(fleet, addresses, Silent())
-        moving = asyncio.create_task(mover.run([Move(source.id, target.id, slots)]))
-        await mover.at_rest.wait()
+        migration = HeldUpMigration(fleet, addresses, Silent())
+        moving = asyncio.create_task(migration.run([Move(source.id, target.id, slots)]))
+        await migration.at_rest.wait()
         await source.owner.kill()
         await elected(heir)
         for key, value in new.items():
             await client.set(key, value)
         await cluster.restart(source.owner)
         await cluster.wait_healthy()
-        mover.woken.set()
+        migration.woken.set()
         with contextlib.suppress(ManagerError):
             await moving
     await demand_finished(cluster, slots, {target.id, await id_of(heir)})

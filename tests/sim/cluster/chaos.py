@@ -52,7 +52,7 @@ class Chaos:
             action = self._actions[self.rng.randrange(len(self._actions))]
             action()
             sim.run(self.rng.randrange(10, 2 * self.timeout_ms + 500))
-        self.mend()
+        self.heal()
         limit_ms = 60_000 + 12 * self.timeout_ms
         if not sim.run_until(self._has_converged, limit_ms, 200):
             raise BrokenInvariantError(
@@ -74,7 +74,7 @@ class Chaos:
         if not sim.run_until(lambda: not sim.checks.copies_differ(), 15_000, 200):
             raise BrokenInvariantError(f"seed {sim.seed}: {sim.checks.copies_differ()}")
 
-    def mend(self) -> None:
+    def heal(self) -> None:
         """Everything works again from here on."""
         sim = self.sim
         self._mended, self._mended_ms = True, sim.now_ms

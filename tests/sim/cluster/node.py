@@ -91,7 +91,7 @@ class SimNode:
         )
         self.writer = Writer(self)
         self._admin = self.plane.open_local("admin")
-        self.carry_out()
+        self.heal()
 
     def crash(self) -> None:
         if not self.up:
@@ -123,7 +123,7 @@ class SimNode:
             self._inbox.append(action)
         else:
             action()
-            self.carry_out()
+            self.heal()
 
     # The timer.
 
@@ -232,7 +232,7 @@ class SimNode:
 
     # Effects.
 
-    def carry_out(self) -> None:
+    def heal(self) -> None:
         """Carry out what the core wants, as the shell does: nothing overtakes a promise on its way to the
         disk."""
         if self._carrying:

@@ -91,7 +91,7 @@ class Chaos:
         while sim.now_ms < end_ms:
             self.rng.choice(self._actions)()
             sim.run(self.rng.randrange(10, self.down_after_ms + 2_500))
-        self.mend()
+        self.heal()
         sim.run(1_000)  # Who was stopped until now notices it, rather than look as if all were well.
         self._settle("after healing")
         sim.run(SETTLED_MS)
@@ -114,7 +114,7 @@ class Chaos:
                 self.sim.checks.fail(f"{host.name}: {host.ticks} ticks and {host.sends} commands in a second")
             host.ticks = host.sends = 0
 
-    def mend(self) -> None:
+    def heal(self) -> None:
         """Everything works again from here on."""
         sim = self.sim
         self._mended = True

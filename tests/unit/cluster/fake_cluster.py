@@ -1,4 +1,4 @@
-"""A naive cluster in memory that speaks what the mover says, and can stop listening after any command.
+"""A naive cluster in memory that speaks what the migration says, and can stop listening after any command.
 
 It is the model against which the order of the steps is tested: after *every* command it can be asked
 whether each key is still reached from each node by following redirects, as a client does.
@@ -6,7 +6,7 @@ whether each key is still reached from each node by following redirects, as a cl
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from garrison.client import ReplyError, key_slot
 from garrison.cluster.core.ranges import to_ranges
@@ -108,6 +108,12 @@ class FakeCluster:
             migrating=dict(other.migrating) if mine else {},
             importing=dict(other.importing) if mine else {},
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """A fleet closes its connections here; the model has none."""
 
     def gossip(self) -> None:
         """Each slot's claimant with the greatest epoch wins everywhere; a loser drops what it holds of it."""

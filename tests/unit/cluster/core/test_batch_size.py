@@ -1,6 +1,6 @@
 """The size of MIGRATE batches follows the time they take."""
 
-from garrison.cluster.core.batches import KEYS_MAX, PAUSE_MS_GOAL, BatchSizer
+from garrison.cluster.core.batch_size import KEYS_MAX, PAUSE_MS_GOAL, BatchSizer
 
 
 def settle(ms_per_key: float) -> int:

@@ -11,17 +11,16 @@ import pytest
 from fake_cluster import FakeCluster, KilledError
 
 from garrison.client import key_slot
-from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.repair import Repair
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager import mover as mover_module
-from garrison.cluster.manager import transfer
+from garrison.cluster.manager import key_by_key, key_migration, slot_commands
+from garrison.cluster.manager.fix import carry_out, find_repairs, settle_first
 from garrison.cluster.manager.fleet import Fleet
-from garrison.cluster.manager.mend import find_repairs, mend, settle_first
-from garrison.cluster.manager.mover import Mover, windows
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration, windows
+from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.progress import Silent
-from garrison.cluster.manager.transfer import TransferOptions
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 KEYS = {f"{{{tag}}}{number}".encode(): f"{tag}/{number}" for tag in "uvwxyz" for number in range(3)}
@@ -33,9 +32,9 @@ MOVES = (Move(A, B, (*SLOTS[:3], *EMPTY)),)
 @pytest.fixture(autouse=True)
 def _small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of two slots, listings of two keys, so that all the loops go round; no pauses."""
-    monkeypatch.setattr(mover_module, "WINDOW_SLOTS_MAX", 2)
-    monkeypatch.setattr(transfer, "KEYS_LISTED_MAX", 2)
-    monkeypatch.setattr(transfer, "PAUSE_FIRST_S", 0.0)
+    monkeypatch.setattr(key_by_key, "WINDOW_SLOTS_MAX", 2)
+    monkeypatch.setattr(slot_commands, "KEYS_LISTED_MAX", 2)
+    monkeypatch.setattr(key_migration, "PAUSE_FIRST_S", 0.0)
 
 
 def cluster(slots: Collection[int] = (*SLOTS, *EMPTY)) -> FakeCluster:
@@ -45,14 +44,14 @@ def cluster(slots: Collection[int] = (*SLOTS, *EMPTY)) -> FakeCluster:
     return FakeCluster.of(owned, KEYS)
 
 
-def mover(fake: FakeCluster, options: TransferOptions | None = None) -> Mover:
-    return Mover(cast(Fleet, fake), fake.addresses, Silent(), options or TransferOptions())
+def migration(fake: FakeCluster, options: MigrateOptions | None = None) -> KeyByKeyMigration:
+    return KeyByKeyMigration(cast(Fleet, fake), fake.addresses, Silent(), options or MigrateOptions())
 
 
 async def test_every_key_is_reached_after_every_command() -> None:
     fake = cluster()
     fake.watch = True
-    assert await mover(fake).run(MOVES) == 0
+    assert await migration(fake).run(MOVES) == 0
     assert all(node.owners[slot] == B for node in fake.nodes.values() for slot in MOVES[0].slots)
     assert not any(node.migrating or node.importing for node in fake.nodes.values())
     assert fake.nodes[B].keys_in(SLOTS[0])
@@ -60,19 +59,19 @@ async def test_every_key_is_reached_after_every_command() -> None:
 
 async def test_a_killed_run_is_finished_by_the_next_wherever_it_was_killed() -> None:
     whole = cluster()
-    await mover(whole).run(MOVES)
+    await migration(whole).run(MOVES)
     for allowed in range(whole.executed):
         fake = cluster()
         fake.commands_left = allowed
         with contextlib.suppress(KilledError, BaseExceptionGroup):
-            await mover(fake).run(MOVES)
+            await migration(fake).run(MOVES)
         assert fake.commands_left == 0
         fake.commands_left = None
         fake.demand_reachable()
         survey = await fake.survey()
         fake.demand_reachable()
         fake.watch = True
-        settled = await settle_first(mover(fake), survey, lambda text: None)
+        settled = await settle_first(migration(fake), survey, lambda text: None)
         assert settled.open_slots == (), f"killed after {allowed} commands"
         held = sum(len(node.keys) for node in fake.nodes.values())
         assert held == len(KEYS), "a key is on two nodes"
@@ -81,16 +80,16 @@ async def test_a_killed_run_is_finished_by_the_next_wherever_it_was_killed() -> 
 async def test_the_cost_of_a_window_is_a_few_writes_whatever_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mover_module, "WINDOW_SLOTS_MAX", 128)
+    monkeypatch.setattr(key_by_key, "WINDOW_SLOTS_MAX", 128)
     fake = FakeCluster.of({"a": range(100), "b": (), "c": range(100, 16384)}, {})
-    await mover(fake).run([Move(A, B, tuple(range(100)))])
+    await migration(fake).run([Move(A, B, tuple(range(100)))])
     # Count, IMPORTING, MIGRATING with the listing, NODE on the target, the source and the third node.
     assert fake.writes == 6
 
 
 async def test_a_stop_request_is_honoured_between_windows() -> None:
     fake = cluster()
-    work = mover(fake)
+    work = migration(fake)
     hand_over = work.hand_over
 
     async def then_stop(window: Move) -> None:
@@ -110,7 +109,7 @@ async def test_passing_refusals_are_overcome(refusal: str) -> None:
     fake = cluster()
     fake.watch = True
     fake.refusals = [refusal, refusal, "", refusal]
-    assert await mover(fake).run(MOVES) == 0
+    assert await migration(fake).run(MOVES) == 0
     fake.demand_reachable()
 
 
@@ -120,7 +119,7 @@ async def test_a_lasting_refusal_ends_the_run_with_advice() -> None:
     with pytest.raises(
         ManagerError, match=r"cannot send the keys of slots .* check that it reaches that address"
     ):
-        await mover(fake).run(MOVES)
+        await migration(fake).run(MOVES)
     fake.demand_reachable()
 
 
@@ -128,7 +127,7 @@ async def test_another_refusal_ends_the_run_at_once() -> None:
     fake = cluster()
     fake.refusals = ["NOAUTH Authentication required by the target"]
     with pytest.raises(ManagerError, match="NOAUTH"):
-        await mover(fake).run(MOVES)
+        await migration(fake).run(MOVES)
     assert not fake.refusals
 
 
@@ -136,13 +135,15 @@ async def test_a_copy_on_the_target_is_replaced_only_if_equal_or_told_to() -> No
     key = fake_key = next(key for key in KEYS if key_slot(key) == SLOTS[0])
     equal = cluster()
     equal.nodes[B].keys[key] = KEYS[key]
-    assert await mover(equal).run(MOVES) == 0
+    assert await migration(equal).run(MOVES) == 0
     other = cluster()
     other.nodes[B].keys[fake_key] = "something else"
     with pytest.raises(ManagerError, match=r"different values.*--replace"):
-        await mover(other).run(MOVES)
+        await migration(other).run(MOVES)
     other.demand_reachable()
-    await settle_first(mover(other, TransferOptions(replace=True)), await other.survey(), lambda text: None)
+    await settle_first(
+        migration(other, MigrateOptions(replace=True)), await other.survey(), lambda text: None
+    )
     other.demand_reachable()
 
 
@@ -150,7 +151,7 @@ async def test_a_refused_mark_is_taken_back() -> None:
     fake = cluster()
     # C is not the owner, so MIGRATING is refused after IMPORTING was accepted.
     with pytest.raises(ManagerError, match="not the owner"):
-        await mover(fake).run([Move(C, B, (SLOTS[0],))])
+        await migration(fake).run([Move(C, B, (SLOTS[0],))])
     assert (await fake.survey()).open_slots == ()
 
 
@@ -165,10 +166,10 @@ async def test_a_refused_mark_does_not_undo_the_move_of_another_tool() -> None:
         fake.nodes[A].migrating[slot] = rival
         fake.watch = True
         with pytest.raises(ManagerError, match=r"already migrating|not the owner"):
-            await mover(fake).run([Move(A, B, (slot,)) if rival is C else Move(C, B, (slot,))])
+            await migration(fake).run([Move(A, B, (slot,)) if rival is C else Move(C, B, (slot,))])
         survey = await fake.survey()
         assert slot in survey.views[rival].myself.importing
-        await settle_first(mover(fake), survey, lambda text: None)
+        await settle_first(migration(fake), survey, lambda text: None)
         assert fake.nodes[A].owners[slot] == rival
 
 
@@ -182,7 +183,7 @@ async def test_strays_come_home_before_the_slot_changes_hands() -> None:
     survey = await fake.survey()
     repairs = await find_repairs(cast(Fleet, fake), survey)
     assert repairs == (Repair(slot, "finish", C, (A,)),)
-    assert await mend(mover(fake), survey, repairs) == 0
+    assert await carry_out(migration(fake), survey, repairs) == 0
     fake.demand_reachable()
     assert fake.nodes[A].owners[slot] == C
 
@@ -198,7 +199,7 @@ async def test_a_slot_without_owner_is_assigned_and_its_keys_gathered() -> None:
     fake.nodes[A].owners[slot] = B
     survey = await fake.survey()
     repairs = await find_repairs(cast(Fleet, fake), survey)
-    assert await mend(mover(fake), survey, repairs) == 0
+    assert await carry_out(migration(fake), survey, repairs) == 0
     fake.gossip()
     fake.demand_reachable()
     assert fake.nodes[A].owners[slot] == A
@@ -207,7 +208,7 @@ async def test_a_slot_without_owner_is_assigned_and_its_keys_gathered() -> None:
 async def test_a_source_that_lost_its_last_slot_by_gossip_needs_no_telling() -> None:
     fake = FakeCluster.of({"a": SLOTS[:2], "b": SLOTS[2:]}, KEYS)
     fake.quick_gossip = True
-    assert await mover(fake).run([Move(A, B, tuple(SLOTS[:2]))]) == 0
+    assert await migration(fake).run([Move(A, B, tuple(SLOTS[:2]))]) == 0
     assert set(fake.nodes[A].owners.values()) == {B}
     fake.demand_reachable()
 

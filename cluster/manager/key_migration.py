@@ -3,7 +3,7 @@
 BACKGROUND  While a slot is MIGRATING its owner creates no key in it, so the keys listed are all there
             are, and a listing that comes back empty stays empty. MIGRATE moves keys atomically: each is
             on the source until the target has acknowledged it.
-INVARIANTS  Only an empty listing ends a transfer. A key that exists on both sides is overwritten only
+INVARIANTS  Only an empty listing ends a migration. A key that exists on both sides is overwritten only
             when this very run may have put it there (an earlier MIGRATE of it broke off), when both
             copies are equal, or when the user said ``--replace``. A Garrison source of a moving slot decides
             that itself: it overwrites, as its own copy is the one that was served.
@@ -19,14 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.client import ReplyError
-from garrison.cluster.core.batches import KEYS_MAX, BatchSizer
+from garrison.cluster.core.batch_size import KEYS_MAX, BatchSizer
 from garrison.cluster.core.ranges import format_slots
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.fleet import Access, Command, Fleet, accepted
+from garrison.cluster.manager.slot_commands import list_keys
 
-KEYS_LISTED_MAX = 2_000
-"""Keys of one slot asked for at once."""
 FAILURES_MAX = 12
 PAUSE_FIRST_S = 0.02
 PAUSE_MAX_S = 2.0
@@ -34,7 +33,7 @@ TRANSIENT = ("IOERR", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "BUSY", "MASTERDOWN"
 
 
 @dataclass(frozen=True)
-class TransferOptions:
+class MigrateOptions:
     """How keys are carried; the defaults suit most clusters."""
 
     timeout_ms: int = 10_000
@@ -49,14 +48,14 @@ class TransferOptions:
 
 
 @dataclass
-class Transfer:
+class KeyMigration:
     """Carries the keys of some slots from ``source`` to ``target``."""
 
     fleet: Fleet
     source: Address
     target: Address
     sizer: BatchSizer
-    options: TransferOptions
+    options: MigrateOptions
     moved: Callable[[int], None]
     _replace: bool = False
     _failures: int = field(default=0)
@@ -143,10 +142,6 @@ class Transfer:
                 f"{FAILURES_MAX} attempts; check that it reaches that address, then run again"
             )
         await asyncio.sleep(min(PAUSE_FIRST_S * 2**self._failures, PAUSE_MAX_S))
-
-
-def list_keys(slot: int) -> Command:
-    return ("CLUSTER", "GETKEYSINSLOT", slot, KEYS_LISTED_MAX)
 
 
 def credentials(access: Access) -> list[str | bytes | int]:

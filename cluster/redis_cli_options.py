@@ -49,7 +49,7 @@ FLAGS = {
 CALL_FLAGS = {"--only-primaries", "--only-replicas"}
 
 
-def respell(words: Sequence[str]) -> list[str]:
+def translate_options(words: Sequence[str]) -> list[str]:
     """Rewrite the words after ``garrison cluster`` into our own spelling, shared options first."""
     shared: list[str] = []
     rest: list[str] = []

@@ -3,21 +3,24 @@
 from collections import Counter
 
 import pytest
+from cluster_views import node, replica, survey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.cluster.core.creation import PlanError
-from garrison.cluster.core.moves import (
+from garrison.cluster.core.ranges import SLOT_COUNT, parse_ranges, to_ranges, to_slots
+from garrison.cluster.core.rebalance import plan_rebalance
+from garrison.cluster.core.reshard_plan import (
     Move,
     Ownership,
+    ReshardPlan,
     apportion,
     plan_reshard,
     plan_slots,
     slot_count,
     take,
 )
-from garrison.cluster.core.ranges import SLOT_COUNT, to_ranges
-from garrison.cluster.core.rebalance import plan_rebalance
+from garrison.cluster.core.topology import Node
 
 
 @st.composite
@@ -162,3 +165,56 @@ def test_apportion_is_exact_and_overdraws_nobody(weights: dict[str, int], data: 
     shares = apportion(total, weights)
     assert sum(shares.values()) == total
     assert all(shares[name] <= weight for name, weight in weights.items())
+
+
+@given(ownerships(), st.data())
+def test_stored_plan_reads_back_as_the_same_moves(
+    owned: dict[str, frozenset[int]], data: st.DataObject
+) -> None:
+    target = data.draw(st.sampled_from(sorted(owned)))
+    available = SLOT_COUNT - len(owned[target])
+    moves = plan_reshard(owned, min(available, 100), target) if available else ()
+    stored = ReshardPlan.of(moves).model_dump_json()
+    read = ReshardPlan.model_validate_json(stored)
+    assert read == ReshardPlan.of(moves)
+    assert [to_slots(parse_ranges(each.slots)) for each in read.moves] == [list(each.slots) for each in moves]
+
+
+A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
+PLAN = ReshardPlan.of([Move(A, B, (0, 1, 2))])
+
+
+def test_resumed_plan_leaves_out_slots_that_have_moved() -> None:
+    assert PLAN.remaining(survey(node("a", range(1, 101)), node("b", [0]))) == (Move(A, B, (1, 2)),)
+    assert PLAN.remaining(survey(node("a", range(3, 101)), node("b", range(0, 3)))) == ()
+
+
+def test_resumed_plan_follows_a_failed_over_source_and_target() -> None:
+    after = survey(node("c", range(0, 101)), replica("a", "c"), node("d"), replica("b", "d"))
+    assert PLAN.remaining(after) == (Move(C, D, (0, 1, 2)),)
+
+
+def test_resumed_plan_takes_slots_from_the_heir_of_a_dead_source() -> None:
+    assert PLAN.remaining(survey(node("c", range(0, 101)), node("b"))) == (Move(C, B, (0, 1, 2)),)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ((node("a", range(0, 101)),), "gives slots to b+, which is gone"),
+        (
+            (node("a", range(2, 101)), node("b"), node("c", range(0, 2))),
+            "given to c+ after the plan was made",
+        ),
+        ((node("a", range(1, 101)), node("b")), "slot 0 has no owner"),
+    ],
+)
+def test_resumed_plan_refuses_another_cluster(nodes: tuple[Node, ...], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        PLAN.remaining(survey(*nodes))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"moves": [{"source": "a", "target": "b", "slots": "9-5"}]}'])
+def test_damaged_plan_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Invalid JSON|Field required|must rise"):
+        ReshardPlan.model_validate_json(text)

@@ -2,24 +2,29 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from garrison.base import disk
 from garrison.cluster import documents as doc
 from garrison.cluster.core import check as core_check
-from garrison.cluster.core.moves import Move, plan_reshard, plan_slots
 from garrison.cluster.core.ranges import parse_ranges, to_slots
 from garrison.cluster.core.rebalance import plan_rebalance
+from garrison.cluster.core.reshard_plan import Move, ReshardPlan, plan_reshard, plan_slots
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.errors import ManagerError, StoppedError, UsageProblem
+from garrison.cluster.manager.fix import carry_out, find_repairs
 from garrison.cluster.manager.fleet import Fleet
-from garrison.cluster.manager.mend import find_repairs, mend, settle_first
-from garrison.cluster.manager.mover import Mover
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.progress import Meter
 from garrison.cluster.manager.session import Session, demand_consent, find_primary, settled_survey
+from garrison.cluster.manager.slot_migration import SlotMigration
+
+Planner = Callable[[Survey], tuple[Move, ...]]
+"""Plans the moves for the cluster as it is, after what an earlier run left has been finished."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,28 @@ async def reshard(session: Session, entry: Address, request: ReshardRequest) -> 
     return await _move(session, entry, "reshard", plan, ask=True)
 
 
+async def resume(session: Session, entry: Address, plan: ReshardPlan) -> doc.MoveReport:
+    """Carry out what is left of a stored plan."""
+    return await _move(session, entry, "reshard", plan.remaining, ask=True, store=False)
+
+
+def read_plan(path: Path) -> ReshardPlan:
+    """Read a stored plan. UsageProblem if the file cannot be read or is not a plan."""
+    try:
+        return ReshardPlan.model_validate_json(path.read_text())
+    except OSError as error:
+        raise UsageProblem(f"cannot read the plan: {error}") from error
+    except ValueError as error:
+        raise UsageProblem(f"{path} is not a reshard plan: {error}") from error
+
+
+def _store_plan(path: Path, moves: Sequence[Move]) -> None:
+    try:
+        disk.replace(str(path), ReshardPlan.of(moves).model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise ManagerError(f"cannot store the plan: {error}") from error
+
+
 async def rebalance(
     session: Session,
     entry: Address,
@@ -63,7 +90,7 @@ async def rebalance(
 
 
 async def _move(
-    session: Session, entry: Address, command: str, plan: Callable[[Survey], tuple[Move, ...]], *, ask: bool
+    session: Session, entry: Address, command: str, plan: Planner, *, ask: bool, store: bool = True
 ) -> doc.MoveReport:
     """Finish what an earlier run left, then plan, ask and move."""
     started = time.monotonic()
@@ -72,12 +99,17 @@ async def _move(
         _demand_sound(survey)
         if session.dry_run:
             moves = plan(survey)
+            if store and session.plan_file:
+                _store_plan(session.plan_file, moves)
             return doc.MoveReport(command=command, dry_run=True, moves=doc.describe_moves(survey, moves))
-        with _mover(session, fleet, survey) as mover:
+        migration: SlotMigration
+        with _migration(session, fleet, survey) as migration:
             opened = len(survey.open_slots)
-            survey = await settle_first(mover, survey, session.note)
-            mover.addresses = _addresses(survey)
+            survey = await migration.finish_open(survey, session.note)
+            migration.addresses = _addresses(survey)
             moves = plan(survey)
+            if store and session.plan_file:
+                _store_plan(session.plan_file, moves)
             report = doc.MoveReport(
                 command=command, moves=doc.describe_moves(survey, moves), finished_first=opened
             )
@@ -85,19 +117,23 @@ async def _move(
                 demand_consent(session, _move_lines(report.moves))
             for line in () if ask else _move_lines(report.moves):
                 session.note(line)
-            mover.meter = Meter()
-            report.slots_left = await mover.run(moves) if moves else 0
-            _fill(report, mover.meter, started)
+            migration.meter = Meter()
+            report.slots_left = await migration.run(moves) if moves else 0
+            _fill(report, migration.meter, started)
     if report.slots_left:
         raise StoppedError(
             f"stopped: {report.slots_moved} slots moved, {report.slots_left} not; every key is reachable. "
-            f"To go on, run the same command again{_remainder(command, report)}"
+            f"To go on, {_how_to_go_on(session, command, report)}"
         )
     return report
 
 
-def _remainder(command: str, report: doc.MoveReport) -> str:
-    return f" with --slots {report.slots_left}" if command == "reshard" else ""
+def _how_to_go_on(session: Session, command: str, report: doc.MoveReport) -> str:
+    if session.plan_file:
+        return f"run 'garrison cluster reshard HOST:PORT --plan {session.plan_file}'"
+    return "run the same command again" + (
+        f" with --slots {report.slots_left}" if command == "reshard" else ""
+    )
 
 
 async def fix(session: Session, entry: Address, *, with_unreachable: bool = False) -> doc.FixReport:
@@ -119,11 +155,11 @@ async def fix(session: Session, entry: Address, *, with_unreachable: bool = Fals
         )
         if session.dry_run:
             return report
-        with _mover(session, fleet, survey) as mover:
-            report.slots_left = await mend(mover, survey, repairs) if repairs else 0
-            _fill(report, mover.meter, started)
+        with _migration(session, fleet, survey) as migration:
+            report.slots_left = await carry_out(migration, survey, repairs) if repairs else 0
+            _fill(report, migration.meter, started)
         if report.slots_left:
-            raise StoppedError(f"stopped: {report.slots_left} slots are still to be mended; run it again")
+            raise StoppedError(f"stopped: {report.slots_left} slots are still to be repaired; run it again")
         findings = core_check.check(await settled_survey(fleet))
     report.findings_left = doc.describe_findings(findings)
     report.ok = not any(finding.severity == "error" for finding in findings)
@@ -175,44 +211,29 @@ def _addresses(survey: Survey) -> dict[str, Address]:
 
 
 @contextlib.contextmanager
-def _mover(session: Session, fleet: Fleet, survey: Survey) -> Iterator[Mover]:
-    """A mover that Ctrl-C stops at a slot boundary; a second Ctrl-C stops at once."""
+def _migration(session: Session, fleet: Fleet, survey: Survey) -> Iterator[KeyByKeyMigration]:
+    """A migration that ``session.stop`` ends at a slot boundary, and a cancellation at once."""
     fleet.access = replace(fleet.access, timeout_s=session.options.link_timeout_s)
-    mover = Mover(
+    migration = KeyByKeyMigration(
         fleet,
         _addresses(survey),
         session.display,
         session.options,
         {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()},
+        session.stop,
     )
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def interrupted() -> None:
-        if mover.stop.is_set() and task is not None:
-            task.cancel()
-        mover.stop.set()
-        session.note("stopping when the slots in flight are over; Ctrl-C again stops at once")
-
+    session.is_stoppable = True
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupted)
-    except (RuntimeError, ValueError):
-        # Not the main thread: whoever embeds us handles signals itself and may set ``stop``.
-        pass
-    try:
-        yield mover
+        yield migration
     except asyncio.CancelledError:
-        if not mover.stop.is_set():
+        if not session.stop.is_set():
             raise
         raise StoppedError(
-            f"stopped at once: {mover.meter.slots_moved} slots moved, some are half way; every key is "
+            f"stopped at once: {migration.meter.slots_moved} slots moved, some are half way; every key is "
             "reachable. The next reshard, or 'garrison cluster fix', finishes them"
         ) from None
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(RuntimeError, ValueError):
-                loop.remove_signal_handler(number)
+        session.is_stoppable = False
 
 
 def _ranges(text: str) -> tuple[tuple[int, int], ...]:

@@ -1,21 +1,25 @@
 """Carry out repairs: close, finish or assign slots that a broken run, a failover or a crash left behind.
 
-The plan is :mod:`garrison.cluster.core.repair`; the order of steps and why it is safe is in :mod:`.mover`. A
-holder of keys that does not own their slot must be marked before it will send them: IMPORTING where it knows
-that it is not the owner, MIGRATING where it believes to be.
+The plan is :mod:`garrison.cluster.core.repair`; the order of steps and why it is safe is in
+:mod:`.key_by_key`. A holder of keys that does not own their slot must be marked before it will send them:
+IMPORTING where it knows that it is not the owner, MIGRATING where it believes to be.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from garrison.cluster.core.batches import BatchSizer
-from garrison.cluster.core.moves import Move
+from garrison.cluster.core.batch_size import BatchSizer
 from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.repair import Repair, plan_repairs, slots_to_examine
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.core.survey import Survey
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.fleet import Fleet
-from garrison.cluster.manager.mover import WINDOW_SLOTS_MAX, Mover, count_keys, set_slots, stable
+from garrison.cluster.manager.slot_commands import WINDOW_SLOTS_MAX, count_keys, set_slots, stable
+
+if TYPE_CHECKING:
+    from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 
 
 async def find_repairs(fleet: Fleet, survey: Survey, *, assign_missing: bool = True) -> tuple[Repair, ...]:
@@ -59,39 +63,39 @@ async def count_everywhere(
     }
 
 
-async def mend(mover: Mover, survey: Survey, repairs: Sequence[Repair]) -> int:
+async def carry_out(migration: "KeyByKeyMigration", survey: Survey, repairs: Sequence[Repair]) -> int:
     """Carry out the repairs, in windows of slots that need the same; return how many were left."""
     left = 0
-    mover.meter.slots += len(repairs)
-    mover.display.start(mover.meter)
+    migration.meter.slots += len(repairs)
+    migration.display.start(migration.meter)
     try:
         for window in _windows(repairs):
-            if mover.stop.is_set():
+            if migration.stop.is_set():
                 left += len(window)
                 continue
-            await _mend_window(mover, survey, window)
+            await _carry_out_window(migration, survey, window)
     finally:
-        await mover.told_all()
-        mover.display.stop(mover.meter)
+        await migration.told_all()
+        migration.display.stop(migration.meter)
     return left
 
 
-async def _mend_window(mover: Mover, survey: Survey, window: Sequence[Repair]) -> None:
+async def _carry_out_window(migration: "KeyByKeyMigration", survey: Survey, window: Sequence[Repair]) -> None:
     first = window[0]
     slots = tuple(repair.slot for repair in window)
     for node_id in first.clear:
-        await _stable(mover, node_id, slots)
+        await _stable(migration, node_id, slots)
     if first.action == "assign":
-        await _assign(mover, first.target, slots)
+        await _assign(migration, first.target, slots)
     sources = list(first.sources)
     owner = sources.pop(0) if first.action == "finish" and _owns(survey, sources, slots) else None
     if sources:
-        await _gather_strays(mover, survey, sources, owner or first.target, first.target, slots)
+        await _gather_strays(migration, survey, sources, owner or first.target, first.target, slots)
     if owner is not None:
-        await _finish(mover, survey, Move(owner, first.target, slots))
+        await _finish(migration, survey, Move(owner, first.target, slots))
     else:
-        mover.meter.slots_moved += len(slots)
-        mover.display.update(mover.meter)
+        migration.meter.slots_moved += len(slots)
+        migration.display.update(migration.meter)
 
 
 def _owns(survey: Survey, sources: Sequence[str], slots: Sequence[int]) -> bool:
@@ -99,46 +103,51 @@ def _owns(survey: Survey, sources: Sequence[str], slots: Sequence[int]) -> bool:
     return bool(sources) and survey.owners.get(slots[0]) == sources[0]
 
 
-async def _finish(mover: Mover, survey: Survey, move: Move) -> None:
+async def _finish(migration: "KeyByKeyMigration", survey: Survey, move: Move) -> None:
     sent = survey.nodes[move.source].migrating
     redirected = [slot for slot in move.slots if sent.get(slot, move.target) != move.target]
-    listed = await mover.open_slots(move, redirected)
-    await mover.drain(move.source, move.target, move.slots, BatchSizer(), listed)
-    await mover.hand_over(move)
+    listed = await migration.open_slots(move, redirected)
+    await migration.drain(move.source, move.target, move.slots, BatchSizer(), listed)
+    await migration.hand_over(move)
 
 
 async def _gather_strays(
-    mover: Mover, survey: Survey, strays: Sequence[str], owner: str, target: str, slots: Sequence[int]
+    migration: "KeyByKeyMigration",
+    survey: Survey,
+    strays: Sequence[str],
+    owner: str,
+    target: str,
+    slots: Sequence[int],
 ) -> None:
     """Bring keys that lie with other nodes to ``target``."""
     if owner != target:
-        await mover.fleet.demand_together(mover.address(target), set_slots(slots, "IMPORTING", owner))
+        await migration.fleet.demand_together(migration.address(target), set_slots(slots, "IMPORTING", owner))
     for stray in strays:
         claims = stray in survey.claims.get(slots[0], ())
         mark = set_slots(slots, "MIGRATING", target) if claims else set_slots(slots, "IMPORTING", owner)
-        await mover.fleet.demand_together(mover.address(stray), mark)
-        await mover.drain(stray, target, slots, BatchSizer())
+        await migration.fleet.demand_together(migration.address(stray), mark)
+        await migration.drain(stray, target, slots, BatchSizer())
         if claims:
             # It believed to own them; now that it is empty it can be told who does.
-            await mover.fleet.demand_together(mover.address(stray), set_slots(slots, "NODE", owner))
-        await _stable(mover, stray, slots)
+            await migration.fleet.demand_together(migration.address(stray), set_slots(slots, "NODE", owner))
+        await _stable(migration, stray, slots)
 
 
-async def _assign(mover: Mover, target: str, slots: Sequence[int]) -> None:
+async def _assign(migration: "KeyByKeyMigration", target: str, slots: Sequence[int]) -> None:
     """Give slots without owner to ``target``, with an epoch that wins against older claims.
 
     The target may still believe in an owner that gave them up a moment ago, and would refuse them as busy: it
     is told to forget first. Where it believes in none, that is an error reply without meaning.
     """
-    address = mover.address(target)
-    await mover.fleet.call_many(address, [("CLUSTER", "DELSLOTS", slot) for slot in slots])
-    await mover.fleet.demand_many(address, [("CLUSTER", "ADDSLOTS", *slots)])
-    await mover.fleet.demand_many(address, [("CLUSTER", "BUMPEPOCH")])
+    address = migration.address(target)
+    await migration.fleet.call_many(address, [("CLUSTER", "DELSLOTS", slot) for slot in slots])
+    await migration.fleet.demand_many(address, [("CLUSTER", "ADDSLOTS", *slots)])
+    await migration.fleet.demand_many(address, [("CLUSTER", "BUMPEPOCH")])
 
 
-async def _stable(mover: Mover, node_id: str, slots: Sequence[int]) -> None:
-    if node_id in mover.addresses:
-        await mover.fleet.demand_together(mover.address(node_id), [stable(slot) for slot in slots])
+async def _stable(migration: "KeyByKeyMigration", node_id: str, slots: Sequence[int]) -> None:
+    if node_id in migration.addresses:
+        await migration.fleet.demand_together(migration.address(node_id), [stable(slot) for slot in slots])
 
 
 def _windows(repairs: Iterable[Repair]) -> Iterator[list[Repair]]:
@@ -152,16 +161,16 @@ def _windows(repairs: Iterable[Repair]) -> Iterator[list[Repair]]:
             yield group[start : start + WINDOW_SLOTS_MAX]
 
 
-async def settle_first(mover: Mover, survey: Survey, note: Callable[[str], None]) -> Survey:
+async def settle_first(migration: "KeyByKeyMigration", survey: Survey, note: Callable[[str], None]) -> Survey:
     """Before new work: finish what an earlier run left open. Return a fresh survey if anything was done."""
     if not survey.open_slots:
         return survey
-    repairs = await find_repairs(mover.fleet, survey, assign_missing=False)
+    repairs = await find_repairs(migration.fleet, survey, assign_missing=False)
     note(f"{len(repairs)} slots are open from an earlier run; finishing them first")
-    left = await mend(mover, survey, repairs)
+    left = await carry_out(migration, survey, repairs)
     if left:
         return survey
-    fresh = await mover.fleet.survey()
+    fresh = await migration.fleet.survey()
     if fresh.open_slots:
         raise ManagerError(
             f"{len(fresh.open_slots)} slots opened while the earlier ones were being finished: "

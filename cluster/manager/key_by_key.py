@@ -9,7 +9,7 @@ INVARIANTS  At every instant each key is served by exactly one node that a clien
               would send clients in circles; a target that owns a slot early serves it at once, for the source
               holds nothing any more and still redirects;
             - NODE is sent only after the source has listed no key for the slot while it was MIGRATING.
-            So a manager that is killed leaves open slots behind and nothing else; :mod:`.mend` closes them.
+            So a manager that is killed leaves open slots behind and nothing else; :mod:`.fix` closes them.
             Between the listing and NODE the source may fail over, and its successor take writes. A Garrison
             target refuses NODE then, as its import is stale (``node/core/slot_moves.py``). The successor may
             also be elected just after NODE and claim the slots back: the end of a run looks for that.
@@ -21,31 +21,33 @@ BEHAVIOUR   Slots travel in *windows* of up to ``WINDOW_SLOTS_MAX``: each step i
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from garrison.cluster.core.batches import BatchSizer
-from garrison.cluster.core.moves import Move, slot_count
+from garrison.cluster.core.batch_size import BatchSizer
+from garrison.cluster.core.reshard_plan import Move, slot_count
+from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
+from garrison.cluster.manager.fix import settle_first
 from garrison.cluster.manager.fleet import Command, Fleet
+from garrison.cluster.manager.key_migration import KeyMigration, MigrateOptions
 from garrison.cluster.manager.progress import Display, Meter
-from garrison.cluster.manager.transfer import Transfer, TransferOptions, list_keys
+from garrison.cluster.manager.slot_commands import WINDOW_SLOTS_MAX, count_keys, list_keys, set_slots, stable
 
-WINDOW_SLOTS_MAX = 128
 WINDOW_KEYS_MAX = 20_000
 """Slots of a window stay open, and cost clients an ASK, until all keys of the window are over."""
 
 
 @dataclass
-class Mover:
-    """Carries out moves. ``addresses`` names every reachable primary by id."""
+class KeyByKeyMigration:
+    """Carries out moves key by key (see :class:`.SlotMigration`)."""
 
     fleet: Fleet
     addresses: Mapping[str, Address]
     display: Display
-    options: TransferOptions = field(default_factory=TransferOptions)
+    options: MigrateOptions = field(default_factory=MigrateOptions)
     bytes_per_key: Mapping[str, float] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     meter: Meter = field(default_factory=Meter)
@@ -60,6 +62,10 @@ class Mover:
                 "be under way; run the same command again"
             )
         return self.addresses[node_id]
+
+    async def finish_open(self, survey: Survey, note: Callable[[str], None]) -> Survey:
+        """Finish slots that an earlier run left open; return a fresh survey if there were any."""
+        return await settle_first(self, survey, note)
 
     async def run(self, moves: Sequence[Move]) -> int:
         """Carry out the moves; return how many slots remain because of a stop request."""
@@ -148,10 +154,10 @@ class Mover:
             self.meter.moved(keys, self.bytes_per_key.get(source, 0.0))
             self.display.update(self.meter)
 
-        transfer = Transfer(
+        keys = KeyMigration(
             self.fleet, self.address(source), self.address(target), sizer, self.options, moved
         )
-        return await transfer.run(slots, listed)
+        return await keys.run(slots, listed)
 
     async def hand_over(self, window: Move) -> None:
         """Change the owner of emptied slots: the target, then the source, then everybody else."""
@@ -206,18 +212,6 @@ class Mover:
         for part in await asyncio.gather(*map(count, moves)):
             counted.update(part)
         return counted
-
-
-def set_slots(slots: Sequence[int], state: str, node_id: str) -> list[Command]:
-    return [("CLUSTER", "SETSLOT", slot, state, node_id) for slot in slots]
-
-
-def stable(slot: int) -> Command:
-    return ("CLUSTER", "SETSLOT", slot, "STABLE")
-
-
-def count_keys(slot: int) -> Command:
-    return ("CLUSTER", "COUNTKEYSINSLOT", slot)
 
 
 def windows(slots: Sequence[int], counts: Mapping[int, int]) -> Iterator[tuple[int, ...]]:

@@ -3,6 +3,10 @@
 A plan is a list of moves, each one source, one target and some slots. Plans are functions of the
 slots owned now, without chance, so that ``--dry-run`` shows what the real run will do.
 
+:class:`ReshardPlan` is the plan as a document: it can be stored, shown, carried out later, and resumed.
+What is left of it is not noted down but seen: the slots that their targets do not own yet. So a copy that is
+stale by a crash does no harm, and a plan that is carried out twice changes nothing the second time.
+
 From a source, small fragments go first: after a move the cluster should be made of few long ranges,
 since each range is a line in every client's slot map.
 """
@@ -10,9 +14,13 @@ since each range is a line in every client's slot map.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from garrison.cluster.core.creation import PlanError
-from garrison.cluster.core.ranges import Range, to_ranges, to_slots
+from garrison.cluster.core.ranges import Range, format_ranges, parse_ranges, to_ranges, to_slots
+from garrison.cluster.core.survey import Survey
 
 Ownership = Mapping[str, Collection[int]]
 """Id of a primary -> the slots that it owns."""
@@ -29,6 +37,74 @@ class Move:
     @property
     def ranges(self) -> tuple[Range, ...]:
         return to_ranges(self.slots)
+
+
+class PlannedMove(BaseModel):
+    """A :class:`Move` in a stored plan."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(description="id of the primary that owned the slots when the plan was made")
+    target: str = Field(description="id of the primary that gets them")
+    slots: str = Field(description="ranges, as 0-99,205")
+
+    @field_validator("slots")
+    @classmethod
+    def _are_ranges(cls, text: str) -> str:
+        parse_ranges(text)
+        return text
+
+
+class ReshardPlan(BaseModel):
+    """A plan of ``reshard`` or ``rebalance`` that can be stored as JSON and resumed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["garrison-reshard-plan"] = "garrison-reshard-plan"
+    version: Literal[1] = 1
+    moves: list[PlannedMove]
+
+    @classmethod
+    def of(cls, moves: Iterable[Move]) -> Self:
+        return cls(
+            moves=[
+                PlannedMove(source=m.source, target=m.target, slots=format_ranges(m.ranges)) for m in moves
+            ]
+        )
+
+    def remaining(self, survey: Survey) -> tuple[Move, ...]:
+        """The moves that are still to be made in the cluster as it is now.
+
+        A primary that was replaced in a failover counts as its successor. PlanError if a target is gone, or
+        if somebody else has given a slot of the plan to a third primary since.
+        """
+        left: dict[tuple[str, str], list[int]] = {}
+        for planned in self.moves:
+            target = _successor(survey, planned.target)
+            if target is None:
+                raise PlanError(
+                    f"the plan gives slots to {planned.target[:8]}, which is gone; make a new plan"
+                )
+            for slot in to_slots(parse_ranges(planned.slots)):
+                owner = survey.owners.get(slot)
+                if owner is None:
+                    raise PlanError(f"slot {slot} has no owner; run 'garrison cluster fix' first")
+                if owner == target:
+                    continue
+                if _successor(survey, planned.source) not in (owner, None):
+                    raise PlanError(
+                        f"slot {slot} was given to {owner[:8]} after the plan was made; make a new plan"
+                    )
+                left.setdefault((owner, target), []).append(slot)
+        return tuple(Move(source, target, tuple(slots)) for (source, target), slots in left.items())
+
+
+def _successor(survey: Survey, node_id: str) -> str | None:
+    """The primary that serves for a node now: itself, or its primary; None if the node is gone."""
+    node = survey.nodes.get(node_id)
+    if node is None or (node.is_primary and node_id not in survey.views):
+        return None
+    return node_id if node.is_primary else node.primary_id
 
 
 def slot_count(moves: Iterable[Move]) -> int:

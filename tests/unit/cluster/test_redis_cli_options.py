@@ -2,7 +2,7 @@
 
 import pytest
 
-from garrison.cluster.spelling import respell
+from garrison.cluster.redis_cli_options import translate_options
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ from garrison.cluster.spelling import respell
         ("del-node h:1 0123abcd", "del-node h:1 0123abcd"),
     ],
 )
-def test_respell(theirs: str, ours: str) -> None:
-    assert respell(theirs.split()) == ours.split()
-    assert respell(ours.split())[-1] == ours.split()[-1], "our own spelling must stay as it is"
+def test_translate_options(theirs: str, ours: str) -> None:
+    assert translate_options(theirs.split()) == ours.split()
+    assert translate_options(ours.split())[-1] == ours.split()[-1], "our own spelling must stay as it is"
