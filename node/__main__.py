@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-v"]):
-        print(f"Garrison node v={garrison.__version__} redis_version=7.0.15 bits=64")
+        from garrison.node import _engine
+
+        print(f"Garrison node v={garrison.__version__} redis_version={_engine.REDIS_VERSION} bits=64")
         return 0
     if words[:1] in (["--help"], ["-h"]):
         return _help(words[1:])

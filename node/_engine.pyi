@@ -1,56 +1,24 @@
-"""The typed contract between the control plane (Python) and the data plane (Rust): batches of tuples.
-
-Events, control plane <- data plane, as `drain()` returns them in the order in which they happened:
-
-    ("command", ticket: int, client: dict, argv: list[bytes], facts: dict[str, int])
-        A client waits for the control plane. client: id, addr, laddr, resp (2 or 3), user, name. facts: what
-        only the engine knows, for CLUSTER: "keys_total" and, for SETSLOT, "keys_in_slot".
-    ("published", channel: bytes, message: bytes, sharded: bool)
-        A PUBLISH that the bus has to carry; or, without a cluster, one on the channel of the Sentinels.
-    ("replication", state: dict, primary: tuple[str, int] | None)
-        After a change of the role, the link or the data: see `replication()`; and whom this node follows,
-        both as they were at that moment.
-    ("slept", ms: int, round: int)
-        More time has passed than a turn takes; writes are held. round: the number of this hold, counted
-        from 1; a data plane that starts held starts in hold 1.
-    ("hold_ended",)    writes are no longer held for the Sentinels, by their word or by a REPLICAOF
-    ("ran", ticket: int, reply: bytes)    the raw RESP reply to a ("run", ...)
-    ("applied", ticket: int, error: str)    the answer to ("settings", ...); an empty error for success
-    ("log", level: str, message: str)    level: debug, verbose, notice or warning
-    ("stopped", error: str)    the last event; an empty error where it was asked for
-
-Requests, control plane -> data plane, as `post()` takes them, carried out in order:
-
-    ("reply", ticket: int, reply: bytes)    raw RESP for the client that waits; each ticket exactly once
-    ("settings", ticket: int, values: dict[str, str])    canonical values; applied whole or not at all
-    ("slots", owners: bytes, endpoints: list[tuple[str, int, int]], me: int, serving: int, state: str,
-     migrating: list[tuple[int, int]], importing: list[tuple[int, int]], shard_channels_when_down: bool,
-     has_data: bool)
-        The slot table, whole. owners: 16,384 little-endian u16, an index into endpoints (host, port, how
-        many of its replicas must have a key that moves there) or 0xFFFF for nobody. me, serving: index of
-        this node, and of the node whose slots its data belongs to (itself or its primary). state: "ok",
-        "down", or "reads" (down, but reads are allowed). migrating, importing: (slot, index of the other
-        node). has_data: False on an owner that has lost the data of its slots, which serves them to nobody.
-    ("lease", until_ms: int)    writes are acknowledged until then
-    ("follow", host: str, port: int, order: int) | ("promote", order: int)
-        The replication role; the number of the order comes back in `replication()`.
-    ("pause", until_ms: int, mode: str) | ("unpause",)    mode: "write" or "all"
-    ("release", round: int) | ("follow_in_hold", host: str, port: int, round: int)
-        What the Sentinels say of who is the primary ends the hold of this number, and no later one.
-    ("watch_sleep", ms_max: int)    hold writes after a sleep of more than this; 0 for never
-    ("empty",)    delete all keys
-    ("run", ticket: int, argv: list[bytes])    run a command as the node itself
-    ("publish", channel: bytes, message: bytes, sharded: bool)    deliver what the bus brought
-    ("drop_slots", ranges: list[tuple[int, int]])    delete the keys of slots, first and last inclusive
-    ("reset_statistics",)    CONFIG RESETSTAT
-    ("facts", values: dict[str, str])    fields of INFO that only the process knows, such as config_file
-
-All times in milliseconds are on CLOCK_BOOTTIME, the clock that runs on while the process or machine sleeps.
-"""
+"""The engine's extension module. What crosses between it and the control plane: ``node/border/``."""
 
 from typing import Any, final
 
-__all__ = ["BareEngine", "DataPlane"]
+from garrison.node.border import Event, ReplicationStatus, Request
+
+__all__ = ["REDIS_VERSION", "VERSION", "BareEngine", "DataPlane", "border", "echo_request", "example_events"]
+
+REDIS_VERSION: str
+"""The version of Redis whose behaviour a node matches, as INFO says."""
+VERSION: str
+"""The version of the crates."""
+
+def border() -> dict[str, tuple[str, ...]]:
+    """What Rust knows of `garrison.node.border`: the fields of each class, the words of each enumeration."""
+
+def echo_request(request: Request) -> Request:
+    """Read a request and build it again, for tests. Raises ValueError for one that is not understood."""
+
+def example_events() -> list[Event]:
+    """One event of each kind, for tests."""
 
 @final
 class DataPlane:
@@ -68,21 +36,16 @@ class DataPlane:
     def fileno(self) -> int:
         """A descriptor that is readable while events wait."""
 
-    def drain(self) -> list[tuple[Any, ...]]:
+    def drain(self) -> list[Event]:
         """All events that wait, oldest first; clears the descriptor. Never blocks."""
 
-    def post(self, requests: list[tuple[Any, ...]]) -> None:
-        """Queue requests and wake the thread once. Raises ValueError for a malformed one. Never blocks."""
+    def post(self, requests: list[Request]) -> None:
+        """Queue requests and wake the thread once. Never blocks.
 
-    def replication(self) -> dict[str, Any]:
-        """Role and progress, cheaply, at any time:
+        Raises ValueError, and queues nothing, if one of them is not understood."""
 
-        role ("master" or "slave"), offset (produced by a primary, processed by a replica), link ("up" when
-        it is in sync, else "down"), last_io_ms (of the primary's last byte, 0 for never), replicas (that
-        are connected and in sync), lagging (those that are behind), order (the number of the last "follow"
-        or "promote"), data_order (that under which the data became what it is), history, previous_history
-        (40 hex digits each), parted_at (the offset up to which the previous history is this one's, or
-        None), writes_paused (whether "pause" holds writes, so that the offset stands still)."""
+    def replication(self) -> ReplicationStatus:
+        """Role and progress, cheaply, at any time."""
 
     def stop(self) -> None:
         """Ask the thread to end: close the sockets after what is buffered was written. Idempotent."""
@@ -112,7 +75,7 @@ class BareEngine:
     def receive(self, key: int, bytes: bytes) -> None:
         """A client has sent bytes; whole requests are carried out."""
 
-    def request(self, request: tuple[Any, ...]) -> None:
+    def request(self, request: Request) -> None:
         """A request of the control plane, as `DataPlane.post` takes it. Raises ValueError."""
 
     def link_connected(self) -> None:
@@ -130,7 +93,7 @@ class BareEngine:
 
     def end_turn(
         self, cron: bool, replies_boot_ms: int
-    ) -> tuple[list[tuple[Any, ...]], list[tuple[int, bytes, bool]], bytes, list[tuple[Any, ...]]]:
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[int, bytes, bool]], bytes, list[Event]]:
         """The turn ends; `cron` for background work; `replies_boot_ms` is the time when the replies leave.
 
         Gives, to be carried out in this order: actions, ("follow", host, port), ("unfollow",) and ("migrate",
@@ -141,7 +104,7 @@ class BareEngine:
     def next_deadline_ms(self) -> int | None:
         """When a turn is due (boot clock); None if only background work is."""
 
-    def replication(self) -> dict[str, Any]:
+    def replication(self) -> ReplicationStatus:
         """As `DataPlane.replication`."""
 
     def value(self, key: bytes) -> bytes | None:

@@ -41,6 +41,7 @@ from typing import Final
 from garrison.base import reply
 from garrison.node.core import bus, nodes_file
 from garrison.node.core import flags as fl
+from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.commands import Commands
 from garrison.node.core.describe import Descriptions
@@ -75,6 +76,7 @@ class ClusterCore:
         now_ms: int,
         wall_ms: int,
         has_data: bool = False,
+        counters: BusCounters | None = None,
     ) -> None:
         loaded = nodes_file.load(saved) if saved else None
         mine = loaded.me() if loaded is not None else None
@@ -106,7 +108,7 @@ class ClusterCore:
             self._lease,
             self._moves,
         )
-        self._descriptions = Descriptions(world, self._serving, self._lease)
+        self._descriptions = Descriptions(world, self._serving, self._lease, counters or BusCounters())
         self._commands = Commands(
             world, self._descriptions, self._ownership, self._manual, self._lease, self._moves
         )
@@ -306,6 +308,11 @@ class ClusterCore:
     @property
     def state_ok(self) -> bool:
         return self._world.state_ok
+
+    @property
+    def cluster_commands(self) -> set[str]:
+        """The subcommands of CLUSTER that are answered here."""
+        return self._commands.names
 
     @property
     def world(self) -> World:

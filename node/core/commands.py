@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.base.reply import OK, Error, Simple, Verbatim
+from garrison.node.border import DropSlots, Empty
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.command_slots import SlotCommands
-from garrison.node.core.command_table import BY_NAME, arity_fits, help_lines
 from garrison.node.core.command_values import RefusedError, integer
 from garrison.node.core.describe import Descriptions
-from garrison.node.core.effects import DropSlots, EmptyData
 from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
@@ -91,26 +90,25 @@ class Commands:
             "SHARDS": lambda r: descriptions.shards(outside=r.outside),
             "SLAVES": self._replicas,
             "SLOTS": lambda r: descriptions.slots(outside=r.outside),
-            "HELP": lambda r: [Simple(line) for line in help_lines()],
         }
 
+    @property
+    def names(self) -> set[str]:
+        """The subcommands that are answered here, in upper case."""
+        return self._handlers.keys() | {"SETSLOT"}
+
     def run(self, argv: list[bytes], facts: Mapping[str, int], answer: Answer) -> None:
-        """Carry out a CLUSTER command; `answer` gets the reply now or later, an error where it is refused."""
+        """Carry out a CLUSTER command; `answer` gets the reply now or later, an error where it is refused.
+
+        The engine has checked its name and the number of words by its table of commands.
+        """
         words = [word.decode("utf-8", "surrogateescape") for word in argv]
-        name = words[1].upper() if len(words) > 1 else ""
-        row = BY_NAME.get(name)
-        handler = self._handlers.get(name)
+        name = words[1].upper()
         try:
-            if len(words) < 2:
-                answer(Error("ERR wrong number of arguments for 'cluster' command"))
-            elif row is None or (handler is None and name != "SETSLOT"):
-                answer(Error(f"ERR unknown subcommand '{words[1][:128]}'. Try CLUSTER HELP."))
-            elif not arity_fits(row, len(words)):
-                answer(Error(f"ERR wrong number of arguments for 'cluster|{name.lower()}' command"))
-            elif handler is None:
+            if name == "SETSLOT":
                 self._set_slot(words[2:], facts, answer)
             else:
-                answer(handler(Request(words[2:], facts)))
+                answer(self._handlers[name](Request(words[2:], facts)))
         except RefusedError as refusal:
             answer(Error(f"ERR {refusal}"))
 
@@ -253,7 +251,7 @@ class Commands:
             me.shard_id = world.new_id()
         world.data.serve()
         if was_replica:
-            world.act(EmptyData())
+            world.act(Empty())
         world.table.clear_moves()
         if me.slots:
             world.act(DropSlots(sl.ranges(me.slots)))

@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from garrison.node.core.effects import Follow, Promote
+from garrison.node.border import Follow, Promote
 
 if TYPE_CHECKING:
     from garrison.node.core.nodes import Node

@@ -8,6 +8,7 @@ from typing import Any
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
 from garrison.node.core.serving import Serving
@@ -17,10 +18,11 @@ from garrison.node.core.world import World
 class Descriptions:
     """The read-only answers about the cluster."""
 
-    def __init__(self, world: World, serving: Serving, lease: Lease) -> None:
+    def __init__(self, world: World, serving: Serving, lease: Lease, counters: BusCounters) -> None:
         self._world = world
         self._serving = serving
         self._lease = lease
+        self._counters = counters
 
     # CLUSTER NODES and its relatives.
 
@@ -179,10 +181,11 @@ class Descriptions:
                 if n
             ]
             lines.append((f"cluster_stats_messages_{direction}", sum(counts)))
-        lines.append(("total_cluster_links_buffer_limit_exceeded", 0))
+        lines.append(("total_cluster_links_buffer_limit_exceeded", self._counters.links_overflowed))
         lines.append(("cluster_write_lease", self._lease.state()))
         lines.append(("cluster_data", self._data_state()))
         lines.append(("cluster_keys_stray", facts.get("keys_stray", 0)))
+        lines += self._counters.info_fields().items()
         lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(world.refused.items())]
         return "".join(f"{name}:{value}\r\n" for name, value in lines)
 

@@ -7,8 +7,24 @@ merged, then persisted once: the merged text is the youngest and contains every 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
+
+from garrison.node.border import (
+    DropSlots,
+    Empty,
+    ExtendLease,
+    Follow,
+    InstallSlots,
+    Pause,
+    Promote,
+    Publish,
+    Reply,
+    Request,
+    SlotTable,
+    Unpause,
+)
 
 LEASE_FOREVER_MS: Final = 1 << 62
 """A lease that does not end: this node alone is the majority."""
@@ -39,94 +55,7 @@ class Drop:
     link_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A node as clients see it in a redirect."""
-
-    node_id: str
-    host: str
-    """What MOVED and ASK name: an address, a hostname, ``?`` or empty (use the address you know)."""
-    port: int
-    copies_wanted: int = 0
-    """How many of its replicas must have a key before another node gives it up."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlotTable:
-    """The table that the engine routes by. Install it whole; it replaces the former one."""
-
-    owners: bytes
-    """16,384 little-endian u16: the index into `endpoints` of each slot's owner, 0xFFFF for nobody."""
-    endpoints: tuple[Endpoint, ...]
-    me: int
-    """The index of this node."""
-    serving: int
-    """The index of the node whose slots this node's data belongs to: itself or its primary."""
-    is_replica: bool
-    migrating: dict[int, int]
-    """slot -> index of the target, for slots of mine: answer ASK for keys that are not here."""
-    importing: dict[int, int]
-    """slot -> index of the source: serve after ASKING only."""
-    state_ok: bool
-    """False: CLUSTERDOWN, but for what the three switches below allow."""
-    require_full_coverage: bool
-    reads_when_down: bool
-    pubsubshard_when_down: bool
-    has_data: bool
-    """False: this node has lost the data of its slots, and serves them to nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """Become a replica of the node at host:port (the data there replaces ours); the engine reports
-    `order`."""
-
-    host: str
-    port: int
-    order: int
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Be a primary with the data and the history that are here; the engine reports `order`."""
-
-    order: int
-
-
-@dataclass(frozen=True, slots=True)
-class PauseWrites:
-    """Hold the clients' writes until `until_ms` of the core's clock or ResumeWrites."""
-
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeWrites:
-    """End the pause that PauseWrites began."""
-
-
-@dataclass(frozen=True, slots=True)
-class DropSlots:
-    """Delete, in the background, the keys of these slot ranges (both ends included)."""
-
-    ranges: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyData:
-    """Delete all keys (CLUSTER RESET of a replica, which keeps no data of its former primary)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Hand a message of the bus to the local subscribers."""
-
-    channel: bytes
-    message: bytes
-    sharded: bool
-
-
-PlaneAction = Follow | Promote | PauseWrites | ResumeWrites | DropSlots | EmptyData
+PlaneAction = Follow | Promote | Pause | Unpause | DropSlots | Empty
 WireAction = Connect | Send | Drop
 
 
@@ -147,7 +76,7 @@ class Effects:
     """4. What the engine's replication and keyspace are to do, in this order."""
     writes_until_ms: int | None = None
     """5. The new end of the write lease on the core's clock; None: as before."""
-    deliver: list[Deliver] = field(default_factory=list)
+    deliver: list[Publish] = field(default_factory=list)
     """6. Messages for local subscribers."""
     replies: list[tuple[int, bytes]] = field(default_factory=list)
     """7. (ticket, RESP bytes) for clients that wait."""
@@ -159,6 +88,17 @@ class Effects:
             self.persist is not None or self.wire or self.slot_table is not None or self.plane
             or self.writes_until_ms is not None or self.deliver or self.replies or self.logs
         )  # fmt: skip
+
+    def requests(self) -> Iterator[Request]:
+        """Fields 3 to 7 as requests to the engine, in their order."""
+        if self.slot_table is not None:
+            yield InstallSlots(self.slot_table)
+        yield from self.plane
+        if self.writes_until_ms is not None:
+            yield ExtendLease(self.writes_until_ms)
+        yield from self.deliver
+        for ticket, reply in self.replies:
+            yield Reply(ticket, reply)
 
     def merge(self, later: Effects) -> None:
         """Append what a later step wants, keeping the order of the fields and of each list."""

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.node.border import Pause, PauseMode, Unpause
 from garrison.node.core import bus
-from garrison.node.core.effects import PauseWrites, ResumeWrites
 from garrison.node.core.election import Election
 from garrison.node.core.heartbeat import Heartbeats
 from garrison.node.core.nodes import Node
@@ -91,7 +91,7 @@ class ManualFailover:
         self.reset()
         self.end_ms = world.now_ms + MANUAL_FAILOVER_MS_MAX
         self._replica = sender
-        world.act(PauseWrites(world.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX))
+        world.act(Pause(world.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX, PauseMode.WRITE))
         world.log("notice", f"Manual failover requested by replica {sender.name_for_people()}.")
 
     # Both.
@@ -133,7 +133,7 @@ class ManualFailover:
     def reset(self) -> None:
         """Nothing is under way any more; a primary's clients go on."""
         if self._replica is not None:
-            self._world.act(ResumeWrites())
+            self._world.act(Unpause())
         self._world.manual_pause = False
         self.end_ms, self.ready = 0, False
         self._replica = self._primary_offset = None

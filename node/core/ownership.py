@@ -25,8 +25,8 @@ other lost slots are deleted.
 
 from __future__ import annotations
 
+from garrison.node.border import DropSlots
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import DropSlots
 from garrison.node.core.nodes import Link, Node
 from garrison.node.core.world import World
 

@@ -14,11 +14,11 @@ BEHAVIOUR. `receive` returns nothing; what follows is in the world's effects.
 
 from __future__ import annotations
 
+from garrison.node.border import Publish
 from garrison.node.core import bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.bus_extensions import Extensions
-from garrison.node.core.effects import Deliver
 from garrison.node.core.election import Election
 from garrison.node.core.failure import Failures
 from garrison.node.core.heartbeat import TRUST_GOSSIP_NODES_MIN, Heartbeats
@@ -123,7 +123,7 @@ class Packets:
             self._failures.receive_fail(sender, frame.failing_id)
         elif kind in (bus.PUBLISH, bus.PUBLISH_SHARD):
             sharded = kind == bus.PUBLISH_SHARD
-            self._world.effects.deliver.append(Deliver(frame.channel, frame.message, sharded))
+            self._world.effects.deliver.append(Publish(frame.channel, frame.message, sharded))
         elif kind == bus.AUTH_REQUEST:
             self._election.receive_request(sender, frame)
         elif kind == bus.AUTH_ACK:

@@ -12,8 +12,8 @@ be a new process until its replicas have said whether they follow it: this node 
 and a write that it took now would be lost with the failover that follows. Only answers count whose question
 was asked since the hold began, and lately: what was said before a sleep is void. Another primary is
 followed only when a majority names the same one. The data plane may begin another hold while the answers to
-the one before are judged. So it numbers them, from 1 at the start: LetGo and FollowPrimary carry that of the
-answers behind them, and end no later one.
+the one before are judged. So it numbers them, from 1 at the start: ReleaseHold and FollowInHold carry that of
+the answers behind them, and end no later one.
 
 Who is meant by an address is found out by asking there: the run id is this node's own or it is not. An
 address where nobody answers is this node's only if it announces that address itself; else it may be where
@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from garrison.node.border import FollowInHold, ReleaseHold
 from garrison.node.core.sentinel_peers import Address
 
 ASK_PERIOD_MS: Final = 250
@@ -87,21 +88,6 @@ class Identify:
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo:
-    """This node is the primary: end the hold of this round, and no later one."""
-
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class FollowPrimary:
-    """Follow that primary, which ends the hold of this round. In a later one these answers are void."""
-
-    round: int
-    address: Address
-
-
-@dataclass(frozen=True, slots=True)
 class ForgetName:
     """Nobody watches this node under that name."""
 
@@ -123,7 +109,7 @@ class Say:
     text: str
 
 
-Effect = Ask | Identify | LetGo | FollowPrimary | ForgetName | Show | Say
+Effect = Ask | Identify | ReleaseHold | FollowInHold | ForgetName | Show | Say
 
 
 @dataclass(slots=True)
@@ -212,7 +198,7 @@ class Hold:
         self._who[address] = who
         self.tick(now_ms)
 
-    def ended(self) -> None:
+    def released(self) -> None:
         """The hold is over, by our word or by somebody's order."""
         if self.is_on:
             self.is_on = False
@@ -271,8 +257,8 @@ class Hold:
                     "warning",
                     f"The Sentinels say that {host}:{port} is the primary of '{name}' now: following it",
                 )
-                self._effects.append(FollowPrimary(self._round, verdict))
-                self.ended()
+                self._effects.append(FollowInHold(*verdict, self._round))
+                self.released()
                 return
         for name in [name for name, verdict in verdicts.items() if verdict == "unwatched"]:
             self._say("notice", f"The Sentinels do not know '{name}' any more: they are forgotten")
@@ -283,8 +269,8 @@ class Hold:
             self._say(
                 "notice", "Writes go on: " + ("the Sentinels say so" if verdicts else "no Sentinel is known")
             )
-            self._effects.append(LetGo(self._round))
-            self.ended()
+            self._effects.append(ReleaseHold(self._round))
+            self.released()
 
     def _answers(self, name: str, now_ms: int) -> list[Answer]:
         """What counts of what the Sentinels have said."""

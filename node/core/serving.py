@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.node.border import ClusterState, Endpoint, SlotTable
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import Endpoint, SlotTable
 from garrison.node.core.nodes import NEVER_MS, Node
 from garrison.node.core.world import World
 
@@ -94,18 +94,21 @@ class Serving:
         serving = me.primary if me.is_replica() and me.primary is not None else me
         return SlotTable(
             bytes(owners),
-            tuple(Endpoint(n.node_id, self.host(n), n.port, _copies_wanted(n)) for n in nodes),
+            tuple(Endpoint(self.host(n), n.port, _copies_wanted(n)) for n in nodes),
             index[me],
             index.get(serving, index[me]),
-            me.is_replica(),
+            self._cluster_state(),
             {slot: index[node] for slot, node in world.table.migrating.items() if node in index},
             {slot: index[node] for slot, node in world.table.importing.items() if node in index},
-            world.state_ok,
-            settings.cluster_require_full_coverage,
-            settings.cluster_allow_reads_when_down,
             settings.cluster_allow_pubsubshard_when_down,
             not world.data.is_lost,
         )
+
+    def _cluster_state(self) -> ClusterState:
+        if self._world.state_ok:
+            return ClusterState.OK
+        reads = self._world.settings.cluster_allow_reads_when_down
+        return ClusterState.READS_ONLY if reads else ClusterState.DOWN
 
     def host(self, node: Node) -> str:
         """What clients are told as the address of `node`, by cluster-preferred-endpoint-type."""

@@ -78,7 +78,7 @@ class ReplicationFacts:
     """The identity that the history had before, up to `parted_at`."""
     parted_at: int | None = None
     writes_paused: bool = False
-    """Whether the engine has carried PauseWrites out, so that `offset` stands still."""
+    """Whether the engine has carried out a `Pause`, so that `offset` stands still."""
 
 
 class World:

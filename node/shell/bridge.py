@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from garrison.base.reply import encode
-from garrison.node.shell.border import ClientInfo, Plane
+from garrison.node.border import Applied, Apply, ClientInfo, Event, Plane, Ran, Reply, Request, Run
 
-Handler = Callable[..., None]
+E = TypeVar("E", bound=Event)
 
 
 class Bridge:
@@ -24,17 +24,17 @@ class Bridge:
     def __init__(self, plane: Plane, loop: asyncio.AbstractEventLoop) -> None:
         self.plane = plane
         self._loop = loop
-        self._handlers: dict[str, Handler] = {}
-        self._requests: list[tuple[Any, ...]] = []
+        self._handlers: dict[type, Callable[[Any], None]] = {}
+        self._requests: list[Request] = []
         self._post_is_due = False
         self._next_ticket = 1
         self._waiting: dict[int, Callable[[Any], None]] = {}
         self._open = False
-        self.on("ran", self._answered)
-        self.on("applied", self._answered)
+        self.on(Ran, lambda event: self._answered(event.ticket, event.reply))
+        self.on(Applied, lambda event: self._answered(event.ticket, event.error))
 
-    def on(self, kind: str, handler: Handler) -> None:
-        """Let `handler` take events of this kind; it gets the fields after the kind."""
+    def on(self, kind: type[E], handler: Callable[[E], None]) -> None:
+        """Let `handler` take events of this class."""
         self._handlers[kind] = handler
 
     def open(self) -> None:
@@ -51,12 +51,12 @@ class Bridge:
     def drain(self) -> None:
         """Hand every event that waits to its handler."""
         for event in self.plane.drain():
-            handler = self._handlers.get(event[0])
+            handler = self._handlers.get(type(event))
             if handler is None:
-                raise RuntimeError(f"the data plane sent an event that nobody handles: {event[0]!r}")
-            handler(*event[1:])
+                raise RuntimeError(f"the data plane sent an event that nobody handles: {event!r}")
+            handler(event)
 
-    def post(self, *request: Any) -> None:
+    def post(self, request: Request) -> None:
         """Queue one request; all that a turn of the loop queues goes down as one batch."""
         self._requests.append(request)
         if self._open and not self._post_is_due:
@@ -72,15 +72,15 @@ class Bridge:
 
     def reply(self, ticket: int, client: ClientInfo, value: object) -> None:
         """Answer a client that waits, in its protocol."""
-        self.post("reply", ticket, encode(value, client["resp"]))
+        self.post(Reply(ticket, encode(value, client.resp)))
 
     def run(self, argv: list[bytes], done: Callable[[bytes], None]) -> None:
         """Run a command as the node itself; `done` gets the raw reply."""
-        self.post("run", self._ticket(done), argv)
+        self.post(Run(self._ticket(done), argv))
 
     def settings(self, values: dict[str, str], done: Callable[[str], None]) -> None:
         """Apply settings, all or nothing; `done` gets an empty text or what was wrong."""
-        self.post("settings", self._ticket(done), values)
+        self.post(Apply(self._ticket(done), values))
 
     def _ticket(self, done: Callable[[Any], None]) -> int:
         ticket = self._next_ticket

@@ -10,7 +10,8 @@ import asyncio
 import socket
 from typing import Protocol
 
-from garrison.node.shell.links import BusCounters, BusLink, LinkLimits
+from garrison.node.core.bus_counters import BusCounters
+from garrison.node.shell.links import BusLink, LinkLimits
 
 FIRST_FRAME_TIMEOUT_S = 10.0
 """How long an accepted link may take to send its first whole frame."""

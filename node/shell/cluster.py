@@ -14,30 +14,17 @@ import os
 import random
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from garrison.base import disk
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.listen import listen
 from garrison.base.log import Log
+from garrison.node.border import Command, InfoFields, ReplicationStatus
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster import ClusterCore
-from garrison.node.core.effects import (
-    Connect,
-    Drop,
-    DropSlots,
-    Effects,
-    EmptyData,
-    Follow,
-    PauseWrites,
-    Promote,
-    ResumeWrites,
-    Send,
-    SlotTable,
-)
+from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.shell.border import ClientInfo
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
 from garrison.node.shell.replication import facts_of
@@ -47,6 +34,8 @@ TICK_S_MAX = 0.1
 LATE_TICK_MS = 300
 """A tick that is this late follows a pause of our own: what peers sent meanwhile is read first."""
 READ_FIRST_S = 0.002
+SHOW_PERIOD_MS = 1000
+"""Between two looks at the counters of the bus, for INFO."""
 
 
 class Cluster:
@@ -73,6 +62,8 @@ class Cluster:
         self._core: ClusterCore
         self._timer: asyncio.TimerHandle | None = None
         self._last_tick_ms = 0
+        self._shown: dict[str, int] = {}
+        self._show_ms = 0
         self._carry_is_due = self._saving = self._closed = False
         self._held = Effects()
 
@@ -92,6 +83,7 @@ class Cluster:
                 saved=self._read(),
                 now_ms=now,
                 wall_ms=wall_ms(),
+                counters=self._bus.counters,
             )
         except DamagedNodesFileError as error:
             raise ConfigError(f"{self._path}: {error}") from None
@@ -138,8 +130,10 @@ class Cluster:
 
     # -- inputs --------------------------------------------------------------------------------------------
 
-    def command(self, ticket: int, client: ClientInfo, argv: list[bytes], facts: dict[str, int]) -> None:
-        self._core.command(ticket, argv, boot_ms(), protocol=client["resp"], facts=facts)
+    def command(self, command: Command) -> None:
+        self._core.command(
+            command.ticket, command.args, boot_ms(), protocol=command.client.resp, facts=command.facts
+        )
         self._carry_soon()
 
     def published(self, channel: bytes, message: bytes, sharded: bool) -> None:
@@ -147,9 +141,8 @@ class Cluster:
         self._core.publish(channel, message, sharded, boot_ms())
         self._carry_soon()
 
-    def replication_changed(self, state: dict[str, Any]) -> None:
-        now = boot_ms()
-        self._core.replication(facts_of(state), now)
+    def replication_changed(self, status: ReplicationStatus) -> None:
+        self._core.replication(facts_of(status), boot_ms())
         self._carry_soon()
 
     def check_settings(self, changes: dict[str, str]) -> ClusterSettings:
@@ -197,11 +190,23 @@ class Cluster:
             return
         self._core.tick(now, facts_of(self._bridge.plane.replication()))
         self._carry_soon()
+        self._show_counters(now)
         self._arm(now)
 
     def _arm(self, now: int) -> None:
         delay = (self._core.next_deadline_ms() - now) / 1000
         self._timer = self._loop.call_later(min(max(delay, 0.001), TICK_S_MAX), self._tick)
+
+    def _show_counters(self, now: int) -> None:
+        """Let INFO show what the bus has counted, as it was up to `SHOW_PERIOD_MS` ago."""
+        if now < self._show_ms:
+            return
+        self._show_ms = now + SHOW_PERIOD_MS
+        counted = self._bus.counters.info_fields()
+        changed = {name: str(count) for name, count in counted.items() if self._shown.get(name) != count}
+        if changed:
+            self._shown = counted
+            self._bridge.post(InfoFields(changed))
 
     # -- effects -------------------------------------------------------------------------------------------
 
@@ -244,50 +249,7 @@ class Cluster:
                 bus.connect(wire.link_id, wire.host, wire.port)
             elif isinstance(wire, Drop):
                 bus.drop(wire.link_id)
-        if effects.slot_table is not None:
-            bridge.post(*slots_request(effects.slot_table))
-        for action in effects.plane:
-            self._post_action(action)
-        if effects.writes_until_ms is not None:
-            bridge.post("lease", effects.writes_until_ms)
-        for message in effects.deliver:
-            bridge.post("publish", message.channel, message.message, message.sharded)
-        for ticket, reply in effects.replies:
-            bridge.post("reply", ticket, reply)
+        for request in effects.requests():
+            bridge.post(request)
         for level, line in effects.logs:
             self._log.write(level, line)
-
-    def _post_action(self, action: object) -> None:
-        bridge = self._bridge
-        if isinstance(action, Follow):
-            bridge.post("follow", action.host, action.port, action.order)
-        elif isinstance(action, Promote):
-            bridge.post("promote", action.order)
-        elif isinstance(action, PauseWrites):
-            bridge.post("pause", action.until_ms, "write")
-        elif isinstance(action, ResumeWrites):
-            bridge.post("unpause")
-        elif isinstance(action, DropSlots):
-            bridge.post("drop_slots", list(action.ranges))
-        elif isinstance(action, EmptyData):
-            bridge.post("empty")
-        else:
-            raise TypeError(f"an effect that nobody carries out: {action!r}")
-
-
-def slots_request(table: SlotTable) -> tuple[Any, ...]:
-    """The slot table as the data plane takes it, see ``node/_engine.pyi``."""
-    state = "ok" if table.state_ok else "reads" if table.reads_when_down else "down"
-    endpoints = [(endpoint.host, endpoint.port, endpoint.copies_wanted) for endpoint in table.endpoints]
-    return (
-        "slots",
-        table.owners,
-        endpoints,
-        table.me,
-        table.serving,
-        state,
-        sorted(table.migrating.items()),
-        sorted(table.importing.items()),
-        table.pubsubshard_when_down,
-        table.has_data,
-    )

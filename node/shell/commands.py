@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from garrison.base.reply import OK, Error
-from garrison.node.shell.border import ClientInfo
+from garrison.node.border import Command
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.shutdown import Shutdown, ShutdownError, parse_flags
@@ -24,7 +24,7 @@ Done = Callable[[object], None]
 class ClusterCommands(Protocol):
     """Who answers CLUSTER on a node of a cluster; the reply comes later, by ticket."""
 
-    def command(self, ticket: int, client: ClientInfo, argv: list[bytes], facts: dict[str, int]) -> None: ...
+    def command(self, command: Command) -> None: ...
 
 
 class Commands:
@@ -37,19 +37,20 @@ class Commands:
         self._config = config
         self._shutdown = shutdown
         self._cluster = cluster
-        bridge.on("command", self.take)
+        bridge.on(Command, self.take)
 
-    def take(self, ticket: int, client: ClientInfo, argv: list[bytes], facts: dict[str, int]) -> None:
-        """One command; `argv[0]` is its name in any case."""
+    def take(self, command: Command) -> None:
+        """One command; `args[0]` is its name in any case."""
+        argv, client = command.args, command.client
         name = argv[0].upper()
 
         def done(value: object) -> None:
-            self._bridge.reply(ticket, client, value)
+            self._bridge.reply(command.ticket, client, value)
 
         if name == b"CLUSTER":
-            self._answer_cluster(ticket, client, argv, facts)
+            self._answer_cluster(command)
         elif name == b"CONFIG":
-            self._config.answer(argv, client["addr"].startswith(LOOPBACK), done)
+            self._config.answer(argv, client.addr.startswith(LOOPBACK), done)
         elif name == b"SHUTDOWN":
             self._answer_shutdown(argv[1:], done)
         elif name in (b"REPLICAOF", b"SLAVEOF"):
@@ -57,13 +58,11 @@ class Commands:
         else:
             done(Error(f"ERR '{name.decode('utf-8', 'replace')}' is not built yet"))
 
-    def _answer_cluster(
-        self, ticket: int, client: ClientInfo, argv: list[bytes], facts: dict[str, int]
-    ) -> None:
+    def _answer_cluster(self, command: Command) -> None:
         if self._cluster is None:
-            self._bridge.reply(ticket, client, NO_CLUSTER)
+            self._bridge.reply(command.ticket, command.client, NO_CLUSTER)
         else:
-            self._cluster.command(ticket, client, argv, facts)
+            self._cluster.command(command)
 
     def _answer_shutdown(self, words: list[bytes], done: Done) -> None:
         try:

@@ -1,4 +1,4 @@
-"""CONFIG GET, SET, REWRITE and RESETSTAT; HELP comes from the engine's table of commands.
+"""CONFIG GET, SET and REWRITE; the engine answers RESETSTAT and HELP, and checks the number of words.
 
 SET takes several directives and changes all or none: every value is checked first, then they are applied
 together. The texts of refusals are Redis's, since tools read them.
@@ -33,8 +33,6 @@ class Applier(Protocol):
     def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
         """Apply all or nothing, then call `done` with an empty text or with what failed."""
 
-    def reset_statistics(self) -> None: ...
-
 
 class ConfigCommands:
     """Answers CONFIG for one node; `answer` calls `done` at once or, for SET, when the change is applied."""
@@ -44,27 +42,17 @@ class ConfigCommands:
         self._applier = applier
 
     def answer(self, argv: list[bytes], is_local: bool, done: Callable[[Reply], None]) -> None:
+        """Carry out a command whose name and number of words the engine has checked."""
         words = [word.decode("utf-8", "surrogateescape") for word in argv]
-        subcommand = words[1].lower() if len(words) > 1 else ""
-        arity = {"get": len(words) >= 3, "set": len(words) >= 4}.get(subcommand, len(words) == 2)
-        if len(words) < 2:
-            done(Error("ERR wrong number of arguments for 'config' command"))
-        elif subcommand not in ("get", "set", "rewrite", "resetstat"):
-            done(Error(f"ERR unknown subcommand '{words[1][:128]}'. Try CONFIG HELP."))
-        elif not arity:
-            done(Error(f"ERR wrong number of arguments for 'config|{subcommand}' command"))
-        elif subcommand == "set":
+        subcommand = words[1].lower()
+        if subcommand == "set":
             self._set(words[2:], is_local, done)
+        elif subcommand == "get":
+            done(self._get(words[2:]))
+        elif subcommand == "rewrite":
+            done(self._rewrite())
         else:
-            done(self._at_once(subcommand, words[2:]))
-
-    def _at_once(self, subcommand: str, words: list[str]) -> Reply:
-        if subcommand == "get":
-            return self._get(words)
-        if subcommand == "rewrite":
-            return self._rewrite()
-        self._applier.reset_statistics()
-        return OK
+            raise ValueError(f"CONFIG {subcommand} is the engine's to answer")
 
     def _get(self, patterns: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -16,8 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
+from garrison.node.border import (
+    Follow,
+    InfoFields,
+    Plane,
+    Published,
+    Replication,
+    Stopped,
+)
+from garrison.node.border import (
+    Log as LogEvent,
+)
 from garrison.node.config import Config
-from garrison.node.shell.border import Plane
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.commands import Commands
 from garrison.node.shell.config_commands import ConfigCommands
@@ -45,13 +55,13 @@ class ControlPlane:
         self.bridge = Bridge(plane, loop)
         self.shutdown = Shutdown(config, self.bridge, log, self._stop_plane)
         self._cluster = self._new_cluster() if config.flag("cluster-enabled") else None
-        self._facts = process_facts(config)
+        self._info_fields = process_info(config)
         self._sentinels = self._new_sentinels() if self._cluster is None else None
         self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
-        self.bridge.on("log", log.write)
-        self.bridge.on("replication", self._replication_changed)
-        self.bridge.on("published", self._published)
-        self.bridge.on("stopped", self._plane_stopped)
+        self.bridge.on(LogEvent, lambda event: log.write(event.level, event.message))
+        self.bridge.on(Replication, self._replication_changed)
+        self.bridge.on(Published, self._published)
+        self.bridge.on(Stopped, self._plane_stopped)
         loop.set_exception_handler(self._unexpected)
 
     def _new_cluster(self) -> Cluster:
@@ -61,7 +71,7 @@ class ControlPlane:
 
     def _new_sentinels(self) -> Sentinels:
         known = known_sentinels(self._config)
-        return Sentinels(self._config, self._log, self.bridge, self._loop, known, self._facts["run_id"])
+        return Sentinels(self._config, self._log, self.bridge, self._loop, known, self._info_fields["run_id"])
 
     def prepare(self) -> None:
         """Read and lock what is on disk. Raises ConfigError or OSError."""
@@ -77,10 +87,10 @@ class ControlPlane:
             self._plane.start()
         self._plane_runs = True
         self.bridge.open()
-        self.bridge.post("facts", self._facts)
+        self.bridge.post(InfoFields(self._info_fields))
         if self._config.text("replicaof"):
             host, port = self._config.text("replicaof").split()
-            self.bridge.post("follow", host, int(port), 0)
+            self.bridge.post(Follow(host, int(port), 0))
         if self._cluster is not None:
             await self._cluster.start()
         if self._sentinels is not None:
@@ -148,21 +158,19 @@ class ControlPlane:
 
         self.bridge.settings(changes, applied)
 
-    def reset_statistics(self) -> None:
-        self.bridge.post("reset_statistics")
-
     # -- what the data plane tells ------------------------------------------------------------------------
 
-    def _published(self, channel: bytes, message: bytes, sharded: bool) -> None:
+    def _published(self, event: Published) -> None:
         if self._cluster is not None:
-            self._cluster.published(channel, message, sharded)
+            self._cluster.published(event.channel, event.message, event.sharded)
         elif self._sentinels is not None:
-            self._sentinels.published(channel, message)
+            self._sentinels.published(event.channel, event.message)
 
-    def _replication_changed(self, state: dict[str, Any], primary: tuple[str, int] | None) -> None:
+    def _replication_changed(self, event: Replication) -> None:
+        primary = event.primary
         self._log.role = "S" if primary is not None else "M"
         if self._cluster is not None:
-            self._cluster.replication_changed(state)
+            self._cluster.replication_changed(event.status)
         else:
             # Before the next command is answered: it may be the CONFIG REWRITE of the same connection.
             self._config.values["replicaof"] = "" if primary is None else f"{primary[0]} {primary[1]}"
@@ -173,7 +181,8 @@ class ControlPlane:
         self._plane.stop()
         self._loop.call_later(STOP_TIMEOUT_S, self._give_up)
 
-    def _plane_stopped(self, error: str) -> None:
+    def _plane_stopped(self, event: Stopped) -> None:
+        error = event.error
         self._plane_runs = not error and self._plane_runs
         if error or not self.shutdown.is_final:
             self._log.warning(f"The data plane has stopped: {error or 'unasked'}")
@@ -197,7 +206,7 @@ class ControlPlane:
         self.fail("an error in the control plane that it was not made for, see above")
 
 
-def process_facts(config: Config) -> dict[str, str]:
+def process_info(config: Config) -> dict[str, str]:
     """What INFO shows of this process and only the outside of the engine knows."""
     system = os.uname()
     return {

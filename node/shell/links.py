@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
 
@@ -41,18 +42,6 @@ class LinkLimits:
     pubsub_queue_bytes_max: int = 32 << 20
     total_queue_bytes_max: int = 0
     """`cluster-link-sendbuf-limit`; 0 for none."""
-
-
-@dataclass
-class BusCounters:
-    """What the bus has carried and refused since the start or CONFIG RESETSTAT."""
-
-    frames_received: int = 0
-    frames_sent: int = 0
-    frames_refused: int = 0
-    messages_dropped: int = 0
-    links_refused: int = 0
-    links_overflowed: int = 0
 
 
 class BusLink(asyncio.Protocol):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from garrison.node.border import ReplicationStatus
 from garrison.node.core.world import ReplicationFacts
 
 
-def facts_of(state: dict[str, Any]) -> ReplicationFacts:
-    """The facts in an account of the data plane, as `replication()` and the event of that name give it."""
-    is_replica = state["role"] == "slave"
-    link_up = is_replica and state["link"] == "up"
+def facts_of(status: ReplicationStatus) -> ReplicationFacts:
+    """The facts in a report of the data plane."""
+    link_up = status.is_replica and status.link_up
     return ReplicationFacts(
-        offset=state["offset"],
+        offset=status.offset,
         link_up=link_up,
-        link_down_since_ms=state["last_io_ms"] if is_replica and not link_up else 0,
-        data_order=state["data_order"],
-        history=state["history"],
-        previous_history=state["previous_history"],
-        parted_at=state["parted_at"],
-        writes_paused=state["writes_paused"],
+        link_down_since_ms=status.last_io_boot_ms if status.is_replica and not link_up else 0,
+        data_order=status.data_order,
+        history=status.history,
+        previous_history=status.previous_history,
+        parted_at=status.parted_at,
+        writes_paused=status.writes_paused,
     )

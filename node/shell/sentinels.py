@@ -14,16 +14,15 @@ from typing import Any, Final
 from garrison.base import disk
 from garrison.base.clock import boot_ms
 from garrison.base.log import Log
+from garrison.node.border import FollowInHold, HoldReleased, InfoFields, ReleaseHold, Slept, WatchSleep
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.sentinel_hold import (
     Answer,
     Ask,
     Effect,
-    FollowPrimary,
     ForgetName,
     Hold,
     Identify,
-    LetGo,
     Say,
     Show,
     Who,
@@ -96,8 +95,8 @@ class Sentinels:
         self._watch_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        bridge.on("slept", self._slept)
-        bridge.on("hold_ended", self._ended)
+        bridge.on(Slept, lambda event: self._begin(event.round))
+        bridge.on(HoldReleased, self._released)
 
     @property
     def starts_held(self) -> bool:
@@ -165,7 +164,7 @@ class Sentinels:
         watch_ms = limit_ms if self._peers.watchers() else 0
         if watch_ms != self._watch_ms:
             self._watch_ms = watch_ms
-            self._bridge.post("watch_sleep", watch_ms)
+            self._bridge.post(WatchSleep(watch_ms))
 
     # -- the hold -----------------------------------------------------------------------------------------
 
@@ -173,11 +172,8 @@ class Sentinels:
         self._hold.begin(round_number, self._peers.watchers(), self._announced(), boot_ms())
         self._carry_out()
 
-    def _slept(self, _ms: int, round_number: int) -> None:
-        self._begin(round_number)
-
-    def _ended(self) -> None:
-        self._hold.ended()
+    def _released(self, _event: HoldReleased) -> None:
+        self._hold.released()
         self._carry_out()
 
     def _announced(self) -> set[Address]:
@@ -206,15 +202,13 @@ class Sentinels:
             self._spawn(self._ask(effect))
         elif isinstance(effect, Identify):
             self._spawn(self._identify(effect))
-        elif isinstance(effect, LetGo):
-            self._bridge.post("release", effect.round)
-        elif isinstance(effect, FollowPrimary):
-            self._bridge.post("follow_in_hold", *effect.address, effect.round)
+        elif isinstance(effect, ReleaseHold | FollowInHold):
+            self._bridge.post(effect)
         elif isinstance(effect, ForgetName):
             self._peers.forget(effect.name)
             self._changed()
         elif isinstance(effect, Show):
-            self._bridge.post("facts", {"sentinel_hold": effect.text})
+            self._bridge.post(InfoFields({"sentinel_hold": effect.text}))
         elif isinstance(effect, Say):
             self._log.write(effect.level, effect.text)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from garrison.base.clock import boot_ms
 from garrison.base.log import Log
+from garrison.node.border import Pause, PauseMode, Unpause
 from garrison.node.config import Config
 from garrison.node.shell.bridge import Bridge
 
@@ -70,7 +71,7 @@ class Shutdown:
             return
         self._log.notice(f"{self._lagging()} replicas are behind, waiting up to {timeout_ms} ms for them")
         self._deadline_ms = boot_ms() + timeout_ms
-        self._bridge.post("pause", self._deadline_ms, "write")
+        self._bridge.post(Pause(self._deadline_ms, PauseMode.WRITE))
         self._wait()
 
     def abort(self) -> bool:
@@ -79,7 +80,7 @@ class Shutdown:
             return False
         self._waiting.cancel()
         self._waiting = None
-        self._bridge.post("unpause")
+        self._bridge.post(Unpause())
         for aborted in self._aborted:
             aborted("ERR Errors trying to SHUTDOWN. Check logs.")
         self._aborted.clear()
@@ -87,7 +88,7 @@ class Shutdown:
         return True
 
     def _lagging(self) -> int:
-        return int(self._bridge.plane.replication().get("lagging", 0))
+        return self._bridge.plane.replication().lagging
 
     def _wait(self) -> None:
         self._waiting = None

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from garrison.node.border import Follow, Promote
 from garrison.node.core import nodes_file
-from garrison.node.core.effects import Follow, Promote
 from garrison.node.core.world import ReplicationFacts
 from tests.conftest import find_free_port
 

@@ -7,23 +7,11 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from garrison.node.border import ClusterState, SlotTable
 from garrison.node.core.cluster import ClusterCore
-from garrison.node.core.effects import (
-    Connect,
-    Drop,
-    DropSlots,
-    Effects,
-    EmptyData,
-    Follow,
-    PauseWrites,
-    Promote,
-    ResumeWrites,
-    Send,
-    SlotTable,
-)
+from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.core.world import ReplicationFacts
-from garrison.node.shell.cluster import slots_request
 
 from .disk import Disk
 from .network import BUS, CLIENTS, Connection
@@ -286,16 +274,10 @@ class SimNode:
         self._wire(effects)
         if effects.slot_table is not None:
             self.slot_table = effects.slot_table
-            self.plane.post(*slots_request(effects.slot_table))
-        for action in effects.plane:
-            self._post(action)
         if effects.writes_until_ms is not None:
             self.writes_until_ms = effects.writes_until_ms
-            self.plane.post("lease", effects.writes_until_ms)
-        for message in effects.deliver:
-            self.plane.post("publish", message.channel, message.message, message.sharded)
-        for ticket, reply in effects.replies:
-            self.plane.post("reply", ticket, reply)
+        for request in effects.requests():
+            self.plane.post(request)
         self.sim.checks.after_step(self)
 
     def _wire(self, effects: Effects) -> None:
@@ -311,22 +293,6 @@ class SimNode:
             elif isinstance(action, Drop):
                 self._hang_up(action.link_id)
 
-    def _post(self, action: object) -> None:
-        plane = self.plane
-        if isinstance(action, Follow):
-            plane.post("follow", action.host, action.port, action.order)
-        elif isinstance(action, Promote):
-            plane.post("promote", action.order)
-        elif isinstance(action, PauseWrites):
-            plane.post("pause", action.until_ms, "write")
-        elif isinstance(action, ResumeWrites):
-            plane.post("unpause")
-        elif isinstance(action, DropSlots):
-            plane.post("drop_slots", list(action.ranges))
-        else:
-            assert isinstance(action, EmptyData)
-            plane.post("empty")
-
     # For checks.
 
     def may_write(self) -> bool:
@@ -336,9 +302,9 @@ class SimNode:
             self.up
             and not self.paused
             and table is not None
-            and table.state_ok
+            and table.state is ClusterState.OK
             and table.has_data
-            and not table.is_replica
+            and table.myself == table.my_primary
             and self.now_ms() < self.writes_until_ms
             and not self.facts().writes_paused
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from garrison.node._engine import BareEngine
+from garrison.node.border import Command, Event, Log, LogLevel, Published, Replication, Request
 from garrison.node.core.world import ReplicationFacts
 from garrison.node.shell.replication import facts_of
 
@@ -69,7 +70,7 @@ class Plane:
         """The string at a key, expired or not; None where there is none."""
         return self._engine.value(key)
 
-    def post(self, *request: Any) -> None:
+    def post(self, request: Request) -> None:
         """A request of the control plane."""
         self._take(lambda: self._engine.request(request))
 
@@ -121,7 +122,7 @@ class Plane:
             if link and self._link is not None:
                 self._sim.network.send(self._link, 0, "data", link)
             for event in events:
-                self._event(*event)
+                self._event(event)
             if not self._inputs or node.life != life:
                 break
         self._turning = False
@@ -151,17 +152,18 @@ class Plane:
             self._next_cron_ms = self._sim.now_ms + CRON_MS
         self._turn(cron)
 
-    def _event(self, kind: str, *fields: Any) -> None:
+    def _event(self, event: Event) -> None:
         node = self._node
-        if kind == "command":
-            ticket, client, argv, facts = fields
-            node.core.command(ticket, argv, node.now_ms(), protocol=client["resp"], facts=facts)
-        elif kind == "replication":
-            node.core.replication(facts_of(fields[0]), node.now_ms())
-        elif kind == "published":
-            node.core.publish(*fields, node.now_ms())
-        elif kind == "log" and fields[0] == "warning":
-            self._sim.trace(node.name, f"(engine) {fields[1]}")
+        now_ms = node.now_ms()
+        if isinstance(event, Command):
+            protocol = event.client.resp
+            node.core.command(event.ticket, event.args, now_ms, protocol=protocol, facts=event.facts)
+        elif isinstance(event, Replication):
+            node.core.replication(facts_of(event.status), now_ms)
+        elif isinstance(event, Published):
+            node.core.publish(event.channel, event.message, event.sharded, now_ms)
+        elif isinstance(event, Log) and event.level is LogLevel.WARNING:
+            self._sim.trace(node.name, f"(engine) {event.message}")
 
     def _output(self, key: int, data: bytes, closes: bool) -> None:
         if key in self._local:

@@ -1,41 +1,53 @@
-"""A data plane in Python that keeps the contract of node/_engine.pyi: for tests without the engine."""
+"""A data plane in Python that keeps the contract of garrison.node.border: for tests without the engine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from garrison.node.shell.border import ClientInfo
+from garrison.node.border import (
+    Applied,
+    Apply,
+    ClientInfo,
+    Event,
+    Ran,
+    ReplicationStatus,
+    Reply,
+    Request,
+    Run,
+    Stopped,
+)
 
 
 class FakePlane:
     """Remembers what was posted; `emit` queues an event as the engine would."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[Any, ...]] = []
-        self.posted: list[tuple[Any, ...]] = []
+        self.events: list[Event] = []
+        self.posted: list[Request] = []
         self.batches = 0
         self.started = self.joined = False
         self.settings_error = ""
         self.answers: dict[bytes, bytes] = {}
-        self.state: dict[str, Any] = {
-            "role": "master",
-            "offset": 0,
-            "link": "down",
-            "last_io_ms": 0,
-            "lagging": 0,
-            "data_order": 0,
-            "history": "a" * 40,
-            "previous_history": "0" * 40,
-            "parted_at": None,
-            "writes_paused": False,
-        }
+        self.status = ReplicationStatus(
+            is_replica=False,
+            offset=0,
+            link_up=True,
+            last_io_boot_ms=0,
+            replicas=0,
+            lagging=0,
+            order=0,
+            data_order=0,
+            history="a" * 40,
+            previous_history="0" * 40,
+            parted_at=None,
+            writes_paused=False,
+        )
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
-    def emit(self, *event: Any) -> None:
+    def emit(self, event: Event) -> None:
         self.events.append(event)
         os.eventfd_write(self._descriptor, 1)
 
@@ -45,7 +57,7 @@ class FakePlane:
     def fileno(self) -> int:
         return self._descriptor
 
-    def drain(self) -> list[tuple[Any, ...]]:
+    def drain(self) -> list[Event]:
         try:
             os.eventfd_read(self._descriptor)
         except BlockingIOError:
@@ -53,20 +65,20 @@ class FakePlane:
         events, self.events = self.events, []
         return events
 
-    def post(self, requests: list[tuple[Any, ...]]) -> None:
+    def post(self, requests: list[Request]) -> None:
         self.batches += 1
         self.posted += requests
         for request in requests:
-            if request[0] == "settings":
-                self.emit("applied", request[1], self.settings_error)
-            elif request[0] == "run":
-                self.emit("ran", request[1], self.answers.get(request[2][0], b"+OK\r\n"))
+            if isinstance(request, Apply):
+                self.emit(Applied(request.ticket, self.settings_error))
+            elif isinstance(request, Run):
+                self.emit(Ran(request.ticket, self.answers.get(request.args[0], b"+OK\r\n")))
 
-    def replication(self) -> dict[str, Any]:
-        return self.state
+    def replication(self) -> ReplicationStatus:
+        return self.status
 
     def stop(self) -> None:
-        self.emit("stopped", "")
+        self.emit(Stopped(""))
 
     def join(self) -> None:
         self.joined = True
@@ -75,11 +87,11 @@ class FakePlane:
         os.close(self._descriptor)
 
     def replies(self) -> dict[int, bytes]:
-        return {request[1]: request[2] for request in self.posted if request[0] == "reply"}
+        return {request.ticket: request.reply for request in self.posted if isinstance(request, Reply)}
 
 
 def a_client(resp: int = 2, addr: str = "127.0.0.1:50000") -> ClientInfo:
-    return {"id": 1, "addr": addr, "laddr": "127.0.0.1:6379", "resp": resp, "user": "default", "name": ""}
+    return ClientInfo(1, addr, "127.0.0.1:6379", resp, b"")
 
 
 @pytest.fixture

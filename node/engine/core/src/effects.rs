@@ -64,7 +64,7 @@ pub enum Event {
         round: u64,
     },
     /// Writes are no longer held for the Sentinels.
-    HoldEnded,
+    HoldReleased,
     /// A line for the log.
     Log {
         /// Its level.

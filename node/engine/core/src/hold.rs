@@ -76,7 +76,7 @@ impl Engine {
             session.close_now |= is_replica;
             self.actions.push(Action::Flush(key));
         }
-        self.events.push(Event::HoldEnded);
+        self.events.push(Event::HoldReleased);
     }
 
     /// A turn begins: whether this node has slept since the one before began at `before_ms` of the boot clock.
@@ -176,7 +176,7 @@ mod tests {
         assert!(bench.engine.actions.contains(&Action::Resume(client)));
         bench.engine.retry(client);
         assert_eq!(bench.heard(client), "+OK");
-        assert!(matches!(events(&mut bench)[..], [Event::HoldEnded]));
+        assert!(matches!(events(&mut bench)[..], [Event::HoldReleased]));
     }
 
     #[test]

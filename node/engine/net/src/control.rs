@@ -3,7 +3,7 @@
 use garrison_engine_core::effects::Action;
 use garrison_engine_core::engine::Engine;
 
-use crate::mailbox::Request;
+use crate::mailbox::{PauseMode, Request};
 use crate::reactor::Reactor;
 
 impl Reactor {
@@ -46,13 +46,15 @@ impl Reactor {
 /// Carries out a request on the engine; one that concerns the reactor alone comes back.
 pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
     match request {
-        Request::Reply { ticket, bytes } => engine.control_reply(ticket, &bytes),
-        Request::Settings { ticket, values } => engine.apply_settings(ticket, &values),
-        Request::Slots(table) => engine.install_slots(table),
-        Request::Lease { until_boot_ms } => engine.extend_lease(until_boot_ms),
+        Request::Reply { ticket, reply } => engine.control_reply(ticket, &reply),
+        Request::Apply { ticket, values } => {
+            engine.apply_settings(ticket, &values.into_iter().collect::<Vec<_>>());
+        }
+        Request::InstallSlots { table } => engine.install_slots(table),
+        Request::ExtendLease { until_boot_ms } => engine.extend_lease(until_boot_ms),
         Request::Follow { host, port, order } => engine.follow_by_order(&host, port, order),
         Request::Promote { order } => engine.promote_by_order(order),
-        Request::Pause { until_boot_ms, all } => engine.pause(until_boot_ms, all),
+        Request::Pause { until_boot_ms, mode } => engine.pause(until_boot_ms, mode == PauseMode::All),
         Request::Unpause => engine.unpause(),
         Request::ReleaseHold { round } => engine.release_hold(round),
         Request::FollowInHold { host, port, round } => engine.follow_in_hold(&host, port, round),
@@ -64,10 +66,9 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         Request::Publish { channel, message, sharded } => {
             engine.publish(&channel, &message, sharded);
         }
-        Request::DropSlots(ranges) => engine.drop_slots(&ranges),
+        Request::DropSlots { ranges } => engine.drop_slots(&ranges),
         Request::Empty => engine.empty(),
-        Request::Facts(facts) => engine.facts.extend(facts),
-        Request::ResetStats => engine.reset_stats(),
+        Request::InfoFields { values } => engine.facts.extend(values),
         other @ (Request::Resolved { .. } | Request::Stop) => return Some(other),
     }
     None

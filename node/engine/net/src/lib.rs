@@ -23,5 +23,5 @@ mod streams;
 pub mod turn;
 
 pub use listen::ListenError;
-pub use mailbox::{Mailbox, Outbox, Request};
+pub use mailbox::{Mailbox, Outbox, PauseMode, Request};
 pub use reactor::Reactor;

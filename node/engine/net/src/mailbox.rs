@@ -19,19 +19,22 @@ pub enum Request {
         /// The ticket of [`Event::Command`].
         ticket: u64,
         /// The reply.
-        bytes: Vec<u8>,
+        reply: Vec<u8>,
     },
     /// Directives with new values, applied whole or not at all; the answer is [`Event::Applied`].
-    Settings {
+    Apply {
         /// The ticket of the answer.
         ticket: u64,
         /// Directives and values.
-        values: Vec<(String, String)>,
+        values: HashMap<String, String>,
     },
-    /// A new slot table.
-    Slots(Box<SlotTable>),
+    /// Replace the slot table.
+    InstallSlots {
+        /// The new one.
+        table: Box<SlotTable>,
+    },
     /// Writes may be acknowledged until this time of the boot clock.
-    Lease {
+    ExtendLease {
         /// Milliseconds of the clock that runs while the process sleeps.
         until_boot_ms: i64,
     },
@@ -53,12 +56,12 @@ pub enum Request {
     Pause {
         /// Milliseconds.
         until_boot_ms: i64,
-        /// Reads too.
-        all: bool,
+        /// Which of them.
+        mode: PauseMode,
     },
     /// End the pause.
     Unpause,
-    /// The Sentinels say that this node is the primary: let the writes of this hold go.
+    /// The Sentinels say that this node is the primary: release the writes of this hold.
     ReleaseHold {
         /// The number of the hold in which they were asked.
         round: u64,
@@ -94,11 +97,17 @@ pub enum Request {
         sharded: bool,
     },
     /// Delete the keys of these slots, in steps.
-    DropSlots(Vec<(u16, u16)>),
+    DropSlots {
+        /// First and last slot of each range.
+        ranges: Vec<(u16, u16)>,
+    },
     /// Delete all keys.
     Empty,
-    /// Facts for INFO.
-    Facts(HashMap<String, String>),
+    /// Fields of INFO that only the process knows.
+    InfoFields {
+        /// Values by field.
+        values: HashMap<String, String>,
+    },
     /// The addresses of a host name, or why there are none (from the resolver's thread).
     Resolved {
         /// The number of the question.
@@ -106,10 +115,17 @@ pub enum Request {
         /// The answer.
         addresses: Result<Vec<std::net::SocketAddr>, String>,
     },
-    /// Reset the counters of INFO.
-    ResetStats,
     /// Close everything and end the thread.
     Stop,
+}
+
+/// Which commands a pause of the control plane holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseMode {
+    /// Those that write.
+    Write,
+    /// All of clients.
+    All,
 }
 
 /// Most requests that may wait; the control plane is told when it is reached.

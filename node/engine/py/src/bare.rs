@@ -15,6 +15,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
+use crate::convert::Write;
 use crate::{events, requests};
 
 /// Most bytes of the stream that a replica is handed in one turn.
@@ -152,8 +153,8 @@ impl BareEngine {
         }
     }
 
-    /// The control plane asks for something; a tuple as `DataPlane.post` takes it.
-    fn request(&mut self, request: &Bound<'_, PyTuple>) -> PyResult<()> {
+    /// The control plane asks for something, as `DataPlane.post` takes it.
+    fn request(&mut self, request: &Bound<'_, PyAny>) -> PyResult<()> {
         control::apply(&mut self.engine, requests::from_python(request)?);
         Ok(())
     }
@@ -205,15 +206,12 @@ impl BareEngine {
         let more = self.take_actions(py)?;
         let outputs = self.take_outputs(py);
         let link = std::mem::take(self.engine.primary_link_output());
-        let events: PyResult<Vec<_>> = std::mem::take(&mut self.engine.events)
-            .into_iter()
-            .map(|event| events::to_python(py, event))
-            .collect();
+        let events = events::batch(py, std::mem::take(&mut self.engine.events))?;
         for db in &mut self.engine.dbs {
             drop(db.take_garbage());
         }
         let actions = actions.into_iter().chain(more).collect();
-        Ok((actions, outputs, PyBytes::new(py, &link), PyList::new(py, events?)?))
+        Ok((actions, outputs, PyBytes::new(py, &link), events))
     }
 
     /// When the next turn is due at the latest, in milliseconds of the boot clock; None: with the next background work.
@@ -228,8 +226,8 @@ impl BareEngine {
     }
 
     /// Role, progress and lineage, as `DataPlane.replication` gives them.
-    fn replication<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        events::status_dict(py, &self.engine.status())
+    fn replication<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.engine.status().write(py)
     }
 
     /// The string at a key of database 0; None where there is none.

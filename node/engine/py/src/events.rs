@@ -1,67 +1,84 @@
-//! Events of the engine as Python tuples.
+//! Events of the engine, as the objects of `garrison.node.border`.
 
-use garrison_engine_core::effects::{ClientInfo, Event};
+use garrison_engine_core::effects::{ClientInfo, Event, Level};
 use garrison_engine_core::replication::{Primary, Status};
+use garrison_engine_core::resp::OwnedArgs;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::PyList;
 
-/// One event as the tuple of the contract.
-pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
-    match event {
-        Event::Command { ticket, client, args, facts } => {
-            let args = PyList::new(py, args.view().iter_from(0).map(|arg| PyBytes::new(py, arg)))?;
-            let figures = PyDict::new(py);
-            for (name, value) in facts {
-                figures.set_item(name, value)?;
+use crate::convert::{build, Entry, Write};
+
+/// One line for each event.
+macro_rules! events {
+    ($($name:ident { $($field:ident),* })*) => {
+        /// The fields of each event.
+        pub const EVENTS: &[Entry] = &[$((stringify!($name), &[$(stringify!($field)),*])),*];
+
+        /// The object of one event.
+        pub fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
+            match event {
+                $(Event::$name { $($field),* } => build(py, intern!(py, stringify!($name)), vec![$($field.write(py)?),*]),)*
             }
-            ("command", ticket, client_dict(py, &client)?, args, figures).into_pyobject(py)
         }
-        Event::Published { channel, message, sharded } => {
-            ("published", PyBytes::new(py, &channel), PyBytes::new(py, &message), sharded).into_pyobject(py)
-        }
-        Event::Replication { status, primary } => {
-            ("replication", status_dict(py, &status)?, address(primary)).into_pyobject(py)
-        }
-        Event::Ran { ticket, reply } => ("ran", ticket, PyBytes::new(py, &reply)).into_pyobject(py),
-        Event::Applied { ticket, error } => ("applied", ticket, error).into_pyobject(py),
-        Event::Slept { ms, round } => ("slept", ms, round).into_pyobject(py),
-        Event::HoldEnded => ("hold_ended",).into_pyobject(py),
-        Event::Log { level, message } => ("log", level.name(), message).into_pyobject(py),
-        Event::Stopped { error } => ("stopped", error).into_pyobject(py),
-    }
+    };
 }
 
-fn address(primary: Option<Primary>) -> Option<(String, u16)> {
-    primary.map(|primary| (primary.host, primary.port))
+events! {
+    Command { ticket, client, args, facts }
+    Published { channel, message, sharded }
+    Replication { status, primary }
+    Ran { ticket, reply }
+    Applied { ticket, error }
+    Slept { ms, round }
+    HoldReleased {}
+    Log { level, message }
+    Stopped { error }
 }
 
-fn client_dict<'py>(py: Python<'py>, client: &ClientInfo) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("id", client.id)?;
-    dict.set_item("addr", &*client.addr)?;
-    dict.set_item("laddr", &*client.laddr)?;
-    dict.set_item("resp", client.resp)?;
-    dict.set_item("user", "default")?;
-    dict.set_item("name", PyBytes::new(py, &client.name))?;
-    dict.set_item("asking", u8::from(client.asking))?;
-    dict.set_item("readonly", u8::from(client.readonly))?;
-    Ok(dict)
+/// The objects of a batch of events.
+pub fn batch(py: Python<'_>, events: Vec<Event>) -> PyResult<Bound<'_, PyList>> {
+    let objects: PyResult<Vec<_>> = events.into_iter().map(|event| to_python(py, event)).collect();
+    PyList::new(py, objects?)
 }
 
-/// The replication status as the contract names its fields.
-pub fn status_dict<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("role", if status.is_replica { "slave" } else { "master" })?;
-    dict.set_item("offset", status.offset)?;
-    dict.set_item("link", if status.link_up { "up" } else { "down" })?;
-    dict.set_item("last_io_ms", status.last_io_boot_ms)?;
-    dict.set_item("replicas", status.replicas)?;
-    dict.set_item("lagging", status.lagging)?;
-    dict.set_item("order", status.order)?;
-    dict.set_item("data_order", status.data_order)?;
-    dict.set_item("history", status.history.as_str())?;
-    dict.set_item("previous_history", status.previous.as_str())?;
-    dict.set_item("parted_at", status.parted_at)?;
-    dict.set_item("writes_paused", status.writes_paused)?;
-    Ok(dict)
+/// One event of each kind, no two fields of one with the same value, for the test that compares both sides.
+pub fn examples() -> Vec<Event> {
+    let mut args = OwnedArgs::default();
+    [b"cluster".as_slice(), b"info\xff"].iter().for_each(|arg| args.push(arg));
+    let client = ClientInfo {
+        id: 2,
+        addr: "10.0.0.1:50000".into(),
+        laddr: "10.0.0.2:6379".into(),
+        resp: 3,
+        db: 0,
+        name: b"caf\xe9".as_slice().into(),
+        asking: false,
+        readonly: false,
+    };
+    let status = Status {
+        is_replica: true,
+        offset: 1,
+        link_up: false,
+        last_io_boot_ms: 2,
+        replicas: 3,
+        lagging: 4,
+        order: 5,
+        data_order: 6,
+        parted_at: Some(7),
+        writes_paused: true,
+        ..Status::default()
+    };
+    let primary = Some(Primary { host: "10.0.0.3".into(), port: 6380 });
+    vec![
+        Event::Command { ticket: 1, client, args, facts: vec![("keys_total", 4)] },
+        Event::Published { channel: b"news".into(), message: b"hello\xff".into(), sharded: true },
+        Event::Replication { status, primary },
+        Event::Ran { ticket: 5, reply: b"+OK\r\n".into() },
+        Event::Applied { ticket: 6, error: "too few".into() },
+        Event::Slept { ms: 7, round: 8 },
+        Event::HoldReleased,
+        Event::Log { level: Level::Verbose, message: "a line".into() },
+        Event::Stopped { error: "a defect".into() },
+    ]
 }

@@ -13,8 +13,9 @@ use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{clock, process, Mailbox, Outbox, Reactor, Request};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::PyList;
 
+use crate::convert::Write;
 use crate::{events, requests};
 
 /// One thread that owns the client sockets and the keyspace.
@@ -94,18 +95,16 @@ impl DataPlane {
     }
 
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let tuples: PyResult<Vec<_>> =
-            self.outbox.drain().into_iter().map(|event| events::to_python(py, event)).collect();
-        PyList::new(py, tuples?)
+        events::batch(py, self.outbox.drain())
     }
 
-    fn post(&self, requests: Vec<Bound<'_, PyTuple>>) -> PyResult<()> {
+    fn post(&self, requests: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
         let parsed: PyResult<Vec<Request>> = requests.iter().map(requests::from_python).collect();
         self.post_all(parsed?)
     }
 
-    fn replication<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        events::status_dict(py, &self.status.read())
+    fn replication<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.status.read().write(py)
     }
 
     fn stop(&self) {

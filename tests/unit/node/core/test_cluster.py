@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
+from garrison.node.border import ClusterState, DropSlots, Publish
 from garrison.node.core import bus
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import LEASE_FOREVER_MS, Connect, Deliver, Drop, DropSlots, Effects, Send
+from garrison.node.core.effects import LEASE_FOREVER_MS, Connect, Drop, Effects, Send
 from garrison.node.core.settings import ClusterSettings
 
 from .conftest import Solo
@@ -48,7 +49,7 @@ def test_a_new_node_saves_its_id_before_anything_else(solo: Solo) -> None:
     assert solo.first.persist_sync
     assert solo.core.node_id in solo.first.persist
     assert solo.first.slot_table is not None
-    assert not solo.first.slot_table.state_ok
+    assert solo.first.slot_table.state is ClusterState.DOWN
 
 
 def test_many_commands_of_one_batch_cost_one_sync(solo: Solo) -> None:
@@ -73,7 +74,7 @@ def test_merging_keeps_the_youngest_text_and_every_reply() -> None:
 def test_a_lone_node_with_all_slots_serves_without_end(solo: Solo) -> None:
     solo.raw("ADDSLOTSRANGE", 0, 16383)
     assert solo.effects.slot_table is not None
-    assert solo.effects.slot_table.state_ok
+    assert solo.effects.slot_table.state is ClusterState.OK
     assert solo.core.world.state_ok
     assert solo.effects.writes_until_ms in (None, LEASE_FOREVER_MS)
 
@@ -86,10 +87,9 @@ def test_the_slot_table_names_owners_moves_and_hosts() -> None:
     table = solo.effects.slot_table
     assert table is not None
     owner = int.from_bytes(table.owners[2 * 16383 :], "little")
-    assert table.endpoints[owner].node_id == PEER
     assert table.endpoints[owner].host == "?"
     assert table.migrating == {7: owner}
-    assert int.from_bytes(table.owners[:2], "little") == table.me == table.serving
+    assert int.from_bytes(table.owners[:2], "little") == table.myself == table.my_primary
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_published_messages_are_handed_on_both_ways(solo: Solo) -> None:
     assert (frame.type, frame.channel, frame.message) == (bus.PUBLISH, b"news", b"hello")
     incoming = heartbeat(bus.PUBLISH_SHARD, channel=b"c", message=b"m")
     solo.core.frame(link_id, bus.encode(incoming), solo.now_ms)
-    assert solo.core.take().deliver == [Deliver(b"c", b"m", True)]
+    assert solo.core.take().deliver == [Publish(b"c", b"m", True)]
 
 
 def test_a_message_too_long_for_the_bus_stays_here_and_says_so(solo: Solo) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from garrison.node.border import DropSlots
 from garrison.node.core import bus
 from garrison.node.core import slots as sl
-from garrison.node.core.effects import DropSlots, Send
+from garrison.node.core.effects import Send
 
 from .conftest import Solo
 from .test_cluster import PEER, heartbeat, meet

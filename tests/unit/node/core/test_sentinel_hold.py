@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from garrison.node.border import FollowInHold, ReleaseHold
 from garrison.node.core.sentinel_hold import (
     ANSWER_AGE_MS_MAX,
     ASK_PERIOD_MS,
@@ -10,11 +11,9 @@ from garrison.node.core.sentinel_hold import (
     Answer,
     Ask,
     Effect,
-    FollowPrimary,
     ForgetName,
     Hold,
     Identify,
-    LetGo,
     Say,
     Show,
     Who,
@@ -70,7 +69,7 @@ class Bench:
 
     @property
     def outcome(self) -> list[Effect]:
-        return [effect for effect in self.done if isinstance(effect, LetGo | FollowPrimary | ForgetName)]
+        return [effect for effect in self.done if isinstance(effect, ReleaseHold | FollowInHold | ForgetName)]
 
     def warnings(self) -> list[str]:
         return [e.text for e in self.done if isinstance(e, Say) and e.level == "warning"]
@@ -84,7 +83,7 @@ def test_a_majority_for_this_node_lets_writes_go() -> None:
     bench = Bench()
     bench.says(names(ME), names(ME), None)
     bench.run()
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]
     assert not bench.hold.is_on
     assert bench.done[-1] == Show("no")
     assert bench.hold.next_deadline_ms(bench.now_ms) is None
@@ -98,14 +97,14 @@ def test_a_minority_is_not_enough_and_is_asked_again() -> None:
     assert bench.asked >= 3 * (2000 // ASK_PERIOD_MS)
     bench.says(names(ME), None, names(ME))
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]
 
 
 def test_another_primary_is_followed() -> None:
     bench = Bench()
     bench.says(names(OTHER, epoch=2), names(ME), names(OTHER, epoch=2))
     bench.run()
-    assert bench.outcome == [FollowPrimary(1, OTHER)]
+    assert bench.outcome == [FollowInHold(*OTHER, 1)]
     assert not bench.hold.is_on
 
 
@@ -116,7 +115,7 @@ def test_a_single_sentinel_that_knows_of_a_later_failover_stops_the_others() -> 
     assert bench.outcome == []
     bench.says(names(ME), names(ME), names(OTHER, epoch=0))
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)], "what it says is older"
+    assert bench.outcome == [ReleaseHold(1)], "what it says is older"
 
 
 def test_nothing_goes_on_while_a_failover_may_be_under_way() -> None:
@@ -124,14 +123,14 @@ def test_nothing_goes_on_while_a_failover_may_be_under_way() -> None:
         bench = Bench()
         bench.says(names(ME), names(ME), names(ME, *doubts))
         bench.run(1000)
-        assert bench.outcome == ([] if doubts else [LetGo(1)])
+        assert bench.outcome == ([] if doubts else [ReleaseHold(1)])
     bench = Bench()
     bench.says(names(ME), names(ME, "s_down"), names(ME, "s_down"))
     bench.run(1000)
     assert bench.outcome == []
     bench.says(names(ME), names(ME), names(ME, "s_down"))
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]
 
 
 def test_data_in_doubt_do_not_count_for_this_node() -> None:
@@ -144,7 +143,7 @@ def test_data_in_doubt_do_not_count_for_this_node() -> None:
     assert "s2:2 names 10.0.1.1:6379 (this node, epoch 1, data_in_doubt)" in bench.warnings()[-1]
     bench.says(names(ME), names(ME), doubting)
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)], "one that doubts is no veto"
+    assert bench.outcome == [ReleaseHold(1)], "one that doubts is no veto"
 
 
 def test_an_address_where_nobody_is_may_be_where_this_node_was_before() -> None:
@@ -154,18 +153,18 @@ def test_an_address_where_nobody_is_may_be_where_this_node_was_before() -> None:
     assert bench.outcome == []
     bench.says(names(OTHER, epoch=2), names(OTHER, epoch=2), None)
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [FollowPrimary(1, OTHER)]
+    assert bench.outcome == [FollowInHold(*OTHER, 1)]
     bench = Bench(announced=(MOVED,))
     bench.says(names(MOVED), names(MOVED), None)
     bench.run()
-    assert bench.outcome == [LetGo(1)], "this node announces it"
+    assert bench.outcome == [ReleaseHold(1)], "this node announces it"
 
 
 def test_a_name_that_a_majority_does_not_know_is_forgotten() -> None:
     bench = Bench()
     bench.says(Answer(knows_name=False), Answer(knows_name=False), None)
     bench.run()
-    assert bench.outcome == [ForgetName("mymaster"), LetGo(1)]
+    assert bench.outcome == [ForgetName("mymaster"), ReleaseHold(1)]
     bench = Bench()
     bench.says(Answer(knows_name=False), names(ME), None)
     bench.run(3000)
@@ -180,7 +179,7 @@ def test_every_name_has_to_be_settled() -> None:
     assert bench.outcome == []
     bench.silent = set()
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]
 
 
 def test_answers_grow_old_and_those_of_before_a_sleep_are_void() -> None:
@@ -189,23 +188,23 @@ def test_answers_grow_old_and_those_of_before_a_sleep_are_void() -> None:
     bench.hold.answered(first[0].round, "mymaster", first[0].peer, names(ME), bench.now_ms)
     bench.now_ms += ANSWER_AGE_MS_MAX + 1
     bench.hold.answered(first[1].round, "mymaster", first[1].peer, names(ME), bench.now_ms)
-    assert not any(isinstance(effect, LetGo) for effect in bench.hold.take())
+    assert not any(isinstance(effect, ReleaseHold) for effect in bench.hold.take())
     bench.hold.begin(2, {"mymaster": PEERS}, (), bench.now_ms)
     for ask in first:
         bench.hold.answered(ask.round, "mymaster", ask.peer, names(ME), bench.now_ms)
     bench.hold.identified(first[0].round, ME, Who.MYSELF, bench.now_ms)
-    assert not any(isinstance(effect, LetGo) for effect in bench.hold.take())
+    assert not any(isinstance(effect, ReleaseHold) for effect in bench.hold.take())
     bench.says(names(ME), names(ME), names(ME))
     bench.hold.begin(3, {"mymaster": PEERS}, (), bench.now_ms)
     bench.run()
-    assert bench.outcome == [LetGo(3)]
+    assert bench.outcome == [ReleaseHold(3)]
 
 
 def test_what_ends_a_hold_says_which() -> None:
     """The data plane may hold writes again before it reads this, and asks about those anew."""
     for answers, outcome in (
-        ([names(ME)] * 3, LetGo(1)),
-        ([names(OTHER, epoch=2)] * 3, FollowPrimary(1, OTHER)),
+        ([names(ME)] * 3, ReleaseHold(1)),
+        ([names(OTHER, epoch=2)] * 3, FollowInHold(*OTHER, 1)),
     ):
         bench = Bench()
         bench.says(*answers)
@@ -237,9 +236,9 @@ def test_forgetting_all_sentinels_and_an_order_end_it() -> None:
     bench.run(100)
     bench.hold.watchers_changed({}, bench.now_ms)
     bench.run()
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]
     bench = Bench()
-    bench.hold.ended()
+    bench.hold.released()
     bench.says(names(OTHER), names(OTHER), names(OTHER))
     bench.run(1000)
     assert bench.outcome == []
@@ -256,4 +255,4 @@ def test_a_sentinel_that_is_learned_meanwhile_is_asked_and_counts() -> None:
     assert bench.outcome == []
     bench.answers |= {("s5", 5): names(ME)}
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [LetGo(1)]
+    assert bench.outcome == [ReleaseHold(1)]

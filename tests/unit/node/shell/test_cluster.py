@@ -13,11 +13,23 @@ import pytest
 
 from garrison.base import disk
 from garrison.base.log import Log
+from garrison.node.border import (
+    ClientInfo,
+    ClusterState,
+    Command,
+    Endpoint,
+    InfoFields,
+    InstallSlots,
+    Publish,
+    Published,
+    Reply,
+    Request,
+)
 from garrison.node.config import ConfigError, load
 from garrison.node.shell.control import ControlPlane
 from tests.conftest import find_free_port
 
-CLIENT = {"id": 1, "addr": "127.0.0.1:5000", "laddr": "", "resp": 2, "user": "default", "name": ""}
+CLIENT = ClientInfo(1, "127.0.0.1:5000", "", 2, b"")
 
 
 class Node:
@@ -47,7 +59,7 @@ class Node:
         self._ticket += 1
         ticket = self._ticket
         argv = [b"CLUSTER", *[word.encode() for word in words]]
-        self.plane.emit("command", ticket, CLIENT, argv, {"keys_total": 0, "keys_in_slot": 0})
+        self.plane.emit(Command(ticket, CLIENT, argv, {"keys_total": 0, "keys_in_slot": 0}))
         async with asyncio.timeout(30):
             while ticket not in self.plane.replies():
                 await asyncio.sleep(0.005)
@@ -93,11 +105,12 @@ async def test_two_nodes_meet_and_agree_on_slots(new_node: Callable[..., Node]) 
         return all(b"cluster_state:ok" in answer and b"cluster_known_nodes:2" in answer for answer in answers)
 
     await until(ok)
-    tables = [request for request in two.plane.posted if request[0] == "slots"]
-    owners, endpoints, me = tables[-1][1:4]
-    assert endpoints[int.from_bytes(owners[:2], "little")] == ("127.0.0.1", one.port, 0)
-    assert endpoints[me] == ("127.0.0.1", two.port, 0)
-    assert tables[-1][5] == "ok"
+    tables = [request.table for request in two.plane.posted if isinstance(request, InstallSlots)]
+    table = tables[-1]
+    owner = int.from_bytes(table.owners[:2], "little")
+    assert table.endpoints[owner] == Endpoint("127.0.0.1", one.port)
+    assert table.endpoints[table.myself] == Endpoint("127.0.0.1", two.port)
+    assert table.state is ClusterState.OK
 
 
 async def test_a_published_message_reaches_the_other_node(new_node: Callable[..., Node]) -> None:
@@ -113,9 +126,9 @@ async def test_a_published_message_reaches_the_other_node(new_node: Callable[...
     await until(met)
 
     async def delivered() -> bool:
-        one.plane.emit("published", b"news", b"hello", False)
+        one.plane.emit(Published(b"news", b"hello", False))
         await asyncio.sleep(0.02)
-        return ("publish", b"news", b"hello", False) in two.plane.posted
+        return Publish(b"news", b"hello", False) in two.plane.posted
 
     await until(delivered)
 
@@ -206,8 +219,8 @@ async def test_a_promise_is_synced_before_it_leaves(
     monkeypatch.setattr(os, "fsync", slow_fsync)
     post = node.plane.post
 
-    def recording_post(requests: list[tuple[Any, ...]]) -> None:
-        steps.extend("replied" for request in requests if request[0] == "reply")
+    def recording_post(requests: list[Request]) -> None:
+        steps.extend("replied" for request in requests if isinstance(request, Reply))
         post(requests)
 
     node.plane.post = recording_post
@@ -230,7 +243,7 @@ async def test_a_batch_of_commands_costs_one_save(
 
     monkeypatch.setattr(disk, "replace", replace)
     for slot in range(100):
-        node.plane.emit("command", 1000 + slot, CLIENT, [b"CLUSTER", b"ADDSLOTS", str(slot).encode()], {})
+        node.plane.emit(Command(1000 + slot, CLIENT, [b"CLUSTER", b"ADDSLOTS", str(slot).encode()], {}))
 
     async def answered() -> bool:
         return all(1000 + slot in node.plane.replies() for slot in range(100))
@@ -249,7 +262,7 @@ async def test_a_disk_that_fails_takes_the_node_down_without_an_answer(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(disk, "replace", broken)
-    node.plane.emit("command", 77, CLIENT, [b"CLUSTER", b"BUMPEPOCH"], {})
+    node.plane.emit(Command(77, CLIENT, [b"CLUSTER", b"BUMPEPOCH"], {}))
     assert await asyncio.wait_for(node.control.wait(), 30) == 1
     assert 77 not in node.plane.replies()
     assert "Input/output error" in node.log.read_text()
@@ -268,8 +281,8 @@ async def test_a_stranger_on_the_bus_is_refused(new_node: Callable[..., Node]) -
 async def test_config_set_reaches_the_core(new_node: Callable[..., Node]) -> None:
     node = new_node("n")
     await node.start()
-    node.plane.emit("command", 5, CLIENT, [b"CONFIG", b"SET", b"cluster-node-timeout", b"0"], {})
-    node.plane.emit("command", 6, CLIENT, [b"CONFIG", b"SET", b"cluster-announce-hostname", b"a.example"], {})
+    node.plane.emit(Command(5, CLIENT, [b"CONFIG", b"SET", b"cluster-node-timeout", b"0"], {}))
+    node.plane.emit(Command(6, CLIENT, [b"CONFIG", b"SET", b"cluster-announce-hostname", b"a.example"], {}))
 
     async def answered() -> bool:
         return {5, 6} <= set(node.plane.replies())
@@ -278,3 +291,27 @@ async def test_config_set_reaches_the_core(new_node: Callable[..., Node]) -> Non
     assert b"at least 1 ms" in node.plane.replies()[5]
     assert node.plane.replies()[6] == b"+OK\r\n"
     assert b"a.example" in await node.ask("NODES")
+
+
+async def test_bus_counters_are_shown_by_cluster_info_and_info(new_node: Callable[..., Node]) -> None:
+    node = new_node("n")
+    await node.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.port + 10000)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    text = (await node.ask("INFO")).decode()
+    names = ("frames_received", "frames_sent", "frames_refused")
+    names += ("messages_dropped", "links_refused", "links_overflowed")
+    shown = dict(line.split(":", 1) for line in text.split("\r\n") if line.startswith("cluster_bus_"))
+    assert {f"cluster_bus_{name}" for name in names} <= shown.keys()
+    assert shown["cluster_bus_frames_refused"] == "1"
+
+    async def posted() -> bool:
+        values: dict[str, str] = {}
+        for request in node.plane.posted:
+            if isinstance(request, InfoFields):
+                values |= request.values
+        return all(values.get(f"cluster_bus_{name}") == shown[f"cluster_bus_{name}"] for name in names)
+
+    await until(posted)

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from garrison.base.log import Log
+from garrison.node.border import Apply, ClientInfo, Command, Pause, Replication, Stopped, Unpause
 from garrison.node.config import load
 from garrison.node.shell.control import ControlPlane
 
-CLIENT = {
-    "id": 1,
-    "addr": "127.0.0.1:50000",
-    "laddr": "127.0.0.1:6379",
-    "resp": 2,
-    "user": "default",
-    "name": "",
-}
+CLIENT = ClientInfo(1, "127.0.0.1:50000", "127.0.0.1:6379", 2, b"")
 
 
 async def turns(count: int = 50) -> None:
@@ -44,7 +39,7 @@ async def control(plane: Any, log_path: Path) -> AsyncIterator[ControlPlane]:
 
 
 async def ask(plane: Any, *words: bytes, ticket: int = 7, resp: int = 2) -> bytes | None:
-    plane.emit("command", ticket, {**CLIENT, "resp": resp}, list(words), {})
+    plane.emit(Command(ticket, replace(CLIENT, resp=resp), list(words), {}))
     await turns()
     reply: bytes | None = plane.replies().get(ticket)
     return reply
@@ -57,7 +52,7 @@ async def test_config_in_both_protocols(control: ControlPlane, plane: Any) -> No
 
 async def test_config_set_waits_for_the_data_plane(control: ControlPlane, plane: Any) -> None:
     assert await ask(plane, b"CONFIG", b"SET", b"maxclients", b"5") == b"+OK\r\n"
-    assert ("settings", 1, {"maxclients": "5"}) in plane.posted
+    assert Apply(1, {"maxclients": "5"}) in plane.posted
     plane.settings_error = "too few"
     assert b"too few" in (await ask(plane, b"CONFIG", b"SET", b"maxclients", b"1", ticket=9) or b"")
 
@@ -65,7 +60,7 @@ async def test_config_set_waits_for_the_data_plane(control: ControlPlane, plane:
 async def test_many_commands_are_answered_in_one_batch(control: ControlPlane, plane: Any) -> None:
     before = plane.batches
     for ticket in range(100):
-        plane.emit("command", ticket, CLIENT, [b"CONFIG", b"GET", b"hz"], {})
+        plane.emit(Command(ticket, CLIENT, [b"CONFIG", b"GET", b"hz"], {}))
     await turns()
     assert len(plane.replies()) == 100
     assert plane.batches == before + 1
@@ -73,11 +68,11 @@ async def test_many_commands_are_answered_in_one_batch(control: ControlPlane, pl
 
 async def test_what_is_posted_before_the_start_waits_for_it(plane: Any, log_path: Path) -> None:
     control = ControlPlane(load([]), Log(str(log_path)), plane, asyncio.get_running_loop())
-    control.bridge.post("unpause")
+    control.bridge.post(Unpause())
     await turns()
     assert plane.posted == []
     await control.start()
-    assert plane.posted[0] == ("unpause",)
+    assert plane.posted[0] == Unpause()
     control.bridge.close()
 
 
@@ -113,26 +108,26 @@ async def test_shutdowns_that_are_refused(
 
 
 async def test_shutdown_waits_for_replicas_and_can_be_called_off(control: ControlPlane, plane: Any) -> None:
-    plane.state["lagging"] = 2
+    plane.status = replace(plane.status, lagging=2)
     assert await ask(plane, b"SHUTDOWN") is None
-    assert [request[0] for request in plane.posted].count("pause") == 1
+    assert [type(request) for request in plane.posted].count(Pause) == 1
     assert await ask(plane, b"SHUTDOWN", b"ABORT", ticket=8) == b"+OK\r\n"
     assert plane.replies()[7] == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
-    assert ("unpause",) in plane.posted
+    assert Unpause() in plane.posted
 
 
 async def test_shutdown_goes_on_when_the_replicas_have_caught_up(control: ControlPlane, plane: Any) -> None:
-    plane.state["lagging"] = 1
+    plane.status = replace(plane.status, lagging=1)
     await ask(plane, b"SHUTDOWN")
     assert not control.shutdown.is_final
-    plane.state["lagging"] = 0
+    plane.status = replace(plane.status, lagging=0)
     assert await asyncio.wait_for(control.wait(), 30) == 0
 
 
 async def test_a_data_plane_that_ends_unasked_takes_the_node_down(
     control: ControlPlane, plane: Any, log_path: Path
 ) -> None:
-    plane.emit("stopped", "out of descriptors")
+    plane.emit(Stopped("out of descriptors"))
     assert await asyncio.wait_for(control.wait(), 30) == 1
     assert "out of descriptors" in log_path.read_text()
 
@@ -148,7 +143,7 @@ async def test_an_unexpected_exception_is_logged_and_takes_the_node_down(
 
 
 async def test_replication_is_known_to_config_rewrite(control: ControlPlane, plane: Any) -> None:
-    plane.emit("replication", {"role": "slave"}, ("10.0.0.1", 7000))
+    plane.emit(Replication(replace(plane.status, is_replica=True), ("10.0.0.1", 7000)))
     assert b"10.0.0.1 7000" in (await ask(plane, b"CONFIG", b"GET", b"replicaof") or b"")
-    plane.emit("replication", {"role": "master"}, None)
+    plane.emit(Replication(plane.status, None))
     assert await ask(plane, b"CONFIG", b"GET", b"slaveof", ticket=8) == b"*2\r\n$7\r\nslaveof\r\n$0\r\n\r\n"

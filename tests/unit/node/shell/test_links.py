@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from garrison.node.shell.links import BusCounters, BusLink, LinkLimits
+from garrison.node.core.bus_counters import BusCounters
+from garrison.node.shell.links import BusLink, LinkLimits
 
 
 class Owner:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
+from garrison.node.border import ReplicationStatus
 from garrison.node.shell.replication import facts_of
 
-REPLICA: dict[str, Any] = {
-    "role": "slave",
-    "link": "up",
-    "offset": 5,
-    "last_io_ms": 40,
-    "data_order": 3,
-    "history": "a" * 40,
-    "previous_history": "b" * 40,
-    "parted_at": 4,
-    "writes_paused": False,
-}
+REPLICA = ReplicationStatus(
+    is_replica=True,
+    offset=5,
+    link_up=True,
+    last_io_boot_ms=40,
+    replicas=0,
+    lagging=0,
+    order=3,
+    data_order=3,
+    history="a" * 40,
+    previous_history="b" * 40,
+    parted_at=4,
+    writes_paused=False,
+)
 
 
 def test_replica_in_sync_has_its_link_up() -> None:
@@ -26,10 +30,10 @@ def test_replica_in_sync_has_its_link_up() -> None:
 
 
 def test_replica_without_link_says_since_when() -> None:
-    facts = facts_of(REPLICA | {"link": "down"})
+    facts = facts_of(replace(REPLICA, link_up=False))
     assert (facts.link_up, facts.link_down_since_ms) == (False, 40)
 
 
 def test_link_of_a_primary_does_not_count() -> None:
-    facts = facts_of(REPLICA | {"role": "master", "writes_paused": True})
+    facts = facts_of(replace(REPLICA, is_replica=False, writes_paused=True))
     assert (facts.link_up, facts.link_down_since_ms, facts.writes_paused) == (False, 0, True)

@@ -48,6 +48,10 @@ const SECTIONS: &[Section] = &[
     section("latencystats", "Latencystats", false, sections::latencystats),
     section("cluster", "Cluster", true, |engine, out| {
         out.field("cluster_enabled", u8::from(engine.settings.cluster_enabled));
+        let mut bus: Vec<_> =
+            engine.facts.iter().filter(|(name, _)| name.starts_with("cluster_bus_")).collect();
+        bus.sort_unstable();
+        bus.iter().for_each(|(name, value)| out.field(name, value));
     }),
     section("keyspace", "Keyspace", true, sections::keyspace),
 ];

@@ -29,6 +29,8 @@ fn facts_from_outside_are_shown() {
     let client = bench.client();
     let text = bench.say(client, "INFO server");
     assert!(text.contains("run_id:cafe") && text.contains("server_name:garrison"), "{text}");
+    bench.engine.facts.insert("cluster_bus_frames_sent".into(), "7".into());
+    assert!(bench.say(client, "INFO cluster").ends_with("cluster_enabled:0 cluster_bus_frames_sent:7"));
 }
 
 #[test]

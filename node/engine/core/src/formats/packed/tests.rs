@@ -56,7 +56,7 @@ fn long_strings_and_their_borders() {
     for len in [0, 63, 64, 125, 126, 127, 4095, 4096, 16_377, 16_378, 16_379, 2_097_145, 2_097_146, 2_097_147]
     {
         let text = vec![b'x'; len];
-        let list = list_of(&[b"before", &text[..], b"behind"]);
+        let list = list_of(&[b"before".as_slice(), &text, b"behind"]);
         assert_eq!(validate(list.as_bytes()), Ok(()), "{len}");
         assert_eq!(spelled(&list), [b"before".to_vec(), text, b"behind".to_vec()]);
         let middle = list.previous(list.last().unwrap()).unwrap();

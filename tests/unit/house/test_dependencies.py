@@ -1,0 +1,54 @@
+"""Dependencies are declared where they are used: nothing is declared for nobody, nothing used undeclared."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+COMPONENTS = ("base", "node", "sentinel", "cluster", "client", "garrison")
+NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build"}
+"""Tools that are run, or plugins of pytest, rather than imported."""
+
+
+def third_party(paths: list[Path]) -> set[str]:
+    """The top-level modules that these files import and neither Python nor this tree has."""
+    found = set()
+    for path in paths:
+        for statement in ast.walk(ast.parse(path.read_text(), str(path))):
+            if isinstance(statement, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+                found.add(statement.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"garrison", "tests", "bench", "__future__"}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=!~\[; ]", requirement)[0].replace("-", "_") for requirement in requirements}
+
+
+def sources(root: Path, *folders: str) -> list[Path]:
+    """Files of folders, without the engine's and without what is reached twice by a link."""
+    found = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
+    return [path for path in found if "engine" not in path.relative_to(root).parts]
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict[str, set[str]]:
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    optional = declared["optional-dependencies"]
+    return {"runtime": names(declared["dependencies"]), "dev": names(optional["dev"])}
+
+
+def test_package_declares_what_it_imports_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
+    assert third_party(sources(root, *COMPONENTS)) == project["runtime"]
+
+
+def test_tests_declare_what_they_import_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
+    local = {path.stem for path in sources(root, "tests", "bench")}
+    used = third_party(sources(root, "tests", "bench")) - local - project["runtime"]
+    assert used == project["dev"] - NO_IMPORT
