@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-v"]):
-        from garrison.sentinel.shell.login import REDIS_VERSION
+        from garrison.sentinel.server.login import REDIS_VERSION
 
         print(f"Garrison sentinel v={garrison.__version__} redis_version={REDIS_VERSION} bits=64")
         return 0

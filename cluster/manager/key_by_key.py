@@ -171,6 +171,7 @@ class KeyByKeyMigration:
             source = (await self.fleet.view(self.address(window.source))).myself
             if not source.slots.isdisjoint(window.slots):
                 raise
+        self._handed.get(window.source, set()).difference_update(window.slots)
         self._handed.setdefault(window.target, set()).update(window.slots)
         self.meter.slots_moved += len(window.slots)
         self.display.update(self.meter)

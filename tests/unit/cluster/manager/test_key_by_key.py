@@ -217,3 +217,12 @@ def test_windows_are_bounded_in_slots_and_keys() -> None:
     counts = {1: 30_000, 2: 10, 3: 19_995, 4: 10}
     assert list(windows([1, 2, 3, 4], counts)) == [(1,), (2,), (3,), (4,)]
     assert list(windows([2, 4, 5], counts)) == [(2, 4), (5,)]
+
+
+async def test_slots_handed_on_in_a_second_run_have_not_fallen_back() -> None:
+    """A run finishes what an earlier one left, then gives some of those slots to somebody else."""
+    fake = cluster()
+    work = migration(fake)
+    assert await work.run(MOVES) == 0
+    assert await work.run([Move(B, C, MOVES[0].slots)]) == 0
+    fake.demand_reachable()
