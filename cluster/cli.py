@@ -151,7 +151,7 @@ def check(
     search_multiple_owners: Annotated[
         bool, typer.Option("--search-multiple-owners", hidden=True, help="Always done.")
     ] = True,
-    fix_too: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+    fix_too: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired.")] = False,
 ) -> None:
     """Ask every node and report what is wrong, with what to do. Exit code 1 if something is."""
     from garrison.cluster.manager import commands
@@ -349,7 +349,7 @@ def import_keys(
 ) -> None:
     """Bring the keys of a standalone server into the cluster."""
     from garrison.cluster.manager import commands
-    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.admin_client import Access
     from garrison.cluster.manager.importer import ImportRequest
 
     if from_askpass:
@@ -382,7 +382,7 @@ def _session(
     keys_max: int = PIPELINE_KEYS,
     plan_file: Path | None = None,
 ) -> "Session":
-    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.admin_client import Access
     from garrison.cluster.manager.key_migration import MigrateOptions
     from garrison.cluster.manager.progress import choose_display
     from garrison.cluster.manager.session import Session
@@ -496,7 +496,7 @@ def _weight(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no weight; write NODE=1.5") from error
+        raise typer.BadParameter(f"{text!r} is not a weight; write NODE=1.5") from error
 
 
 def _ask(question: str, option: str, kind: type[T]) -> T:

@@ -66,7 +66,7 @@ def _help(names: list[str]) -> int:
         row, option = find(name), OPTIONS.get(option_name(name))
         if row is not None:
             default = row.default or '""'
-            print(f"{row.name} {default}\n  {row.help}\n  It takes {row.kind.allowed}.")
+            print(f"{row.name} {default}\n  {row.help}\n  It takes {row.value_type.allowed}.")
         elif option is not None:
             print(f"sentinel {option[1].name}\n  It takes {option[1].usage}.")
         else:

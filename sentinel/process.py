@@ -29,7 +29,7 @@ from garrison.sentinel.server.dispatch import Commands
 from garrison.sentinel.server.info_command import Info
 from garrison.sentinel.server.pubsub import PUT
 from garrison.sentinel.server.server import Server
-from garrison.sentinel.shell.sentinel import Sentinel
+from garrison.sentinel.shell.driver import Sentinel
 
 EXIT_FAILED = 1
 LINKS_RESERVED = 8_192
@@ -156,7 +156,7 @@ class _Process:
         self._stopped.set()
 
     def _shutdown(self, words: list[bytes]) -> object:
-        """SHUTDOWN: there is nothing to save or to wait for; the connection simply ends."""
+        """SHUTDOWN: stop without saving or waiting; the connection is closed without a reply."""
         flags = {word.lower() for word in words}
         alone = b"abort" in flags and len(words) > 1
         if not flags <= SHUTDOWN_WORDS or {b"save", b"nosave"} <= flags or alone:

@@ -61,7 +61,7 @@ class Report(NamedTuple):
     """What one Sentinel says."""
 
     id: str
-    """The Sentinel's own run id; "" when it does not tell."""
+    """The Sentinel's own run id; "" if the reply lacks it."""
     primary: Address
     epoch: int
     """The configuration epoch: of two claims, the one with the higher epoch is the newer."""

@@ -18,9 +18,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import PlanError
 from garrison.cluster.core.ranges import Range, format_ranges, parse_ranges, to_ranges, to_slots
-from garrison.cluster.core.survey import Survey
 
 Ownership = Mapping[str, Collection[int]]
 """Id of a primary -> the slots that it owns."""
@@ -72,7 +72,7 @@ class ReshardPlan(BaseModel):
             ]
         )
 
-    def remaining(self, survey: Survey) -> tuple[Move, ...]:
+    def remaining(self, state: ClusterState) -> tuple[Move, ...]:
         """The moves that are still to be made in the cluster as it is now.
 
         A primary that was replaced in a failover counts as its successor. PlanError if a target is gone, or
@@ -80,18 +80,18 @@ class ReshardPlan(BaseModel):
         """
         left: dict[tuple[str, str], list[int]] = {}
         for planned in self.moves:
-            target = _successor(survey, planned.target)
+            target = _successor(state, planned.target)
             if target is None:
                 raise PlanError(
                     f"the plan gives slots to {planned.target[:8]}, which is gone; make a new plan"
                 )
             for slot in to_slots(parse_ranges(planned.slots)):
-                owner = survey.owners.get(slot)
+                owner = state.owners.get(slot)
                 if owner is None:
                     raise PlanError(f"slot {slot} has no owner; run 'garrison cluster fix' first")
                 if owner == target:
                     continue
-                if _successor(survey, planned.source) not in (owner, None):
+                if _successor(state, planned.source) not in (owner, None):
                     raise PlanError(
                         f"slot {slot} was given to {owner[:8]} after the plan was made; make a new plan"
                     )
@@ -99,10 +99,10 @@ class ReshardPlan(BaseModel):
         return tuple(Move(source, target, tuple(slots)) for (source, target), slots in left.items())
 
 
-def _successor(survey: Survey, node_id: str) -> str | None:
+def _successor(state: ClusterState, node_id: str) -> str | None:
     """The primary that serves for a node now: itself, or its primary; None if the node is gone."""
-    node = survey.nodes.get(node_id)
-    if node is None or (node.is_primary and node_id not in survey.views):
+    node = state.nodes.get(node_id)
+    if node is None or (node.is_primary and node_id not in state.views):
         return None
     return node_id if node.is_primary else node.primary_id
 

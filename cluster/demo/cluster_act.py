@@ -11,7 +11,7 @@ from garrison.cluster.demo.load import Load, Losses
 from garrison.cluster.demo.story import Row, Story, loss_rows, show
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.cluster import POLL_INTERVAL_S, LocalCluster, LocalNode
-from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.progress import Meter
 
 NODE_TIMEOUT_MS = 1000
@@ -37,7 +37,7 @@ class Result:
 
 
 async def play(story: Story, command: Sequence[str]) -> bool:
-    """Start six nodes, tell what happens to them, stop them; whether all that is promised held."""
+    """Start six nodes, show what happens to them, stop them. Return whether every promise held."""
     settings = {"cluster-node-timeout": str(NODE_TIMEOUT_MS)}
     async with LocalCluster(command=command, settings=settings) as cluster:
         return await _tell_the_story(cluster, story)
@@ -45,11 +45,11 @@ async def play(story: Story, command: Sequence[str]) -> bool:
 
 async def _tell_the_story(cluster: LocalCluster, story: Story) -> bool:
     result = Result()
-    survey = await cluster.wait_healthy()
+    state = await cluster.wait_healthy()
     story.tell(f"6 nodes serve all 16,384 slots ({cluster.url}, cluster-node-timeout {NODE_TIMEOUT_MS} ms)")
     async with await connect([f"redis://{node.address}" for node in cluster.nodes]) as client:
         await fill(client)
-        shards = {node.address: survey.slots_of[node.id] for node in survey.primaries}
+        shards = {node.address: state.slots_of[node.id] for node in state.primaries}
         load = Load(client, shards, TASKS_PER_SHARD)
         load.start()
         story.tell(f"{FILLED_KEYS:,} keys written; {TASKS_PER_SHARD * len(shards)} tasks keep writing")
@@ -76,43 +76,43 @@ async def fill(client: Client[bytes]) -> None:
 
 async def _kill_a_primary(cluster: LocalCluster, story: Story, result: Result) -> None:
     """SIGKILL a primary, wait until its replica serves, start the dead node again as the new replica."""
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
-        victim = survey.primaries[1]
-        heir = survey.replicas_of(victim.id)[0]
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+        victim = state.primaries[1]
+        heir = state.replicas_of(victim.id)[0]
         await cluster.node(victim.address).kill()
         killed_at = time.monotonic()
-        story.tell(f"SIGKILL for the primary {victim.address} with {len(survey.slots_of[victim.id]):,} slots")
+        story.tell(f"SIGKILL for the primary {victim.address} with {len(state.slots_of[victim.id]):,} slots")
         result.killed = victim.address
-        await until_elected(cluster, fleet, heir.address)
+        await until_elected(cluster, admin, heir.address)
         result.elected_s = time.monotonic() - killed_at
         story.tell(f"its replica {heir.address} was elected {result.elected_s:.2f} s later")
         await cluster.restart(cluster.node(victim.address))
-        await until_in_step(cluster, fleet, victim.address)
+        await until_in_step(cluster, admin, victim.address)
         story.tell(f"{victim.address} is back as its replica, in step")
 
 
-async def until_elected(cluster: LocalCluster, fleet: Fleet, heir: Address) -> None:
+async def until_elected(cluster: LocalCluster, admin: AdminClient, heir: Address) -> None:
     """Wait until a replica says that it is a primary."""
 
     async def not_elected() -> str:
-        return "" if (await fleet.view(heir)).myself.is_primary else "its replica was not elected"
+        return "" if (await admin.view(heir)).myself.is_primary else "its replica was not elected"
 
     await _until_no(not_elected, cluster.node(heir))
 
 
-async def until_in_step(cluster: LocalCluster, fleet: Fleet, returned: Address) -> None:
+async def until_in_step(cluster: LocalCluster, admin: AdminClient, returned: Address) -> None:
     """Wait until all nodes agree and every replica has its primary's data."""
     from garrison.cluster.manager.form import unready
 
     async def not_in_step() -> str:
-        return unready(await fleet.survey(), len(cluster.nodes), 3)
+        return unready(await admin.cluster_state(), len(cluster.nodes), 3)
 
     await _until_no(not_in_step, cluster.node(returned))
 
 
 async def _until_no(problem: Callable[[], Awaitable[str]], node: LocalNode) -> None:
-    """Wait until there is no problem any more; a node's log says why there still is one."""
+    """Wait until the problem is gone; on a timeout show the problem and a node's log."""
     deadline = time.monotonic() + FAILOVER_TIMEOUT_S
     while text := await problem():
         if time.monotonic() > deadline:
@@ -126,14 +126,14 @@ async def _reshard(cluster: LocalCluster, story: Story, result: Result) -> None:
     from garrison.cluster.manager.key_by_key import KeyByKeyMigration
     from garrison.cluster.manager.progress import Silent
 
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
-        target = survey.primaries[0]
-        moves = plan_reshard(survey.slots_of, SLOTS_MOVED, target.id)
-        addresses = {node.id: node.address for node in survey.primaries}
-        sizes = {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()}
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+        target = state.primaries[0]
+        moves = plan_reshard(state.slots_of, SLOTS_MOVED, target.id)
+        addresses = {node.id: node.address for node in state.primaries}
+        sizes = {node_id: status.bytes_per_key for node_id, status in state.statuses.items()}
         story.tell(f"moving {SLOTS_MOVED:,} slots to {target.address} under the load")
-        migration = KeyByKeyMigration(fleet, addresses, Silent(), bytes_per_key=sizes)
+        migration = KeyByKeyMigration(admin, addresses, Silent(), bytes_per_key=sizes)
         started = time.monotonic()
         await migration.run(moves)
         meter = result.meter = migration.meter
@@ -146,9 +146,9 @@ async def findings_of(cluster: LocalCluster) -> list[str]:
     from garrison.cluster.core.check import check
 
     await cluster.wait_healthy()
-    async with cluster.fleet() as fleet:
+    async with cluster.admin() as admin:
         # Everything is on one host here, so placement says nothing.
-        return [f"{f.severity}: {f.message}" for f in check(await fleet.survey())]
+        return [f"{f.severity}: {f.message}" for f in check(await admin.cluster_state())]
 
 
 def _rows(load: Load, result: Result) -> list[Row]:

@@ -2,7 +2,7 @@
 
 Each task owns a few keys of one shard and writes 1, 2, 3 ... to them in turn, so the value that a key must at
 least have is the last number acknowledged. A greater one is a write that was carried out and whose reply got
-lost, which is no loss.
+lost, which does not count.
 
 *Acknowledged* comes in two strengths. A plain OK is the word of one primary, whose replica follows a
 moment later: replication is asynchronous, as in Redis. A *confirmed* write is one that a WAIT 1 has

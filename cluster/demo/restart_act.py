@@ -44,15 +44,15 @@ class Result:
 
 
 async def play(story: Story, command: Sequence[str]) -> bool:
-    """Start six nodes, tell what happens to them, stop them; whether all that is promised held."""
+    """Start six nodes, show what happens to them, stop them. Return whether every promise held."""
     settings = {"cluster-node-timeout": str(NODE_TIMEOUT_MS)}
     async with LocalCluster(command=command, settings=settings) as cluster:
-        survey = await cluster.wait_healthy()
+        state = await cluster.wait_healthy()
         result = Result()
         story.tell(f"6 nodes serve all 16,384 slots, cluster-node-timeout {NODE_TIMEOUT_MS} ms")
         async with await connect([f"redis://{node.address}" for node in cluster.nodes]) as client:
             await fill(client)
-            shards = {node.address: survey.slots_of[node.id] for node in survey.primaries}
+            shards = {node.address: state.slots_of[node.id] for node in state.primaries}
             load = Load(client, shards, TASKS_PER_SHARD)
             load.start()
             story.tell(f"{FILLED_KEYS:,} keys written; {TASKS_PER_SHARD * len(shards)} tasks keep writing")
@@ -74,10 +74,10 @@ async def play(story: Story, command: Sequence[str]) -> bool:
 
 async def _kill_and_restart(cluster: LocalCluster, story: Story, result: Result) -> None:
     """SIGKILL a primary, start it again before anybody has missed it, wait until its replica serves."""
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
-        victim = survey.primaries[1]
-        heir = survey.replicas_of(victim.id)[0]
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+        victim = state.primaries[1]
+        heir = state.replicas_of(victim.id)[0]
         node = cluster.node(victim.address)
         await node.kill()
         killed_at = time.monotonic()
@@ -88,10 +88,10 @@ async def _kill_and_restart(cluster: LocalCluster, story: Story, result: Result)
             f"SIGKILL for the primary {victim.address}, started again at once: "
             f"it answers {result.down_s:.2f} s later, without its data"
         )
-        await until_elected(cluster, fleet, heir.address)
+        await until_elected(cluster, admin, heir.address)
         elapsed = time.monotonic() - killed_at - result.down_s
         story.tell(f"its replica {heir.address}, which has the data, was elected {elapsed:.2f} s after that")
-        await until_in_step(cluster, fleet, victim.address)
+        await until_in_step(cluster, admin, victim.address)
         story.tell(f"{victim.address} is its replica, in step")
 
 

@@ -40,7 +40,7 @@ class Result:
 
 
 async def play(story: Story, node_command: Sequence[str], sentinel_command: Sequence[str]) -> bool:
-    """Start the group, tell what happens to it, stop it; whether all that is promised held."""
+    """Start the group, show what happens to it, stop it. Return whether every promise held."""
     group = LocalGroup(
         down_after_ms=DOWN_AFTER_MS, node_command=node_command, sentinel_command=sentinel_command
     )

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import plan_creation
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.process import HOST, LocalProcess, LocalServers
-from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient
 from garrison.cluster.manager.form import form, unready
 
 GARRISON_NODE = (sys.executable, "-m", "garrison", "node")
@@ -84,15 +84,15 @@ class LocalCluster(LocalServers):
     def access(self) -> Access:
         return Access(password=self.settings.get("requirepass") or None)
 
-    def fleet(self) -> Fleet:
+    def admin(self) -> AdminClient:
         """Connections to its nodes, from the first one that runs."""
         entry = next((node for node in self.nodes if node.running), self.nodes[0])
-        return Fleet(entry.address, self.access)
+        return AdminClient(entry.address, self.access)
 
     def node(self, address: Address) -> LocalNode:
         return next(node for node in self.nodes if node.address == address)
 
-    async def start(self) -> Survey:
+    async def start(self) -> ClusterState:
         """Start the processes and form the cluster, or wait for the one that was here before."""
         known = self._remembered_ports()
         await asyncio.gather(*(node.start(self.command, self.settings) for node in self.nodes))
@@ -100,26 +100,26 @@ class LocalCluster(LocalServers):
         if known:
             return await self.wait_healthy()
         plan = plan_creation([node.address for node in self.nodes], self.replicas)
-        survey = await form(plan, self.access, lambda text: None)
+        state = await form(plan, self.access, lambda text: None)
         self._remember_ports()
-        return survey
+        return state
 
     async def restart(self, node: LocalNode) -> None:
         await node.start(self.command, self.settings)
         await self.wait_ready(node)
 
-    async def wait_healthy(self, timeout_s: float = START_TIMEOUT_S) -> Survey:
+    async def wait_healthy(self, timeout_s: float = START_TIMEOUT_S) -> ClusterState:
         """Wait until all running nodes agree, report state ok and have their replicas linked."""
         missing = "nothing answers"
         running = sum(node.running for node in self.nodes)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s), self.fleet() as fleet:
+            async with asyncio.timeout(timeout_s), self.admin() as admin:
                 while True:
                     try:
-                        survey = await fleet.survey()
-                        missing = unready(survey, running, 0)
+                        state = await admin.cluster_state()
+                        missing = unready(state, running, 0)
                         if not missing:
-                            return survey
+                            return state
                     except ManagerError as error:
                         missing = str(error)
                     await asyncio.sleep(POLL_INTERVAL_S * 5)
@@ -130,9 +130,9 @@ class LocalCluster(LocalServers):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_TIMEOUT_S):
                 while node.running:
-                    async with Fleet(node.address, self.access) as fleet:
+                    async with AdminClient(node.address, self.access) as admin:
                         try:
-                            await fleet.call(node.address, "PING")
+                            await admin.call(node.address, "PING")
                             return
                         except ManagerError:
                             await asyncio.sleep(POLL_INTERVAL_S)

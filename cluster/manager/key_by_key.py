@@ -1,7 +1,7 @@
 """Move slots between primaries while clients use them, over the standard protocol.
 
 BACKGROUND  A slot moves in five steps: IMPORTING on the target, MIGRATING on the source, its keys by
-            MIGRATE, then NODE on the target and NODE on the source; the other primaries are told last.
+            MIGRATE, then NODE on the target and NODE on the source; NODE is sent to the other primaries last.
             Clients follow by ASK while the slot is open and by MOVED after.
 INVARIANTS  At every instant each key is served by exactly one node that a client reaches by redirects:
             - IMPORTING comes before MIGRATING, as the source sends clients to the target from MIGRATING on;
@@ -11,8 +11,9 @@ INVARIANTS  At every instant each key is served by exactly one node that a clien
             - NODE is sent only after the source has listed no key for the slot while it was MIGRATING.
             So a manager that is killed leaves open slots behind and nothing else; :mod:`.fix` closes them.
             Between the listing and NODE the source may fail over, and its successor take writes. A Garrison
-            target refuses NODE then, as its import is stale (``node/core/slot_moves.py``). The successor may
-            also be elected just after NODE and claim the slots back: the end of a run looks for that.
+            target refuses NODE then, as its import is stale (see ``node/core/slot_migration.py``). The
+            successor may also be elected just after NODE and claim the slots back: the end of a run looks for
+            that.
 BEHAVIOUR   Slots travel in *windows* of up to ``WINDOW_SLOTS_MAX``: each step is one write and one
             transaction for the whole window, so a slot costs five commands and a small part of five
             round trips and of five syncs of a node's disk.
@@ -26,12 +27,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.cluster.core.batch_size import BatchSizer
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.reshard_plan import Move, slot_count
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
+from garrison.cluster.manager.admin_client import AdminClient, Command
 from garrison.cluster.manager.fix import settle_first
-from garrison.cluster.manager.fleet import Command, Fleet
 from garrison.cluster.manager.key_migration import KeyMigration, MigrateOptions
 from garrison.cluster.manager.progress import Display, Meter
 from garrison.cluster.manager.slot_commands import WINDOW_SLOTS_MAX, count_keys, list_keys, set_slots, stable
@@ -44,14 +45,14 @@ WINDOW_KEYS_MAX = 20_000
 class KeyByKeyMigration:
     """Carries out moves key by key (see :class:`.SlotMigration`)."""
 
-    fleet: Fleet
+    admin: AdminClient
     addresses: Mapping[str, Address]
     display: Display
     options: MigrateOptions = field(default_factory=MigrateOptions)
     bytes_per_key: Mapping[str, float] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     meter: Meter = field(default_factory=Meter)
-    _telling: list[asyncio.Task[None]] = field(default_factory=list)
+    _notifying: list[asyncio.Task[None]] = field(default_factory=list)
     _handed: dict[str, set[int]] = field(default_factory=dict)
 
     def address(self, node_id: str) -> Address:
@@ -63,9 +64,9 @@ class KeyByKeyMigration:
             )
         return self.addresses[node_id]
 
-    async def finish_open(self, survey: Survey, note: Callable[[str], None]) -> Survey:
-        """Finish slots that an earlier run left open; return a fresh survey if there were any."""
-        return await settle_first(self, survey, note)
+    async def finish_open(self, state: ClusterState, note: Callable[[str], None]) -> ClusterState:
+        """Finish slots that an earlier run left open; return the new state if there were any."""
+        return await settle_first(self, state, note)
 
     async def run(self, moves: Sequence[Move]) -> int:
         """Carry out the moves; return how many slots remain because of a stop request."""
@@ -86,7 +87,7 @@ class KeyByKeyMigration:
         except* ManagerError as group:
             raise _first(group) from None
         finally:
-            await self.told_all()
+            await self.all_notified()
             self.display.stop(self.meter)
         await self._demand_kept()
         return self.meter.slots - self.meter.slots_moved
@@ -112,9 +113,9 @@ class KeyByKeyMigration:
         """
         source, target = self.address(window.source), self.address(window.target)
         forget = [stable(slot) for slot in window.slots if slot in redirected]
-        await self.fleet.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
+        await self.admin.demand_together(target, set_slots(window.slots, "IMPORTING", window.source))
         try:
-            replies = await self.fleet.demand_together(
+            replies = await self.admin.demand_together(
                 source,
                 [*forget, *set_slots(window.slots, "MIGRATING", window.target)],
                 then=[list_keys(slot) for slot in window.slots],
@@ -132,10 +133,10 @@ class KeyByKeyMigration:
         """
         target = self.address(window.target)
         try:
-            sent = (await self.fleet.view(self.address(window.source))).myself.migrating
-            counts = await self.fleet.demand_many(target, [count_keys(slot) for slot in window.slots])
+            sent = (await self.admin.view(self.address(window.source))).myself.migrating
+            counts = await self.admin.demand_many(target, [count_keys(slot) for slot in window.slots])
             unused = [s for s, keys in zip(window.slots, counts, strict=True) if not keys and s not in sent]
-            await self.fleet.demand_together(target, [stable(slot) for slot in unused])
+            await self.admin.demand_together(target, [stable(slot) for slot in unused])
         except ManagerError:
             # The marks stay, and the next run finds them.
             pass
@@ -155,20 +156,20 @@ class KeyByKeyMigration:
             self.display.update(self.meter)
 
         keys = KeyMigration(
-            self.fleet, self.address(source), self.address(target), sizer, self.options, moved
+            self.admin, self.address(source), self.address(target), sizer, self.options, moved
         )
         return await keys.run(slots, listed)
 
     async def hand_over(self, window: Move) -> None:
         """Change the owner of emptied slots: the target, then the source, then everybody else."""
         owner = set_slots(window.slots, "NODE", window.target)
-        await self.fleet.demand_together(self.address(window.target), owner)
+        await self.admin.demand_together(self.address(window.target), owner)
         try:
-            await self.fleet.demand_together(self.address(window.source), owner)
+            await self.admin.demand_together(self.address(window.source), owner)
         except ManagerError:
             # Gossip was quicker. A source that has heard of its last slots' new owner is a replica by
             # now and refuses SETSLOT; what matters is that it does not claim them any more.
-            source = (await self.fleet.view(self.address(window.source))).myself
+            source = (await self.admin.view(self.address(window.source))).myself
             if not source.slots.isdisjoint(window.slots):
                 raise
         self._handed.get(window.source, set()).difference_update(window.slots)
@@ -177,27 +178,27 @@ class KeyByKeyMigration:
         self.display.update(self.meter)
         others = self.addresses.keys() - {window.source, window.target}
         for node_id in sorted(others):
-            self._telling.append(asyncio.create_task(self._tell(self.address(node_id), owner)))
+            self._notifying.append(asyncio.create_task(self._notify(self.address(node_id), owner)))
 
     async def _demand_kept(self) -> None:
         """A replica of the source that was elected in the same moment claims the slots back."""
         for target, slots in self._handed.items():
-            lost = slots - (await self.fleet.view(self.address(target))).myself.slots
+            lost = slots - (await self.admin.view(self.address(target))).myself.slots
             if lost:
                 raise ManagerError(
                     f"{len(lost)} slots fell back in a failover while they were handed over; every key is "
                     "reachable. Run the same command again, or 'garrison cluster fix', to finish them"
                 )
 
-    async def told_all(self) -> None:
-        """Wait until the other primaries have been told of every slot that changed hands."""
-        telling, self._telling = self._telling, []
-        await asyncio.gather(*telling)
+    async def all_notified(self) -> None:
+        """Wait until the other primaries have been sent the new owner of every slot."""
+        notifying, self._notifying = self._notifying, []
+        await asyncio.gather(*notifying)
 
-    async def _tell(self, address: Address, owner: Sequence[Command]) -> None:
-        """Save a node's clients one redirect. Gossip tells it in any case, so a failure is no matter."""
+    async def _notify(self, address: Address, owner: Sequence[Command]) -> None:
+        """Save a node's clients one redirect. Gossip brings the news anyway, so a failure does not matter."""
         try:
-            await self.fleet.demand_together(address, owner)
+            await self.admin.demand_together(address, owner)
         except ManagerError:
             pass
 
@@ -206,7 +207,7 @@ class KeyByKeyMigration:
 
         async def count(move: Move) -> dict[int, int]:
             commands = [count_keys(slot) for slot in move.slots]
-            replies = await self.fleet.demand_many(self.address(move.source), commands)
+            replies = await self.admin.demand_many(self.address(move.source), commands)
             return dict(zip(move.slots, replies, strict=True))
 
         counted: dict[int, int] = {}

@@ -23,7 +23,7 @@ from garrison.cluster.core.batch_size import KEYS_MAX, BatchSizer
 from garrison.cluster.core.ranges import format_slots
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Access, Command, Fleet, accepted
+from garrison.cluster.manager.admin_client import Access, AdminClient, Command, accepted
 from garrison.cluster.manager.slot_commands import list_keys
 
 FAILURES_MAX = 12
@@ -51,7 +51,7 @@ class MigrateOptions:
 class KeyMigration:
     """Carries the keys of some slots from ``source`` to ``target``."""
 
-    fleet: Fleet
+    admin: AdminClient
     source: Address
     target: Address
     sizer: BatchSizer
@@ -75,7 +75,7 @@ class KeyMigration:
         return total
 
     async def _list(self, slots: Sequence[int]) -> list[Any]:
-        return await self.fleet.demand_many(self.source, [list_keys(slot) for slot in slots])
+        return await self.admin.demand_many(self.source, [list_keys(slot) for slot in slots])
 
     async def _carry(self, pending: Sequence[tuple[int, Sequence[bytes]]]) -> int:
         """Send all listed keys, write by write; return how many arrived."""
@@ -85,7 +85,7 @@ class KeyMigration:
         while queue:
             batches = list(_cut(queue, self.sizer.keys))
             started = loop.time()
-            replies = await self.fleet.call_many(self.source, [self._migrate(keys) for keys in batches])
+            replies = await self.admin.call_many(self.source, [self._migrate(keys) for keys in batches])
             elapsed_ms = (loop.time() - started) * 1000
             arrived = await self._judge(batches, replies)
             self.sizer.moved(arrived, elapsed_ms)
@@ -97,7 +97,7 @@ class KeyMigration:
 
     def _migrate(self, keys: Sequence[bytes]) -> Command:
         options: list[str | bytes | int] = ["REPLACE"] if self._replace or self.options.replace else []
-        options += credentials(self.fleet.access)
+        options += credentials(self.admin.access)
         target = (self.target.host, self.target.port, "", 0, self.options.timeout_ms)
         return ("MIGRATE", *target, *options, "KEYS", *keys)
 
@@ -119,11 +119,11 @@ class KeyMigration:
 
     async def _resolve_busy(self, keys: Sequence[bytes]) -> None:
         """Keys exist on both sides: equal copies may be replaced, others are the user's decision."""
-        here = await self.fleet.call_many(self.source, [("DUMP", key) for key in keys])
+        here = await self.admin.call_many(self.source, [("DUMP", key) for key in keys])
         asked: list[Command] = []
         for key in keys:
             asked += [("ASKING",), ("DUMP", key)]
-        there = (await self.fleet.call_many(self.target, asked))[1::2]
+        there = (await self.admin.call_many(self.target, asked))[1::2]
         for key, mine, other in zip(keys, here, there, strict=True):
             if isinstance(mine, bytes) and isinstance(other, bytes) and mine != other:
                 raise ManagerError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from garrison.cluster.manager.fleet import Command
+from garrison.cluster.manager.admin_client import Command
 
 WINDOW_SLOTS_MAX = 128
 """Slots that are opened, and handed over, together."""

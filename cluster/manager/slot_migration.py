@@ -7,8 +7,8 @@ with these methods; the commands in :mod:`.reshard` know this interface only.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.reshard_plan import Move
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address
 from garrison.cluster.manager.progress import Meter
 
@@ -22,8 +22,8 @@ class SlotMigration(Protocol):
     addresses: Mapping[str, Address]
     meter: Meter
 
-    async def finish_open(self, survey: Survey, note: Callable[[str], None]) -> Survey:
-        """Finish slots that an earlier run left open; return a fresh survey if there were any."""
+    async def finish_open(self, state: ClusterState, note: Callable[[str], None]) -> ClusterState:
+        """Finish slots that an earlier run left open; return the new state if there were any."""
         ...
 
     async def run(self, moves: Sequence[Move]) -> int:

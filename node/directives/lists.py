@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import Words
-from garrison.base.kinds import Kind
+from garrison.base.list_value_types import Words
+from garrison.base.value_types import ValueType
 
 
 class SavePoints(Words):
@@ -77,7 +77,7 @@ class ShutdownFlags(Words):
         return " ".join(name for name in self.NAMES[1:] if name in words) or "default"
 
 
-class EventClasses(Kind):
+class EventClasses(ValueType):
     """Letters of keyspace events, kept in the order in which Redis shows them."""
 
     ALL = "g$lshzxetd"

@@ -102,7 +102,9 @@ class ConfigCommands:
         current = self._config.text(row.name)
         try:
             value = (
-                row.kind.canonical_words(text.split(), current) if _adds_up(row) else row.kind.canonical(text)
+                row.value_type.canonical_words(text.split(), current)
+                if _adds_up(row)
+                else row.value_type.canonical(text)
             )
             value.encode()
         except UnicodeEncodeError:

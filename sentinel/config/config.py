@@ -17,7 +17,7 @@ from garrison.base.config_text import (
     lines_of_options,
 )
 from garrison.base.directive_lines import parsed, unknown
-from garrison.base.kinds import Use
+from garrison.base.value_types import Use
 from garrison.sentinel.config.directives import ROWS, WITHOUT_MEANING, find
 from garrison.sentinel.config.lines import can_run, read_lines
 from garrison.sentinel.core.settings import SentinelSettings
@@ -49,7 +49,7 @@ class Config:
         self._set_here.clear()
 
     def without_effect(self) -> list[str]:
-        """Directives that somebody has set and nobody heeds."""
+        """Directives that are set but have no effect."""
         unused = {
             name for name, row in ROWS.items() if row.use is Use.NOTHING and self.values[name] != row.default
         }
@@ -76,8 +76,8 @@ class Config:
         for name, row in ROWS.items():
             if row.use is Use.REFUSED and self.values[name] != row.default:
                 raise ConfigError(
-                    f"{name} {row.kind.lines(self.values[name])[0]}: not built yet, and starting without it "
-                    f"would be less safe than you asked for: remove it to start"
+                    f"{name} {row.value_type.lines(self.values[name])[0]}: not built yet, and starting "
+                    f"without it would be less safe than you asked for: remove it to start"
                 )
         if self.text("user") and self.text("aclfile"):
             raise ConfigError("there are users in the configuration and an aclfile: keep one of the two")

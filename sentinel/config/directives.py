@@ -7,8 +7,8 @@ effect, for redis-sentinel takes any directive of redis-server, and its files ca
 from __future__ import annotations
 
 from garrison.base import tls_directives
-from garrison.base.kind_lists import BufferLimits, Repeated, Words
-from garrison.base.kinds import UINT_MAX, Choice, Directive, Integer, Memory, Octal, Text, Use, YesNo
+from garrison.base.list_value_types import BufferLimits, Repeated, Words
+from garrison.base.value_types import UINT_MAX, Choice, Directive, Integer, Memory, Octal, Text, Use, YesNo
 
 C, N, R = Use.CONTROL, Use.NOTHING, Use.REFUSED
 YES_NO = YesNo()
@@ -153,7 +153,7 @@ zset-max-ziplist-entries zset-max-ziplist-value
 """
 
 WITHOUT_MEANING = frozenset(_NAMES.split())
-"""Directives of redis-server that mean nothing to a Sentinel; their values go unchecked."""
+"""Directives of redis-server that a Sentinel accepts and ignores; their values are not checked."""
 
 
 def find(name: str) -> Directive | None:

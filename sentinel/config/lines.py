@@ -60,7 +60,7 @@ def can_run(path: str) -> bool:
 
 def _integer(word: str, low: int, high: int, refusal: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,20}", word) or not low <= int(word) <= high:
-        raise ValueError(f"{refusal} ('{word}' is no integer from {low} to {high})")
+        raise ValueError(f"{refusal} ('{word}' is not an integer from {low} to {high})")
     return int(word)
 
 

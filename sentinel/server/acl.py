@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from garrison.base import glob
 from garrison.base.config_text import ConfigError, Line, lines_of
-from garrison.base.kinds import quoted
+from garrison.base.value_types import quoted
 from garrison.sentinel.server.command_table import CATEGORIES, COMMANDS, EVERY, members
 
 USERS_MAX = 10_000
@@ -257,7 +257,7 @@ def joined_selectors(words: Iterable[str]) -> list[str]:
 
 
 class Users:
-    """All users by name. `changed` says that the file should be told of them."""
+    """All users by name. `changed` says that they are not yet saved to the file."""
 
     def __init__(self, requirepass: str = "", all_channels: bool = False) -> None:
         self._all_channels = all_channels

@@ -41,7 +41,7 @@ HELP = (
     "SETNAME <name>",
     "    Name this connection.",
     "TRACKING (ON|OFF) [...]",
-    "    Kept for this connection: there are no keys to track.",
+    "    Kept for this connection; a Sentinel has no keys to track.",
     "TRACKINGINFO",
     "    The state of tracking.",
     "UNBLOCK <id> [TIMEOUT|ERROR]",

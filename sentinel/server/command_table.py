@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from garrison.sentinel.core.command_table import ROWS as SENTINEL_ROWS
+from garrison.sentinel.core.subcommand_table import ROWS as SENTINEL_ROWS
 
 CATEGORIES = (
     "keyspace",

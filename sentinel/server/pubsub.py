@@ -14,7 +14,7 @@ SUBSCRIPTIONS_MAX = 10_000
 
 
 def push(client: Client, *items: object) -> None:
-    """A message that is no reply: an array in RESP2, a push in RESP3."""
+    """A message that is not a reply: an array in RESP2, a push in RESP3."""
     data = encode(list(items), client.protocol)
     client.put(data if client.protocol == 2 else b">" + data[1:])
 

@@ -17,7 +17,7 @@ UNAUTHENTICATED_BULK_BYTES_MAX = 16 << 10
 
 
 class ProtocolError(Exception):
-    """Bytes that are no request; the text is Redis's. The connection ends."""
+    """Bytes that are not a request; the text is Redis's. The connection is closed."""
 
 
 class RequestParser:

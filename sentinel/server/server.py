@@ -154,7 +154,7 @@ class Server:
         return int(words[at + 1]), int(words[at + 2]), int(words[at + 3])
 
     def _look_around(self) -> None:
-        """Once a second: close who has been idle or has not read for too long."""
+        """Once a second: close clients that have been idle, or have not read, for too long."""
         now_s = self.seconds()
         timeout_s = self.config.integer("timeout")
         for client in list(self.clients.values()):
@@ -279,7 +279,7 @@ def _is_local(client: Client) -> bool:
 
 
 def _remove_socket(path: str) -> None:
-    """Take away the socket of an earlier life; nothing else that has its name."""
+    """Remove the Unix socket of an earlier process, but no other file of that name."""
     try:
         if stat.S_ISSOCK(os.stat(path).st_mode):
             os.unlink(path)

@@ -39,7 +39,7 @@ from tests.integration.shards import (
 from tests.integration.test_cluster_manager import cli, start_cli
 
 NODE_TIMEOUT_MS = 1500
-MOVES = 2
+MARKS = 2
 TASKS = 16
 BIG_BYTES = 40_000
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -65,11 +65,11 @@ async def cluster(running: LocalCluster) -> AsyncIterator[LocalCluster]:
 
 
 async def _repaired(cluster: LocalCluster) -> bool:
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
-    findings = check(survey)
-    for node in survey.primaries if any(each.code == "data-lost" for each in findings) else []:
-        if survey.facts[node.id].data_lost:
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+    findings = check(state)
+    for node in state.primaries if any(each.code == "data-lost" for each in findings) else []:
+        if state.statuses[node.id].data_lost:
             await call(cluster.node(node.address), "CLUSTER", "SERVE-EMPTY")
     if any(each.severity == "error" or each.code == "stray-keys" for each in findings):
         await cli("fix", cluster.nodes[0].address)
@@ -127,7 +127,7 @@ async def test_a_reshard_to_and_fro_keeps_every_increment(
     for key in keys:
         await client.hset(key, {"payload": "x" * BIG_BYTES, "count": 0})
     counters = Counters(client, keys, transaction=transaction)
-    for _ in range(MOVES):
+    for _ in range(MARKS):
         target = next(shard for shard in await shards_of(cluster) if slot not in shard.slots)
         words = ("--ranges", str(slot), "--to", target.id, "--yes")
         answer = await cli("reshard", cluster.nodes[0].address, *words)
@@ -176,9 +176,9 @@ async def demand_finished(cluster: LocalCluster, slots: tuple[int, ...], owners:
         entry = next(node for node in cluster.nodes if node.running).address
         answer = await cli("fix", entry)
         assert answer.exit_code == 0, answer.out + answer.err
-        async with cluster.fleet() as fleet:
-            survey = await fleet.survey()
-        return not survey.open_slots and {survey.owners.get(slot) for slot in slots} <= owners
+        async with cluster.admin() as admin:
+            state = await admin.cluster_state()
+        return not state.open_slots and {state.owners.get(slot) for slot in slots} <= owners
 
     await until(fixed, "fix finishes the move")
 
@@ -263,8 +263,8 @@ async def test_a_mover_that_slept_through_a_failover_loses_nothing(
     await write(source.owner, old, copies=1)
     addresses = {shard.id: shard.primary.address for shard in (source, target, third)}
     heir = source.replicas[0]
-    async with cluster.fleet() as fleet:
-        migration = HeldUpMigration(fleet, addresses, Silent())
+    async with cluster.admin() as admin:
+        migration = HeldUpMigration(admin, addresses, Silent())
         moving = asyncio.create_task(migration.run([Move(source.id, target.id, slots)]))
         await migration.at_rest.wait()
         await source.owner.kill()

@@ -18,7 +18,7 @@ from garrison.client.settings import make_settings
 from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.reshard import ReshardRequest, fix, reshard
@@ -147,11 +147,11 @@ class Scenario:
     async def move(self) -> None:
         """Move the slots from whoever has them to another primary, by the command that users give."""
         entry = self.entry()
-        async with Fleet(entry, Access(timeout_s=2.0)) as fleet:
-            survey = await fleet.survey()
-        owner = survey.owners.get(self.slots()[0])
+        async with AdminClient(entry, Access(timeout_s=2.0)) as admin:
+            state = await admin.cluster_state()
+        owner = state.owners.get(self.slots()[0])
         targets = sorted(
-            node.id for node in survey.primaries if node.id != owner and survey.slots_of.get(node.id)
+            node.id for node in state.primaries if node.id != owner and state.slots_of.get(node.id)
         )
         if not targets:
             raise ManagerError("no other primary")
@@ -207,8 +207,8 @@ class Scenario:
 
     async def _call(self, node: SimNode, *words: str) -> None:
         try:
-            async with Fleet(Address(node.address, 7000)) as fleet:
-                await fleet.call(Address(node.address, 7000), *words)
+            async with AdminClient(Address(node.address, 7000)) as admin:
+                await admin.call(Address(node.address, 7000), *words)
         except ManagerError as error:
             self.notes.append(f"{self.sim.now_ms}: {error}")
 

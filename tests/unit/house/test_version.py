@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from garrison.sentinel.shell.login import REDIS_VERSION as REDIS_VERSION_OF_SENTINEL
 
 import garrison
 from garrison.node import __main__ as node
 from garrison.node import _engine
 from garrison.sentinel import __main__ as sentinel
+from garrison.sentinel.server.login import REDIS_VERSION as REDIS_VERSION_OF_SENTINEL
 
 WALL_MS = 1_700_000_000_000
 

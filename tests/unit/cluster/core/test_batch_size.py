@@ -16,7 +16,7 @@ def test_small_keys_make_big_batches_and_big_keys_small_ones() -> None:
     assert settle(500.0) == 1
 
 
-def test_one_odd_measurement_changes_it_by_a_factor_of_two_at_most() -> None:
+def test_one_odd_measurement_changes_size_by_at_most_two_times() -> None:
     sizer = BatchSizer(keys=400)
     sizer.moved(400, 10_000)
     assert sizer.keys == 200
@@ -24,7 +24,7 @@ def test_one_odd_measurement_changes_it_by_a_factor_of_two_at_most() -> None:
     assert sizer.keys == 400
 
 
-def test_a_small_write_does_not_make_it_grow_and_a_failure_halves_it() -> None:
+def test_small_write_does_not_grow_batch_and_failure_halves_it() -> None:
     sizer = BatchSizer(keys=400)
     sizer.moved(3, 0.01)
     assert sizer.keys == 400

@@ -1,10 +1,10 @@
 """Each thing that can be wrong is found, named and has an advice; a healthy cluster has no finding."""
 
-from cluster_views import node, replica, survey
+from cluster_views import node, replica, state
 
 from garrison.cluster.core.check import check
+from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
 from garrison.cluster.core.ranges import SLOT_COUNT
-from garrison.cluster.core.survey import Facts, Survey
 from garrison.cluster.core.topology import Address
 
 THIRD = SLOT_COUNT // 3
@@ -14,16 +14,16 @@ REPLICAS = {name: replica(name, of) for name, of in zip("xyz", "abc", strict=Tru
 HEALTHY = (*PRIMARIES.values(), *REPLICAS.values())
 
 
-def codes(found: Survey) -> list[str]:
+def codes(found: ClusterState) -> list[str]:
     return [finding.code for finding in check(found)]
 
 
 def test_a_healthy_cluster_has_no_finding() -> None:
-    assert check(survey(*HEALTHY)) == []
+    assert check(state(*HEALTHY)) == []
 
 
 def test_uncovered_slots_are_an_error() -> None:
-    found = check(survey(*(n for n in HEALTHY if n.id[0] not in "cz")))
+    found = check(state(*(n for n in HEALTHY if n.id[0] not in "cz")))
     assert [(f.severity, f.code) for f in found] == [("error", "uncovered")]
     assert "5462 slots" in found[0].message
     assert "10922-16383" in found[0].message
@@ -31,7 +31,7 @@ def test_uncovered_slots_are_an_error() -> None:
 
 def test_a_view_that_differs_is_named_with_its_slots() -> None:
     other = node("a", range(THIRD - 1), epoch=1)
-    found = check(survey(*HEALTHY, opinions={"y": (other,)}))
+    found = check(state(*HEALTHY, opinions={"y": (other,)}))
     assert [f.code for f in found] == ["disagreement"]
     assert str(THIRD - 1) in found[0].message
     assert REPLICAS["y"].label in found[0].message
@@ -40,52 +40,52 @@ def test_a_view_that_differs_is_named_with_its_slots() -> None:
 def test_open_slots_are_an_error() -> None:
     source = node("a", SLOTS["a"], epoch=1, migrating={5: "b" * 40})
     target = node("b", SLOTS["b"], epoch=2, importing={5: "a" * 40})
-    assert codes(survey(source, target, *HEALTHY[2:])) == ["open", "open"]
+    assert codes(state(source, target, *HEALTHY[2:])) == ["open", "open"]
 
 
 def test_two_claims_and_equal_epochs_are_found() -> None:
     b = node("b", {*SLOTS["b"], 5}, epoch=1)
-    found = codes(survey(PRIMARIES["a"], b, *HEALTHY[2:]))
+    found = codes(state(PRIMARIES["a"], b, *HEALTHY[2:]))
     assert found == ["multiple-owners", "epoch-collision"]
     assert "multiple-owners" not in [
-        f.code for f in check(survey(PRIMARIES["a"], b, *HEALTHY[2:]), search_multiple_owners=False)
+        f.code for f in check(state(PRIMARIES["a"], b, *HEALTHY[2:]), search_multiple_owners=False)
     ]
 
 
 def test_replication_and_placement_are_warnings() -> None:
-    found = check(survey(*HEALTHY, facts={"x": Facts(link_up=False)}))
+    found = check(state(*HEALTHY, statuses={"x": NodeStatus(link_up=False)}))
     assert [(f.severity, f.code) for f in found] == [("warning", "replica-link")]
-    assert codes(survey(*(n for n in HEALTHY if n.id[0] != "x"))) == ["no-replica"]
+    assert codes(state(*(n for n in HEALTHY if n.id[0] != "x"))) == ["no-replica"]
     elsewhere = replica("x", "a", address=Address("10.0.0.2", 1))
-    assert codes(survey(*PRIMARIES.values(), elsewhere)) == ["no-replica"]
-    assert codes(survey(*PRIMARIES.values(), elsewhere, REPLICAS["y"], REPLICAS["z"])) == [
+    assert codes(state(*PRIMARIES.values(), elsewhere)) == ["no-replica"]
+    assert codes(state(*PRIMARIES.values(), elsewhere, REPLICAS["y"], REPLICAS["z"])) == [
         "placement",
         "placement",
     ]
 
 
 def test_states_failures_and_strangers_are_found() -> None:
-    assert codes(survey(*HEALTHY, facts={"a": Facts(state_ok=False)})) == ["down"]
+    assert codes(state(*HEALTHY, statuses={"a": NodeStatus(state_ok=False)})) == ["down"]
     failing = node("a", SLOTS["a"], epoch=1, flags=frozenset({"master", "fail?"}))
-    assert codes(survey(*HEALTHY, opinions={"b": (failing,)})) == ["failing"]
+    assert codes(state(*HEALTHY, opinions={"b": (failing,)})) == ["failing"]
     stranger = replica("q", "a")
-    assert codes(survey(*HEALTHY, opinions={"b": (stranger,)})) == ["unknown-node"] * 5
+    assert codes(state(*HEALTHY, opinions={"b": (stranger,)})) == ["unknown-node"] * 5
 
 
-def test_a_silent_primary_with_slots_is_an_error_a_silent_replica_a_warning() -> None:
-    silent = survey(*HEALTHY, silent="ax")
+def test_silent_slot_owner_is_error_and_silent_replica_warning() -> None:
+    silent = state(*HEALTHY, silent="ax")
     dead = {PRIMARIES["a"].address: "refused", REPLICAS["x"].address: "refused"}
-    found = check(Survey(silent.views, silent.facts, dead))
+    found = check(ClusterState(silent.views, silent.statuses, dead))
     assert [(f.severity, f.code) for f in found] == [("error", "unreachable"), ("warning", "unreachable")]
 
 
 def test_what_an_owner_knows_of_its_data_and_its_lease_is_found() -> None:
     told = {
-        "a": Facts(data_lost=True, can_write=False),
-        "b": Facts(can_write=False),
-        "c": Facts(stray_keys=3),
+        "a": NodeStatus(data_lost=True, can_write=False),
+        "b": NodeStatus(can_write=False),
+        "c": NodeStatus(stray_keys=3),
     }
-    found = check(survey(*HEALTHY, facts=told))
+    found = check(state(*HEALTHY, statuses=told))
     assert [(f.severity, f.code) for f in found] == [
         ("error", "data-lost"),
         ("error", "no-lease"),

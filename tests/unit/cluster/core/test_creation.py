@@ -22,8 +22,8 @@ def fleets(draw: st.DrawFn) -> tuple[list[Address], int]:
 
 
 @given(fleets())
-def test_every_node_and_every_slot_has_one_place(fleet: tuple[list[Address], int]) -> None:
-    nodes, replicas = fleet
+def test_every_node_and_every_slot_has_one_place(admin: tuple[list[Address], int]) -> None:
+    nodes, replicas = admin
     plan = plan_creation(nodes, replicas)
     assert sorted(plan.addresses) == sorted(nodes)
     assert to_slots(shard.slots for shard in plan.shards) == list(range(SLOT_COUNT))
@@ -34,8 +34,8 @@ def test_every_node_and_every_slot_has_one_place(fleet: tuple[list[Address], int
 
 
 @given(fleets())
-def test_no_shard_has_more_members_on_a_host_than_it_must(fleet: tuple[list[Address], int]) -> None:
-    nodes, replicas = fleet
+def test_no_shard_has_more_members_on_a_host_than_it_must(admin: tuple[list[Address], int]) -> None:
+    nodes, replicas = admin
     plan = plan_creation(nodes, replicas)
     on_host = Counter(node.host for node in nodes)
     for shard in plan.shards:

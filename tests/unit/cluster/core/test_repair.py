@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from cluster_views import node, survey
+from cluster_views import node, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def repairs(
         )
         for name, slots in RANGES.items()
     ]
-    return plan_repairs(survey(*nodes, silent=gone), counts or {})
+    return plan_repairs(state(*nodes, silent=gone), counts or {})
 
 
 def test_a_healthy_cluster_needs_none() -> None:
@@ -45,7 +45,7 @@ def test_a_move_with_both_marks_is_finished() -> None:
     assert found == (Repair(5, "finish", B, (A,)),)
 
 
-def test_a_target_marked_alone_is_finished_when_it_holds_keys_and_closed_when_not() -> None:
+def test_lone_import_mark_is_finished_with_keys_closed_without() -> None:
     assert repairs({5: {A: 3, B: 1}}, importing={"b": {5: A}}) == (Repair(5, "finish", B, (A,)),)
     assert repairs({5: {A: 3}}, importing={"b": {5: A}}) == (Repair(5, "close", A, (), (B,)),)
 
@@ -54,13 +54,13 @@ def test_a_source_marked_alone_is_finished_as_its_target_lives() -> None:
     assert repairs({5: {A: 3}}, migrating={"a": {5: B}}) == (Repair(5, "finish", B, (A,)),)
 
 
-def test_a_move_to_a_dead_node_goes_to_the_replica_that_took_its_keys_or_is_undone() -> None:
+def test_move_to_dead_node_goes_to_its_heir_or_is_undone() -> None:
     gone = "d" * 40
     assert repairs({5: {A: 3, C: 2}}, migrating={"a": {5: gone}}) == (Repair(5, "finish", C, (A,)),)
     assert repairs({5: {A: 3}}, migrating={"a": {5: gone}}) == (Repair(5, "close", A, (), (A,)),)
 
 
-def test_a_slot_without_owner_goes_to_the_holder_of_most_keys_else_to_the_emptiest() -> None:
+def test_unowned_slot_goes_to_most_keys_or_else_the_emptiest() -> None:
     found = repairs({0: {B: 5, C: 2}}, without=range(2))
     assert found == (Repair(0, "assign", B, (C,)), Repair(1, "assign", A))
 
@@ -71,13 +71,13 @@ def test_two_importers_send_everything_to_the_one_with_more_keys() -> None:
 
 
 def test_slots_without_owner_can_be_left_alone() -> None:
-    silent = survey(*(node(name, RANGES[name]) for name in "ab"))
+    silent = state(*(node(name, RANGES[name]) for name in "ab"))
     assert plan_repairs(silent, {}, assign_missing=False) == ()
 
 
 def test_nothing_is_planned_for_a_cluster_that_does_not_answer() -> None:
     with pytest.raises(PlanError, match="no primary answers"):
-        plan_repairs(survey(node("a", RANGES["a"]), silent="a"), {})
+        plan_repairs(state(node("a", RANGES["a"]), silent="a"), {})
 
 
 marks = st.dictionaries(st.integers(0, SLOT_COUNT - 1), st.sampled_from([A, B, C, "d" * 40]), max_size=6)
@@ -94,7 +94,7 @@ def test_each_slot_has_one_repair_that_gathers_all_its_keys(
     data: st.DataObject,
 ) -> None:
     nodes = [node(n, RANGES[n], migrating=migrating[n], importing=importing[n]) for n in RANGES]
-    opened = survey(*nodes)
+    opened = state(*nodes)
     held = st.dictionaries(st.sampled_from([A, B, C]), st.integers(0, 9))
     counts = {slot: data.draw(held) for slot in slots_to_examine(opened)}
     planned = plan_repairs(opened, counts)

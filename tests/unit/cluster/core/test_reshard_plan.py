@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from cluster_views import node, replica, survey
+from cluster_views import node, replica, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,17 +185,17 @@ PLAN = ReshardPlan.of([Move(A, B, (0, 1, 2))])
 
 
 def test_resumed_plan_leaves_out_slots_that_have_moved() -> None:
-    assert PLAN.remaining(survey(node("a", range(1, 101)), node("b", [0]))) == (Move(A, B, (1, 2)),)
-    assert PLAN.remaining(survey(node("a", range(3, 101)), node("b", range(0, 3)))) == ()
+    assert PLAN.remaining(state(node("a", range(1, 101)), node("b", [0]))) == (Move(A, B, (1, 2)),)
+    assert PLAN.remaining(state(node("a", range(3, 101)), node("b", range(0, 3)))) == ()
 
 
 def test_resumed_plan_follows_a_failed_over_source_and_target() -> None:
-    after = survey(node("c", range(0, 101)), replica("a", "c"), node("d"), replica("b", "d"))
+    after = state(node("c", range(0, 101)), replica("a", "c"), node("d"), replica("b", "d"))
     assert PLAN.remaining(after) == (Move(C, D, (0, 1, 2)),)
 
 
 def test_resumed_plan_takes_slots_from_the_heir_of_a_dead_source() -> None:
-    assert PLAN.remaining(survey(node("c", range(0, 101)), node("b"))) == (Move(C, B, (0, 1, 2)),)
+    assert PLAN.remaining(state(node("c", range(0, 101)), node("b"))) == (Move(C, B, (0, 1, 2)),)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_resumed_plan_takes_slots_from_the_heir_of_a_dead_source() -> None:
 )
 def test_resumed_plan_refuses_another_cluster(nodes: tuple[Node, ...], message: str) -> None:
     with pytest.raises(PlanError, match=message):
-        PLAN.remaining(survey(*nodes))
+        PLAN.remaining(state(*nodes))
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"moves": [{"source": "a", "target": "b", "slots": "9-5"}]}'])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from garrison.cluster.core.cluster_state import cluster_state_of
 from garrison.cluster.core.ranges import format_ranges, merge_ranges, parse_ranges, to_ranges, to_slots
-from garrison.cluster.core.survey import survey_of
 from garrison.cluster.core.topology import Address, parse_nodes
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -26,7 +26,7 @@ def test_reads_addresses_flags_slots_and_open_slots() -> None:
     assert view.owners[0] == C
 
 
-def test_a_lone_node_prints_no_address_and_gets_the_one_it_was_reached_at() -> None:
+def test_lone_node_learns_its_address_from_the_one_reached() -> None:
     view = parse_nodes(f"{A} :7000@17000 myself,master - 0 0 0 connected\n", Address("::1", 7000))
     assert view.myself.address == Address("::1", 7000)
     assert str(view.myself.address) == "[::1]:7000"
@@ -66,13 +66,13 @@ def test_a_bad_address_says_how_one_looks(text: str) -> None:
 
 
 def test_find_takes_address_id_and_start_of_id() -> None:
-    survey = survey_of([parse_nodes(TEXT, Address("10.0.0.3", 7002))])
-    assert survey.find("10.0.0.1:7000").id == A
-    assert survey.find(B).id == B
-    assert survey.find("cccc").id == C
-    assert survey.find("host-a.example:7000").id == A
+    state = cluster_state_of([parse_nodes(TEXT, Address("10.0.0.3", 7002))])
+    assert state.find("10.0.0.1:7000").id == A
+    assert state.find(B).id == B
+    assert state.find("cccc").id == C
+    assert state.find("host-a.example:7000").id == A
     with pytest.raises(LookupError, match=r"no node of this cluster.*10\.0\.0\.1:7000"):
-        survey.find("10.0.0.9:7000")
+        state.find("10.0.0.9:7000")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from garrison.cluster.core.repair import Repair
 from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager import key_by_key, key_migration, slot_commands
+from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.fix import carry_out, find_repairs, settle_first
-from garrison.cluster.manager.fleet import Fleet
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration, windows
 from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.progress import Silent
@@ -45,7 +45,7 @@ def cluster(slots: Collection[int] = (*SLOTS, *EMPTY)) -> FakeCluster:
 
 
 def migration(fake: FakeCluster, options: MigrateOptions | None = None) -> KeyByKeyMigration:
-    return KeyByKeyMigration(cast(Fleet, fake), fake.addresses, Silent(), options or MigrateOptions())
+    return KeyByKeyMigration(cast(AdminClient, fake), fake.addresses, Silent(), options or MigrateOptions())
 
 
 async def test_every_key_is_reached_after_every_command() -> None:
@@ -57,7 +57,7 @@ async def test_every_key_is_reached_after_every_command() -> None:
     assert fake.nodes[B].keys_in(SLOTS[0])
 
 
-async def test_a_killed_run_is_finished_by_the_next_wherever_it_was_killed() -> None:
+async def test_run_killed_anywhere_is_finished_by_the_next() -> None:
     whole = cluster()
     await migration(whole).run(MOVES)
     for allowed in range(whole.executed):
@@ -68,10 +68,10 @@ async def test_a_killed_run_is_finished_by_the_next_wherever_it_was_killed() -> 
         assert fake.commands_left == 0
         fake.commands_left = None
         fake.demand_reachable()
-        survey = await fake.survey()
+        state = await fake.cluster_state()
         fake.demand_reachable()
         fake.watch = True
-        settled = await settle_first(migration(fake), survey, lambda text: None)
+        settled = await settle_first(migration(fake), state, lambda text: None)
         assert settled.open_slots == (), f"killed after {allowed} commands"
         held = sum(len(node.keys) for node in fake.nodes.values())
         assert held == len(KEYS), "a key is on two nodes"
@@ -98,7 +98,7 @@ async def test_a_stop_request_is_honoured_between_windows() -> None:
 
     work.hand_over = then_stop  # type: ignore[method-assign]
     assert await work.run(MOVES) == 3
-    assert (await fake.survey()).open_slots == ()
+    assert (await fake.cluster_state()).open_slots == ()
     fake.demand_reachable()
 
 
@@ -131,7 +131,7 @@ async def test_another_refusal_ends_the_run_at_once() -> None:
     assert not fake.refusals
 
 
-async def test_a_copy_on_the_target_is_replaced_only_if_equal_or_told_to() -> None:
+async def test_copy_on_target_is_replaced_only_if_equal_or_requested() -> None:
     key = fake_key = next(key for key in KEYS if key_slot(key) == SLOTS[0])
     equal = cluster()
     equal.nodes[B].keys[key] = KEYS[key]
@@ -142,7 +142,7 @@ async def test_a_copy_on_the_target_is_replaced_only_if_equal_or_told_to() -> No
         await migration(other).run(MOVES)
     other.demand_reachable()
     await settle_first(
-        migration(other, MigrateOptions(replace=True)), await other.survey(), lambda text: None
+        migration(other, MigrateOptions(replace=True)), await other.cluster_state(), lambda text: None
     )
     other.demand_reachable()
 
@@ -152,7 +152,7 @@ async def test_a_refused_mark_is_taken_back() -> None:
     # C is not the owner, so MIGRATING is refused after IMPORTING was accepted.
     with pytest.raises(ManagerError, match="not the owner"):
         await migration(fake).run([Move(C, B, (SLOTS[0],))])
-    assert (await fake.survey()).open_slots == ()
+    assert (await fake.cluster_state()).open_slots == ()
 
 
 async def test_a_refused_mark_does_not_undo_the_move_of_another_tool() -> None:
@@ -167,9 +167,9 @@ async def test_a_refused_mark_does_not_undo_the_move_of_another_tool() -> None:
         fake.watch = True
         with pytest.raises(ManagerError, match=r"already migrating|not the owner"):
             await migration(fake).run([Move(A, B, (slot,)) if rival is C else Move(C, B, (slot,))])
-        survey = await fake.survey()
-        assert slot in survey.views[rival].myself.importing
-        await settle_first(migration(fake), survey, lambda text: None)
+        state = await fake.cluster_state()
+        assert slot in state.views[rival].myself.importing
+        await settle_first(migration(fake), state, lambda text: None)
         assert fake.nodes[A].owners[slot] == rival
 
 
@@ -180,10 +180,10 @@ async def test_strays_come_home_before_the_slot_changes_hands() -> None:
     first, *_ = fake.nodes[A].keys_in(slot)
     fake.nodes[C].keys[first] = fake.nodes[A].keys.pop(first)
     fake.nodes[A].migrating[slot] = "d" * 40
-    survey = await fake.survey()
-    repairs = await find_repairs(cast(Fleet, fake), survey)
+    state = await fake.cluster_state()
+    repairs = await find_repairs(cast(AdminClient, fake), state)
     assert repairs == (Repair(slot, "finish", C, (A,)),)
-    assert await carry_out(migration(fake), survey, repairs) == 0
+    assert await carry_out(migration(fake), state, repairs) == 0
     fake.demand_reachable()
     assert fake.nodes[A].owners[slot] == C
 
@@ -197,15 +197,15 @@ async def test_a_slot_without_owner_is_assigned_and_its_keys_gathered() -> None:
         del node.owners[slot]
     # The one who gets the slot has not heard yet that its owner gave it up.
     fake.nodes[A].owners[slot] = B
-    survey = await fake.survey()
-    repairs = await find_repairs(cast(Fleet, fake), survey)
-    assert await carry_out(migration(fake), survey, repairs) == 0
+    state = await fake.cluster_state()
+    repairs = await find_repairs(cast(AdminClient, fake), state)
+    assert await carry_out(migration(fake), state, repairs) == 0
     fake.gossip()
     fake.demand_reachable()
     assert fake.nodes[A].owners[slot] == A
 
 
-async def test_a_source_that_lost_its_last_slot_by_gossip_needs_no_telling() -> None:
+async def test_source_that_lost_last_slot_by_gossip_may_refuse_setslot() -> None:
     fake = FakeCluster.of({"a": SLOTS[:2], "b": SLOTS[2:]}, KEYS)
     fake.quick_gossip = True
     assert await migration(fake).run([Move(A, B, tuple(SLOTS[:2]))]) == 0

@@ -12,7 +12,7 @@ from garrison.cluster.core.reshard_plan import Move, ReshardPlan
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import StoppedError, UsageProblem
 from garrison.cluster.manager import reshard
-from garrison.cluster.manager.fleet import Fleet
+from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.session import Session
 
@@ -20,12 +20,12 @@ A, B = "a" * 40, "b" * 40
 
 
 class FakeSession(Session):
-    """A session whose fleet is the model."""
+    """A session whose admin client is the model."""
 
     fake: FakeCluster
 
-    def fleet(self, entry: Address) -> Fleet:
-        return cast(Fleet, self.fake)
+    def admin(self, entry: Address) -> AdminClient:
+        return cast(AdminClient, self.fake)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_the_file_brings_all_of_it_back() -> None:
     [
         (lambda text: text[:-12], "no checksum"),
         (lambda text: text.replace("10.0.0.1", "10.0.0.2"), "line 4: the checksum does not match"),
-        (lambda text: "", "line 1: the last line is no checksum"),
+        (lambda text: "", "line 1: the last line is not a checksum"),
         (lambda text: text + "more\n", "no checksum"),
     ],
 )

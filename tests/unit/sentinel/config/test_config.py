@@ -127,7 +127,7 @@ def test_the_epoch_is_never_behind_that_of_a_configuration(tmp_path: Path) -> No
         ("sentinel monitor a localhost 6379 1", 1, "Can't resolve instance hostname"),
         ("sentinel down-after-milliseconds a 1", 1, "No such master with specified name"),
         (MONITOR + "sentinel down-after-milliseconds a 0", 2, "negative or zero time parameter"),
-        (MONITOR + "sentinel down-after-milliseconds a 12x", 2, "'12x' is no integer"),
+        (MONITOR + "sentinel down-after-milliseconds a 12x", 2, "'12x' is not an integer"),
         (MONITOR + "sentinel failover-timeout a -1", 2, "negative or zero time parameter"),
         (MONITOR + "sentinel parallel-syncs a 0", 2, "parallel-syncs must be 1 or greater"),
         (MONITOR + "sentinel notification-script a /nope", 2, "non existing or non executable"),

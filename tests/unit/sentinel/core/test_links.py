@@ -66,7 +66,7 @@ def test_a_silent_connection_is_replaced() -> None:
 
 def test_commands_without_replies_do_not_pile_up() -> None:
     driver = driver_with(SentinelSettings())
-    driver.core.world.tunables.min_link_reconnect_period = 10_000_000
+    driver.core.context.tunables.min_link_reconnect_period = 10_000_000
     for name in (b"PING", b"INFO", b"PUBLISH"):
         driver.answers[name] = lambda place, argv: None
     driver.primary.monitor.down_after_ms = 1_000_000

@@ -52,7 +52,7 @@ def test_what_is_learned_is_there_after_a_restart() -> None:
     driver.hello(2, epoch=5, names=REPLICAS[0], config_epoch=5)
     driver.run(500)
     again = Driver(read_back(driver.disk))
-    assert again.core.world.epoch == 5
+    assert again.core.context.epoch == 5
     assert again.primary.config_epoch == 5
     assert again.primary.address == REPLICAS[0]
     assert set(again.primary.replicas) == {PRIMARY, REPLICAS[1]}

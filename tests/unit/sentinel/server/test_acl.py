@@ -33,7 +33,7 @@ def test_a_new_user_may_do_nothing(users: Users) -> None:
     assert not users.by_name["joe"].accepts("")
 
 
-def test_a_command_brings_its_subcommands_and_one_can_be_taken_away(users: Users) -> None:
+def test_command_rule_grants_subcommands_and_one_can_be_denied(users: Users) -> None:
     users.set("joe", ["+sentinel", "-sentinel|set", "+client|list"])
     allowed = may(users, "joe")
     assert {"sentinel", "sentinel|masters", "client|list"} <= allowed

@@ -1,4 +1,4 @@
-"""Requests from bytes, in whatever pieces they come; what is no request is refused."""
+"""Requests from bytes, in whatever pieces they come; anything else is refused."""
 
 from __future__ import annotations
 

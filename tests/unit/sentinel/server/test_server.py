@@ -120,7 +120,7 @@ async def test_a_subscriber_that_does_not_read_is_closed(running: Running) -> No
     writer.close()
 
 
-async def test_a_client_that_does_not_read_its_replies_is_not_read_from(running: Running) -> None:
+async def test_client_that_reads_no_replies_is_not_read_from(running: Running) -> None:
     """Megabytes of requests cost no more memory than one buffer each way."""
     reader, writer = await running.connect()
     request = b"*2\r\n$4\r\nPING\r\n$50000\r\n" + b"x" * 50_000 + b"\r\n"

@@ -16,8 +16,8 @@ from garrison.sentinel.core.effects import Connect, Effects, Event, Level, RunSc
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.server.acl import Users
 from garrison.sentinel.server.clients import Client
+from garrison.sentinel.shell.driver import SAVE_MS_MAX, Sentinel
 from garrison.sentinel.shell.scripts import Scripts
-from garrison.sentinel.shell.sentinel import SAVE_MS_MAX, Sentinel
 
 
 class Core:

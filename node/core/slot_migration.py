@@ -35,17 +35,17 @@ from typing import Final, NamedTuple
 
 from garrison.base.reply import OK, Error
 from garrison.node.core import slots as sl
-from garrison.node.core.bus_extensions import MoveKind, MoveRange, Moves
+from garrison.node.core.bus_extensions import MarkKind, MarkRange, SlotMarks
 from garrison.node.core.command_values import RefusedError
+from garrison.node.core.context import Claim, Context
 from garrison.node.core.heartbeat import Heartbeats
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
-from garrison.node.core.world import Claim, World
 
 ACK_TIMEOUT_MS_MAX: Final = 2000
 """How long a change waits for the replicas, or half of the node timeout if that is less."""
 REPEAT_MS: Final = 100
-"""How soon marks that were not confirmed are told again."""
+"""How soon marks that were not acknowledged are sent again."""
 
 Answer = Callable[[object], None]
 
@@ -69,95 +69,95 @@ class _Pending:
     gives_away: bool
     """The slot is this node's, and NODE names another."""
     version: int = 0
-    """The version of the marks that carries it; 0 until it has been told."""
+    """The version of the marks that carries it; 0 until it has been sent."""
 
 
-class SlotMoves:
+class SlotMigrations:
     """Carries out SETSLOT on a primary, and takes over the marks of its primary on a replica."""
 
-    def __init__(self, world: World, heartbeats: Heartbeats, ownership: Ownership) -> None:
-        self._world = world
+    def __init__(self, context: Context, heartbeats: Heartbeats, ownership: Ownership) -> None:
+        self._context = context
         self._heartbeats = heartbeats
         self._ownership = ownership
         self._pending: list[_Pending] = []
-        self._version = world.rng.getrandbits(40)
+        self._version = context.rng.getrandbits(40)
         """Begins anywhere, so that a version of an earlier life of this node means nothing."""
-        self._told: tuple[MoveRange, ...] = ()
-        self._told_ms = 0
+        self._sent: tuple[MarkRange, ...] = ()
+        self._sent_ms = 0
 
     # On the primary.
 
     def request(self, change: Change, keys_in_slot: int, answer: Answer) -> None:
         """Carry a change out when the replicas know of it, then `answer` it. Raises RefusedError."""
         self._check(change, keys_in_slot)
-        me = self._world.me
+        me = self._context.me
         gives_away = (
             change.action == "NODE" and change.node_id != me.node_id and sl.has(me.slots, change.slot)
         )
-        self._pending.append(_Pending(change, keys_in_slot, answer, self._world.now_ms, gives_away))
+        self._pending.append(_Pending(change, keys_in_slot, answer, self._context.now_ms, gives_away))
 
     def advance(self) -> None:
         """Tell the replicas what is new, carry out what they know, refuse what took too long. Once a step."""
-        if self._world.me.is_replica():
+        if self._context.me.is_replica():
             self._refuse_all("this node has become a replica")
             return
         self._settle()
-        self._tell()
+        self._send_to_replicas()
         while self._pending and self._is_decided(self._pending[0]):
             self._carry_out(self._pending.pop(0))
 
     def next_deadline(self) -> int | None:
-        """When (core clock) a change is to be told again or given up."""
-        return self._told_ms + REPEAT_MS if self._pending else None
+        """When (core clock) a change is to be sent again or given up."""
+        return self._sent_ms + REPEAT_MS if self._pending else None
 
-    def _tell(self) -> None:
-        world = self._world
+    def _send_to_replicas(self) -> None:
+        context = self._context
         wanted = self._ranges()
         fresh = [pending for pending in self._pending if not pending.version]
-        if wanted != self._told or fresh:
+        if wanted != self._sent or fresh:
             self._version += 1
-            self._told = wanted
-            self._world.moves = Moves(self._version, wanted)
+            self._sent = wanted
+            self._context.marks = SlotMarks(self._version, wanted)
             for pending in fresh:
                 pending.version = self._version
             self._plan_claim()
-        elif not self._pending or world.now_ms - self._told_ms < REPEAT_MS:
+        elif not self._pending or context.now_ms - self._sent_ms < REPEAT_MS:
             return
-        self._told_ms = world.now_ms
+        self._sent_ms = context.now_ms
         for replica in self._missing(self._version):
             self._heartbeats.ping(replica)
 
     def _plan_claim(self) -> None:
-        """Slots that I am about to take: my replicas hear of the claim before anybody else does."""
-        world = self._world
+        """Slots that I am about to take: the claim is sent to my replicas before anybody else."""
+        context = self._context
         taken = (p.change for p in self._pending if p.change.action == "NODE")
         slots = sl.from_slots(
             change.slot
             for change in taken
-            if change.node_id == world.me.node_id and change.slot in world.table.importing
+            if change.node_id == context.me.node_id and change.slot in context.table.importing
         )
         if not slots:
-            world.claim = None
+            context.claim = None
             return
-        epoch = world.claim.epoch if world.claim is not None else self._ownership.next_epoch()
-        world.claim = Claim(slots, epoch)
+        epoch = context.claim.epoch if context.claim is not None else self._ownership.next_epoch()
+        context.claim = Claim(slots, epoch)
 
-    def _ranges(self) -> tuple[MoveRange, ...]:
+    def _ranges(self) -> tuple[MarkRange, ...]:
         """The marks as they will be when all that waits is carried out."""
-        table = self._world.table
-        marks: dict[tuple[int, int], tuple[MoveKind, str]] = {}
+        table = self._context.table
+        marks: dict[tuple[int, int], tuple[MarkKind, str]] = {}
         for slot, node in table.migrating.items():
-            marks[slot, 0] = (MoveKind.MIGRATING, node.node_id)
+            marks[slot, 0] = (MarkKind.MIGRATING, node.node_id)
         for slot, node in table.importing.items():
             stale = slot in table.stale_imports
-            marks[slot, 1] = (MoveKind.IMPORTING_STALE if stale else MoveKind.IMPORTING, node.node_id)
+            marks[slot, 1] = (MarkKind.IMPORTING_STALE if stale else MarkKind.IMPORTING, node.node_id)
         for slot, shard_id in table.imported.items():
-            marks[slot, 2] = (MoveKind.IMPORTED, shard_id)
+            marks[slot, 2] = (MarkKind.IMPORTED, shard_id)
         for change in (pending.change for pending in self._pending):
             if change.action == "MIGRATING":
-                marks[change.slot, 0] = (MoveKind.MIGRATING, change.node_id)
+                marks[change.slot, 0] = (MarkKind.MIGRATING, change.node_id)
             elif change.action == "IMPORTING":
-                marks[change.slot, 1] = (MoveKind.IMPORTING, change.node_id)
+                marks[change.slot, 1] = (MarkKind.IMPORTING, change.node_id)
             elif change.action == "STABLE":
                 marks.pop((change.slot, 0), None)
                 marks.pop((change.slot, 1), None)
@@ -165,11 +165,11 @@ class SlotMoves:
 
     def _missing(self, version: int) -> list[Node]:
         """The replicas that are to know a version of the marks, and a claim, and have not said so yet."""
-        world = self._world
-        claim = world.claim
+        context = self._context
+        claim = context.claim
         return [
             node
-            for node in world.me.replicas
+            for node in context.me.replicas
             if node.outbound is not None
             and node.outbound.up
             and not node.is_suspect()
@@ -180,13 +180,13 @@ class SlotMoves:
         ]
 
     def _has_seen(self, node: Node, version: int) -> bool:
-        return version <= node.moves_seen <= self._version
+        return version <= node.marks_seen <= self._version
 
     def _is_decided(self, pending: _Pending) -> bool:
         if pending.gives_away:
             return True
-        limit_ms = min(ACK_TIMEOUT_MS_MAX, self._world.timeout_ms // 2)
-        return not self._missing(pending.version) or self._world.now_ms - pending.since_ms >= limit_ms
+        limit_ms = min(ACK_TIMEOUT_MS_MAX, self._context.timeout_ms // 2)
+        return not self._missing(pending.version) or self._context.now_ms - pending.since_ms >= limit_ms
 
     def _carry_out(self, pending: _Pending) -> None:
         change, missing = pending.change, self._missing(pending.version)
@@ -195,7 +195,7 @@ class SlotMoves:
             text = f"The replicas {names} have not taken over the mark of slot {change.slot} in time"
             pending.answer(Error(f"NOREPLICAS {text}"))
             return
-        if pending.gives_away and pending.since_ms != self._world.now_ms:
+        if pending.gives_away and pending.since_ms != self._context.now_ms:
             pending.answer(
                 Error(f"TRYAGAIN slot {change.slot} may have keys again: its keys were counted a while ago")
             )
@@ -209,7 +209,7 @@ class SlotMoves:
             pending.answer(OK)
 
     def _refuse_all(self, why: str) -> None:
-        self._world.claim = None
+        self._context.claim = None
         pending, self._pending = self._pending, []
         for each in pending:
             each.answer(Error(f"ERR the slot's mark was not set: {why}"))
@@ -218,7 +218,7 @@ class SlotMoves:
 
     def _check(self, change: Change, keys_in_slot: int) -> None:
         """Raise RefusedError for a change that the present state, and what waits, do not allow."""
-        table, slot = self._world.table, change.slot
+        table, slot = self._context.table, change.slot
         me = table.me
         if change.action == "STABLE":
             return
@@ -248,7 +248,7 @@ class SlotMoves:
             )
 
     def _primary(self, node_id: str, unknown: str) -> Node:
-        node = self._world.table.known(node_id)
+        node = self._context.table.known(node_id)
         if node is None:
             raise RefusedError(unknown.format(node_id))
         if node.is_replica():
@@ -256,8 +256,8 @@ class SlotMoves:
         return node
 
     def _apply(self, change: Change, keys_in_slot: int) -> None:
-        world, slot = self._world, change.slot
-        table = world.table
+        context, slot = self._context, change.slot
+        table = context.table
         node = table.get(change.node_id)
         if change.action == "STABLE":
             table.migrating.pop(slot, None)
@@ -270,27 +270,27 @@ class SlotMoves:
             table.stale_imports.discard(slot)
         elif node is not None:
             self._assign(slot, node, keys_in_slot)
-        world.changed()
+        context.changed()
 
     def _assign(self, slot: int, node: Node, keys_in_slot: int) -> None:
-        world = self._world
-        me, table = world.me, world.table
+        context = self._context
+        me, table = context.me, context.table
         was_mine = sl.has(me.slots, slot)
         if not keys_in_slot:
             table.migrating.pop(slot, None)
         table.assign(1 << slot, node)
-        if was_mine and node is not me and not me.slots and world.settings.cluster_allow_replica_migration:
+        if was_mine and node is not me and not me.slots and context.settings.cluster_allow_replica_migration:
             self._ownership.follow_taker(node)
         if node is me:
             source = table.importing.pop(slot, None)
             if source is not None and source.shard_id:
                 table.imported[slot] = source.shard_id
             self._take_claimed_epoch(slot)
-        world.announce_due = True
+        context.announce_due = True
 
     def _settle(self) -> None:
         """Forget where a slot came from when all of that shard know that it is here."""
-        table = self._world.table
+        table = self._context.table
         if not table.imported:
             return
         spoken: dict[str, int] = dict.fromkeys(table.imported.values(), sl.NO_SLOTS)
@@ -306,45 +306,45 @@ class SlotMoves:
 
     def _take_claimed_epoch(self, slot: int) -> None:
         """The slot is mine: with an epoch above all others, so that the claim wins everywhere."""
-        world = self._world
-        claim = world.claim
+        context = self._context
+        claim = context.claim
         if claim is None or not sl.has(claim.slots, slot):
             return
-        if claim.epoch > world.me.config_epoch:
-            world.me.config_epoch = claim.epoch
-            world.changed(sync=True)
-            world.log("notice", f"configEpoch updated after importing slot {slot}")
-        # Somebody may have taken a larger epoch while my replicas were told.
+        if claim.epoch > context.me.config_epoch:
+            context.me.config_epoch = claim.epoch
+            context.changed(sync=True)
+            context.log("notice", f"configEpoch updated after importing slot {slot}")
+        # Somebody may have taken a larger epoch while my replicas acknowledged.
         self._ownership.bump_epoch()
         left = claim.slots & ~(1 << slot)
-        world.claim = claim._replace(slots=left) if left else None
+        context.claim = claim._replace(slots=left) if left else None
 
     # On a replica.
 
-    def take(self, sender: Node, moves: Moves) -> None:
-        """My primary tells its marks: they are mine, should I be promoted."""
-        world = self._world
-        table = world.table
-        if sender is not world.me.primary or moves.version == world.moves_taken:
+    def take(self, sender: Node, marks: SlotMarks) -> None:
+        """My primary has sent its marks: they become mine if I am promoted."""
+        context = self._context
+        table = context.table
+        if sender is not context.me.primary or marks.version == context.marks_taken:
             return
         table.migrating.clear()
         table.importing.clear()
         table.stale_imports.clear()
         table.imported.clear()
-        for first, last, kind, node_id in moves.ranges:
-            if kind == MoveKind.IMPORTED:
+        for first, last, kind, node_id in marks.ranges:
+            if kind == MarkKind.IMPORTED:
                 table.imported.update(dict.fromkeys(range(first, last + 1), node_id))
                 continue
             node = table.known(node_id)
             if node is None:
-                # Gossip will bring it; until then I do not confirm, and hear the marks again.
+                # Gossip will bring it; until then I do not acknowledge, and the marks are sent again.
                 return
             for slot in range(first, last + 1):
-                (table.migrating if kind == MoveKind.MIGRATING else table.importing)[slot] = node
-                if kind == MoveKind.IMPORTING_STALE:
+                (table.migrating if kind == MarkKind.MIGRATING else table.importing)[slot] = node
+                if kind == MarkKind.IMPORTING_STALE:
                     table.stale_imports.add(slot)
-        world.moves_taken = moves.version
-        world.changed()
+        context.marks_taken = marks.version
+        context.changed()
 
 
 def _knows(node: Node, claim: Claim) -> bool:
@@ -352,12 +352,12 @@ def _knows(node: Node, claim: Claim) -> bool:
     return node.spoken_epoch >= claim.epoch and not claim.slots & ~node.spoken_slots
 
 
-def _as_ranges(marks: Iterable[tuple[int, MoveKind, str]]) -> tuple[MoveRange, ...]:
-    ranges: list[MoveRange] = []
+def _as_ranges(marks: Iterable[tuple[int, MarkKind, str]]) -> tuple[MarkRange, ...]:
+    ranges: list[MarkRange] = []
     for slot, kind, node_id in marks:
         last = ranges[-1] if ranges else None
         if last is not None and last.last == slot - 1 and (last.kind, last.node_id) == (kind, node_id):
             ranges[-1] = last._replace(last=slot)
         else:
-            ranges.append(MoveRange(slot, slot, kind, node_id))
+            ranges.append(MarkRange(slot, slot, kind, node_id))
     return tuple(ranges)

@@ -1,9 +1,9 @@
-"""What a directive's value may be: each kind checks a text and gives it back in the one form we keep.
+"""The types of directives' values: each checks a text and returns it in its canonical form.
 
 Values stay text, in the form in which CONFIG GET shows them: that is what the border to the engine carries,
 what CONFIG REWRITE compares, and what a reader of a bug report sees. A refusal is a ``ValueError`` whose
-message is Redis's own, because existing tools and tests look for it; :attr:`Kind.allowed` says the same for
-people who are writing a file.
+message is Redis's own, because existing tools and tests look for it; :attr:`ValueType.allowed` says
+the same for people who are writing a file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Use(Enum):
     REFUSED = "refused: its effect is not built yet and a node without it would be less safe than asked for"
 
 
-class Kind:
+class ValueType:
     """Any text."""
 
     words: tuple[int, int] = (1, 1)
@@ -66,7 +66,7 @@ class Kind:
         return [quoted(text)]
 
 
-class YesNo(Kind):
+class YesNo(ValueType):
     @property
     def allowed(self) -> str:
         return "'yes' or 'no'"
@@ -77,7 +77,7 @@ class YesNo(Kind):
         return text.lower()
 
 
-class Integer(Kind):
+class Integer(ValueType):
     def __init__(self, low: int = 0, high: int = INT_MAX, *, clamp: tuple[int, int] | None = None) -> None:
         self.low, self.high, self.clamp = low, high, clamp
 
@@ -153,7 +153,7 @@ class MemoryOrPercent(Memory):
         return str(self._in_range(value))
 
 
-class Choice(Kind):
+class Choice(ValueType):
     def __init__(self, *names: str) -> None:
         self.names = names
 
@@ -170,7 +170,7 @@ class Choice(Kind):
         return [text]
 
 
-class Text(Kind):
+class Text(ValueType):
     """Any text up to `length_max` characters, empty included; `pattern` bars what it does not match."""
 
     def __init__(self, *, pattern: str = "", refusal: str = "", length_max: int = 0, long: str = "") -> None:
@@ -193,7 +193,7 @@ class Directive(NamedTuple):
     """One row of the table."""
 
     name: str
-    kind: Kind
+    value_type: ValueType
     default: str
     use: Use
     help: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sentinel_driver import Driver, run_id
 
-from garrison.sentinel.core import world as world_module
+from garrison.sentinel.core import context as context_module
+from garrison.sentinel.core.context import RESOLVE_PERIOD_MS
 from garrison.sentinel.core.effects import Resolve
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
-from garrison.sentinel.core.world import RESOLVE_PERIOD_MS
 
 
 def with_names() -> Driver:
@@ -26,7 +26,7 @@ def ask_about(driver: Driver, host: str) -> None:
 
 
 def test_strangers_cannot_make_us_remember_names_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world_module, "NAMES_MAX", 10)
+    monkeypatch.setattr(context_module, "NAMES_MAX", 10)
     driver = with_names()
     for number in range(50):
         ask_about(driver, f"stranger-{number}")
@@ -35,7 +35,7 @@ def test_strangers_cannot_make_us_remember_names_without_end(monkeypatch: pytest
 
 
 def test_names_that_nobody_asks_for_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world_module, "NAMES_MAX", 10)
+    monkeypatch.setattr(context_module, "NAMES_MAX", 10)
     driver = with_names()
     for number in range(50):
         ask_about(driver, f"stranger-{number}")

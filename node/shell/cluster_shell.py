@@ -21,13 +21,13 @@ from garrison.base.listen import listen
 from garrison.base.log import Log
 from garrison.node.border import Command, InfoFields, ReplicationStatus
 from garrison.node.config import Config, ConfigError
-from garrison.node.core.cluster import ClusterCore
+from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
-from garrison.node.shell.replication import facts_of
+from garrison.node.shell.replication_facts import facts_of
 from garrison.node.shell.saver import Saver
 
 TICK_S_MAX = 0.1

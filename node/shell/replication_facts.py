@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from garrison.node.border import ReplicationStatus
-from garrison.node.core.world import ReplicationFacts
+from garrison.node.core.context import ReplicationFacts
 
 
 def facts_of(status: ReplicationStatus) -> ReplicationFacts:

@@ -1,12 +1,12 @@
 """All opinions side by side: what the manager knows after asking every node.
 
-BACKGROUND  There is no one truth in a gossip cluster: each node has its own table, and the tables
+BACKGROUND  A gossip cluster has no single truth: each node has its own table, and the tables
             become equal some time after each change. A tool that trusts the first node it asks will
             one day move slots by a stale table.
 INVARIANTS  The owner of a slot is, of the primaries that claim it *for themselves*, the one with the
             greatest configuration epoch: the rule by which the nodes themselves settle the matter.
             Where no reachable node claims it, the newest hearsay counts.
-BEHAVIOUR   A survey is a value: planners and checks are functions of it.
+BEHAVIOUR   A state is a value: planners and checks are functions of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from garrison.cluster.core.topology import Address, Node, View
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NodeStatus:
     """What a node says about itself beside its table (``CLUSTER INFO``, ``INFO``, ``DBSIZE``)."""
 
     state_ok: bool = True
@@ -36,7 +36,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class OpenSlot:
-    """A slot whose move has begun and not ended."""
+    """A slot whose migration has begun and not ended."""
 
     slot: int
     owner: str | None
@@ -53,11 +53,11 @@ class OpenSlot:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """The tables and facts of all nodes that answered, and why the others did not."""
+class ClusterState:
+    """The tables and statuses of all nodes that answered, and why the others did not."""
 
     views: Mapping[str, View]
-    facts: Mapping[str, Facts] = field(default_factory=dict)
+    statuses: Mapping[str, NodeStatus] = field(default_factory=dict)
     unreachable: Mapping[Address, str] = field(default_factory=dict)
 
     @cached_property
@@ -111,7 +111,7 @@ class Survey:
 
     @cached_property
     def open_slots(self) -> tuple[OpenSlot, ...]:
-        """Moves that have begun and not ended, as the primaries that take part tell."""
+        """Migrations that have begun and not ended, by the marks of the primaries that take part."""
         migrating: dict[int, dict[str, str]] = {}
         importing: dict[int, dict[str, str]] = {}
         for node_id, view in self.views.items():
@@ -135,7 +135,7 @@ class Survey:
         if len(found) == 1:
             return found[0]
         known = ", ".join(node.label for node in nodes)
-        what = "names more than one node" if found else "is no node of this cluster"
+        what = "names more than one node" if found else "is not a node of this cluster"
         raise LookupError(f"{text!r} {what}; name one by address or id: {known}")
 
 
@@ -143,6 +143,6 @@ def _by_hostname(node: Node) -> str:
     return f"{node.hostname}:{node.address.port}"
 
 
-def survey_of(views: Iterable[View], facts: Mapping[str, Facts] | None = None) -> Survey:
-    """Build a survey from views alone (tests and the simulator)."""
-    return Survey({view.my_id: view for view in views}, facts or {})
+def cluster_state_of(views: Iterable[View], statuses: Mapping[str, NodeStatus] | None = None) -> ClusterState:
+    """Build a cluster state from views alone (tests and the simulator)."""
+    return ClusterState({view.my_id: view for view in views}, statuses or {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from garrison.base.kinds import Use, memory_text, parse_memory
+from garrison.base.value_types import Use, memory_text, parse_memory
 from garrison.node.directives import ALIASES, DIRECTIVES, find
 
 
@@ -12,9 +12,9 @@ from garrison.node.directives import ALIASES, DIRECTIVES, find
 def test_every_default_is_canonical_and_reads_back(name: str) -> None:
     row = DIRECTIVES[name]
     if row.default:
-        assert row.kind.canonical(row.default) == row.default
+        assert row.value_type.canonical(row.default) == row.default
     assert row.help.endswith(".")
-    assert row.kind.allowed
+    assert row.value_type.allowed
 
 
 def test_aliases_are_no_directives_of_their_own() -> None:
@@ -78,7 +78,7 @@ def test_memory_is_written_with_its_unit(text: str, written: str) -> None:
     ],
 )
 def test_canonical_forms(name: str, given: str, kept: str) -> None:
-    assert DIRECTIVES[name].kind.canonical(given) == kept
+    assert DIRECTIVES[name].value_type.canonical(given) == kept
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_canonical_forms(name: str, given: str, kept: str) -> None:
 )
 def test_refusals(name: str, given: str, refusal: str) -> None:
     with pytest.raises(ValueError, match=refusal):
-        DIRECTIVES[name].kind.canonical(given)
+        DIRECTIVES[name].value_type.canonical(given)
 
 
 def test_buffer_limits_change_only_the_classes_they_name() -> None:
-    kind = DIRECTIVES["client-output-buffer-limit"].kind
+    kind = DIRECTIVES["client-output-buffer-limit"].value_type
     kept = kind.canonical_words(["replica", "1mb", "2mb", "3"], "normal 9 9 9 slave 0 0 0 pubsub 8 8 8")
     assert kept == "normal 9 9 9 slave 1048576 2097152 3 pubsub 8 8 8"

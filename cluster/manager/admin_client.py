@@ -1,7 +1,7 @@
-"""The nodes of one cluster, reached over the client library: one connection each, surveyed at once.
+"""The nodes of one cluster, reached over the client library: one connection each.
 
-A *fleet* starts from any one node's address. :meth:`Fleet.survey` asks that node who else there is, then
-asks all of them, so that the planners see every node's own table.
+An admin client starts from the address of any one node. :meth:`AdminClient.cluster_state` asks that node who
+else there is, then asks all of them, so that the planners see every node's own table.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from garrison.client import ClientError, Connection, ReplyError, open_connection
 from garrison.client.errors import AuthenticationError
-from garrison.cluster.core.survey import Facts, Survey
+from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
 from garrison.cluster.core.topology import Address, Node, View, parse_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
 
@@ -33,7 +33,7 @@ class Access:
 
 
 @dataclass
-class Fleet:
+class AdminClient:
     """Connections to the nodes of a cluster. Use it as an async context manager."""
 
     entry: Address
@@ -123,13 +123,13 @@ class Fleet:
         """Ask one node for its table."""
         return _read_view(await self.call(address, "CLUSTER", "NODES"), address)
 
-    async def survey(self) -> Survey:
+    async def cluster_state(self) -> ClusterState:
         """Ask the entry node who there is, then ask everybody at once."""
         first = await self.view(self.entry)
         known = [node for node in first.nodes.values() if not node.in_handshake]
         limit = asyncio.Semaphore(CONNECTIONS_OPENING_MAX)
 
-        async def ask(node: Node) -> tuple[View, Facts] | Exception:
+        async def ask(node: Node) -> tuple[View, NodeStatus] | Exception:
             # The entry node is asked where it was reached: its own idea of its address may be empty.
             address = self.entry if node.id == first.my_id else node.address
             async with limit:
@@ -140,22 +140,22 @@ class Fleet:
 
         answers = await asyncio.gather(*map(ask, known))
         views: dict[str, View] = {}
-        facts: dict[str, Facts] = {}
+        statuses: dict[str, NodeStatus] = {}
         silent: dict[Address, str] = {}
         for node, answer in zip(known, answers, strict=True):
             if isinstance(answer, Exception):
                 silent[node.address] = str(answer)
             else:
-                views[answer[0].my_id], facts[answer[0].my_id] = answer
-        return Survey(views, facts, silent)
+                views[answer[0].my_id], statuses[answer[0].my_id] = answer
+        return ClusterState(views, statuses, silent)
 
-    async def _ask(self, address: Address) -> tuple[View, Facts]:
+    async def _ask(self, address: Address) -> tuple[View, NodeStatus]:
         commands = [("CLUSTER", "NODES"), ("CLUSTER", "INFO"), ("INFO",), ("DBSIZE",)]
         nodes, cluster, info, keys = await self.call_many(address, commands)
         view = _read_view(accepted(nodes, address, commands[0]), address)
         state = read_fields(cluster)
         told = read_fields(info)
-        return view, Facts(
+        return view, NodeStatus(
             state_ok=state.get("cluster_state", "ok") == "ok",
             keys=keys if isinstance(keys, int) else 0,
             link_up=None if view.myself.is_primary else told.get("master_link_status") == "up",
@@ -202,7 +202,7 @@ def _read_view(reply: Any, address: Address) -> View:
 
 
 def _bytes_per_key(told: Mapping[str, str], keys: Any) -> float:
-    """The mean size of a key with its value, for progress in bytes; 0 when the node does not tell."""
+    """The mean size of a key with its value, for progress in bytes; 0 if the node does not report it."""
     dataset = told.get("used_memory_dataset", "")
     if not (isinstance(keys, int) and keys and dataset.isdecimal()):
         return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from garrison.node.border import ReplicationStatus
-from garrison.node.shell.replication import facts_of
+from garrison.node.shell.replication_facts import facts_of
 
 REPLICA = ReplicationStatus(
     is_replica=True,

@@ -26,10 +26,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
-from garrison.node.core.bus_extensions import Lineage, Moves
+from garrison.node.core.bus_extensions import Lineage, SlotMarks
 from garrison.node.core.data_set import DataSet
 from garrison.node.core.effects import Connect, Drop, Effects, PlaneAction, Send
 from garrison.node.core.nodes import NEVER_MS, Link, Node, NodeTable
@@ -81,7 +81,7 @@ class ReplicationFacts:
     """Whether the engine has carried out a `Pause`, so that `offset` stands still."""
 
 
-class World:
+class Context:
     """The shared state of one node's control plane."""
 
     def __init__(
@@ -111,9 +111,9 @@ class World:
         """Since when a majority of the voting primaries is reachable, as far as this node sees."""
         self.claim: Claim | None = None
         """Slots that this primary is about to claim, as soon as its replicas know."""
-        self.moves: Moves | None = None
-        """The marks of slots on the move that my replicas are to know, see slot_moves."""
-        self.moves_taken = 0
+        self.marks: SlotMarks | None = None
+        """The marks of slots on the move that my replicas are to know, see slot_migration."""
+        self.marks_taken = 0
         """The version of my primary's marks that I have."""
         self.no_lease = False
         """Whether my frames say that I am a primary without a lease."""
@@ -268,7 +268,7 @@ class World:
         )
 
     def lineage(self) -> Lineage | None:
-        """Whose data mine is, as heartbeats tell it."""
+        """The lineage of my data, as heartbeats carry it."""
         facts = self.facts
         if not facts.history:
             return None
@@ -308,7 +308,7 @@ class World:
         return True
 
     def silence_ms(self, node: Node) -> int:
-        """For how long we, awake, have heard nothing from `node`."""
+        """How long `node` has been silent while we were awake."""
         return self.awake_ms - node.data_awake_ms
 
     def refresh_me(self) -> None:

@@ -24,14 +24,14 @@ from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.command_slots import SlotCommands
 from garrison.node.core.command_values import RefusedError, integer
+from garrison.node.core.context import Context
 from garrison.node.core.describe import Descriptions
 from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
 from garrison.node.core.packets import is_meeting
-from garrison.node.core.slot_moves import Answer, SlotMoves
-from garrison.node.core.world import World
+from garrison.node.core.slot_migration import Answer, SlotMigrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,19 @@ class Commands:
 
     def __init__(
         self,
-        world: World,
+        context: Context,
         descriptions: Descriptions,
         ownership: Ownership,
         manual: ManualFailover,
         lease: Lease,
-        moves: SlotMoves,
+        migrations: SlotMigrations,
     ) -> None:
-        self._world = world
+        self._context = context
         self._descriptions = descriptions
         self._ownership = ownership
         self._manual = manual
         self._lease = lease
-        slots = SlotCommands(world, moves)
+        slots = SlotCommands(context, migrations)
         self._set_slot = slots.set_slot
         self._handlers: dict[str, Callable[[Request], Any]] = {
             "ADDSLOTS": lambda r: slots.add(r.words, ranges=False),
@@ -78,8 +78,8 @@ class Commands:
             "INFO": lambda r: Verbatim(descriptions.info_text(r.facts)),
             "LINKS": lambda r: descriptions.links(),
             "MEET": self._meet,
-            "MYID": lambda r: world.me.node_id,
-            "MYSHARDID": lambda r: world.me.shard_id,
+            "MYID": lambda r: context.me.node_id,
+            "MYSHARDID": lambda r: context.me.shard_id,
             "NODES": lambda r: Verbatim(descriptions.nodes_text()),
             "REPLICAS": self._replicas,
             "REPLICATE": self._replicate,
@@ -113,22 +113,22 @@ class Commands:
             answer(Error(f"ERR {refusal}"))
 
     def _node(self, node_id: str, error: str = "Unknown node {}") -> Node:
-        node = self._world.table.get(node_id)
+        node = self._context.table.get(node_id)
         if node is None:
             raise RefusedError(error.format(node_id))
         return node
 
     def _bump_epoch(self, request: Request) -> object:
         epoch = self._ownership.bump_epoch()
-        return Simple(f"STILL {self._world.me.config_epoch}" if epoch is None else f"BUMPED {epoch}")
+        return Simple(f"STILL {self._context.me.config_epoch}" if epoch is None else f"BUMPED {epoch}")
 
     def _count_failure_reports(self, request: Request) -> object:
         node = self._node(request.words[0])
-        oldest = self._world.now_ms - 2 * self._world.timeout_ms
+        oldest = self._context.now_ms - 2 * self._context.timeout_ms
         return sum(1 for at_ms in node.reports.values() if at_ms >= oldest)
 
     def _meet(self, request: Request) -> object:
-        world, words = self._world, request.words
+        context, words = self._context, request.words
         if len(words) > 3:
             raise RefusedError(_too_many("MEET"))
         port = _port(words[1], "base")
@@ -139,30 +139,30 @@ class Commands:
             ip = ""
         if not ip or not 0 < port < 65536 or not 0 < bus_port < 65536:
             raise RefusedError(f"Invalid node address specified: {words[0]}:{words[1]}")
-        if not is_meeting(world, ip, bus_port):
-            node = Node(world.new_id(), ip, port, bus_port, flags=fl.HANDSHAKE | fl.MEET | fl.PRIMARY)
-            node.created_ms = world.now_ms
-            world.table.add(node)
-            world.open_link(node)
+        if not is_meeting(context, ip, bus_port):
+            node = Node(context.new_id(), ip, port, bus_port, flags=fl.HANDSHAKE | fl.MEET | fl.PRIMARY)
+            node.created_ms = context.now_ms
+            context.table.add(node)
+            context.open_link(node)
         return OK
 
     def _forget(self, request: Request) -> object:
-        world = self._world
-        if world.is_forgotten(request.words[0]) and world.table.get(request.words[0]) is None:
+        context = self._context
+        if context.is_forgotten(request.words[0]) and context.table.get(request.words[0]) is None:
             return OK  # Another node has passed the FORGET on already.
         node = self._node(request.words[0])
-        if node is world.me:
+        if node is context.me:
             raise RefusedError("I tried hard but I can't forget myself...")
-        if world.me.is_replica() and node is world.me.primary:
+        if context.me.is_replica() and node is context.me.primary:
             raise RefusedError("Can't forget my master!")
-        world.forgotten[node.node_id] = world.now_ms + world.settings.cluster_forget_ms
-        world.drop_node(node)
-        world.changed()
+        context.forgotten[node.node_id] = context.now_ms + context.settings.cluster_forget_ms
+        context.drop_node(node)
+        context.changed()
         return OK
 
     def _replicate(self, request: Request) -> object:
-        world = self._world
-        me = world.me
+        context = self._context
+        me = context.me
         node = self._node(request.words[0])
         if node is me:
             raise RefusedError("Can't replicate myself")
@@ -182,38 +182,38 @@ class Commands:
         return self._descriptions.replicas(node)
 
     def _save_config(self, request: Request) -> object:
-        self._world.save(sync=True)
+        self._context.save(sync=True)
         return OK
 
     def _serve_empty(self, request: Request) -> object:
-        world = self._world
-        if not world.data.is_lost:
+        context = self._context
+        if not context.data.is_lost:
             raise RefusedError("This node has not lost the data of its slots, so there is nothing to decide.")
-        world.log("warning", "Serving slots without the data that they had (user request).")
-        world.data.serve()
-        world.route()
+        context.log("warning", "Serving slots without the data that they had (user request).")
+        context.data.serve()
+        context.route()
         return OK
 
     def _set_config_epoch(self, request: Request) -> object:
-        world = self._world
+        context = self._context
         epoch = integer(request.words[0])
         if epoch < 0:
             raise RefusedError(f"Invalid config epoch specified: {epoch}")
-        if len(world.table) > 1:
+        if len(context.table) > 1:
             raise RefusedError(
                 "The user can assign a config epoch only when the node does not know any other node."
             )
-        if world.me.config_epoch:
+        if context.me.config_epoch:
             raise RefusedError("Node config epoch is already non-zero")
-        world.me.config_epoch = epoch
-        world.current_epoch = max(world.current_epoch, epoch)
-        world.changed(sync=True)
-        world.log("notice", f"configEpoch set to {epoch} via CLUSTER SET-CONFIG-EPOCH")
+        context.me.config_epoch = epoch
+        context.current_epoch = max(context.current_epoch, epoch)
+        context.changed(sync=True)
+        context.log("notice", f"configEpoch set to {epoch} via CLUSTER SET-CONFIG-EPOCH")
         return OK
 
     def _failover(self, request: Request) -> object:
-        world = self._world
-        me, words = world.me, request.words
+        context = self._context
+        me, words = context.me, request.words
         option = words[0].upper() if words else ""
         if len(words) > 1:
             raise RefusedError(_too_many("FAILOVER"))
@@ -226,7 +226,7 @@ class Commands:
         unreachable = me.primary.outbound is None or not me.primary.outbound.up
         if not option and (me.primary.is_failing() or unreachable):
             raise RefusedError("Master is down or failed, please use CLUSTER FAILOVER FORCE")
-        unfit = world.data.unfit()
+        unfit = context.data.unfit()
         if option == "FORCE" and unfit:
             raise RefusedError(
                 f"Cannot fail over: {unfit}. CLUSTER FAILOVER TAKEOVER overrules this and loses data"
@@ -235,8 +235,8 @@ class Commands:
         return OK
 
     def _reset(self, request: Request) -> object:
-        world = self._world
-        me, words = world.me, request.words
+        context = self._context
+        me, words = context.me, request.words
         option = words[0].upper() if words else "SOFT"
         if len(words) > 1:
             raise RefusedError(_too_many("RESET"))
@@ -245,32 +245,32 @@ class Commands:
         if me.is_primary() and request.facts.get("keys_total", 0):
             raise RefusedError("CLUSTER RESET can't be called with master nodes containing keys")
         self._manual.reset()
-        was_replica = world.table.set_primary(me)
+        was_replica = context.table.set_primary(me)
         if was_replica:
-            world.data.leave_shard()
-            me.shard_id = world.new_id()
-        world.data.serve()
+            context.data.leave_shard()
+            me.shard_id = context.new_id()
+        context.data.serve()
         if was_replica:
-            world.act(Empty())
-        world.table.clear_moves()
+            context.act(Empty())
+        context.table.clear_marks()
         if me.slots:
-            world.act(DropSlots(sl.ranges(me.slots)))
-        for node in [node for node in world.table if node is not me]:
-            world.drop_node(node)
+            context.act(DropSlots(sl.ranges(me.slots)))
+        for node in [node for node in context.table if node is not me]:
+            context.drop_node(node)
         me.slots = sl.NO_SLOTS
         self._lease.withdraw()
         if option == "HARD":
             self._start_anew()
-        world.changed(sync=True)
+        context.changed(sync=True)
         return OK
 
     def _start_anew(self) -> None:
-        world = self._world
-        world.current_epoch = world.last_vote_epoch = world.me.config_epoch = 0
-        world.last_vote_for = ""
-        world.table.rename(world.me, world.new_id())
-        world.me.shard_id = world.new_id()
-        world.log("notice", f"Node hard reset, now I'm {world.me.node_id}")
+        context = self._context
+        context.current_epoch = context.last_vote_epoch = context.me.config_epoch = 0
+        context.last_vote_for = ""
+        context.table.rename(context.me, context.new_id())
+        context.me.shard_id = context.new_id()
+        context.log("notice", f"Node hard reset, now I'm {context.me.node_id}")
 
 
 def _too_many(name: str) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from garrison.node.border import ClusterState, DropSlots, Publish
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import slots as sl
 from garrison.node.core.effects import LEASE_FOREVER_MS, Connect, Drop, Effects, Send
 from garrison.node.core.settings import ClusterSettings
@@ -75,7 +75,7 @@ def test_a_lone_node_with_all_slots_serves_without_end(solo: Solo) -> None:
     solo.raw("ADDSLOTSRANGE", 0, 16383)
     assert solo.effects.slot_table is not None
     assert solo.effects.slot_table.state is ClusterState.OK
-    assert solo.core.world.state_ok
+    assert solo.core.context.state_ok
     assert solo.effects.writes_until_ms in (None, LEASE_FOREVER_MS)
 
 
@@ -121,7 +121,9 @@ def test_a_stranger_is_answered_but_not_believed(solo: Solo) -> None:
     link_id = solo.core.link_accepted("10.0.0.9", "10.0.0.1", solo.now_ms)
     solo.core.frame(link_id, bus.encode(heartbeat(bus.PING)), solo.now_ms)
     solo.core.frame(
-        link_id, bus.encode(dataclasses.replace(heartbeat(bus.FAIL), failing_id=PEER)), solo.now_ms
+        link_id,
+        bus.encode(dataclasses.replace(heartbeat(bus.FAIL), failing_id=PEER)),
+        solo.now_ms,
     )
     assert [frame.type for frame in sends(solo.core.take())] == [bus.PONG]
     assert solo.ask("NODES").count("\n") == 0
@@ -137,11 +139,13 @@ def test_strangers_introductions_are_limited() -> None:
     assert "cluster_bus_refused_handshakes:7" in solo.ask("INFO")
 
 
-def test_a_peer_that_lives_at_our_address_is_not_mistaken_for_the_old_one(solo: Solo) -> None:
+def test_peer_at_our_address_is_not_mistaken_for_the_old_one(solo: Solo) -> None:
     link_id = meet(solo)
     solo.core.take()
     solo.core.frame(
-        link_id, bus.encode(dataclasses.replace(heartbeat(bus.PONG), sender="e" * 40)), solo.now_ms
+        link_id,
+        bus.encode(dataclasses.replace(heartbeat(bus.PONG), sender="e" * 40)),
+        solo.now_ms,
     )
     assert Drop(link_id) in solo.core.take().wire
     assert "noaddr" in solo.ask("NODES")

@@ -89,7 +89,7 @@ class Link(asyncio.Protocol):
                 self._take(owner, reply)
                 reply = reader.gets()
         except (hiredis.HiredisError, MemoryError) as error:
-            self.fail(f"sent something that is no reply: {error}")
+            self.fail(f"sent something that is not a reply: {error}")
             return
         if self._pending_bytes > self._table.limits.reply_bytes_max:
             self.fail("sends a reply longer than link-reply-bytes-max")

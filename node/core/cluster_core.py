@@ -39,11 +39,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from garrison.base import reply
-from garrison.node.core import bus, nodes_file
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
+from garrison.node.core import nodes_file
 from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.bus_fields import BadFrameError
-from garrison.node.core.commands import Commands
+from garrison.node.core.cluster_commands import Commands
+from garrison.node.core.context import AWAKE_STEP_MS_MAX, Context, Randomness, ReplicationFacts
 from garrison.node.core.describe import Descriptions
 from garrison.node.core.effects import Effects
 from garrison.node.core.election import Election
@@ -57,8 +59,7 @@ from garrison.node.core.packets import Packets
 from garrison.node.core.replica_migration import ReplicaMigration
 from garrison.node.core.serving import Serving
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.core.slot_moves import SlotMoves
-from garrison.node.core.world import AWAKE_STEP_MS_MAX, Randomness, ReplicationFacts, World
+from garrison.node.core.slot_migration import SlotMigrations
 
 TICK_MS_MAX: Final = 100
 """The timer's period; `next_deadline_ms` may ask for an earlier tick."""
@@ -82,69 +83,69 @@ class ClusterCore:
         mine = loaded.me() if loaded is not None else None
         me = Node(mine.node_id if mine is not None else f"{rng.getrandbits(160):040x}", created_ms=now_ms)
         me.flags = fl.MYSELF | fl.PRIMARY
-        world = self._world = World(settings, rng, me, now_ms, wall_ms)
+        context = self._context = Context(settings, rng, me, now_ms, wall_ms)
         if loaded is not None:
-            nodes_file.into_world(loaded, world)
+            nodes_file.into_context(loaded, context)
         else:
-            world.log("notice", f"No cluster configuration found, I'm {me.node_id}")
-            world.save(sync=True)
-        me.shard_id = me.shard_id or world.new_id()
-        self._lease = Lease(world)
-        self._heartbeats = Heartbeats(world)
-        self._failures = Failures(world, self._heartbeats)
-        self._ownership = Ownership(world)
-        self._election = Election(world, self._heartbeats, self._ownership, self._lease)
-        self._manual = ManualFailover(world, self._heartbeats, self._election, self._ownership)
-        self._moves = SlotMoves(world, self._heartbeats, self._ownership)
-        self._migration = ReplicaMigration(world, self._ownership)
-        self._serving = Serving(world)
+            context.log("notice", f"No cluster configuration found, I'm {me.node_id}")
+            context.save(sync=True)
+        me.shard_id = me.shard_id or context.new_id()
+        self._lease = Lease(context)
+        self._heartbeats = Heartbeats(context)
+        self._failures = Failures(context, self._heartbeats)
+        self._ownership = Ownership(context)
+        self._election = Election(context, self._heartbeats, self._ownership, self._lease)
+        self._manual = ManualFailover(context, self._heartbeats, self._election, self._ownership)
+        self._migrations = SlotMigrations(context, self._heartbeats, self._ownership)
+        self._migration = ReplicaMigration(context, self._ownership)
+        self._serving = Serving(context)
         self._packets = Packets(
-            world,
+            context,
             self._heartbeats,
             self._failures,
             self._ownership,
             self._election,
             self._manual,
             self._lease,
-            self._moves,
+            self._migrations,
         )
-        self._descriptions = Descriptions(world, self._serving, self._lease, counters or BusCounters())
+        self._descriptions = Descriptions(context, self._serving, self._lease, counters or BusCounters())
         self._commands = Commands(
-            world, self._descriptions, self._ownership, self._manual, self._lease, self._moves
+            context, self._descriptions, self._ownership, self._manual, self._lease, self._migrations
         )
         self._next_timer_ms = now_ms
         self._start(loaded is not None, has_data)
 
     def _start(self, restarted: bool, has_data: bool) -> None:
-        world = self._world
-        world.refresh_me()
-        if restarted and (world.me.slots or world.me.is_replica()):
+        context = self._context
+        context.refresh_me()
+        if restarted and (context.me.slots or context.me.is_replica()):
             self._serving.restarted()
-        primary = world.me.primary
+        primary = context.me.primary
         if primary is not None and primary.ip and primary.port:
-            world.data.follow(primary.ip, primary.port)
-        elif restarted and world.me.slots and not has_data and not world.settings.cluster_serve_empty:
-            world.data.is_lost = True
-        elif world.me.is_primary():
-            world.data.serve()
-        world.route()
+            context.data.follow(primary.ip, primary.port)
+        elif restarted and context.me.slots and not has_data and not context.settings.cluster_serve_empty:
+            context.data.is_lost = True
+        elif context.me.is_primary():
+            context.data.serve()
+        context.route()
 
     # Inputs.
 
     def tick(self, now_ms: int, facts: ReplicationFacts | None = None) -> None:
         """The timer. Cheap when nothing is due."""
-        world = self._world
-        asleep = self._world.pass_time(now_ms) > AWAKE_STEP_MS_MAX
+        context = self._context
+        asleep = self._context.pass_time(now_ms) > AWAKE_STEP_MS_MAX
         if facts is not None:
-            world.data.report(facts)
+            context.data.report(facts)
         if now_ms >= self._next_timer_ms:
             self._next_timer_ms = now_ms + TICK_MS_MAX
             self._lease.tick()
             self._heartbeats.tick()
             self._migration.tick(bool(self._manual.end_ms))
             self._ownership.fold_chain()
-            world.data.warn()
-            world.recheck_due = True
+            context.data.warn()
+            context.recheck_due = True
         if not asleep:
             self._failures.tick()
         self._advance()
@@ -158,70 +159,70 @@ class ClusterCore:
     def next_deadline_ms(self) -> int:
         """When (core clock) the next tick is due at the latest."""
         due = self._next_timer_ms
-        now_ms = self._world.now_ms
+        now_ms = self._context.now_ms
         suspicion = self._failures.next_deadline()
         if suspicion is not None:
             due = min(due, now_ms + suspicion)
-        for deadline in (self._election.next_deadline(), self._moves.next_deadline()):
+        for deadline in (self._election.next_deadline(), self._migrations.next_deadline()):
             if deadline is not None:
                 due = min(due, deadline)
         return max(due, now_ms + 1)
 
     def replication(self, facts: ReplicationFacts, now_ms: int) -> None:
         """The engine's view of its data has changed."""
-        self._world.pass_time(now_ms)
-        self._world.data.report(facts)
+        self._context.pass_time(now_ms)
+        self._context.data.report(facts)
         self._advance()
 
     def link_accepted(self, remote_ip: str, local_ip: str, now_ms: int) -> int:
         """A peer has opened a connection to us; the number it has from now on."""
-        self._world.pass_time(now_ms)
-        return self._world.accept_link(remote_ip, local_ip).link_id
+        self._context.pass_time(now_ms)
+        return self._context.accept_link(remote_ip, local_ip).link_id
 
     def link_up(self, link_id: int, local_ip: str, now_ms: int) -> None:
         """A connection that a Connect effect asked for stands."""
-        self._world.pass_time(now_ms)
-        link = self._world.links.get(link_id)
+        self._context.pass_time(now_ms)
+        link = self._context.links.get(link_id)
         if link is not None and not link.up:
             link.up, link.local_ip = True, local_ip
             self._heartbeats.link_up(link)
 
     def link_down(self, link_id: int, now_ms: int) -> None:
         """A connection could not be made, or was closed by the other side."""
-        self._world.pass_time(now_ms)
-        link = self._world.links.get(link_id)
+        self._context.pass_time(now_ms)
+        link = self._context.links.get(link_id)
         if link is None:
             return
         node = link.node
-        self._world.forget_link(link)
+        self._context.forget_link(link)
         if link.outbound and node is not None:
             node.misses += not link.up
             self._heartbeats.link_down(node)
 
     def frame(self, link_id: int, data: bytes, now_ms: int) -> None:
         """One whole frame came by a link."""
-        self._world.pass_time(now_ms)
-        link = self._world.links.get(link_id)
+        self._context.pass_time(now_ms)
+        link = self._context.links.get(link_id)
         if link is None:
             return
         try:
             frame = bus.decode(data)
         except BadFrameError as error:
             self.refused(link_id, error.reason, now_ms)
-            self._world.log("warning", f"A bus frame from {link.remote_ip} is refused: {error}")
+            self._context.log("warning", f"A bus frame from {link.remote_ip} is refused: {error}")
             return
         self._packets.receive(link, frame)
         self._advance()
 
     def refused(self, link_id: int, reason: str, now_ms: int) -> None:
         """Bytes on a link broke the protocol: count them and close it."""
-        self._world.pass_time(now_ms)
-        world = self._world
-        world.refused[reason] = world.refused.get(reason, 0) + 1
-        link = world.links.get(link_id)
+        self._context.pass_time(now_ms)
+        context = self._context
+        context.refused[reason] = context.refused.get(reason, 0) + 1
+        link = context.links.get(link_id)
         if link is not None:
             node = link.node
-            world.drop_link(link)
+            context.drop_link(link)
             if link.outbound and node is not None:
                 self._heartbeats.link_down(node)
 
@@ -235,79 +236,81 @@ class ClusterCore:
         facts: Mapping[str, int] | None = None,
     ) -> None:
         """A client's CLUSTER command; its reply comes with the effects, under `ticket`."""
-        self._world.pass_time(now_ms)
+        self._context.pass_time(now_ms)
 
         def answer(value: object) -> None:
-            self._world.effects.replies.append((ticket, reply.encode(value, protocol)))
+            self._context.effects.replies.append((ticket, reply.encode(value, protocol)))
 
         self._commands.run(argv, facts or {}, answer)
         self._advance()
 
     def publish(self, channel: bytes, message: bytes, sharded: bool, now_ms: int) -> None:
         """A local client published: pass it on, to all nodes or to the shard."""
-        self._world.pass_time(now_ms)
-        world = self._world
-        frame = world.frame(bus.PUBLISH_SHARD if sharded else bus.PUBLISH)
+        self._context.pass_time(now_ms)
+        context = self._context
+        frame = context.frame(bus.PUBLISH_SHARD if sharded else bus.PUBLISH)
         frame.channel, frame.message = channel, message
-        if len(channel) + len(message) + bus.HEADER_BYTES + 8 > world.settings.cluster_bus_frame_bytes_max:
-            world.log("warning", f"A message of {len(message)} bytes is too long for the bus and stays here.")
+        if len(channel) + len(message) + bus.HEADER_BYTES + 8 > context.settings.cluster_bus_frame_bytes_max:
+            context.log(
+                "warning", f"A message of {len(message)} bytes is too long for the bus and stays here."
+            )
             return
-        world.broadcast(frame, self._shard() if sharded else None, bulk=True)
+        context.broadcast(frame, self._shard() if sharded else None, bulk=True)
 
     def _shard(self) -> list[Node]:
-        me = self._world.me
+        me = self._context.me
         primary = me.primary if me.primary is not None else me
         return [primary, *primary.replicas]
 
     def configure(self, settings: ClusterSettings, now_ms: int) -> None:
         """The directives have changed (CONFIG SET)."""
-        self._world.pass_time(now_ms)
-        self._world.take_settings(settings)
-        self._world.refresh_me()
-        self._world.route()
+        self._context.pass_time(now_ms)
+        self._context.take_settings(settings)
+        self._context.refresh_me()
+        self._context.route()
 
     def set_wall(self, wall_ms: int, now_ms: int) -> None:
         """The wall clock was adjusted."""
-        self._world.pass_time(now_ms)
-        self._world.wall_offset_ms = wall_ms - now_ms
+        self._context.pass_time(now_ms)
+        self._context.wall_offset_ms = wall_ms - now_ms
 
     # Effects.
 
     def take(self) -> Effects:
         """All that the inputs since the last call want done."""
-        world = self._world
-        self._moves.advance()
-        if world.announce_due:
-            world.announce_due = False
+        context = self._context
+        self._migrations.advance()
+        if context.announce_due:
+            context.announce_due = False
             self._heartbeats.announce()
-        if world.recheck_due:
-            world.recheck_due = False
+        if context.recheck_due:
+            context.recheck_due = False
             self._serving.update()
-        effects = world.effects
-        if world.save_due:
-            effects.persist = nodes_file.write(nodes_file.from_world(world))
-            effects.persist_sync = world.sync_due
-            world.save_due = world.sync_due = False
-        if world.route_due:
-            world.route_due = False
+        effects = context.effects
+        if context.save_due:
+            effects.persist = nodes_file.write(nodes_file.from_context(context))
+            effects.persist_sync = context.sync_due
+            context.save_due = context.sync_due = False
+        if context.route_due:
+            context.route_due = False
             effects.slot_table = self._serving.table()
         effects.writes_until_ms = self._lease.news()
-        world.effects = Effects()
+        context.effects = Effects()
         return effects
 
     # For the shell and for tests.
 
     @property
     def node_id(self) -> str:
-        return self._world.me.node_id
+        return self._context.me.node_id
 
     @property
     def is_replica(self) -> bool:
-        return self._world.me.is_replica()
+        return self._context.me.is_replica()
 
     @property
     def state_ok(self) -> bool:
-        return self._world.state_ok
+        return self._context.state_ok
 
     @property
     def cluster_commands(self) -> set[str]:
@@ -315,6 +318,6 @@ class ClusterCore:
         return self._commands.names
 
     @property
-    def world(self) -> World:
+    def context(self) -> Context:
         """The shared state, for tests and the simulator to look at."""
-        return self._world
+        return self._context

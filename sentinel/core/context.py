@@ -48,7 +48,7 @@ AWAKE_STEP_MS: Final = 100
 RESOLVE_PERIOD_MS: Final = 10_000
 """How often a host name is looked up again."""
 NAMES_MAX: Final = 50_000
-"""Host names that are looked up; strangers may tell us any number of them."""
+"""Most host names that are looked up; strangers may announce any number of them."""
 OWN_ADDRESS_MS: Final = 60_000
 """What we have called our own address counts as it for so long."""
 PENDING_COMMANDS_MAX: Final = 100
@@ -62,7 +62,7 @@ class Randomness(Protocol):
     def randrange(self, start: int, /) -> int: ...
 
 
-class World:
+class Context:
     """The state that the parts of `SentinelCore` act on."""
 
     def __init__(self, settings: SentinelSettings, rng: Randomness, now_ms: int, wall_ms: int) -> None:
@@ -128,7 +128,7 @@ class World:
         return known
 
     def is_usable(self, host: str) -> bool:
-        """Whether we may go by a host that somebody told us: any other in our file ends the next start."""
+        """Whether an announced host may be used: any other in our file would make the next start fail."""
         return is_host(host) and (self.settings.resolve_hostnames or is_ip(host))
 
     def resolved(self, host: str, address: str) -> bool:
@@ -151,7 +151,7 @@ class World:
         return True
 
     def _has_room(self, host: str) -> bool:
-        """Whether a name may be looked up. Where there is no room, names that nobody asks for any more go."""
+        """Whether a name may be looked up. At the limit, names that are not used any more are dropped."""
         if not is_host(host):
             return False
         if host in self._resolving or len(self._resolving) < NAMES_MAX:
@@ -172,7 +172,7 @@ class World:
         return one.host == other.host or (self.ip(one.host) == self.ip(other.host) != "")
 
     def shown(self, address: Address) -> str:
-        """The host as it is told to others: by name if that is wanted."""
+        """The host as announced to others: by name if so configured."""
         if self.settings.announce_hostnames:
             return address.host
         return self.ip(address.host) or address.host

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from garrison.sentinel.core.effects import Connect, Drop, ReplyError, Resolve, Send
-from garrison.sentinel.shell.links import LinkLimits, Links
+from garrison.sentinel.shell.sockets import LinkLimits, Links
 from tests.conftest import find_free_port
 
 
@@ -190,7 +190,7 @@ async def test_names_are_looked_up(links: Links, owner: Owner) -> None:
     await owner.until("resolved", "no..such..host", "")
 
 
-async def test_a_resolver_that_does_not_answer_is_asked_once_for_each_name(
+async def test_silent_resolver_is_asked_once_per_name(
     owner: Owner, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()

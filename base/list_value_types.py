@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from garrison.base.kinds import Kind, memory_text, parse_memory, quoted
+from garrison.base.value_types import ValueType, memory_text, parse_memory, quoted
 
 ANY_NUMBER = (0, 1 << 16)
 
 
-class Words(Kind):
+class Words(ValueType):
     """Words separated by blanks: `least` to `most` of them."""
 
     words = ANY_NUMBER
@@ -27,7 +27,7 @@ class Words(Kind):
         return [" ".join(quoted(word) for word in text.split()) or '""']
 
 
-class Repeated(Kind):
+class Repeated(ValueType):
     """A directive of a file that may come more than once; each line is kept, newest last."""
 
     words = (1, ANY_NUMBER[1])

@@ -25,7 +25,7 @@ def vote_for(driver: Driver, number: int, epoch: int) -> None:
     driver.sentinel("IS-MASTER-DOWN-BY-ADDR", PRIMARY[0], str(PRIMARY[1]), str(epoch), run_id(number))
 
 
-def test_who_has_voted_expects_the_failover_until_its_end_is_known() -> None:
+def test_voter_expects_failover_until_its_end_is_known() -> None:
     driver = with_two_peers()
     assert "failover_expected" not in flags(driver)
     vote_for(driver, 2, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.base.kinds import Directive, Integer, Memory, Use, YesNo
+from garrison.base.value_types import Directive, Integer, Memory, Use, YesNo
 
 C, E = Use.CONTROL, Use.ENGINE
 

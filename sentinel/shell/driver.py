@@ -28,8 +28,8 @@ from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import SentinelSettings
 from garrison.sentinel.server.acl import Users
 from garrison.sentinel.server.clients import Client
-from garrison.sentinel.shell.links import LinkLimits, Links
 from garrison.sentinel.shell.scripts import Scripts
+from garrison.sentinel.shell.sockets import LinkLimits, Links
 
 LATE_TICK_MS: Final = 200
 """A tick that comes later than this lets the sockets be read first."""

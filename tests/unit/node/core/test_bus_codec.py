@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.node.core import bus
-from garrison.node.core.bus import Frame, Gossip, decode, encode
+from garrison.node.core import bus_codec as bus
+from garrison.node.core.bus_codec import Frame, Gossip, decode, encode
 from garrison.node.core.bus_extensions import Extensions
 from garrison.node.core.bus_fields import BadFrameError
 
@@ -48,7 +48,11 @@ def frames(kind: st.SearchStrategy[int], **fields: st.SearchStrategy[object]) ->
 ANY = st.one_of(
     frames(st.integers(0, 2), gossip=st.lists(GOSSIP, max_size=8), extensions=st.none() | EXTENSIONS),
     frames(st.just(bus.FAIL), failing_id=IDS),
-    frames(st.sampled_from([bus.PUBLISH, bus.PUBLISH_SHARD]), channel=st.binary(), message=st.binary()),
+    frames(
+        st.sampled_from([bus.PUBLISH, bus.PUBLISH_SHARD]),
+        channel=st.binary(),
+        message=st.binary(),
+    ),
     frames(st.sampled_from([bus.AUTH_REQUEST, bus.AUTH_ACK, bus.MFSTART])),
     frames(
         st.just(bus.UPDATE),
