@@ -6,6 +6,7 @@
 #   make bench   side by side with this machine's redis-server
 #   make planted  plant faults one by one, and see that a test or a simulator catches each
 #   make sim SEEDS=200 | make soak SECONDS=600 | make fuzz SECONDS=60
+#   make miri | make coverage | make rust-version | make deny
 #
 # Two stamps keep this quick: .venv/.built (the package with its extension; redone when a Rust source or the
 # packaging changed) and .venv/.dev (the tools of the tests).
@@ -29,7 +30,8 @@ ENGINE := node/engine/Cargo.toml
 BUILD_SOURCES := pyproject.toml MANIFEST.in garrison/__init__.py \
 	$(shell find node/engine -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -type f -print)
 
-.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim planted soak fuzz clean
+.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim planted soak fuzz \
+	miri coverage rust-version deny clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -91,6 +93,24 @@ soak: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@.ci/fuzz $(SECONDS)
 
+# The modules with `unsafe`, under Miri.
+miri:
+	@.ci/miri
+
+# Which lines of Python the tests run; PYTEST_ARGS chooses the tests. Nodes of their own process are counted too.
+coverage: $(VENV)/.dev
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS); code=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --sort=cover; exit $$code
+
+# The oldest Rust that node/engine/Cargo.toml promises.
+rust-version:
+	@.ci/rust-version
+
+# Licences, advisories and sources of the crates, by deny.toml.
+deny:
+	@.ci/deny
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .demo
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .demo .coverage .coverage.* htmlcov
 	rm -rf node/engine/target node/_engine*.so

@@ -66,7 +66,7 @@ class Command:
     args: list[bytes]
     """The command, its name first, in the client's spelling."""
     facts: dict[str, int]
-    """What only the engine knows: for CLUSTER "keys_total" and, for SETSLOT, "keys_in_slot"."""
+    """What only the engine knows, by the names in `garrison.node.core.commands`."""
 
 
 @dataclass(frozen=True, slots=True)

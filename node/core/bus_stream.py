@@ -7,12 +7,8 @@ frame plus one read is ever held.
 
 from __future__ import annotations
 
-import struct
-
 from garrison.node.core.bus_codec import HEADER_BYTES, SIGNATURE, VERSION
 from garrison.node.core.bus_fields import BadFrameError
-
-_PREFIX = struct.Struct(">4sIH")
 
 
 class FrameSplitter:

@@ -49,7 +49,6 @@ class Lease:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._until_ms = 0
         self._ends_ms: int | None = None
         self._hold_until_ms = NEVER_MS
         self._confirmed = True

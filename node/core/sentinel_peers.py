@@ -26,7 +26,6 @@ from typing import Final, NamedTuple
 CHANNEL: Final = b"__sentinel__:hello"
 NAMES_MAX: Final = 16
 """Most names under which Sentinels may watch this node."""
-HOST_BYTES_MAX: Final = 255
 
 HEAD: Final = (
     "# The Sentinels that watch this node, as they have told it. Written by the node; see sentinel-peers.\n"
