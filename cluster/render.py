@@ -158,7 +158,7 @@ def _fix(document: doc.FixReport, console: Console) -> None:
         console.print("dry run: nothing was done")
         return
     if document.repairs:
-        console.print(f"[green]mended[/] {_amounts(document)}")
+        console.print(f"[green]repaired[/] {_amounts(document)}")
     _findings(document.findings_left, console)
 
 

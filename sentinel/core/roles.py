@@ -4,7 +4,7 @@ BACKGROUND. INFO of a primary names its replicas, so they are found without bein
 replica says whom it follows and how far it has come. Two claims are wrong in a healthy group: a replica
 that calls itself primary (the former primary, started again), and a replica that follows somebody else.
 
-BEHAVIOUR. Both are mended with REPLICAOF, and carefully, for it may be we who are behind: only when the
+BEHAVIOUR. Both are corrected with REPLICAOF, and carefully, for it may be we who are behind: only when the
 primary looks sane, and the claim has stood for a while in which a newer configuration would have reached
 us. A majority of Sentinels that named our configuration *after* the claim was made shows that we are not
 behind, and shortens the wait to a hello, so that a former primary takes writes of mistaken clients for as

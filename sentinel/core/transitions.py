@@ -18,7 +18,7 @@ class Happened(Enum):
     ELECTED = "this Sentinel leads it"
     CHOSEN = "a replica is chosen"
     CHOSEN_TO_TAKE_OVER = "a replica is chosen, and the primary is to hand over"
-    TOLD = "the replica was told to be primary"
+    TOLD = "the replica was sent REPLICAOF NO ONE"
     ACCEPTED = "the primary has begun to hand over"
     PROMOTED = "the replica is primary"
     FOLLOWED = "the replicas follow, or time is up"
