@@ -133,6 +133,16 @@ class Context:
         """T, the node timeout."""
         return self.settings.cluster_node_timeout
 
+    def votes_for(self) -> list[str]:
+        """The ids of the primaries whose elections my votes may still decide, that of the last vote first."""
+        window_ms = self.vote_window_ms()
+        others = (
+            node.node_id
+            for node in self.table
+            if node.node_id != self.last_vote_for and self.now_ms - node.voted_ms < window_ms
+        )
+        return [self.last_vote_for, *others] if self.last_vote_for else []
+
     def pass_time(self, now_ms: int) -> int:
         """An input comes at `now_ms`: the clocks advance first. How long it has been since the last one."""
         assert now_ms >= self.now_ms, "time does not go back"

@@ -15,8 +15,9 @@ elected primary, T the node timeout, t when the ping left that a voter X answere
   them. X then refuses it the lease, and votes when T has passed since the last answer that it did not
   refuse.
 - X, once it suspects P or has voted, answers P's pings with an entry that refuses the lease, until
-  the election can no longer be won. The last vote is on disk with its primary, so this holds
-  across a restart of X; and X does not vote within T of its start, having forgotten what it heard.
+  the election can no longer be won. Votes that may still decide one are on disk with their
+  primaries, so this holds across a restart of X; and X does not vote within T of its start, having
+  forgotten what it heard.
 - X answers a claim that it knows to be outdated with UPDATE on the same link, before the pong. So
   a P that returns after R was announced steps down before it can count that pong.
 - R counts the votes as answers to its request. If its lease then lapses before a majority has

@@ -4,7 +4,7 @@ BACKGROUND. One line a node, as CLUSTER NODES prints it, then lines of variables
 
     <id> <ip>:<port>@<bus port>[,hostname] <flags> <primary|-> <ping> <pong> <epoch> <link> <slots>...
     vars currentEpoch 3 lastVoteEpoch 0
-    vars lastVoteFor <id> shard.<id> <shard id> human.<id> <name> staleImports <slot>-<slot>,<slot>
+    vars lastVoteFor <id>,<id> shard.<id> <shard id> human.<id> <name> staleImports <slot>-<slot>,<slot>
     vars checksum <crc32 of all bytes before this line, 8 hex digits>
 
 A real Redis skips variables that it does not know (it logs each), so it still reads our file, and
@@ -74,7 +74,8 @@ class SavedCluster:
     stale_imports: set[int] = field(default_factory=set)
     current_epoch: int = 0
     last_vote_epoch: int = 0
-    last_vote_for: str = ""
+    votes_for: list[str] = field(default_factory=list)
+    """The primaries whose elections this node's votes may still decide, that of the last vote first."""
 
     def me(self) -> SavedNode | None:
         """The line of the node whose file this is."""
@@ -85,7 +86,7 @@ def write(saved: SavedCluster) -> str:
     """The text of the file."""
     lines = [_node_line(saved, node) for node in saved.nodes]
     lines.append(f"vars currentEpoch {saved.current_epoch} lastVoteEpoch {saved.last_vote_epoch}")
-    extra = [("lastVoteFor", saved.last_vote_for)] if saved.last_vote_for else []
+    extra = [("lastVoteFor", ",".join(saved.votes_for))] if saved.votes_for else []
     extra += [(f"shard.{node.node_id}", node.shard_id) for node in saved.nodes if node.shard_id]
     extra += [(f"human.{node.node_id}", node.human_name) for node in saved.nodes if node.human_name]
     if saved.stale_imports:
@@ -160,7 +161,7 @@ def _load_vars(saved: SavedCluster, fields: list[str]) -> None:
         elif name == "lastVoteEpoch":
             saved.last_vote_epoch = _number(value, _EPOCH_MAX)
         elif name == "lastVoteFor":
-            saved.last_vote_for = _id(value)
+            saved.votes_for = [_id(each) for each in value.split(",")]
         elif name == "staleImports":
             saved.stale_imports = set(sl.each(_slots(value.split(","))))
         elif kind in ("shard", "human"):
@@ -250,7 +251,7 @@ def from_context(context: Context) -> SavedCluster:
         stale_imports=set(table.stale_imports),
         current_epoch=context.current_epoch,
         last_vote_epoch=context.last_vote_epoch,
-        last_vote_for=context.last_vote_for,
+        votes_for=context.votes_for(),
     )
     kept = fl.MYSELF | fl.PRIMARY | fl.REPLICA | fl.FAIL | fl.NOADDR | fl.NO_FAILOVER
     for node in table:
@@ -277,10 +278,10 @@ def into_context(saved: SavedCluster, context: Context) -> None:
             table.add(node)
         node.ip, node.port, node.bus_port = line.ip, line.port, line.bus_port
         node.hostname, node.human_name, node.shard_id = line.hostname, line.human_name, line.shard_id
-        node.flags = line.flags
+        # What was found before the start is of another time: who has failed is found again.
+        node.flags = line.flags & ~fl.FAIL
         node.config_epoch, node.slots = line.config_epoch, line.slots
         node.claimed_epoch = line.config_epoch
-        node.fail_ms = context.now_ms if node.is_failing() else 0
     for line in saved.nodes:
         if line.primary_id and (primary := table.get(line.primary_id)) is not None:
             node = table.by_id[line.node_id]
@@ -291,7 +292,7 @@ def into_context(saved: SavedCluster, context: Context) -> None:
     table.importing = {slot: table.by_id[n] for slot, n in saved.importing.items() if n in table.by_id}
     table.stale_imports = saved.stale_imports & table.importing.keys()
     context.current_epoch = saved.current_epoch
-    context.last_vote_epoch, context.last_vote_for = saved.last_vote_epoch, saved.last_vote_for
-    voted = table.get(saved.last_vote_for)
-    if voted is not None:
+    context.last_vote_epoch = saved.last_vote_epoch
+    context.last_vote_for = saved.votes_for[0] if saved.votes_for else ""
+    for voted in filter(None, map(table.get, saved.votes_for)):
         voted.voted_ms = context.now_ms

@@ -1,12 +1,16 @@
-"""Garrison's own directives: limits that Redis does not name, each with its unit, and protections."""
+"""Directives that Redis 7 does not have: our own limits and protections, and Redis 8's bf-*."""
 
 from __future__ import annotations
 
 from garrison.base.value_types import Directive, Integer, Memory, Use, YesNo
+from garrison.node.directives.lists import Rate
 
 C, E = Use.CONTROL, Use.ENGINE
 
 ROWS = (
+    Directive("bf-error-rate", Rate(), "0.01", E, "Error rate of a Bloom filter that nobody has reserved."),
+    Directive("bf-initial-size", Integer(1, 1 << 30), "100", E, "Elements it takes before it grows."),
+    Directive("bf-expansion-factor", Integer(0, 32_768), "2", E, "By how much it grows; 0: not at all."),
     Directive(
         "cluster-bus-frame-bytes-max",
         Memory(4096, 1 << 30),

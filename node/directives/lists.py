@@ -1,4 +1,4 @@
-"""Kinds whose value is a list that only a node knows: save points, keyspace event classes and the like."""
+"""Value types that only a node knows: save points, keyspace event classes and the like."""
 
 from __future__ import annotations
 
@@ -98,3 +98,22 @@ class EventClasses(ValueType):
         if set(self.ALL) <= letters:
             return "A" + "".join(letter for letter in "KEm" if letter in letters)
         return "".join(letter for letter in self.ORDER if letter in letters)
+
+
+class Rate(ValueType):
+    """A share between 0 and 1, both excluded."""
+
+    words = (1, 1)
+
+    @property
+    def allowed(self) -> str:
+        return "a number between 0 and 1, both excluded"
+
+    def canonical(self, text: str) -> str:
+        try:
+            rate = float(text)
+        except ValueError:
+            raise ValueError("argument couldn't be parsed into a number") from None
+        if not 0 < rate < 1:
+            raise ValueError("argument must be between 0 and 1, both excluded")
+        return repr(rate)

@@ -14,9 +14,26 @@ from tests.commands.wire import Peers, Wire
 
 REDIS_7_2 = "as in Redis 7.2, whose behaviour we match"
 OURS = "Garrison's own, see docs/compatibility.md"
+REDIS_8 = "as in Redis 8, or its modules, and in Valkey 9"
 WAITS = "it waits for the other server without stopping ours, which a transaction or a script cannot do"
 
 DIFFERENCES = {
+    **{
+        (f"bf.{name}", "missing"): REDIS_8
+        for name in (
+            "add",
+            "card",
+            "exists",
+            "info",
+            "insert",
+            "loadchunk",
+            "madd",
+            "mexists",
+            "reserve",
+            "scandump",
+        )
+    },
+    ("msetex", "missing"): REDIS_8,
     ("client|no-touch", "missing"): REDIS_7_2,
     ("client|setinfo", "missing"): REDIS_7_2,
     ("cluster|myshardid", "missing"): REDIS_7_2,
@@ -40,6 +57,7 @@ DIFFERENCES = {
     ("cluster|serve-empty", "missing"): OURS,
     ("command|getkeys", "arity"): REDIS_7_2,
     ("command|getkeysandflags", "arity"): REDIS_7_2,
+    ("pfcount", "flags"): REDIS_7_2,
     ("publish", "flags"): REDIS_7_2,
     ("spublish", "flags"): REDIS_7_2,
     ("wait", "flags"): REDIS_7_2,

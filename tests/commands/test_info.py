@@ -133,7 +133,6 @@ def test_slowlog(r: Wire) -> None:
         "DEBUG PROTOCOL null",
         "DEBUG PROTOCOL true",
         "ACL WHOAMI",
-        "ACL CAT",
         "ACL CAT nothing",
         "ACL LIST",
         "ACL USERS",
@@ -152,6 +151,10 @@ def test_slowlog(r: Wire) -> None:
 )
 def test_the_same_replies(peers: Peers, words: str) -> None:
     peers.same(*words.split())
+
+
+def test_categories_are_those_of_redis_and_one_of_redis_8(peers: Peers) -> None:
+    assert peers.garrison("ACL", "CAT") == [*peers.redis("ACL", "CAT"), b"bloom"]
 
 
 def test_digests_agree(peers: Peers) -> None:

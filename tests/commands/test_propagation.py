@@ -40,6 +40,14 @@ SCRIPTS: dict[str, str] = {
         HINCRBYFLOAT h a 0.25 | HINCRBYFLOAT new f 1e2 | HINCRBY h none x | HINCRBYFLOAT h a inf
         HDEL h none | HDEL h a b | HDEL h c d e | HSET h a | HGETALL h | HRANDFIELD new
         SET s text | HSET s f v | HDEL s f""",
+    "bits": """
+        SETBIT k 7 1 | SETBIT k 7 1 | SETBIT k 100 0 | GETBIT k 7 | BITCOUNT k | BITFIELD k SET u8 0 5
+        BITFIELD k SET u8 0 5 | BITFIELD k GET u8 0 | BITFIELD k INCRBY u8 0 1 | BITOP NOT t k
+        BITOP AND t none | BITOP AND t none | BITFIELD k OVERFLOW FAIL SET u1 0 2 INCRBY u8 8 1""",
+    "sketches": """
+        PFADD k a b | PFADD k a | PFCOUNT k | PFCOUNT k | PFCOUNT k none | PFMERGE t k | PFMERGE t k
+        PFADD e | PFADD e | PFCOUNT e | PFCOUNT none | PFDEBUG TODENSE k | PFDEBUG TODENSE k
+        PFDEBUG GETREG t""",
     "transactions": """
         MULTI | SET a 1 | EXEC | MULTI | SET a 1 | INCR a | GETDEL a | EXEC | MULTI | GET a | EXEC
         MULTI | EXEC

@@ -149,3 +149,25 @@ def test_growing_by_appending(r: Wire) -> None:
         expected += piece
         assert r("APPEND", "k", piece) == len(expected)
     assert r("GET", "k") == expected
+
+
+def test_several_keys_with_one_expiry(r: Wire) -> None:
+    if not r.is_garrison:
+        pytest.skip("Redis knows MSETEX from 8.4 on")
+    assert r("MSETEX", 2, "a", "1", "b", "two", "EX", 1000) == 1
+    assert r("MGET", "a", "b") == [b"1", b"two"]
+    assert [r("TTL", key) for key in "ab"] == [1000, 1000]
+    assert r("MSETEX", 2, "a", "x", "c", "x", "NX") == 0
+    assert r("MSETEX", 2, "a", "x", "c", "x", "XX") == 0
+    assert r("MGET", "a", "c") == [b"1", None]
+    assert r("MSETEX", 2, "a", "x", "b", "y", "XX", "KEEPTTL") == 1
+    assert r("TTL", "a") > 990
+    assert r("MSETEX", 1, "a", "z") == 1
+    assert r("TTL", "a") == -1
+    assert r("COMMAND", "GETKEYS", "MSETEX", 2, "a", "1", "b", "2", "EX", "5") == [b"a", b"b"]
+    for numkeys in (0, -1, "x", 2**31):
+        assert r.error("MSETEX", numkeys, "a", "1") == "ERR invalid numkeys value"
+    assert r.error("MSETEX", 2, "a", "1", "b") == "ERR wrong number of key-value pairs"
+    for options in (["NX", "XX"], ["EX", "1", "KEEPTTL"], ["GET"], ["EX"], ["x", "y"]):
+        assert r.error("MSETEX", 1, "a", "1", *options) == "ERR syntax error"
+    assert r.error("MSETEX", 1, "a", "1", "EX", "0") == "ERR invalid expire time in 'msetex' command"

@@ -139,8 +139,8 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/nodes_file.py",
-                "context.last_vote_epoch, context.last_vote_for = saved.last_vote_epoch, saved.last_vote_for",
-                'context.last_vote_epoch, context.last_vote_for = 0, ""',
+                "context.last_vote_epoch = saved.last_vote_epoch",
+                "context.last_vote_epoch = 0",
             ),
         ),
         Directed(f"{DIRECTED}::test_voter_that_restarts_remembers_its_vote"),

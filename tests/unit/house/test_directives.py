@@ -9,7 +9,7 @@ from garrison.node.directives import DIRECTIVES, Use
 
 
 def read_by_the_engine(root: Path) -> set[str]:
-    text = (root / "node/engine/core/src/settings.rs").read_text()
+    text = (root / "node/engine/core/src/settings/mod.rs").read_text()
     table = text[text.index("\nsettings! {") :]
     return set(re.findall(r', "([a-z0-9-]+)";', table[: table.index("\n}\n")]))
 

@@ -1,9 +1,9 @@
 //! How fast and how small hashes and the formats are: `cargo run --release --example formats_speed`.
 
-use garrison_engine_core::alloc::used_memory;
+use garrison_engine_core::base::alloc::used_memory;
 use garrison_engine_core::formats::crc64::crc64;
 use garrison_engine_core::formats::lzf::Compressor;
-use garrison_engine_core::formats::rdb::{RdbItem, RdbOptions, RdbReader, RdbWriter, RdbWriterOptions};
+use garrison_engine_core::snapshot::{RdbItem, RdbOptions, RdbReader, RdbWriter, RdbWriterOptions};
 use garrison_engine_core::types::hash::{Hash, HashLimits};
 use garrison_engine_core::types::ValueRef;
 use std::hint::black_box;
@@ -95,7 +95,9 @@ fn main() {
         writer.end(&mut out);
         println!("  {} bytes saved", out.len());
         timed("  load", fields * rounds, || {
-            let mut reader = RdbReader::new(RdbOptions { hash_limits: limits, ..RdbOptions::default() });
+            let mut options = RdbOptions::default();
+            options.limits.hash = limits;
+            let mut reader = RdbReader::new(options);
             for chunk in out.chunks(16 << 10) {
                 reader.feed(chunk);
                 while let Some(item) = reader.next_item().expect("what we saved can be loaded") {

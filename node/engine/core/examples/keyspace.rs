@@ -4,8 +4,8 @@
 //! cargo run --release -p garrison-engine-core --example keyspace -- [keys] [cluster]
 //! ```
 
-use garrison_engine_core::alloc::used_memory;
-use garrison_engine_core::keyspace::prng::Prng;
+use garrison_engine_core::base::alloc::used_memory;
+use garrison_engine_core::base::prng::Prng;
 use garrison_engine_core::keyspace::{Db, KeyHasher, Ttl};
 
 /// Keys whose loading is started before the first of them is used, as with a batch of requests.

@@ -1,42 +1,44 @@
 //! The engine's core: keyspace, types, commands, scripts, formats and the replication stream.
 //!
 //! A state machine that knows no socket, clock, file or thread: *(request, now) in, replies and
-//! effects out*. Start reading at [`engine`], then [`command::dispatch`]; a data type is one file in
-//! `types/`, with its representation, its operations and its commands.
+//! effects out*. Start reading at [`engine`], then [`dispatch`]; a data type is one folder in
+//! `types/`, with its representation, its forms outside of memory and its commands.
+//!
+//! The folders are rooms, and no circle of imports crosses them; from the bottom to the top:
+//!
+//! ```text
+//! base, resp, formats, settings      numbers, replies and requests, encodings, directives
+//! types, keyspace, snapshot          values and codecs, the table, pictures of it
+//! clients, cluster, stats            sessions and their waits, the slot table, counters
+//! replication/state, migration/state what those two remember
+//! engine                             the state of all of them, and what every command may call
+//! dispatch                           commands: their table, their checks, their run
+//! replication, migration             what they do
+//! types/<type>/read, write ...       the commands of types
+//! commands                           the commands of no type
+//! assembly                           the list of all commands, and the constructor
+//! ```
 
-pub mod alloc;
-pub mod command;
+#![deny(unsafe_code)]
+
+mod assembly;
+pub mod base;
+pub mod clients;
+pub mod cluster;
 pub mod commands;
-pub mod digest;
-pub mod effects;
+pub mod dispatch;
 pub mod engine;
 pub mod formats;
-pub mod glob;
-pub mod hold;
 pub mod keyspace;
-pub mod limits;
-pub mod long_double;
-pub mod lookup;
-pub mod memory;
 pub mod migration;
-pub mod notify;
-pub mod numbers;
-pub mod pause;
-pub mod process;
-pub mod pubsub;
 pub mod replication;
 pub mod resp;
-pub mod session;
 pub mod settings;
-pub mod slots;
-pub mod slowlog;
+pub mod snapshot;
 pub mod stats;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod transactions;
 pub mod types;
-pub mod waiting;
-mod write_hook;
 
 /// The version of Redis whose behaviour this engine matches.
 pub const REDIS_VERSION: &str = "7.2.0";

@@ -1,9 +1,49 @@
 //! For unit tests of commands: an engine, and sessions that talk to it in lines of words.
 
+use crate::clients::session::{Kind, Session, SessionKey};
+use crate::dispatch::blocking::BlockOn;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::engine::{Clock, Engine};
+use crate::resp::reply::Reply;
 use crate::resp::OwnedArgs;
-use crate::session::{Kind, Session, SessionKey};
+use crate::settings::NotifyClass;
 use crate::settings::Settings;
+
+/// Commands that only tests have.
+pub(crate) const COMMANDS: &[Command] = &[Command::new("testtake", -3, Group::Generic, test_take)
+    .flags(Flags::WRITE.union(Flags::BLOCKING))
+    .keys(&[KeySpec::range(1, -2, 1, "RW ACCESS DELETE")])
+    .docs(
+        "1.0.0",
+        "O(1)",
+        "key [key ...] timeout",
+        "Takes the string of the first key that has one, or waits.",
+    )];
+
+/// The smallest of its kind: what BLPOP does, with strings.
+fn test_take(ctx: &mut Ctx<'_>) -> Outcome {
+    let last = ctx.args.len() - 1;
+    let deadline_boot_ms = ctx.deadline_arg(last)?;
+    let args = ctx.args;
+    for name in args.iter_from(1).take(last - 1) {
+        let key = ctx.key_of(name);
+        let text =
+            ctx.find(&key).and_then(|e| e.value().string(&mut itoa::Buffer::new()).map(<[u8]>::to_vec));
+        if let Some(text) = text {
+            ctx.db().delete(&key);
+            ctx.changed(name, NotifyClass::GENERIC, "del", 1);
+            ctx.propagate(&[b"DEL", name]);
+            let mut reply = ctx.reply();
+            reply.array(2);
+            reply.bulk(name);
+            reply.bulk(&text);
+            return Ok(());
+        }
+    }
+    let on_timeout = |reply: &mut Reply<'_>| reply.null_array();
+    let what = BlockOn { type_name: Some("string"), deadline_boot_ms, on_timeout };
+    ctx.block_on(args.iter_from(1).take(last - 1), what)
+}
 
 /// An engine under test, at a fixed time that tests move on by hand.
 pub(crate) struct Bench {
@@ -38,9 +78,9 @@ impl Bench {
     /// Runs a command given as arguments.
     pub fn call(&mut self, key: SessionKey, args: &[&[u8]]) -> String {
         let args = OwnedArgs::from_slices(args);
-        let mut session = self.engine.sessions.take(key).expect("the session is open");
+        let mut session = self.engine.clients.sessions.take(key).expect("the session is open");
         self.engine.execute(&mut session, args.view());
-        self.engine.sessions.put(session);
+        self.engine.clients.sessions.put(session);
         self.heard(key)
     }
 
@@ -52,7 +92,7 @@ impl Bench {
 
     /// A session.
     pub fn session(&mut self, key: SessionKey) -> &mut Session {
-        self.engine.sessions.get_mut(key).expect("the session is open")
+        self.engine.clients.sessions.get_mut(key).expect("the session is open")
     }
 
     /// Lets time pass.

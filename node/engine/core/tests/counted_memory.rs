@@ -1,7 +1,7 @@
 //! What the allocator counts. A process of its own: other tests allocate meanwhile.
 #![cfg(not(any(miri, system_allocator)))]
 
-use garrison_engine_core::alloc::{peak_memory, used_memory};
+use garrison_engine_core::base::alloc::{peak_memory, used_memory};
 
 #[test]
 fn allocated_and_freed_bytes_are_counted() {

@@ -1,7 +1,7 @@
 //! An RDB stream gives the same items however it is cut, and never more memory than it has bytes.
 #![no_main]
 
-use garrison_engine_core::formats::rdb::{RdbItem, RdbOptions, RdbReader};
+use garrison_engine_core::snapshot::{RdbItem, RdbOptions, RdbReader};
 use libfuzzer_sys::fuzz_target;
 
 /// How many entries came, and the sentence at the end.

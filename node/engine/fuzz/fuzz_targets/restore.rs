@@ -2,10 +2,10 @@
 #![no_main]
 
 use garrison_engine_core::formats::crc64::crc64;
-use garrison_engine_core::formats::dump::{dump, restore};
-use garrison_engine_core::formats::rdb::RdbOptions;
+use garrison_engine_core::snapshot::payload::{dump, restore};
+use garrison_engine_core::snapshot::RdbOptions;
 use garrison_engine_core::keyspace::Value;
-use garrison_engine_core::types::{Object, ValueRef};
+use garrison_engine_core::types::Object;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,22 +18,14 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut value) = restore(&payload, &options) else { return };
     if let Value::Object(Object::Hash(hash)) = &mut value {
         assert_eq!(hash.iter().count(), hash.len());
-        hash.set(b"one more", b"1", &options.hash_limits);
+        hash.set(b"one more", b"1", &options.limits.hash);
         assert_eq!(hash.get(b"one more").map(|item| item.to_vec()), Some(b"1".to_vec()));
     }
     let mut again = Vec::new();
-    dump(&mut again, view(&value), &mut Some(Default::default()));
+    dump(&mut again, value.as_value(), &mut Some(Default::default()));
     let back = restore(&again, &options).expect("what we dump can be restored");
     assert_eq!(contents(&back), contents(&value));
 });
-
-fn view(value: &Value) -> ValueRef<'_> {
-    match value {
-        Value::Int(number) => ValueRef::Int(*number),
-        Value::Bytes(bytes) => ValueRef::Bytes(bytes),
-        Value::Object(Object::Hash(hash)) => ValueRef::Hash(hash),
-    }
-}
 
 fn contents(value: &Value) -> Vec<Vec<u8>> {
     match value {
@@ -45,5 +37,7 @@ fn contents(value: &Value) -> Vec<Vec<u8>> {
             pairs.sort();
             pairs
         }
+        #[allow(unreachable_patterns)] // while there is one type
+        Value::Object(_) => Vec::new(),
     }
 }

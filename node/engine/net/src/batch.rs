@@ -4,11 +4,11 @@
 //! over its requests: parse and ask for the bucket of the key; ask for the entry; execute. While the
 //! memory answers one request, the processor works on the others.
 
-use garrison_engine_core::command::dispatch::Ahead;
+use garrison_engine_core::clients::session::{Session, SessionKey, Suspension};
+use garrison_engine_core::dispatch::execute::Ahead;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::{Parsed, Parser};
 use garrison_engine_core::resp::{Args, Range};
-use garrison_engine_core::session::{Session, SessionKey, Suspension};
 
 use crate::buffers::{READ_ARENA_BYTES, READ_BYTES_MIN};
 use crate::reactor::Reactor;
@@ -111,7 +111,7 @@ impl Reactor {
             }
         }
         for share in &batch.shares {
-            let Some(session) = self.engine.sessions.get(share.key) else { continue };
+            let Some(session) = self.engine.clients.sessions.get(share.key) else { continue };
             for request in &batch.requests[share.requests.clone()] {
                 self.engine.look_closer(session, &request.ahead);
             }
@@ -131,35 +131,37 @@ impl Reactor {
     fn read_share(&mut self, key: SessionKey, batch: &mut Batch, offset: &mut usize) -> Option<Share> {
         let connection = self.connections.get_mut(key as usize)?.as_mut()?;
         connection.queued = false;
-        let session = self.engine.sessions.get_mut(key)?;
+        let session = self.engine.clients.sessions.get_mut(key)?;
         if session.is_suspended() {
             // What has arrived stays in the socket until the session goes on. WAIT may have no end, so
             // a client that has gone does not keep it.
-            if connection.hung_up && matches!(session.suspension, Suspension::Replicas { .. }) {
+            if connection.hung_up
+                && matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Keys)
+            {
                 self.close(key);
             }
             return None;
         }
         self.buffers.lend(&mut session.out);
         if connection.pending.is_some() {
-            let mut session = self.engine.sessions.take(key)?;
+            let mut session = self.engine.clients.sessions.take(key)?;
             let alive = connection.serve_pending(&mut self.engine, &mut session);
             self.finish(session, alive);
             return None;
         }
         let region = &mut self.arena[*offset..(*offset + READ_BYTES_MIN).min(READ_ARENA_BYTES)];
         let (got, alive) = connection.read_fresh(region).map_or((0, false), |got| (got, true));
-        self.engine.stats.net_input_bytes += got as u64;
+        self.engine.stats.counters.net_input_bytes += got as u64;
         let start = *offset;
         *offset += got.next_multiple_of(64);
         let first = batch.requests.len();
-        let session = self.engine.sessions.get(key)?;
+        let session = self.engine.clients.sessions.get(key)?;
         batch.parse(&self.engine, session, &mut self.parser, &self.arena[start..start + got]);
         Some(Share { key, start, len: got, requests: first..batch.requests.len(), alive })
     }
 
     fn execute_share(&mut self, share: Share, batch: &Batch) {
-        let Some(mut session) = self.engine.sessions.take(share.key) else { return };
+        let Some(mut session) = self.engine.clients.sessions.take(share.key) else { return };
         let bytes = &self.arena[share.start..share.start + share.len];
         let used = batch.execute(&mut self.engine, &mut session, &share, bytes);
         let rest = &bytes[used..];
@@ -185,6 +187,6 @@ impl Reactor {
         }
         session.close_now |= !alive;
         self.unsent.push(key);
-        self.engine.sessions.put(session);
+        self.engine.clients.sessions.put(session);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 
+use garrison_engine_core::clients::session::Session;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::Session;
 
 use crate::buffers::{ReplyBuffers, READ_BYTES_MIN};
 use crate::turn;
@@ -178,7 +178,7 @@ impl Connection {
         if !std::mem::take(&mut self.interrupted) && self.readable {
             match self.read_pending() {
                 Ok(0) => return false,
-                Ok(got) => engine.stats.net_input_bytes += got as u64,
+                Ok(got) => engine.stats.counters.net_input_bytes += got as u64,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return false,
             }

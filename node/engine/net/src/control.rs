@@ -1,6 +1,6 @@
 //! What the control plane asks, carried out on the engine.
 
-use garrison_engine_core::effects::Action;
+use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::Engine;
 
 use crate::mailbox::{PauseMode, Request};
@@ -59,8 +59,8 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         Request::ReleaseHold { round } => engine.release_hold(round),
         Request::FollowInHold { host, port, round } => engine.follow_in_hold(&host, port, round),
         Request::WatchSleep { ms_max } => {
-            engine.hold.sleep_ms_max = ms_max;
-            engine.hold.worked_ms = crate::clock::worked_ms();
+            engine.cluster.hold.sleep_ms_max = ms_max;
+            engine.cluster.hold.worked_ms = crate::clock::worked_ms();
         }
         Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
         Request::Publish { channel, message, sharded } => {
@@ -68,7 +68,7 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         }
         Request::DropSlots { ranges } => engine.drop_slots(&ranges),
         Request::Empty => engine.empty(),
-        Request::InfoFields { values } => engine.facts.extend(values),
+        Request::InfoFields { values } => engine.host.facts.extend(values),
         other @ (Request::Resolved { .. } | Request::Stop) => return Some(other),
     }
     None

@@ -15,7 +15,7 @@ impl Freeing {
     /// Hands what the engine has removed to the thread. The queue holds no more than was in memory anyway.
     #[inline]
     pub fn free(&mut self, engine: &mut Engine) {
-        for db in &mut engine.dbs {
+        for db in &mut engine.keyspace.dbs {
             if db.has_garbage() {
                 self.send(db.take_garbage());
             }

@@ -6,9 +6,9 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use garrison_engine_core::effects::Event;
+use garrison_engine_core::cluster::slots::SlotTable;
+use garrison_engine_core::engine::effects::Event;
 use garrison_engine_core::resp::OwnedArgs;
-use garrison_engine_core::slots::SlotTable;
 use rustix::event::{eventfd, EventfdFlags};
 
 /// What the control plane asks of the data plane.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use garrison_engine_core::engine::Engine;
-use garrison_engine_core::migration::Job;
+use garrison_engine_core::migration::state::Job;
 use mio::{Registry, Token};
 
 use crate::mailbox::Mailbox;

@@ -2,7 +2,7 @@
 
 use std::fs::read_to_string;
 
-use garrison_engine_core::process::ProcessFacts;
+use garrison_engine_core::base::process::ProcessFacts;
 
 /// Clock ticks a second in `/proc`; a constant of the kernel's interface.
 const TICKS_PER_SECOND: f64 = 100.0;

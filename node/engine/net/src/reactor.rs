@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use garrison_engine_core::effects::Level;
+use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::engine::effects::Level;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::{Kind, SessionKey};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::batch::Batch;
@@ -147,7 +147,7 @@ impl Reactor {
         let before_ms = self.engine.clock.boot_ms;
         self.engine.clock = clock::now();
         self.engine.turn_begins(before_ms, clock::worked_ms);
-        self.engine.stats.turns += 1;
+        self.engine.stats.counters.turns += 1;
         for event in events.iter() {
             match event.token() {
                 WAKER => self.take_requests(),
@@ -171,8 +171,8 @@ impl Reactor {
             self.next_cron_ms =
                 self.engine.clock.boot_ms + 1000 / self.engine.settings.hz.clamp(1, 500) as i64;
             self.accept_again.append(&mut self.accept_later);
-            if self.engine.hold.sleep_ms_max > 0 {
-                self.engine.hold.worked_ms = clock::worked_ms();
+            if self.engine.cluster.hold.sleep_ms_max > 0 {
+                self.engine.cluster.hold.worked_ms = clock::worked_ms();
             }
             self.engine.cron();
             self.migrations.cron(&mut self.engine, self.poll.registry());
@@ -184,7 +184,7 @@ impl Reactor {
         self.carry_out_actions();
         self.send_replies();
         self.freeing.free(&mut self.engine);
-        self.outbox.put(&mut self.engine.events);
+        self.outbox.put(&mut self.engine.effects.events);
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Reactor {
             || self.engine.replication_wants_turn()
             || !self.runnable.is_empty()
             || !self.accept_again.is_empty()
-            || !self.engine.actions.is_empty()
+            || !self.engine.effects.actions.is_empty()
         {
             return Duration::ZERO;
         }
@@ -241,11 +241,12 @@ impl Reactor {
             return;
         }
         let Some(Some(connection)) = self.connections.get_mut(key as usize) else { return };
-        let Some(session) = self.engine.sessions.get_mut(key) else { return };
+        let Some(session) = self.engine.clients.sessions.get_mut(key) else { return };
         if session.close_now {
             return self.close(key);
         }
-        let sent = connection.flush(session, &mut self.buffers, &mut self.engine.stats.net_output_bytes);
+        let sent =
+            connection.flush(session, &mut self.buffers, &mut self.engine.stats.counters.net_output_bytes);
         match sent {
             Sent::All if session.close_after_reply => self.close(key),
             Sent::All if session.kind == Kind::Replica => self.send_stream(key),
@@ -265,8 +266,8 @@ impl Reactor {
 
     fn carry_out_actions(&mut self) {
         // Carrying out one action may ask for another.
-        while !self.engine.actions.is_empty() {
-            for action in std::mem::take(&mut self.engine.actions) {
+        while !self.engine.effects.actions.is_empty() {
+            for action in std::mem::take(&mut self.engine.effects.actions) {
                 self.carry_out(action);
             }
         }

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use garrison_engine_core::session::SessionKey;
+use garrison_engine_core::clients::session::SessionKey;
 
 use crate::reactor::Reactor;
 

@@ -1,8 +1,8 @@
 //! From bytes to executed requests: the inner loop of a turn.
 
+use garrison_engine_core::clients::session::Session;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::{Limits, Parsed, Parser, LIMITS, LIMITS_UNAUTHENTICATED};
-use garrison_engine_core::session::Session;
 
 /// Reply bytes of one session after which a batch is interrupted, so that its output is sent and its
 /// limits are checked before more is executed.

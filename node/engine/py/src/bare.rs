@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use garrison_engine_core::effects::Action;
+use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::session::{Kind, SessionKey};
 use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{control, turn};
 use pyo3::exceptions::PyValueError;
@@ -40,19 +40,19 @@ pub struct BareEngine {
 impl BareEngine {
     fn execute(&mut self, key: SessionKey) {
         self.touched.push(key);
-        let Some(mut session) = self.engine.sessions.take(key) else { return };
+        let Some(mut session) = self.engine.clients.sessions.take(key) else { return };
         if let Some(pending) = self.pending.get_mut(&key) {
             let executed = turn::execute(&mut self.engine, &mut session, &mut pending.parser, &pending.bytes);
             pending.bytes.drain(..executed.used);
         }
-        self.engine.sessions.put(session);
+        self.engine.clients.sessions.put(session);
     }
 
     /// Carries out what the engine asks of its reactor; what concerns other machines is handed out.
     fn take_actions<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let mut out = Vec::new();
-        while !self.engine.actions.is_empty() {
-            for action in std::mem::take(&mut self.engine.actions) {
+        while !self.engine.effects.actions.is_empty() {
+            for action in std::mem::take(&mut self.engine.effects.actions) {
                 match action {
                     Action::Flush(key) => self.touched.push(key),
                     Action::Resume(key) => {
@@ -81,11 +81,11 @@ impl BareEngine {
         touched.sort_unstable();
         touched.dedup();
         touched.sort_by_key(|&key| {
-            self.engine.sessions.get(key).is_none_or(|session| session.kind != Kind::Replica)
+            self.engine.clients.sessions.get(key).is_none_or(|session| session.kind != Kind::Replica)
         });
         let mut outputs = Vec::new();
         for key in touched {
-            let Some(session) = self.engine.sessions.get_mut(key) else { continue };
+            let Some(session) = self.engine.clients.sessions.get_mut(key) else { continue };
             let mut bytes = if session.close_now { Vec::new() } else { std::mem::take(&mut session.out) };
             let (is_replica, closes) =
                 (session.kind == Kind::Replica, session.close_now || session.close_after_reply);
@@ -206,8 +206,8 @@ impl BareEngine {
         let more = self.take_actions(py)?;
         let outputs = self.take_outputs(py);
         let link = std::mem::take(self.engine.primary_link_output());
-        let events = events::batch(py, std::mem::take(&mut self.engine.events))?;
-        for db in &mut self.engine.dbs {
+        let events = events::batch(py, std::mem::take(&mut self.engine.effects.events))?;
+        for db in &mut self.engine.keyspace.dbs {
             drop(db.take_garbage());
         }
         let actions = actions.into_iter().chain(more).collect();
@@ -216,7 +216,7 @@ impl BareEngine {
 
     /// When the next turn is due at the latest, in milliseconds of the boot clock; None: with the next background work.
     fn next_deadline_ms(&self) -> Option<i64> {
-        let wants_turn = self.engine.replication_wants_turn() || !self.engine.actions.is_empty();
+        let wants_turn = self.engine.replication_wants_turn() || !self.engine.effects.actions.is_empty();
         let now_ms = self.engine.clock.boot_ms;
         if wants_turn {
             Some(now_ms)
@@ -232,7 +232,7 @@ impl BareEngine {
 
     /// The string at a key of database 0; None where there is none.
     fn value<'py>(&self, py: Python<'py>, key: &[u8]) -> Option<Bound<'py, PyBytes>> {
-        let db = &self.engine.dbs[0];
+        let db = &self.engine.keyspace.dbs[0];
         let entry = db.get(&db.key(key))?;
         let mut digits = itoa::Buffer::new();
         entry.value().string(&mut digits).map(|text| PyBytes::new(py, text))
@@ -241,8 +241,8 @@ impl BareEngine {
     /// The payload of DUMP for each key of database 0, for comparisons.
     fn contents<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let mut keys: Vec<Vec<u8>> = Vec::new();
-        for slot in 0..garrison_engine_core::slots::SLOT_COUNT {
-            self.engine.dbs[0].for_each_in_slot(slot as u16, |entry| {
+        for slot in 0..garrison_engine_core::cluster::slots::SLOT_COUNT {
+            self.engine.keyspace.dbs[0].for_each_in_slot(slot as u16, |entry| {
                 keys.push(entry.key().to_vec());
                 std::ops::ControlFlow::Continue(())
             });

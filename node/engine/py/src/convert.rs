@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use garrison_engine_core::effects::{ClientInfo, Level};
-use garrison_engine_core::replication::{Primary, Status};
+use garrison_engine_core::cluster::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
+use garrison_engine_core::engine::effects::{ClientInfo, Level};
+use garrison_engine_core::replication::state::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
-use garrison_engine_core::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
 use garrison_engine_net::PauseMode;
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;

@@ -1,7 +1,7 @@
 //! Events of the engine, as the objects of `garrison.node.border`.
 
-use garrison_engine_core::effects::{ClientInfo, Event, Level};
-use garrison_engine_core::replication::{Primary, Status};
+use garrison_engine_core::engine::effects::{ClientInfo, Event, Level};
+use garrison_engine_core::replication::state::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -6,9 +6,9 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use garrison_engine_core::effects::Event;
+use garrison_engine_core::engine::effects::Event;
 use garrison_engine_core::engine::Engine;
-use garrison_engine_core::replication::Shared;
+use garrison_engine_core::replication::state::Shared;
 use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{clock, process, Mailbox, Outbox, Reactor, Request};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -69,7 +69,7 @@ impl DataPlane {
             return Err(PyRuntimeError::new_err("the data plane has been started already"));
         }
         let mut engine = Engine::new(self.settings.clone(), seed(), clock::now(), clock::ticks);
-        engine.process = process::read;
+        engine.host.process = process::read;
         engine.replication.share(self.status.clone());
         if held {
             engine.hold_writes();

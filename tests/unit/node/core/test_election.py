@@ -8,6 +8,7 @@ import pytest
 
 from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
+from garrison.node.core import nodes_file
 from garrison.node.core.effects import Effects, Send
 from garrison.node.core.nodes import Node
 from tests.sim.cluster.node import SimNode
@@ -74,6 +75,17 @@ def test_a_vote_is_synced_with_its_epoch_and_primary(sim: Simulation) -> None:
     assert effects.persist is not None
     assert f"lastVoteEpoch {EPOCH}" in effects.persist
     assert f"lastVoteFor {row(sim, 'A').node_id}" in effects.persist
+
+
+def test_votes_that_may_still_decide_survive_a_restart(sim: Simulation) -> None:
+    voter = sim.nodes["B"]
+    row(sim, "C").voted_ms = voter.core.context.now_ms - 100
+    ask(sim, request(sim))
+    voter.core.context.save(sync=True)
+    text = voter.core.take().persist
+    assert f"lastVoteFor {sim.id('A')},{sim.id('C')}" in text
+    again = nodes_file.load(text)
+    assert again.votes_for == [sim.id("A"), sim.id("C")]
 
 
 def test_one_vote_an_epoch(sim: Simulation) -> None:

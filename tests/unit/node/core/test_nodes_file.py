@@ -58,7 +58,7 @@ def clusters(draw: st.DrawFn) -> SavedCluster:
         draw(st.sets(st.integers(0, 16383), max_size=5)),
         draw(st.integers(largest, 2**64 - 1)),
         draw(EPOCHS),
-        draw(IDS | st.just("")),
+        draw(st.lists(IDS, max_size=3)),
     )
 
 

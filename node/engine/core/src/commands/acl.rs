@@ -2,8 +2,8 @@
 
 use super::help::help;
 use super::introspection::{categories, CATEGORY_NAMES};
-use crate::command::table::table;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::dispatch::table::table;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use sha2::{Digest, Sha256};
 
 const SEE: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);

@@ -4,12 +4,10 @@
 //! owns the view of the cluster.
 
 use super::help::help;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::cluster::slots::SLOT_COUNT;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::keyspace::key_slot;
-use crate::slots::SLOT_COUNT;
-
-/// The answer to commands that only make sense in a cluster.
-pub const NO_CLUSTER: Failure = Failure::Text("ERR This instance has cluster support disabled");
+use crate::resp::failure::NO_CLUSTER;
 
 const CLUSTER: Group = Group::Cluster;
 const STALE: Flags = Flags::STALE;
@@ -27,6 +25,7 @@ pub const COMMANDS: &[Command] = &[
         "Shows and changes the cluster.",
     ),
     Command::new("asking", 1, CLUSTER, |ctx| set(ctx, |session| session.asking = true))
+        .flags(Flags::LETS_IN)
         .flags(Flags::FAST)
         .categories(&["connection"])
         .docs("3.0.0", "O(1)", "", "Lets the next command in to a slot that is being imported."),
@@ -184,13 +183,13 @@ const fn control(name: &'static str, arity: i16, flags: Flags) -> Command {
 }
 
 fn need_cluster(ctx: &Ctx<'_>) -> Outcome {
-    match ctx.engine.slots {
+    match ctx.engine.cluster.slots {
         Some(_) => Ok(()),
         None => Err(NO_CLUSTER),
     }
 }
 
-fn set(ctx: &mut Ctx<'_>, change: impl Fn(&mut crate::session::Session)) -> Outcome {
+fn set(ctx: &mut Ctx<'_>, change: impl Fn(&mut crate::clients::session::Session)) -> Outcome {
     need_cluster(ctx)?;
     change(ctx.session);
     ctx.ok()
@@ -224,12 +223,13 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
     let wanted = wanted.min(engine.keys_to_move(slot));
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(wanted);
+    let migrations = &engine.cluster.migrations;
     let mut left = wanted;
-    for key in engine.migrations.ghosts_of(slot).chain(engine.migrations.unconfirmed_of(slot)).take(wanted) {
+    for key in migrations.ghosts_of(slot).chain(migrations.unconfirmed_of(slot)).take(wanted) {
         left -= 1;
         reply.bulk(key);
     }
-    engine.dbs[0].for_each_in_slot(slot, |entry| {
+    engine.keyspace.dbs[0].for_each_in_slot(slot, |entry| {
         if left == 0 {
             return std::ops::ControlFlow::Break(());
         }
@@ -243,8 +243,8 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::Event;
-    use crate::slots::{ClusterState, Endpoint, SlotTable};
+    use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
+    use crate::engine::effects::Event;
     use crate::testing::Bench;
 
     #[test]
@@ -259,7 +259,9 @@ mod tests {
         assert_eq!(bench.say(client, "READONLY"), "+OK");
         assert!(bench.session(client).readonly);
         assert_eq!(bench.say(client, "CLUSTER SETSLOT 5 STABLE"), "");
-        let [Event::Command { facts, .. }] = &bench.engine.events[..] else { panic!("nothing was asked") };
+        let [Event::Command { facts, .. }] = &bench.engine.effects.events[..] else {
+            panic!("nothing was asked")
+        };
         assert_eq!(facts[..], [("keys_total", 0), ("keys_in_slot", 0)]);
     }
 
@@ -278,10 +280,10 @@ mod tests {
             table.owners[15495] = owner;
             table.importing = if imports { [(15495, 1)].into() } else { Default::default() };
             bench.engine.install_slots(Box::new(table.clone()));
-            bench.engine.events.clear();
+            bench.engine.effects.events.clear();
             let asker = bench.client();
             assert_eq!(bench.say(asker, "CLUSTER INFO"), "");
-            let [Event::Command { facts, .. }] = &bench.engine.events[..] else {
+            let [Event::Command { facts, .. }] = &bench.engine.effects.events[..] else {
                 panic!("nothing was asked")
             };
             assert_eq!(facts[..], [("keys_stray", strays)]);
@@ -295,7 +297,7 @@ mod tests {
         for line in ["CLUSTER INFO", "CLUSTER KEYSLOT a", "READONLY", "READWRITE", "ASKING"] {
             assert_eq!(bench.say(client, line), "-ERR This instance has cluster support disabled", "{line}");
         }
-        assert!(bench.engine.events.is_empty());
+        assert!(bench.engine.effects.events.is_empty());
     }
 
     #[test]

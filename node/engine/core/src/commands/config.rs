@@ -1,7 +1,7 @@
 //! CONFIG: the control plane owns the configuration and answers; only the counters are the engine's.
 
 use super::help::help;
-use crate::command::{Command, Ctx, Flags, Group, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 

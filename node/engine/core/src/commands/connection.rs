@@ -1,15 +1,15 @@
 //! The client's own connection: PING, ECHO, HELLO, AUTH, SELECT, RESET, QUIT.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 const OPEN: Flags =
     Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY);
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("ping", -1, Group::Connection, ping).flags(Flags::FAST).docs(
+    Command::new("ping", -1, Group::Connection, ping).flags(Flags::SUBSCRIBED).flags(Flags::FAST).docs(
         "1.0.0",
         "O(1)",
         "[message]",
@@ -18,12 +18,10 @@ pub const COMMANDS: &[Command] = &[
     Command::new("echo", 2, Group::Connection, echo)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "message", "Answers the message."),
-    Command::new("quit", -1, Group::Connection, quit).flags(OPEN.union(Flags::NO_AUTH)).docs(
-        "1.0.0",
-        "O(1)",
-        "",
-        "Closes the connection after its replies.",
-    ),
+    Command::new("quit", -1, Group::Connection, quit)
+        .flags(Flags::AT_ONCE.union(Flags::SUBSCRIBED))
+        .flags(OPEN.union(Flags::NO_AUTH))
+        .docs("1.0.0", "O(1)", "", "Closes the connection after its replies."),
     Command::new("hello", -1, Group::Connection, hello).flags(OPEN.union(Flags::NO_AUTH)).docs(
         "6.0.0",
         "O(1)",
@@ -39,12 +37,10 @@ pub const COMMANDS: &[Command] = &[
     Command::new("select", 2, Group::Connection, select)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "index", "Selects the database of the connection."),
-    Command::new("reset", 1, Group::Connection, reset).flags(OPEN.union(Flags::NO_AUTH)).docs(
-        "6.2.0",
-        "O(1)",
-        "",
-        "Puts the connection back into the state of a new one.",
-    ),
+    Command::new("reset", 1, Group::Connection, reset)
+        .flags(Flags::AT_ONCE.union(Flags::SUBSCRIBED))
+        .flags(OPEN.union(Flags::NO_AUTH))
+        .docs("6.2.0", "O(1)", "", "Puts the connection back into the state of a new one."),
 ];
 
 fn ping(ctx: &mut Ctx<'_>) -> Outcome {
@@ -113,7 +109,7 @@ fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
     let same = expected.len() == password.len()
         && expected.iter().zip(password).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0;
     if user != b"default" || !(expected.is_empty() || same) {
-        ctx.engine.stats.auth_failures += 1;
+        ctx.engine.stats.counters.auth_failures += 1;
         return Err(Failure::Text("WRONGPASS invalid username-password pair or user is disabled."));
     }
     ctx.session.authenticated = true;

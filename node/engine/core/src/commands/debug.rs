@@ -1,11 +1,11 @@
 //! DEBUG: what tests and the curious need, refused unless `enable-debug-command` allows it.
 
-use crate::command::failure::NO_SUCH_KEY;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::effects::{Action, Level};
+use crate::base::numbers::{parse_f64, parse_i64};
+use crate::clients::session::Kind;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::engine::effects::{Action, Level};
 use crate::keyspace::Ttl;
-use crate::numbers::{parse_f64, parse_i64};
-use crate::session::Kind;
+use crate::resp::failure::NO_SUCH_KEY;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::new("debug", -2, Group::Server, debug)
@@ -78,16 +78,16 @@ fn not_yet(ctx: &mut Ctx<'_>) -> Outcome {
 fn sleep(ctx: &mut Ctx<'_>) -> Outcome {
     const SECONDS_MAX: f64 = 3600.0;
     let seconds = parse_f64(ctx.arg(2)).unwrap_or(0.0).clamp(0.0, SECONDS_MAX);
-    ctx.engine.actions.push(Action::Sleep { ms: (seconds * 1000.0) as u64 });
+    ctx.engine.effects.actions.push(Action::Sleep { ms: (seconds * 1000.0) as u64 });
     ctx.ok()
 }
 
 fn object(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(2);
     let now_ms = ctx.now_ms();
-    let described = ctx.find(&key).map(|entry| {
+    let described = ctx.find_quietly(&key).map(|entry| {
         let mut payload = Vec::new();
-        crate::formats::dump::dump(&mut payload, entry.value(), &mut None);
+        crate::snapshot::payload::dump(&mut payload, entry.value(), &mut None);
         // Without the type before, and the version and checksum behind.
         let serialized = payload.len().saturating_sub(11);
         let idle_s = crate::keyspace::access::lru_idle_ms(entry.clock(), now_ms) / 1000;
@@ -102,7 +102,7 @@ fn object(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn set_active_expire(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.engine.active_expiry = ctx.arg(2) != b"0";
+    ctx.engine.keyspace.active_expiry = ctx.arg(2) != b"0";
     ctx.ok()
 }
 
@@ -141,7 +141,7 @@ fn stringmatch(ctx: &mut Ctx<'_>) -> Outcome {
     const LETTERS_MAX: i64 = 1 << 20;
     let letters = ctx.int_arg_in(2, 0..=LETTERS_MAX, "ERR length is out of range")?;
     let text = vec![b'x'; letters as usize];
-    let fits = crate::glob::matches(ctx.arg(3), &text, false);
+    let fits = crate::base::glob::matches(ctx.arg(3), &text, false);
     ctx.int(i64::from(fits))
 }
 
@@ -155,7 +155,7 @@ fn populate(ctx: &mut Ctx<'_>) -> Outcome {
         Some(text) => parse_i64(text).filter(|size| (0..=VALUE_BYTES_MAX).contains(size)),
         None => Some(0),
     };
-    let size = size.ok_or(crate::command::failure::NOT_AN_INTEGER)? as usize;
+    let size = size.ok_or(crate::resp::failure::NOT_AN_INTEGER)? as usize;
     let clock = ctx.engine.access_clock();
     for number in 0..count {
         let mut name = prefix.clone();
@@ -221,7 +221,7 @@ fn protocol(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::Action;
+    use crate::engine::effects::Action;
     use crate::testing::Bench;
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         let mut bench = Bench::new(&[("enable-debug-command", "yes")]);
         let client = bench.client();
         assert_eq!(bench.say(client, "DEBUG SLEEP 0.5"), "+OK");
-        assert!(bench.engine.actions.contains(&Action::Sleep { ms: 500 }));
+        assert!(bench.engine.effects.actions.contains(&Action::Sleep { ms: 500 }));
     }
 
     #[test]

@@ -264,7 +264,7 @@ fn non_empty(parts: Vec<Argument>) -> Option<Vec<Argument>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::table::table;
+    use crate::dispatch::table::table;
 
     /// An argument in short: name, type, token, marks, children.
     fn short(argument: &Argument) -> String {

@@ -1,15 +1,16 @@
 //! DUMP and RESTORE: a value as one string, and back; how keys move between servers.
 
-use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::formats::dump::{dump as write_payload, restore as read_payload, DumpError};
+use crate::base::numbers::parse_i64;
+use crate::clients::session::Kind;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::lzf::Compressor;
-use crate::formats::rdb::{RdbOptions, RdbProblem};
+use crate::formats::rdb::RdbProblem;
 use crate::keyspace::access::{lfu_clock, lru_clock};
 use crate::keyspace::{KeyRef, Ttl, Value};
-use crate::notify::NotifyClass;
-use crate::numbers::parse_i64;
-use crate::session::Kind;
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::settings::NotifyClass;
+use crate::snapshot::payload::{dump as write_payload, restore as read_payload, DumpError};
+use crate::snapshot::RdbOptions;
 
 const RESTORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const RESTORE_KEY: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE")];
@@ -151,7 +152,7 @@ fn restore(ctx: &mut Ctx<'_>) -> Outcome {
 
 /// The value in argument 3.
 fn value_of(ctx: &Ctx<'_>) -> Result<Value, Failure> {
-    let rdb_options = RdbOptions { hash_limits: ctx.engine.hash_limits(), ..RdbOptions::default() };
+    let rdb_options = RdbOptions { limits: ctx.engine.type_limits(), ..RdbOptions::default() };
     read_payload(ctx.arg(3), &rdb_options).map_err(|error| match error {
         DumpError::Seal => Failure::Text("ERR DUMP payload version or checksum are wrong"),
         DumpError::Value(problem @ RdbProblem::Foreign(_)) => {

@@ -1,7 +1,7 @@
 //! HELP of every container: its subcommands with their arguments, read from the command table.
 
-use crate::command::table::table;
-use crate::command::{Command, Ctx, Flags, Group, Outcome};
+use crate::dispatch::table::table;
+use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 
 /// The HELP subcommand of a container.
 pub const fn help(group: Group, since: &'static str) -> Command {

@@ -4,17 +4,15 @@
 //! With `latency-monitor-threshold` set, commands that take at least so many milliseconds are kept
 //! as samples of the events `command` and `fast-command`, the worst one of each second.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::help::help;
-use crate::command::table::{table, Entry};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 use crate::stats::{Latency, LATENCY_BUCKETS};
 
 const SEE: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
-/// Most samples kept of one event.
-pub const SAMPLES_MAX: usize = 160;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::container("latency", Group::Server, SUBCOMMANDS).docs(
@@ -64,42 +62,10 @@ const SUBCOMMANDS: &[Command] = &[
     help(Group::Server, "2.8.13"),
 ];
 
-/// The samples of all events.
-#[derive(Clone, Debug, Default)]
-pub struct LatencyEvents {
-    events: BTreeMap<&'static str, Samples>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    /// Unix second and milliseconds, oldest first.
-    recent: VecDeque<(i64, u64)>,
-    worst_ms: u64,
-}
-
-impl LatencyEvents {
-    /// Takes a sample; of one second the worst is kept.
-    pub fn record(&mut self, event: &'static str, now_s: i64, ms: u64) {
-        let samples = self.events.entry(event).or_default();
-        samples.worst_ms = samples.worst_ms.max(ms);
-        match samples.recent.back_mut() {
-            Some((second, kept)) if *second == now_s => *kept = ms.max(*kept),
-            _ => samples.recent.push_back((now_s, ms)),
-        }
-        if samples.recent.len() > SAMPLES_MAX {
-            samples.recent.pop_front();
-        }
-    }
-
-    fn of(&self, event: &[u8]) -> Option<&Samples> {
-        self.events.get(std::str::from_utf8(event).ok()?)
-    }
-}
-
 fn latest(ctx: &mut Ctx<'_>) -> Outcome {
     let Ctx { engine, session, .. } = ctx;
     let mut reply = Reply::new(&mut session.out, session.resp);
-    let events = &engine.latency.events;
+    let events = &engine.stats.latency.events;
     reply.array(events.len());
     for (event, samples) in events {
         let (time_s, ms) = samples.recent.back().copied().unwrap_or_default();
@@ -114,7 +80,7 @@ fn latest(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn history(ctx: &mut Ctx<'_>) -> Outcome {
     let recent =
-        ctx.engine.latency.of(ctx.arg(2)).map_or_else(VecDeque::new, |samples| samples.recent.clone());
+        ctx.engine.stats.latency.of(ctx.arg(2)).map_or_else(VecDeque::new, |samples| samples.recent.clone());
     let mut reply = ctx.reply();
     reply.array(recent.len());
     for (time_s, ms) in recent {
@@ -126,20 +92,20 @@ fn history(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn reset(ctx: &mut Ctx<'_>) -> Outcome {
-    let before = ctx.engine.latency.events.len();
+    let before = ctx.engine.stats.latency.events.len();
     if ctx.args.len() == 2 {
-        ctx.engine.latency.events.clear();
+        ctx.engine.stats.latency.events.clear();
     }
     for event in ctx.args.iter_from(2) {
-        ctx.engine.latency.events.retain(|name, _| name.as_bytes() != event);
+        ctx.engine.stats.latency.events.retain(|name, _| name.as_bytes() != event);
     }
-    let forgotten = before - ctx.engine.latency.events.len();
+    let forgotten = before - ctx.engine.stats.latency.events.len();
     ctx.int(forgotten as i64)
 }
 
 fn graph(ctx: &mut Ctx<'_>) -> Outcome {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let Some(samples) = ctx.engine.latency.of(ctx.arg(2)) else {
+    let Some(samples) = ctx.engine.stats.latency.of(ctx.arg(2)) else {
         let event = String::from_utf8_lossy(ctx.arg(2)).into_owned();
         return Err(Failure::new(format!("ERR No samples available for event '{event}'")));
     };
@@ -155,10 +121,12 @@ fn doctor(ctx: &mut Ctx<'_>) -> Outcome {
     let mut text = match threshold {
         0 => "Nothing is watched: set latency-monitor-threshold to a number of milliseconds first.\n"
             .to_owned(),
-        _ if ctx.engine.latency.events.is_empty() => format!("Nothing took {threshold} ms or longer.\n"),
+        _ if ctx.engine.stats.latency.events.is_empty() => {
+            format!("Nothing took {threshold} ms or longer.\n")
+        }
         _ => String::new(),
     };
-    for (event, samples) in &ctx.engine.latency.events {
+    for (event, samples) in &ctx.engine.stats.latency.events {
         text.push_str(&format!(
             "* {event}: {} seconds in which it took {threshold} ms or longer, at worst {} ms; SLOWLOG names the commands.\n",
             samples.recent.len(),
@@ -174,7 +142,7 @@ fn histogram(ctx: &mut Ctx<'_>) -> Outcome {
         2 => table().entries.iter().collect(),
         _ => ctx.args.iter_from(2).filter_map(|name| table().find_full(name)).collect(),
     };
-    let commands = &ctx.engine.stats.commands;
+    let commands = &ctx.engine.stats.counters.commands;
     // A container stands for its subcommands.
     asked = asked
         .into_iter()
@@ -232,7 +200,7 @@ mod tests {
         let client = bench.client();
         assert_eq!(bench.say(client, "LATENCY LATEST"), "*0");
         for (second, ms) in [(1, 20), (1, 30), (2, 10)] {
-            bench.engine.latency.record("command", second, ms);
+            bench.engine.stats.latency.record("command", second, ms);
         }
         assert_eq!(bench.say(client, "LATENCY LATEST"), "*1 *4 $7 command :2 :10 :30");
         assert_eq!(bench.say(client, "LATENCY HISTORY command"), "*2 *2 :1 :30 *2 :2 :10");

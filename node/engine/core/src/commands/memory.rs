@@ -1,9 +1,9 @@
-//! MEMORY: where the memory goes; the figures come from [`crate::memory`].
+//! MEMORY: where the memory goes; the figures come from [`crate::engine::memory`].
 
 use super::help::help;
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::empty();
@@ -64,7 +64,7 @@ fn usage(ctx: &mut Ctx<'_>) -> Outcome {
         return Err(SYNTAX);
     }
     let key = ctx.key(2);
-    let Some(bytes) = ctx.find(&key).map(|entry| entry.memory_bytes()) else {
+    let Some(bytes) = ctx.find_quietly(&key).map(|entry| entry.memory_bytes()) else {
         ctx.reply().null();
         return Ok(());
     };
@@ -74,12 +74,13 @@ fn usage(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn stats(ctx: &mut Ctx<'_>) -> Outcome {
     let figures = ctx.engine.memory_figures();
-    let process = (ctx.engine.process)();
-    let keys: u64 = ctx.engine.dbs.iter().map(|db| db.len() as u64).sum();
+    let process = (ctx.engine.host.process)();
+    let keys: u64 = ctx.engine.keyspace.dbs.iter().map(|db| db.len() as u64).sum();
     let net = figures.used.saturating_sub(figures.startup);
     let percent = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 };
     let databases: Vec<(String, usize)> = ctx
         .engine
+        .keyspace
         .dbs
         .iter()
         .enumerate()
@@ -141,7 +142,7 @@ fn ratio(reply: &mut Reply<'_>, name: &str, value: f64) {
 
 fn doctor(ctx: &mut Ctx<'_>) -> Outcome {
     let figures = ctx.engine.memory_figures();
-    let process = (ctx.engine.process)();
+    let process = (ctx.engine.host.process)();
     let mut findings = Vec::new();
     if figures.peak > figures.used + figures.used / 2 {
         findings.push(format!(
@@ -185,8 +186,8 @@ mod tests {
         let mut bench = Bench::new(&[]);
         let client = bench.client();
         assert_eq!(bench.say(client, "MEMORY USAGE nokey"), "$-1");
-        let key = bench.engine.dbs[0].key(b"k");
-        bench.engine.dbs[0].set_string(&key, &[b'x'; 10_000], crate::keyspace::Ttl::Clear, 0);
+        let key = bench.engine.keyspace.dbs[0].key(b"k");
+        bench.engine.keyspace.dbs[0].set_string(&key, &[b'x'; 10_000], crate::keyspace::Ttl::Clear, 0);
         let bytes: i64 = bench.say(client, "MEMORY USAGE k SAMPLES 5")[1..].parse().unwrap();
         assert!((10_000..30_000).contains(&bytes), "{bytes}");
         for line in ["MEMORY USAGE k SAMPLES", "MEMORY USAGE k SAMPLES -1", "MEMORY USAGE k FOO 1"] {

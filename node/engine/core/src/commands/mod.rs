@@ -17,42 +17,5 @@ pub mod memory;
 pub mod pubsub;
 pub mod server;
 pub mod slowlog;
+pub mod sort;
 pub mod transactions;
-
-use crate::command::Command;
-use crate::types::{hash, string};
-
-/// Every group of commands; the table is made of these.
-pub const ALL: &[&[Command]] = &[
-    crate::migration::COMMANDS,
-    acl::COMMANDS,
-    client::COMMANDS,
-    cluster::COMMANDS,
-    crate::replication::commands::COMMANDS,
-    config::COMMANDS,
-    connection::COMMANDS,
-    dump::COMMANDS,
-    keys::database::COMMANDS,
-    keys::delete::COMMANDS,
-    keys::expire::COMMANDS,
-    keys::object::COMMANDS,
-    keys::rename::COMMANDS,
-    keys::scan::COMMANDS,
-    debug::COMMANDS,
-    info::COMMANDS,
-    introspection::COMMANDS,
-    latency::COMMANDS,
-    memory::COMMANDS,
-    pubsub::COMMANDS,
-    server::COMMANDS,
-    slowlog::COMMANDS,
-    transactions::COMMANDS,
-    hash::read::COMMANDS,
-    hash::walk::COMMANDS,
-    hash::write::COMMANDS,
-    string::edit::COMMANDS,
-    string::lcs::COMMANDS,
-    string::number::COMMANDS,
-    string::read::COMMANDS,
-    string::write::COMMANDS,
-];

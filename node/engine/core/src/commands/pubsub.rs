@@ -1,9 +1,9 @@
-//! SUBSCRIBE and its kin, PUBLISH, PUBSUB; the mechanism is in [`crate::pubsub`].
+//! SUBSCRIBE and its kin, PUBLISH, PUBSUB; the mechanism is in [`crate::clients::pubsub`].
 
 use super::help::help;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
-use crate::effects::Event;
-use crate::pubsub::ChannelKind;
+use crate::clients::pubsub::ChannelKind;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::engine::effects::Event;
 use crate::resp::OwnedArgs;
 
 const LISTEN: Flags = Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
@@ -15,6 +15,7 @@ const SHARD_CHANNELS: &[KeySpec] = &[KeySpec::range(1, -1, 1, "NOT_KEY").not_key
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("subscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Channel))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -23,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to channels by name.",
         ),
     Command::new("unsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Channel))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -31,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
             "Stops listening to these channels, or to all.",
         ),
     Command::new("psubscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Pattern))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -39,6 +42,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to all channels that match patterns.",
         ),
     Command::new("punsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Pattern))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .docs(
             "2.0.0",
@@ -47,6 +51,7 @@ pub const COMMANDS: &[Command] = &[
             "Stops listening to these patterns, or to all.",
         ),
     Command::new("ssubscribe", -2, Group::PubSub, |ctx| subscribe(ctx, ChannelKind::Shard))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .keys(SHARD_CHANNELS)
         .docs(
@@ -56,6 +61,7 @@ pub const COMMANDS: &[Command] = &[
             "Listens to shard channels, all of one slot.",
         ),
     Command::new("sunsubscribe", -1, Group::PubSub, |ctx| unsubscribe(ctx, ChannelKind::Shard))
+        .flags(Flags::SUBSCRIBED)
         .flags(LISTEN)
         .keys(SHARD_CHANNELS)
         .docs(
@@ -125,7 +131,7 @@ const SUBCOMMANDS: &[Command] = &[
 
 fn subscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     for name in ctx.args.iter_from(1) {
-        ctx.engine.pubsub.subscribe(ctx.session, kind, name);
+        ctx.engine.clients.pubsub.subscribe(ctx.session, kind, name);
         confirm(ctx, kind, kind.verb_subscribe(), Some(name));
     }
     Ok(())
@@ -144,7 +150,7 @@ fn unsubscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
         confirm(ctx, kind, kind.verb_unsubscribe(), None);
     }
     for name in &names {
-        ctx.engine.pubsub.unsubscribe(ctx.session, kind, name);
+        ctx.engine.clients.pubsub.unsubscribe(ctx.session, kind, name);
         confirm(ctx, kind, kind.verb_unsubscribe(), Some(name));
     }
     Ok(())
@@ -165,7 +171,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
     let receivers = ctx.engine.publish(channel, message, sharded);
     if ctx.engine.settings.cluster_enabled {
         let (channel, message) = (channel.to_vec(), message.to_vec());
-        ctx.engine.events.push(Event::Published { channel, message, sharded });
+        ctx.engine.effects.events.push(Event::Published { channel, message, sharded });
     } else if !ctx.is_from_primary() {
         let db = ctx.session.db;
         ctx.engine.queue_propagation(db, OwnedArgs::copy(ctx.args));
@@ -176,16 +182,17 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
 
 fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     if ctx.args.len() > 3 {
-        return Err(crate::command::Failure::wrong_arity(ctx.entry.full_name));
+        return Err(crate::dispatch::Failure::wrong_arity(ctx.entry.full_name));
     }
     let pattern = ctx.args.try_get(2);
     let Ctx { engine, session, .. } = ctx;
     let names: Vec<&[u8]> = engine
+        .clients
         .pubsub
         .subscribers(kind)
         .keys()
         .map(|name| &**name)
-        .filter(|name| pattern.is_none_or(|pattern| crate::glob::matches(pattern, name, false)))
+        .filter(|name| pattern.is_none_or(|pattern| crate::base::glob::matches(pattern, name, false)))
         .collect();
     let mut reply = crate::resp::reply::Reply::new(&mut session.out, session.resp);
     reply.array(names.len());
@@ -194,7 +201,7 @@ fn channels(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
 }
 
 fn numpat(ctx: &mut Ctx<'_>) -> Outcome {
-    let patterns = ctx.engine.pubsub.patterns.len();
+    let patterns = ctx.engine.clients.pubsub.patterns.len();
     ctx.int(patterns as i64)
 }
 
@@ -202,7 +209,7 @@ fn numsub(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
     let args = ctx.args;
     ctx.reply().array(2 * (args.len() - 2));
     for name in args.iter_from(2) {
-        let count = ctx.engine.pubsub.subscribers(kind).get(name).map_or(0, Vec::len);
+        let count = ctx.engine.clients.pubsub.subscribers(kind).get(name).map_or(0, Vec::len);
         let mut reply = ctx.reply();
         reply.bulk(name);
         reply.int(count as i64);
@@ -212,8 +219,8 @@ fn numsub(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::Event;
-    use crate::slots::SlotTable;
+    use crate::cluster::slots::SlotTable;
+    use crate::engine::effects::Event;
     use crate::testing::Bench;
 
     #[test]
@@ -253,7 +260,7 @@ mod tests {
         let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
         let client = bench.client();
         assert_eq!(bench.say(client, "PUBLISH a hi"), ":0");
-        assert!(matches!(&bench.engine.events[..], [Event::Published { sharded: false, .. }]));
+        assert!(matches!(&bench.engine.effects.events[..], [Event::Published { sharded: false, .. }]));
     }
 
     #[test]
@@ -262,22 +269,24 @@ mod tests {
         let client = bench.client();
         bench.say(client, "PUBLISH a hi");
         bench.say(client, &format!("PUBLISH __sentinel__:hello {}", "x".repeat(1025)));
-        assert!(bench.engine.events.is_empty());
+        assert!(bench.engine.effects.events.is_empty());
         for _ in 0..1000 {
             bench.say(client, "PUBLISH __sentinel__:hello hi");
         }
-        assert_eq!(bench.engine.events.len(), 64);
-        assert!(matches!(&bench.engine.events[0], Event::Published { message, .. } if message == b"hi"));
+        assert_eq!(bench.engine.effects.events.len(), 64);
+        assert!(
+            matches!(&bench.engine.effects.events[0], Event::Published { message, .. } if message == b"hi")
+        );
         bench.engine.cron();
         bench.say(client, "PUBLISH __sentinel__:hello hi");
-        assert_eq!(bench.engine.events.len(), 65);
+        assert_eq!(bench.engine.effects.events.len(), 65);
     }
 
     #[test]
     fn shard_channels_end_when_their_slot_moves_away() {
         let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
         let mut table =
-            SlotTable { myself: 0, state: crate::slots::ClusterState::Ok, ..SlotTable::default() };
+            SlotTable { myself: 0, state: crate::cluster::slots::ClusterState::Ok, ..SlotTable::default() };
         table.owners.fill(0);
         table.endpoints = vec![Default::default(); 2];
         bench.engine.install_slots(Box::new(table.clone()));

@@ -1,10 +1,11 @@
 //! The server as a whole: TIME, SHUTDOWN, MONITOR, LOLWUT, and what waits for files and users.
 
 use super::help::help;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::clients::session::Session;
+use crate::dispatch::secrets::hide_secrets;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::resp::Args;
-use crate::session::Session;
 
 const SERVER: Group = Group::Server;
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
@@ -100,7 +101,7 @@ fn time(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn lastsave(ctx: &mut Ctx<'_>) -> Outcome {
-    let started_ms = ctx.engine.started_ms;
+    let started_ms = ctx.engine.host.started_ms;
     ctx.int(started_ms / 1000)
 }
 
@@ -131,7 +132,7 @@ fn monitor(ctx: &mut Ctx<'_>) -> Outcome {
     }
     if !ctx.session.monitor {
         ctx.session.monitor = true;
-        ctx.engine.monitors.push(ctx.session.key);
+        ctx.engine.clients.monitors.push(ctx.session.key);
     }
     ctx.ok()
 }
@@ -150,41 +151,13 @@ impl Engine {
             line.push(b'"');
         }
         line.extend_from_slice(b"\r\n");
-        for key in self.monitors.clone() {
+        for key in self.clients.monitors.clone() {
             // A monitor's own commands are not shown to it: it has given its connection away.
             if key != session.key {
                 self.deliver(key, &line);
             }
         }
     }
-}
-
-/// The arguments as an outsider may see them: passwords are left out.
-pub(crate) fn hide_secrets<'a>(args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + 'a {
-    let is = |index: usize, word: &str| args.get(index).eq_ignore_ascii_case(word.as_bytes());
-    let behind = |word: &str| (1..args.len()).find(|&index| is(index, word)).map_or(usize::MAX, |at| at + 1);
-    // Everything from this position on is hidden.
-    let hidden_from = match () {
-        () if is(0, "auth") => 1,
-        () if is(0, "hello") => behind("auth"),
-        () if is(0, "migrate") => behind("auth").min(behind("auth2")),
-        () => usize::MAX,
-    };
-    let is_config_set = is(0, "config") && is(1, "set");
-    args.iter_from(0).enumerate().map(move |(index, arg)| {
-        let is_value = is_config_set && index >= 3 && is_secret(args.get(index - 1));
-        match index >= hidden_from || is_value {
-            true => b"(redacted)".as_slice(),
-            false => arg,
-        }
-    })
-}
-
-/// Whether a directive holds a password.
-fn is_secret(directive: &[u8]) -> bool {
-    [b"requirepass".as_slice(), b"masterauth", b"masteruser", b"cluster-secret"]
-        .iter()
-        .any(|name| directive.eq_ignore_ascii_case(name))
 }
 
 fn push_escaped(line: &mut Vec<u8>, byte: u8) {
@@ -239,7 +212,7 @@ mod tests {
         ] {
             let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
             let args = crate::resp::OwnedArgs::from_slices(&words);
-            let shown: Vec<&[u8]> = super::hide_secrets(args.view()).collect();
+            let shown: Vec<&[u8]> = crate::dispatch::secrets::hide_secrets(args.view()).collect();
             assert!(!shown.contains(&b"secret".as_slice()), "{line}");
             assert_eq!(shown[0], words[0]);
         }

@@ -1,8 +1,8 @@
-//! SLOWLOG: what took long, most recent first; the log itself is in [`crate::slowlog`].
+//! SLOWLOG: what took long, most recent first; the log itself is in [`crate::stats::slowlog`].
 
 use super::help::help;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::ADMIN.union(Flags::LOADING).union(Flags::STALE);
@@ -50,7 +50,7 @@ fn get(ctx: &mut Ctx<'_>) -> Outcome {
         _ => return Err(Failure::wrong_arity(ctx.entry.full_name)),
     };
     let Ctx { engine, session, .. } = ctx;
-    let entries = &engine.slowlog.entries;
+    let entries = &engine.stats.slowlog.entries;
     let mut reply = Reply::new(&mut session.out, session.resp);
     reply.array(entries.len().min(wanted));
     for entry in entries.iter().take(wanted) {
@@ -67,12 +67,12 @@ fn get(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn len(ctx: &mut Ctx<'_>) -> Outcome {
-    let len = ctx.engine.slowlog.entries.len();
+    let len = ctx.engine.stats.slowlog.entries.len();
     ctx.int(len as i64)
 }
 
 fn reset(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.engine.slowlog.entries.clear();
+    ctx.engine.stats.slowlog.entries.clear();
     ctx.ok()
 }
 

@@ -1,20 +1,21 @@
-//! MULTI, EXEC, DISCARD, WATCH, UNWATCH; the mechanism is in [`crate::transactions`].
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH; the mechanism is in [`crate::clients::transaction`].
 
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::transactions::Watched;
+use crate::clients::transaction::Watched;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 
 const AT_ANY_TIME: Flags =
     Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY);
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("multi", 1, Group::Transactions, multi).flags(AT_ANY_TIME).docs(
+    Command::new("multi", 1, Group::Transactions, multi).flags(Flags::AT_ONCE).flags(AT_ANY_TIME).docs(
         "1.2.0",
         "O(1)",
         "",
         "Begins a transaction: the commands that follow are queued.",
     ),
     Command::new("exec", 1, Group::Transactions, exec)
+        .flags(Flags::AT_ONCE.union(Flags::EXEC))
         .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::SKIP_SLOWLOG))
         .docs(
             "1.2.0",
@@ -22,13 +23,14 @@ pub const COMMANDS: &[Command] = &[
             "",
             "Carries out the queued commands without interruption, unless a watched key has changed.",
         ),
-    Command::new("discard", 1, Group::Transactions, discard).flags(AT_ANY_TIME).docs(
+    Command::new("discard", 1, Group::Transactions, discard).flags(Flags::AT_ONCE).flags(AT_ANY_TIME).docs(
         "2.0.0",
         "O(N) with the number of queued commands",
         "",
         "Drops the queued commands and the watches.",
     ),
     Command::new("watch", -2, Group::Transactions, watch)
+        .flags(Flags::AT_ONCE)
         .flags(AT_ANY_TIME)
         .keys(&[KeySpec::range(1, -1, 1, "RO")])
         .docs(
@@ -78,7 +80,7 @@ fn watch(ctx: &mut Ctx<'_>) -> Outcome {
             continue;
         }
         let expired = ctx.engine.is_past_expiry(db, key);
-        let seen = ctx.engine.watches.watch(db, key);
+        let seen = ctx.engine.clients.watches.watch(db, key);
         transaction.watched.push(Watched { db, key: key.into(), seen, expired });
     }
     ctx.ok()
@@ -94,7 +96,7 @@ fn unwatch(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::effects::{Action, Event};
+    use crate::engine::effects::{Action, Event};
     use crate::testing::Bench;
 
     #[test]
@@ -140,12 +142,12 @@ mod tests {
             bench.say(client, "MULTI");
             bench.say(client, "PING");
             if change {
-                bench.engine.watches.changed(0, b"b");
+                bench.engine.clients.watches.changed(0, b"b");
             }
-            bench.engine.watches.changed(1, b"a");
-            bench.engine.watches.changed(0, b"c");
+            bench.engine.clients.watches.changed(1, b"a");
+            bench.engine.clients.watches.changed(0, b"c");
             assert_eq!(bench.say(client, "EXEC"), reply);
-            assert!(bench.engine.watches.is_empty());
+            assert!(bench.engine.clients.watches.is_empty());
         }
     }
 
@@ -157,7 +159,7 @@ mod tests {
             bench.say(client, "WATCH a");
             bench.session(client).transaction.as_mut().unwrap().watched[0].expired = was_expired;
             bench.say(client, "MULTI");
-            bench.engine.watches.changed_by_expiry(0, b"a");
+            bench.engine.clients.watches.changed_by_expiry(0, b"a");
             assert_eq!(bench.say(client, "EXEC"), reply);
         }
     }
@@ -168,11 +170,11 @@ mod tests {
         let client = bench.client();
         bench.say(client, "WATCH a");
         assert_eq!(bench.say(client, "UNWATCH"), "+OK");
-        assert!(bench.engine.watches.is_empty());
+        assert!(bench.engine.clients.watches.is_empty());
         bench.say(client, "WATCH a");
         bench.say(client, "MULTI");
         assert_eq!(bench.say(client, "DISCARD"), "+OK");
-        assert!(bench.engine.watches.is_empty());
+        assert!(bench.engine.clients.watches.is_empty());
     }
 
     #[test]
@@ -200,7 +202,7 @@ mod tests {
                 Event::Command { ticket, .. } => ticket,
                 other => panic!("only commands were to be asked, not {other:?}"),
             };
-            std::mem::take(&mut bench.engine.events).into_iter().map(ticket).collect()
+            std::mem::take(&mut bench.engine.effects.events).into_iter().map(ticket).collect()
         };
         let first = asked(&mut bench);
         assert_eq!(first.len(), 2);
@@ -226,7 +228,7 @@ mod tests {
         }
         assert_eq!(bench.say(client, "EXEC"), "");
         assert!(bench.session(client).is_suspended());
-        let asked = |bench: &mut Bench| match &std::mem::take(&mut bench.engine.events)[..] {
+        let asked = |bench: &mut Bench| match &std::mem::take(&mut bench.engine.effects.events)[..] {
             [Event::Command { ticket, args, .. }] => (*ticket, args.view().get(3).to_vec()),
             events => panic!("one command was to be asked, not {events:?}"),
         };
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(value, b"12");
         bench.engine.control_reply(second, b"-ERR no\r\n");
         assert_eq!(bench.heard(client), "*4 +PONG +OK $1 x -ERR no");
-        assert!(bench.engine.actions.contains(&Action::Resume(client)));
+        assert!(bench.engine.effects.actions.contains(&Action::Resume(client)));
         assert!(!bench.session(client).is_suspended());
     }
 }

@@ -4,7 +4,7 @@
 //! no length is believed before that many bytes have arrived; and an error says at which offset what was wrong.
 
 pub mod crc64;
-pub mod dump;
+pub mod digest;
 pub mod legacy;
 pub mod lzf;
 pub mod packed;

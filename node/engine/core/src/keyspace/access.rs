@@ -4,7 +4,7 @@
 //! LRU: seconds modulo 2^24. LFU: the upper 16 bits are minutes of the last decay, the lower 8 a counter
 //! that grows logarithmically with use and shrinks with time.
 
-use super::prng::Prng;
+use crate::base::prng::Prng;
 
 /// Bits of an access clock.
 pub const ACCESS_CLOCK_MASK: u32 = 0xff_ffff;

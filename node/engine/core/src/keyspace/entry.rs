@@ -23,7 +23,7 @@ use std::alloc::{alloc, dealloc, handle_alloc_error, Layout};
 use std::ptr::{self, NonNull};
 
 use super::access::ACCESS_CLOCK_MASK;
-use crate::types::{self, Object, ObjectMut, ValueRef};
+use crate::types::{self, ObjectMut, Value, ValueRef};
 
 /// Longest string kept inside the entry.
 pub const EMBEDDED_BYTES_MAX: usize = 1024;
@@ -54,7 +54,7 @@ pub(crate) enum Payload<'a> {
     Int(i64),
     Embedded(&'a [u8]),
     Long(Vec<u8>),
-    /// The kind and pointer of an [`Object`].
+    /// The kind and pointer of an [`Object`](crate::types::Object).
     Object(u8, *mut u8),
 }
 
@@ -82,27 +82,6 @@ impl Payload<'_> {
     }
 }
 
-/// A value taken out of the keyspace.
-pub enum Value {
-    /// A string that is an integer.
-    Int(i64),
-    /// A string.
-    Bytes(Vec<u8>),
-    /// Anything else.
-    Object(Object),
-}
-
-impl Value {
-    /// Whether freeing it is left to another thread.
-    pub fn is_expensive_to_free(&self) -> bool {
-        match self {
-            Value::Int(_) => false,
-            Value::Bytes(bytes) => bytes.capacity() > super::FREE_BYTES_INLINE_MAX,
-            Value::Object(object) => object.free_effort() > super::FREE_EFFORT_INLINE_MAX,
-        }
-    }
-}
-
 /// What a key holds, taken out or copied: everything that goes with it under another name or elsewhere.
 pub struct Content {
     /// The value.
@@ -111,6 +90,13 @@ pub struct Content {
     pub expire_at_ms: Option<i64>,
     /// Whether the string was changed in place, which shows in its encoding's name only.
     pub(crate) is_modified: bool,
+}
+
+impl Content {
+    /// A string that a command has computed: no integer, and not called `embstr` however short.
+    pub fn computed(bytes: Vec<u8>) -> Self {
+        Content { value: Value::Bytes(bytes), expire_at_ms: None, is_modified: true }
+    }
 }
 
 /// An owned entry; see the module's documentation. Two copies of it are the same entry.
@@ -405,10 +391,10 @@ impl Entry {
 
     /// Bytes allocated for the entry and everything behind it.
     pub(crate) fn memory_bytes(self) -> usize {
-        let entry = crate::alloc::rounded(self.allocated());
+        let entry = crate::base::alloc::rounded(self.allocated());
         if self.kind() == KIND_LONG {
             let long = std::mem::ManuallyDrop::new(self.read_at::<Vec<u8>>(self.payload_offset()));
-            return entry + crate::alloc::rounded(long.capacity());
+            return entry + crate::base::alloc::rounded(long.capacity());
         }
         entry + self.value().collection_bytes()
     }

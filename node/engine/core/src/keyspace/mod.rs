@@ -19,24 +19,20 @@
 pub mod access;
 pub mod capture;
 mod db;
+#[allow(unsafe_code)]
 mod entry;
 mod expiry;
 mod key;
 #[cfg(test)]
 mod model_tests;
-pub mod prng;
+#[allow(unsafe_code)]
 mod segment;
+#[allow(unsafe_code)]
 mod table;
 
 pub use capture::{Capture, SlotSet, SnapshotId};
 pub use db::{Db, EntryRef, Garbage, Ttl};
-pub use entry::{Content, Value, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
+pub use entry::{Content, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
 pub use key::{key_slot, KeyHasher, KeyRef, SLOT_COUNT};
 
-pub use crate::types::{Object, ObjectMut, ValueRef};
-
-/// A collection of more allocations than this is freed on another thread.
-pub const FREE_EFFORT_INLINE_MAX: usize = 64;
-
-/// A string of more bytes than this is freed on another thread.
-pub const FREE_BYTES_INLINE_MAX: usize = 256 * 1024;
+pub use crate::types::{Object, ObjectMut, Value, ValueRef};

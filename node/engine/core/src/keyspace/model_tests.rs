@@ -249,7 +249,8 @@ impl Pair {
             Op::StartScan => self.scan = Some((0, self.model.clone(), Model::new())),
             Op::Scan(count) => self.scan_step(count),
             Op::Random(seed) => {
-                let found = self.db.random(&mut prng::Prng::new(seed)).map(|entry| entry.key().to_vec());
+                let found =
+                    self.db.random(&mut crate::base::prng::Prng::new(seed)).map(|entry| entry.key().to_vec());
                 assert_eq!(found.is_some(), !self.model.is_empty());
                 assert!(found.is_none_or(|key| self.model.contains_key(&key)));
             }
@@ -372,7 +373,7 @@ fn random_keys_are_spread() {
             let key = number.to_string();
             db.set_string(&db.key(key.as_bytes()), b"x", Ttl::Clear, 0);
         }
-        let mut prng = prng::Prng::new(11);
+        let mut prng = crate::base::prng::Prng::new(11);
         let mut drawn: HashMap<Vec<u8>, u32> = HashMap::new();
         for _ in 0..50_000 {
             *drawn.entry(db.random(&mut prng).expect("there are keys").key().to_vec()).or_default() += 1;
@@ -435,7 +436,7 @@ fn encodings_are_named_by_redis_rules() {
 fn cursors_from_outside_are_harmless() {
     let mut db = Db::new(0, true, KeyHasher::new(5));
     db.set_string(&db.key(b"k"), b"v", Ttl::Clear, 0);
-    let mut prng = prng::Prng::new(3);
+    let mut prng = crate::base::prng::Prng::new(3);
     for _ in 0..10_000 {
         let cursor = prng.next_u64() >> prng.below(64);
         db.scan(cursor, 10, |_| {});

@@ -20,8 +20,8 @@ use std::ops::ControlFlow;
 use super::capture::Captures;
 use super::entry::Entry;
 use super::key::KeyHasher;
-use super::prng::Prng;
 use super::segment::{prefix_of, tag_of, Segment, Tagged, LANES, LINES_MAX, PREFIX_BITS};
+use crate::base::prng::Prng;
 
 /// Deepest directory.
 const DEPTH_MAX: u32 = PREFIX_BITS;

@@ -1,15 +1,15 @@
 //! The command MIGRATE: keys sent to another node by RESTORE. What becomes of them is in [`super::settle`].
 
-use super::{Item, Migration, Route};
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::state::{Item, Job, Migration, Route};
+use crate::clients::session::{Kind, Suspension};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
 use crate::resp::encode_command;
-use crate::session::{Kind, Suspension};
+use crate::resp::failure::SYNTAX;
 
 /// The commands of this file.
-pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, migrate)
+pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, migrate).flags(Flags::MIGRATES)
     .flags(Flags::WRITE.union(Flags::MOVABLEKEYS).union(Flags::NO_MULTI).union(Flags::NOSCRIPT))
     .categories(&["dangerous"])
     .keys(&[
@@ -26,23 +26,6 @@ pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, m
 
 /// How long a MIGRATE waits when it is given no time, in milliseconds.
 const TIMEOUT_MS_DEFAULT: u64 = 1000;
-
-/// Bytes for a target, and how many replies it will send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// The ticket under which its end is reported.
-    pub ticket: u64,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// The bytes to send.
-    pub request: Vec<u8>,
-    /// How many status replies to wait for.
-    pub replies: usize,
-    /// How long to wait, in milliseconds.
-    pub timeout_ms: u64,
-}
 
 /// The arguments of one MIGRATE.
 struct Wanted<'a> {
@@ -111,7 +94,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
         if append_restore(ctx, &mut request, key, replace) {
             items.push(Item::new(key, false));
             replies += 1;
-        } else if takes_ghosts && ctx.engine.migrations.is_ghost(key) {
+        } else if takes_ghosts && ctx.engine.cluster.migrations.is_ghost(key) {
             encode_command(&mut request, [&b"ASKING"[..]].into_iter());
             encode_command(&mut request, [&b"DEL"[..], key].into_iter());
             items.push(Item::new(key, true));
@@ -129,7 +112,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
         replies += 1;
     }
     let ticket = ctx.engine.ticket();
-    ctx.engine.migrations.start(
+    ctx.engine.cluster.migrations.start(
         ticket,
         Migration {
             session: ctx.session.key,
@@ -137,7 +120,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
             db: ctx.session.db,
             items,
             preliminaries,
-            has_link_reply: ctx.engine.slots.is_some(),
+            has_link_reply: ctx.engine.cluster.slots.is_some(),
             copy: wanted.copy,
             route,
             copies_wanted,
@@ -149,7 +132,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
     let Wanted { host, port, timeout_ms, .. } = wanted;
     let timeout_ms = if copies_wanted > 0 { timeout_ms.saturating_add(ack_ms) } else { timeout_ms };
     let job = Job { ticket, host, port, request, replies, timeout_ms };
-    ctx.engine.actions.push(crate::effects::Action::Migrate(job));
+    ctx.engine.effects.actions.push(crate::engine::effects::Action::Migrate(job));
     Ok(())
 }
 
@@ -164,9 +147,9 @@ fn append_preliminaries(ctx: &Ctx<'_>, request: &mut Vec<u8>, wanted: &Wanted<'_
     }
     let db = wanted.db.to_string();
     encode_command(request, [b"SELECT".as_slice(), db.as_bytes()].into_iter());
-    if ctx.engine.slots.is_some() {
+    if ctx.engine.cluster.slots.is_some() {
         replies += 1;
-        let name = format!("{}:{}:{}", ctx.engine.link_name, wanted.host, wanted.port);
+        let name = format!("{}:{}:{}", ctx.engine.cluster.link_name, wanted.host, wanted.port);
         encode_command(request, [&b"CLUSTER"[..], b"MIGRATION-LINK", name.as_bytes()].into_iter());
     }
     replies
@@ -174,7 +157,7 @@ fn append_preliminaries(ctx: &Ctx<'_>, request: &mut Vec<u8>, wanted: &Wanted<'_
 
 /// Appends the RESTORE of a key; returns whether the key is here.
 fn append_restore(ctx: &mut Ctx<'_>, request: &mut Vec<u8>, key: &[u8], replace: bool) -> bool {
-    let name: &[u8] = if ctx.engine.slots.is_some() { b"RESTORE-ASKING" } else { b"RESTORE" };
+    let name: &[u8] = if ctx.engine.cluster.slots.is_some() { b"RESTORE-ASKING" } else { b"RESTORE" };
     let now_ms = ctx.now_ms();
     let Some((payload, expire_at_ms)) = ctx.engine.dump(ctx.session.db, key) else { return false };
     let ttl_ms = match expire_at_ms {
@@ -194,19 +177,19 @@ fn append_restore(ctx: &mut Ctx<'_>, request: &mut Vec<u8>, key: &[u8], replace:
 impl Engine {
     /// The DUMP payload of a key, and the time at which it expires.
     pub fn dump(&mut self, db: usize, key: &[u8]) -> Option<(Vec<u8>, Option<i64>)> {
-        let database = &self.dbs[db];
+        let database = &self.keyspace.dbs[db];
         let entry = database.get(&database.key(key))?;
         if entry.is_expired(self.clock.unix_ms) {
             return None;
         }
         let mut payload = Vec::new();
-        crate::formats::dump::dump(&mut payload, entry.value(), &mut None);
+        crate::snapshot::payload::dump(&mut payload, entry.value(), &mut None);
         Some((payload, entry.expire_at_ms()))
     }
 
     /// What a MIGRATE is part of, and how many replicas of the target must acknowledge what it sends.
     fn route_of(&self, wanted: &Wanted<'_>) -> (Route, usize) {
-        let Some(slots) = self.slots.as_deref() else { return (Route::Elsewhere, 0) };
+        let Some(slots) = self.cluster.slots.as_deref() else { return (Route::Elsewhere, 0) };
         let Some(key) = wanted.keys.first() else { return (Route::Elsewhere, 0) };
         let slot = key_slot(key);
         let copies = |node: u16| slots.endpoints.get(usize::from(node)).map_or(0, |node| node.copies_wanted);
@@ -236,6 +219,7 @@ fn migration_link(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.session.migration_link.as_deref() != Some(name) {
         let earlier: Vec<_> = ctx
             .engine
+            .clients
             .sessions
             .iter()
             .filter(|session| session.kind == Kind::Client && session.migration_link.as_deref() == Some(name))

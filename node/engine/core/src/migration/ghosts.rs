@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{DepartureState, Migrations};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use super::state::{DepartureState, Migrations};
+use crate::clients::session::Kind;
+use crate::cluster::slots::SlotTable;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
 use crate::resp::OwnedArgs;
-use crate::session::Kind;
-use crate::slots::SlotTable;
 
 /// `CLUSTER GHOST`, a subcommand for the replication stream only.
 pub const GHOST: Command = Command::new("ghost", -4, Group::Cluster, ghost)
@@ -29,7 +29,7 @@ fn ghost(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let is_added = ctx.arg_is(2, "add");
     for key in ctx.args.iter_from(3) {
-        ctx.engine.migrations.set_ghost(key_slot(key), key, is_added);
+        ctx.engine.cluster.migrations.set_ghost(key_slot(key), key, is_added);
     }
     ctx.ok()
 }
@@ -73,27 +73,28 @@ impl Migrations {
 impl Engine {
     /// How many keys of a slot have to leave before the slot may: ghosts are among them, and keys that may come back.
     pub fn keys_to_move(&self, slot: u16) -> usize {
-        self.dbs[0].slot_len(slot)
-            + self.migrations.ghosts_of(slot).len()
-            + self.migrations.unconfirmed_of(slot).count()
+        let migrations = &self.cluster.migrations;
+        self.keyspace.dbs[0].slot_len(slot)
+            + migrations.ghosts_of(slot).len()
+            + migrations.unconfirmed_of(slot).count()
     }
 
     /// A key has changed while keys are on their way or slots move.
     #[cold]
     pub(crate) fn moving_key_changed(&mut self, db: usize, key: &[u8]) {
-        if let Some(departures) = self.migrations.keys.get_mut(key) {
+        if let Some(departures) = self.cluster.migrations.keys.get_mut(key) {
             for departure in departures.iter_mut().filter(|departure| departure.db == db) {
                 if departure.state == DepartureState::Copied {
                     departure.state = DepartureState::Changed;
                 }
             }
         }
-        if db != 0 || self.migrations.slots.is_empty() || self.replication.is_replica() {
+        if db != 0 || self.cluster.migrations.slots.is_empty() || self.replication.is_replica() {
             return;
         }
         let slot = key_slot(key);
-        if self.migrations.slots.contains_key(&slot) {
-            let is_gone = !self.dbs[0].contains(&self.dbs[0].key(key));
+        if self.cluster.migrations.slots.contains_key(&slot) {
+            let is_gone = !self.keyspace.dbs[0].contains(&self.keyspace.dbs[0].key(key));
             self.note_ghosts(slot, &[key], is_gone);
         }
     }
@@ -103,10 +104,10 @@ impl Engine {
         if db != 0 || self.replication.is_replica() {
             return;
         }
-        let slots: Vec<u16> = self.migrations.slots.keys().copied().collect();
+        let slots: Vec<u16> = self.cluster.migrations.slots.keys().copied().collect();
         for slot in slots {
             let mut keys: Vec<Box<[u8]>> = Vec::new();
-            self.dbs[0].for_each_in_slot(slot, |entry| {
+            self.keyspace.dbs[0].for_each_in_slot(slot, |entry| {
                 keys.push(entry.key().into());
                 std::ops::ControlFlow::Continue(())
             });
@@ -117,8 +118,11 @@ impl Engine {
 
     /// Makes or ends ghosts, and tells the replicas.
     pub(super) fn note_ghosts(&mut self, slot: u16, keys: &[&[u8]], are_there: bool) {
-        let changed: Vec<&[u8]> =
-            keys.iter().copied().filter(|key| self.migrations.set_ghost(slot, key, are_there)).collect();
+        let changed: Vec<&[u8]> = keys
+            .iter()
+            .copied()
+            .filter(|key| self.cluster.migrations.set_ghost(slot, key, are_there))
+            .collect();
         if !changed.is_empty() && self.replication.replicas.all_know_ghosts() {
             self.queue_propagation(0, ghost_note(&changed, are_there));
         }
@@ -127,6 +131,7 @@ impl Engine {
     /// Tells all ghosts in the stream, for replicas whose snapshot has just begun.
     pub(crate) fn replicate_ghosts(&mut self) {
         let notes: Vec<OwnedArgs> = self
+            .cluster
             .migrations
             .slots
             .values()

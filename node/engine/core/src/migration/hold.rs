@@ -1,25 +1,25 @@
 //! Who has to wait for keys on their way.
 
-use super::DepartureState;
-use crate::command::table::Entry;
-use crate::command::Flags;
+use super::state::DepartureState;
+use crate::clients::session::Session;
+use crate::dispatch::table::Entry;
+use crate::dispatch::Flags;
 use crate::engine::Engine;
 use crate::resp::Args;
-use crate::session::Session;
 
 impl Engine {
     /// Whether a command must wait for the end of a migration, itself or by what EXEC would carry out for it.
     #[inline]
     pub(crate) fn waits_for_migration(&self, session: &Session, entry: &Entry, args: Args<'_>) -> bool {
-        !self.migrations.keys.is_empty()
+        !self.cluster.migrations.keys.is_empty()
             && (self.touches_key_on_its_way(entry, args) || self.executes_key_on_its_way(session, entry))
     }
 
     fn executes_key_on_its_way(&self, session: &Session, entry: &Entry) -> bool {
-        entry.full_name == "exec"
+        entry.command.flags.contains(Flags::EXEC)
             && session.transaction.as_ref().is_some_and(|transaction| {
                 let mut queue = transaction.queue.iter();
-                queue.any(|queued| self.touches_key_on_its_way(queued.entry, queued.args.view()))
+                queue.any(|queued| self.touches_key_on_its_way(queued.entry(), queued.args.view()))
             })
     }
 
@@ -33,7 +33,7 @@ impl Engine {
         let mut touches = false;
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
-                let departures = self.migrations.keys.get(args.get(index));
+                let departures = self.cluster.migrations.keys.get(args.get(index));
                 touches |= departures.is_some_and(|departures| {
                     writes || departures.iter().any(|each| each.state == DepartureState::Unconfirmed)
                 });

@@ -7,15 +7,15 @@
 //!    '--refused, changed, no answer, demoted, slot lost, move called off--> stays (an error says why)
 //! ```
 
-use super::{Confirming, DepartureState, Item, Migration, Route};
-use crate::command::{Failure, Outcome};
-use crate::effects::{Action, Level};
+use super::state::{Confirming, DepartureState, Item, Migration, Route};
+use crate::clients::session::{SessionKey, Suspension};
+use crate::clients::waiting::Queue;
+use crate::dispatch::{Failure, Outcome};
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Content;
-use crate::notify::NotifyClass;
 use crate::resp::OwnedArgs;
-use crate::session::{SessionKey, Suspension};
-use crate::waiting::Queue;
+use crate::settings::NotifyClass;
 
 const CHANGED: Failure =
     Failure::Text("TRYAGAIN a key has changed while its copy was on its way; it stays here");
@@ -39,7 +39,7 @@ const DEMOTED: Failure = Failure::Text(
 impl Engine {
     /// The target has sent all its replies, or has failed.
     pub fn migration_ended(&mut self, ticket: u64, outcome: Result<Vec<String>, String>) {
-        let Some(migration) = self.migrations.by_ticket.get(&ticket) else { return };
+        let Some(migration) = self.cluster.migrations.by_ticket.get(&ticket) else { return };
         if migration.confirming.is_some() {
             return;
         }
@@ -56,14 +56,14 @@ impl Engine {
 
     /// Judges the replies; the outcome, unless replicas of ours have to confirm it first.
     fn settle(&mut self, ticket: u64, replies: &[String]) -> Option<Outcome> {
-        let migration = self.migrations.by_ticket.get(&ticket)?;
+        let migration = self.cluster.migrations.by_ticket.get(&ticket)?;
         if let Err(failure) = migration.check_preliminaries(replies) {
             return Some(Err(failure));
         }
         if !self.still_moves(migration.route) {
             return Some(Err(CALLED_OFF));
         }
-        if self.pauses.stop_the_stream() {
+        if self.clients.pauses.stop_the_stream() {
             return Some(Err(PAUSED));
         }
         let (mut arrived, mut exorcised) = (Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ impl Engine {
         let (copy, db, route) = (migration.copy, migration.db, migration.route);
         let expected = arrived.len();
         arrived.retain(|key| {
-            let departure = self.migrations.departure(ticket, key);
+            let departure = self.cluster.migrations.departure(ticket, key);
             departure.is_some_and(|departure| departure.state == DepartureState::Copied)
         });
         if arrived.len() < expected {
@@ -100,7 +100,7 @@ impl Engine {
 
     /// Whether this node may still give keys away for what it was asked.
     fn still_moves(&self, route: Route) -> bool {
-        let Some(slots) = self.slots.as_deref() else { return true };
+        let Some(slots) = self.cluster.slots.as_deref() else { return true };
         match route {
             Route::Elsewhere => true,
             Route::SlotMove { slot, target } => {
@@ -120,11 +120,11 @@ impl Engine {
         let mut taken = Vec::new();
         let mut deletion = OwnedArgs::from_slices(&[b"DEL"]);
         for bytes in arrived {
-            let key = self.dbs[db].key(&bytes);
-            if let Some(content) = self.dbs[db].take(&key) {
+            let key = self.keyspace.dbs[db].key(&bytes);
+            if let Some(content) = self.keyspace.dbs[db].take(&key) {
                 self.key_departed(db, &bytes);
                 deletion.push(&bytes);
-                if let Some(departure) = self.migrations.departure(ticket, &bytes) {
+                if let Some(departure) = self.cluster.migrations.departure(ticket, &bytes) {
                     departure.state = DepartureState::Unconfirmed;
                 }
                 taken.push((bytes, content));
@@ -148,7 +148,7 @@ impl Engine {
             Route::SlotMove { .. } if !taken.is_empty() => {
                 let replicas =
                     self.replication.replicas.list.iter().filter(|replica| replica.may_take_over());
-                let sessions = replicas.filter_map(|replica| self.sessions.get(replica.session));
+                let sessions = replicas.filter_map(|replica| self.clients.sessions.get(replica.session));
                 sessions.map(|session| (session.key, session.id)).collect()
             }
             _ => Vec::new(),
@@ -158,7 +158,7 @@ impl Engine {
         }
         let offset = self.replication.offset();
         let now_ms = self.clock.boot_ms;
-        let migration = self.migrations.by_ticket.get_mut(&ticket)?;
+        let migration = self.cluster.migrations.by_ticket.get_mut(&ticket)?;
         let deadline_boot_ms = now_ms + migration.timeout_ms;
         migration.confirming = Some(Confirming { offset, witnesses, deadline_boot_ms, taken, outcome });
         self.replication.want_acks();
@@ -167,16 +167,16 @@ impl Engine {
 
     /// Once a turn: lets keys go whose deletion our replicas have acknowledged, brings back those that they have not.
     pub(crate) fn serve_confirmations(&mut self) {
-        if self.migrations.by_ticket.is_empty() {
+        if self.cluster.migrations.by_ticket.is_empty() {
             return;
         }
         let confirming =
             |(ticket, migration): (&u64, &Migration)| migration.confirming.as_ref().map(|_| *ticket);
-        let tickets: Vec<u64> = self.migrations.by_ticket.iter().filter_map(confirming).collect();
+        let tickets: Vec<u64> = self.cluster.migrations.by_ticket.iter().filter_map(confirming).collect();
         for ticket in tickets {
             match self.confirmation(ticket) {
                 Some(true) => self.finish_confirmed(ticket),
-                Some(false) if !self.pauses.stop_the_stream() => self.bring_back(ticket),
+                Some(false) if !self.clients.pauses.stop_the_stream() => self.bring_back(ticket),
                 _ => {}
             }
         }
@@ -184,10 +184,10 @@ impl Engine {
 
     /// Whether the replicas have confirmed; nothing while that is open.
     fn confirmation(&self, ticket: u64) -> Option<bool> {
-        let confirming = self.migrations.by_ticket.get(&ticket)?.confirming.as_ref()?;
+        let confirming = self.cluster.migrations.by_ticket.get(&ticket)?.confirming.as_ref()?;
         let mut all = true;
         for (key, id) in &confirming.witnesses {
-            let is_here = self.sessions.get(*key).is_some_and(|session| session.id == *id);
+            let is_here = self.clients.sessions.get(*key).is_some_and(|session| session.id == *id);
             match self.replication.replicas.get(*key).filter(|_| is_here) {
                 Some(replica) => all &= replica.acked >= confirming.offset,
                 None => return Some(false),
@@ -198,7 +198,8 @@ impl Engine {
     }
 
     fn finish_confirmed(&mut self, ticket: u64) {
-        let confirming = self.migrations.by_ticket.get_mut(&ticket).and_then(|each| each.confirming.take());
+        let confirming =
+            self.cluster.migrations.by_ticket.get_mut(&ticket).and_then(|each| each.confirming.take());
         if let Some(confirming) = confirming {
             self.end_migration(ticket, confirming.outcome);
         }
@@ -206,20 +207,20 @@ impl Engine {
 
     /// Not every replica knows that the keys are gone: nobody was sent after them, so they can stay.
     fn bring_back(&mut self, ticket: u64) {
-        let Some(migration) = self.migrations.by_ticket.get_mut(&ticket) else { return };
+        let Some(migration) = self.cluster.migrations.by_ticket.get_mut(&ticket) else { return };
         let (db, route, confirming) = (migration.db, migration.route, migration.confirming.take());
-        if let (Route::SlotMove { slot, .. }, Some(slots)) = (route, self.slots.as_deref()) {
+        if let (Route::SlotMove { slot, .. }, Some(slots)) = (route, self.cluster.slots.as_deref()) {
             if slots.owner(slot) != Some(slots.myself) {
                 return self.end_migration(ticket, Err(HANDED_OVER));
             }
         }
         for (bytes, content) in confirming.into_iter().flat_map(|confirming| confirming.taken) {
-            let key = self.dbs[db].key(&bytes);
-            if self.dbs[db].contains(&key) {
+            let key = self.keyspace.dbs[db].key(&bytes);
+            if self.keyspace.dbs[db].contains(&key) {
                 continue;
             }
             let clock = self.access_clock();
-            self.dbs[db].set_content(&key, content, clock);
+            self.keyspace.dbs[db].set_content(&key, content, clock);
             self.key_changed(db, &bytes, NotifyClass::GENERIC, "restore", 1);
             if let Some((payload, expire_at_ms)) = self.dump(db, &bytes) {
                 let at_ms = expire_at_ms.unwrap_or(0).to_string();
@@ -227,7 +228,7 @@ impl Engine {
                 self.queue_propagation(db, OwnedArgs::from_slices(&restore));
             }
         }
-        self.dirty += std::mem::take(&mut self.call.dirty);
+        self.keyspace.dirty += std::mem::take(&mut self.call.dirty);
         self.flush_propagation();
         self.log(Level::Warning, NOT_CONFIRMED.text());
         self.end_migration(ticket, Err(NOT_CONFIRMED));
@@ -235,8 +236,8 @@ impl Engine {
 
     /// Answers the MIGRATE, and lets those go on who waited for its keys.
     fn end_migration(&mut self, ticket: u64, outcome: Outcome) {
-        let Some(migration) = self.migrations.end(ticket) else { return };
-        if let Some(mut session) = self.sessions.take(migration.session) {
+        let Some(migration) = self.cluster.migrations.end(ticket) else { return };
+        if let Some(mut session) = self.clients.sessions.take(migration.session) {
             let waits =
                 matches!(session.suspension, Suspension::Migrate { ticket: waits } if waits == ticket);
             if waits && session.id == migration.session_id {
@@ -245,16 +246,16 @@ impl Engine {
                     Ok(()) => session.out.extend_from_slice(b"+OK\r\n"),
                     Err(failure) => self.write_failure(&mut session, &failure),
                 }
-                self.actions.push(Action::Resume(session.key));
+                self.effects.actions.push(Action::Resume(session.key));
             }
-            self.sessions.put(session);
+            self.clients.sessions.put(session);
         }
         self.resume_all(Queue::Migration);
     }
 
     /// This node is no primary any more: what it had on its way is for its successor to decide.
     pub(crate) fn drop_migrations(&mut self) {
-        let tickets: Vec<u64> = self.migrations.by_ticket.keys().copied().collect();
+        let tickets: Vec<u64> = self.cluster.migrations.by_ticket.keys().copied().collect();
         for ticket in tickets {
             self.end_migration(ticket, Err(DEMOTED));
         }
@@ -262,7 +263,8 @@ impl Engine {
 
     /// When a confirmation is overdue, in milliseconds of the boot clock.
     pub(crate) fn confirmation_deadline_boot_ms(&self) -> Option<i64> {
-        let confirming = self.migrations.by_ticket.values().filter_map(|each| each.confirming.as_ref());
+        let confirming =
+            self.cluster.migrations.by_ticket.values().filter_map(|each| each.confirming.as_ref());
         confirming.map(|confirming| confirming.deadline_boot_ms).min()
     }
 }

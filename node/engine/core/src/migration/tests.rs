@@ -1,10 +1,10 @@
 //! A source that moves a slot, with the target and the replicas played by the test.
 
-use crate::effects::{Action, Event};
+use crate::clients::session::SessionKey;
+use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
+use crate::engine::effects::{Action, Event};
 use crate::keyspace::key_slot;
-use crate::migration::Job;
-use crate::session::SessionKey;
-use crate::slots::{ClusterState, Endpoint, SlotTable};
+use crate::migration::state::Job;
 use crate::testing::Bench;
 
 const MYSELF: u16 = 0;
@@ -45,7 +45,7 @@ fn send(bench: &mut Bench, client: SessionKey, keys: &str) -> (Job, Vec<String>)
 }
 
 fn job(bench: &mut Bench) -> Option<Job> {
-    let actions = std::mem::take(&mut bench.engine.actions);
+    let actions = std::mem::take(&mut bench.engine.effects.actions);
     actions.into_iter().find_map(|action| match action {
         Action::Migrate(job) => Some(job),
         _ => None,
@@ -61,7 +61,7 @@ fn answer(bench: &mut Bench, job: &Job, replies: &[&str]) {
 
 /// Lets those go on who may, as the reactor does.
 fn resume(bench: &mut Bench) {
-    for action in std::mem::take(&mut bench.engine.actions) {
+    for action in std::mem::take(&mut bench.engine.effects.actions) {
         if let Action::Resume(key) = action {
             bench.engine.retry(key);
         }
@@ -122,9 +122,9 @@ fn key_that_changed_since_it_left_stays() {
     let (mover, client) = (bench.client(), bench.client());
     let (job, _) = send(&mut bench, mover, "{x}1");
     // Nobody could foresee this write: it came from no key of a command.
-    let key = bench.engine.dbs[0].key(b"{x}1");
-    bench.engine.dbs[0].set_string(&key, b"new", crate::keyspace::Ttl::Clear, 0);
-    bench.engine.key_changed(0, b"{x}1", crate::notify::NotifyClass::STRING, "set", 1);
+    let key = bench.engine.keyspace.dbs[0].key(b"{x}1");
+    bench.engine.keyspace.dbs[0].set_string(&key, b"new", crate::keyspace::Ttl::Clear, 0);
+    bench.engine.key_changed(0, b"{x}1", crate::settings::NotifyClass::STRING, "set", 1);
     answer(&mut bench, &job, &["+OK"]);
     assert!(bench.heard(mover).starts_with("-TRYAGAIN"));
     assert_eq!(bench.say(client, "GET {x}1"), "$3 new");
@@ -282,7 +282,7 @@ fn replica_hears_of_ghosts_and_answers_for_them_once_promoted() {
     let mut bench = source(0);
     install(&mut bench, TARGET, Some(TARGET), 0);
     bench.engine.follow("a", 1);
-    let stream = bench.engine.open_session(crate::session::Kind::Primary).key;
+    let stream = bench.engine.open_session(crate::clients::session::Kind::Primary).key;
     bench.say(stream, "CLUSTER GHOST ADD {x}3 {x}2");
     bench.say(stream, "CLUSTER GHOST DEL {x}2");
     let client = bench.client();
@@ -301,7 +301,7 @@ fn one_key_named_twice_is_one_key() {
     assert_eq!(bench.say(client, "EXISTS {x}1 {x}1"), ":2");
     assert_eq!(bench.say(client, "EXISTS {x}2 {x}3"), asked(slot()));
     install(&mut bench, TARGET, None, 0);
-    let mut table = bench.engine.slots.as_deref().cloned().expect("a table is installed");
+    let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("a table is installed");
     table.importing.insert(slot(), TARGET);
     bench.engine.install_slots(table.into());
     for line in ["ASKING", "MULTI", "SET {x}2 v", "EXPIRE {x}2 100"] {
@@ -330,7 +330,7 @@ fn exec_behind_a_control_command_is_checked_again() {
         for line in ["MULTI", "SET {x}2 w", "CONFIG GET maxmemory", "EXEC"] {
             bench.say(client, line);
         }
-        let asked = bench.engine.events.drain(..).find_map(|event| match event {
+        let asked = bench.engine.effects.events.drain(..).find_map(|event| match event {
             Event::Command { ticket, .. } => Some(ticket),
             _ => None,
         });

@@ -11,38 +11,16 @@
 //! BEHAVIOUR. A command that fails here although it succeeded at the primary means that the two differ: it is
 //! logged and counted, and the stream goes on, as a new full sync would meet the same command again.
 
-use super::link::{command, Link};
-use crate::effects::Level;
+use super::state::applier::{Applier, Transaction};
+use super::state::link::{command, Link};
+use crate::clients::session::Session;
+use crate::engine::effects::Level;
 use crate::engine::Engine;
-use crate::resp::request::{Limits, Parsed, Parser, LIMITS};
+use crate::resp::request::{Limits, Parsed, LIMITS};
 use crate::resp::{Args, OwnedArgs};
-use crate::session::{Session, SessionKey};
 
 /// Failed commands that are logged one by one; after them every thousandth is.
 const FAILURES_LOGGED_MAX: u64 = 20;
-
-/// What has arrived of the stream and is not applied yet.
-#[derive(Default)]
-pub struct Applier {
-    /// The session that applies it.
-    pub session: Option<SessionKey>,
-    /// Commands that failed here.
-    pub failures: u64,
-    /// The primary has asked for an acknowledgement.
-    pub ack_asked: bool,
-    parser: Parser,
-    /// Bytes of a request that is not complete.
-    pending: Vec<u8>,
-    transaction: Option<Transaction>,
-}
-
-/// A transaction whose EXEC has not arrived.
-#[derive(Default)]
-struct Transaction {
-    /// Its bytes, MULTI included.
-    bytes: Vec<u8>,
-    queue: Vec<OwnedArgs>,
-}
 
 impl Engine {
     /// Applies what has arrived of the stream.
@@ -50,12 +28,12 @@ impl Engine {
     /// # Errors
     /// When the bytes are no stream, or a request is larger than the limits.
     pub(super) fn apply(&mut self, link: &mut Link, bytes: &[u8]) -> Result<(), String> {
-        let Some(mut session) = link.applier.session.and_then(|key| self.sessions.take(key)) else {
+        let Some(mut session) = link.applier.session.and_then(|key| self.clients.sessions.take(key)) else {
             return Err("the session of the primary is closed".into());
         };
         let outcome = self.apply_all(&mut link.applier, &mut session, bytes);
         let is_closed = session.close_now || session.close_after_reply;
-        self.sessions.put(session);
+        self.clients.sessions.put(session);
         if std::mem::take(&mut link.applier.ack_asked) {
             self.send_ack();
         }

@@ -1,13 +1,14 @@
 //! REPLICAOF, FAILOVER, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
 
-use super::failover::{failover, Stage};
-use super::history::StreamId;
-use super::replicas::Introduction;
-use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::effects::Level;
-use crate::numbers::parse_i64;
-use crate::session::Kind;
+use super::failover::failover;
+use super::state::failover::Stage;
+use super::state::history::StreamId;
+use super::state::replicas::Introduction;
+use crate::base::numbers::parse_i64;
+use crate::clients::session::Kind;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::engine::effects::Level;
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
 const ROLE_CHANGE: Flags =
@@ -142,7 +143,7 @@ fn check_may_sync(ctx: &Ctx<'_>) -> Outcome {
     if ctx.engine.replication.is_replica() && !ctx.engine.replication.is_link_up() {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
-    if ctx.engine.slots.as_deref().is_some_and(|slots| !slots.has_data) {
+    if ctx.engine.cluster.slots.as_deref().is_some_and(|slots| !slots.has_data) {
         return Err(Failure::Text("NOMASTERLINK Can't SYNC with a node that has no data"));
     }
     Ok(())

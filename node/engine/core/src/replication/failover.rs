@@ -20,66 +20,18 @@
 //! left that could take over, it ends, as none can come back meanwhile; and when the target's answer was lost and
 //! the target is a primary by now, this node follows it.
 
-use super::replicas::Replica;
-use super::{Primary, Replication};
-use crate::command::failure::SYNTAX;
-use crate::command::{Ctx, Failure, Outcome};
-use crate::effects::Level;
+use super::state::failover::{Failover, Stage};
+use super::state::replicas::Replica;
+use super::state::{Primary, Replication};
+use crate::clients::pause::{OwnPause, Pause};
+use crate::dispatch::{Ctx, Failure, Outcome};
+use crate::engine::effects::Level;
 use crate::engine::Engine;
-use crate::pause::{OwnPause, Pause};
+use crate::resp::failure::SYNTAX;
 
 /// A replica that acknowledged all but our question may have written that before it read the question. This
 /// long after it, the question has been read as well; in milliseconds.
 const STRAY_ACK_WAIT_MS: i64 = 5;
-
-/// How far a failover is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
-    /// There is none.
-    #[default]
-    None,
-    /// Writes are held until a replica has acknowledged everything.
-    WaitingForSync,
-    /// The target is asked to take over.
-    InProgress,
-}
-
-impl Stage {
-    /// The word for INFO.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::None => "no-failover",
-            Stage::WaitingForSync => "waiting-for-sync",
-            Stage::InProgress => "failover-in-progress",
-        }
-    }
-}
-
-/// A failover by command.
-#[derive(Debug, Default)]
-pub struct Failover {
-    /// How far it is.
-    pub stage: Stage,
-    /// Who is to take over; nobody in particular while any replica will do.
-    target: Option<Primary>,
-    /// Whether to hand over at the deadline, in sync or not.
-    is_forced: bool,
-    /// When waiting ends, in boot milliseconds.
-    deadline_ms: Option<i64>,
-    /// The offsets before and behind our last question for acknowledgements.
-    asked: Option<(u64, u64)>,
-    /// Why the target refused, until that has been acted upon.
-    pub(super) refusal: Option<String>,
-}
-
-impl Failover {
-    fn target_text(&self) -> String {
-        match &self.target {
-            Some(target) => format!("{}:{}", target.host, target.port),
-            None => "any replica".into(),
-        }
-    }
-}
 
 /// The command FAILOVER.
 pub(super) fn failover(ctx: &mut Ctx<'_>) -> Outcome {
@@ -164,7 +116,7 @@ impl Engine {
     fn begin_failover(&mut self, failover: Failover) {
         self.log(Level::Notice, format!("FAILOVER requested to {}.", failover.target_text()));
         self.replication.failover = failover;
-        self.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
+        self.clients.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -221,7 +173,7 @@ impl Engine {
     pub(super) fn end_failover(&mut self) {
         if self.replication.failover.stage != Stage::None {
             self.replication.failover = Failover::default();
-            self.pauses.failover = OwnPause::default();
+            self.clients.pauses.failover = OwnPause::default();
             self.combine_pauses();
         }
     }

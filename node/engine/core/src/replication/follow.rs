@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
-use super::load::Loader;
-use super::younger::{self, Guard};
-use crate::effects::{Action, Level};
+use super::state::guard::Guard;
+use super::state::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
+use super::younger;
+use crate::clients::session::Kind;
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
-use crate::formats::rdb::RdbOptions;
 use crate::keyspace::Db;
-use crate::session::Kind;
+use crate::snapshot::loader::Loader;
+use crate::snapshot::RdbOptions;
 
 impl Engine {
     /// The connection that [`Action::Follow`] asked for stands.
@@ -25,7 +26,7 @@ impl Engine {
     pub fn primary_link_bytes(&mut self, bytes: &[u8]) {
         let Some(mut link) = self.replication.link.take() else { return };
         link.last_io_ms = self.clock.boot_ms;
-        self.stats.net_repl_input_bytes += bytes.len() as u64;
+        self.stats.counters.net_repl_input_bytes += bytes.len() as u64;
         let outcome = self.take_link_bytes(&mut link, bytes);
         self.replication.link = Some(link);
         if let Some(why) = self.replication.failover.refusal.take() {
@@ -93,9 +94,9 @@ impl Engine {
             }
             Answer::Refused(why) => self.replication.failover.refusal = Some(why),
             Answer::Payload(form) => {
-                let staging = self.dbs.iter().map(Db::new_like).collect();
+                let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
                 let options = RdbOptions {
-                    hash_limits: self.hash_limits(),
+                    limits: self.type_limits(),
                     checksum: self.settings.rdbchecksum,
                     ..RdbOptions::default()
                 };
@@ -134,10 +135,10 @@ impl Engine {
         self.replication.stream.restart_at(offset);
         self.replication.is_kept = true;
         self.replication.stream_db = Some(loader.stream_db);
-        for (db, new) in self.dbs.iter_mut().zip(loader.into_databases()) {
+        for (db, new) in self.keyspace.dbs.iter_mut().zip(loader.into_databases()) {
             db.replace_contents(new);
         }
-        self.watches.all_changed();
+        self.clients.watches.all_changed();
         self.log(
             Level::Notice,
             format!("MASTER <-> REPLICA sync: Finished with success, {bytes} bytes loaded"),
@@ -182,7 +183,7 @@ impl Engine {
         };
         self.replication.link = Some(link);
         self.replication.link_output.clear();
-        self.actions.push(Action::Unfollow);
+        self.effects.actions.push(Action::Unfollow);
         self.log(
             Level::Warning,
             format!("The link to the primary is down: {reason}. Next attempt in {pause:?}"),
@@ -215,6 +216,6 @@ impl Engine {
         link.phase = Phase::Connecting;
         link.last_io_ms = now_ms;
         self.replication.link_output.clear();
-        self.actions.push(Action::Follow { host: primary.host.clone(), port: primary.port });
+        self.effects.actions.push(Action::Follow { host: primary.host.clone(), port: primary.port });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::link::{Link, Phase};
+use super::state::link::{Link, Phase};
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
 
@@ -86,7 +86,7 @@ impl Engine {
     }
 
     fn hold_info(&self, out: &mut String) {
-        if let Some(text) = self.facts.get("sentinel_hold") {
+        if let Some(text) = self.host.facts.get("sentinel_hold") {
             field(out, "sentinel_hold", text);
         }
     }

@@ -1,11 +1,11 @@
 //! Becoming a replica, becoming a primary, and what either may write.
 
-use super::link::Link;
-use super::younger::Guard;
-use super::Primary;
-use crate::command::table::Entry;
-use crate::command::Failure;
-use crate::effects::{Action, Level};
+use super::state::guard::Guard;
+use super::state::link::Link;
+use super::state::Primary;
+use crate::dispatch::table::Entry;
+use crate::dispatch::Failure;
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 
 const READ_ONLY: Failure = Failure::Text("READONLY You can't write against a read only replica.");
@@ -90,7 +90,7 @@ impl Engine {
             self.close_session(session);
         }
         self.replication.link_output.clear();
-        self.actions.push(Action::Unfollow);
+        self.effects.actions.push(Action::Unfollow);
     }
 
     /// Whether this node takes writes: it is no read-only replica, and has the replicas it needs.

@@ -2,14 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use super::history::StreamId;
-use super::replicas::{FullSync, Introduction, Replica, State};
-use super::snapshot::{Producer, Progress, SharedSink, SINK_WAITING_BYTES_MAX};
-use crate::effects::{Action, Level};
+use super::state::history::StreamId;
+use super::state::replicas::{FullSync, Introduction, Replica, State};
+use super::state::shared_sink::SharedSink;
+use crate::clients::session::{Kind, Session, SessionKey};
+use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
-use crate::formats::rdb::RdbWriterOptions;
 use crate::resp::{Args, OwnedArgs};
-use crate::session::{Kind, Session, SessionKey};
+use crate::snapshot::producer::{Producer, Progress, SINK_WAITING_BYTES_MAX};
+use crate::snapshot::RdbWriterOptions;
 
 /// Largest snapshot for replicas that must know its length beforehand: it is kept in memory, in bytes.
 pub const SIZED_SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -40,10 +41,10 @@ impl Engine {
             replica.cursor = offset;
             replica.acked = offset;
             self.greet_continued(session, &replica.introduction);
-            self.stats.sync_partial_ok += 1;
+            self.stats.counters.sync_partial_ok += 1;
         } else {
-            self.stats.sync_full += 1;
-            self.stats.sync_partial_err += u64::from(position.is_some());
+            self.stats.counters.sync_full += 1;
+            self.stats.counters.sync_partial_err += u64::from(position.is_some());
             self.replication.keep();
         }
         let message = match (partial, position) {
@@ -147,7 +148,7 @@ impl Engine {
         let options =
             RdbWriterOptions { compress: self.settings.rdbcompression, checksum: self.settings.rdbchecksum };
         let (created, offset) = ((self.clock.unix_ms / 1000).to_string(), offset.to_string());
-        let (memory, stream_db) = (crate::alloc::used_memory().to_string(), stream_db.to_string());
+        let (memory, stream_db) = (crate::base::alloc::used_memory().to_string(), stream_db.to_string());
         let aux = [
             ("redis-ver", crate::REDIS_VERSION),
             ("redis-bits", "64"),
@@ -158,7 +159,7 @@ impl Engine {
             ("repl-offset", &offset),
             ("aof-base", "0"),
         ];
-        Producer::start(&mut self.dbs, options, &aux)
+        Producer::start(&mut self.keyspace.dbs, None, options, &aux)
     }
 
     /// Goes on with the full syncs under way, each for a bounded time.
@@ -170,7 +171,7 @@ impl Engine {
         let mut complete = Vec::new();
         for sync in &mut self.replication.replicas.full_syncs {
             let Some(producer) = &mut sync.producer else { continue };
-            match producer.step(&mut self.dbs, &mut sync.sink) {
+            match producer.step(&mut self.keyspace.dbs, &mut sync.sink) {
                 Ok(Progress::Complete) => complete.push(sync.id),
                 Ok(Progress::More | Progress::Blocked) => {}
                 Err(reason) => failed.push((sync.id, reason)),
@@ -199,7 +200,7 @@ impl Engine {
             return;
         };
         if let Some(mut producer) = sync.producer.take() {
-            producer.end(&mut self.dbs);
+            producer.end(&mut self.keyspace.dbs);
         }
         if let Some(mark) = sync.end_mark {
             sync.sink.stream.append(&mark);
@@ -216,14 +217,14 @@ impl Engine {
         let syncs = &mut self.replication.replicas.full_syncs;
         if let Some(at) = syncs.iter().position(|sync| sync.id == id) {
             if let Some(mut producer) = syncs.swap_remove(at).producer {
-                producer.end(&mut self.dbs);
+                producer.end(&mut self.keyspace.dbs);
             }
         }
     }
 
     /// Whether a snapshot can go on at once, so that the next turn should not wait for events.
     pub fn replication_wants_turn(&self) -> bool {
-        use super::snapshot::SnapshotSink;
+        use crate::snapshot::producer::SnapshotSink;
         self.replication
             .replicas
             .full_syncs
@@ -239,7 +240,7 @@ impl Engine {
 
     /// So many bytes of [`Engine::replica_output`] were sent.
     pub fn replica_sent(&mut self, session: SessionKey, bytes: usize) {
-        self.stats.net_repl_output_bytes += bytes as u64;
+        self.stats.counters.net_repl_output_bytes += bytes as u64;
         self.replication.replicas.sent(session, bytes as u64, self.clock.boot_ms);
     }
 
@@ -288,7 +289,7 @@ impl Engine {
             return;
         }
         let mut del = OwnedArgs::from_slices(&[b"DEL"]);
-        let (db, replication) = (&self.dbs[0], &mut self.replication);
+        let (db, replication) = (&self.keyspace.dbs[0], &mut self.replication);
         db.for_each_in_slot(slot, |entry| {
             del.push(entry.key());
             if del.view().len() > KEYS_PER_DEL {
@@ -308,9 +309,9 @@ impl Engine {
             self.log(Level::Warning, format!("Closing the link to replica {ip}:{port}: {reason}"));
         }
         self.replication.forget(session);
-        if let Some(session) = self.sessions.get_mut(session) {
+        if let Some(session) = self.clients.sessions.get_mut(session) {
             session.close_now = true;
-            self.actions.push(Action::Flush(session.key));
+            self.effects.actions.push(Action::Flush(session.key));
         }
     }
 
@@ -322,7 +323,7 @@ impl Engine {
         }
         for sync in std::mem::take(&mut self.replication.replicas.full_syncs) {
             if let Some(mut producer) = sync.producer {
-                producer.end(&mut self.dbs);
+                producer.end(&mut self.keyspace.dbs);
             }
         }
     }
@@ -351,7 +352,7 @@ impl Engine {
             }
         }
         for (session, waiting) in dropped {
-            self.stats.output_limit_disconnections += 1;
+            self.stats.counters.output_limit_disconnections += 1;
             let reason =
                 format!("{waiting} bytes wait for it, above client-output-buffer-limit for replicas");
             self.drop_replica(session, &reason);
@@ -397,7 +398,7 @@ impl Engine {
         let now_ms = self.clock.boot_ms;
         let period_ms = self.settings.repl_ping_replica_period as i64 * 1000;
         let is_due = now_ms - self.replication.pinged_ms >= period_ms;
-        if is_due && !self.pauses.stop_the_stream() && !self.replication.replicas.list.is_empty() {
+        if is_due && !self.clients.pauses.stop_the_stream() && !self.replication.replicas.list.is_empty() {
             self.replication.pinged_ms = now_ms;
             self.replication.feed_service(&[b"PING"]);
         }
@@ -418,4 +419,4 @@ impl Engine {
 }
 
 // The sink's bound must leave room for a step, or a walk could never begin.
-const _: () = assert!(SINK_WAITING_BYTES_MAX > super::snapshot::STEP_BYTES as u64);
+const _: () = assert!(SINK_WAITING_BYTES_MAX > crate::snapshot::producer::STEP_BYTES as u64);

@@ -17,9 +17,10 @@
 //! yes` takes the sync; REPLICAOF NO ONE makes this node, with its data, the primary. In a cluster nothing is
 //! refused: there the configuration says whose data counts.
 
-use super::history::StreamId;
-use super::link::{Link, Phase};
-use crate::effects::Level;
+use super::state::guard::{Guard, Refused};
+use super::state::history::StreamId;
+use super::state::link::{Link, Phase};
+use crate::engine::effects::Level;
 use crate::engine::Engine;
 
 /// Longest pause between attempts to sync with a primary whose history was refused, in milliseconds.
@@ -27,26 +28,6 @@ pub const RETRY_DELAY_MS_MAX: i64 = 10_000;
 
 /// A snapshot with fewer of our keys than one in so many is no successor of our data.
 const KEYS_KEPT_ONE_IN: u64 = 2;
-
-/// What this node remembers of the primary that it was told to follow.
-#[derive(Debug, Default)]
-pub struct Guard {
-    /// Whether it was in sync with it since.
-    pub was_in_sync: bool,
-    /// The history that it refuses.
-    pub refused: Option<Refused>,
-}
-
-/// A history that was refused.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// Its identity.
-    pub id: StreamId,
-    /// Its offset when it was offered first.
-    pub offset: u64,
-    /// The keys that its snapshot had.
-    pub keys: u64,
-}
 
 impl Engine {
     /// Whether an offered history is to be looked at before it replaces the data; none where it is refused already.
@@ -101,7 +82,7 @@ impl Engine {
     }
 
     fn keys(&self) -> u64 {
-        self.dbs.iter().map(|db| db.len() as u64).sum()
+        self.keyspace.dbs.iter().map(|db| db.len() as u64).sum()
     }
 
     fn why_refused(&self, refused: &Refused) -> String {

@@ -116,7 +116,7 @@ impl<'a> Reply<'a> {
 
     /// A floating point number: `,` in RESP3, a bulk string in RESP2.
     pub fn double(&mut self, value: f64) {
-        let text = crate::numbers::format_double(value);
+        let text = crate::base::numbers::format_double(value);
         if self.resp3 {
             self.line(b',', text.as_bytes());
         } else {

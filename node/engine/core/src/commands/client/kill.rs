@@ -1,12 +1,12 @@
 //! CLIENT KILL and CLIENT UNBLOCK.
 
-use super::Class;
-use crate::command::failure::SYNTAX;
-use crate::command::{Ctx, Failure, Outcome};
-use crate::effects::Action;
+use crate::base::numbers::parse_i64;
+use crate::clients::class::Class;
+use crate::clients::session::{Kind, Session, SessionKey};
+use crate::dispatch::{Ctx, Failure, Outcome};
+use crate::engine::effects::Action;
 use crate::engine::Engine;
-use crate::numbers::parse_i64;
-use crate::session::{Kind, Session, SessionKey, Suspension};
+use crate::resp::failure::SYNTAX;
 
 /// What a connection must be to be closed; a filter that was not given fits all.
 #[derive(Debug, Default)]
@@ -73,6 +73,7 @@ fn parse(ctx: &Ctx<'_>) -> Result<Filter, Failure> {
 fn close_fitting(ctx: &mut Ctx<'_>, filter: &Filter) -> usize {
     let keys: Vec<SessionKey> = ctx
         .engine
+        .clients
         .sessions
         .iter()
         .filter(|session| filter.fits(session))
@@ -89,12 +90,14 @@ fn close_fitting(ctx: &mut Ctx<'_>, filter: &Filter) -> usize {
 }
 
 impl Engine {
-    /// Has the reactor close a session that is not running; what it had to be sent is dropped.
+    /// Has the reactor close a session that is not running; what it had to be sent is dropped, and nothing that it
+    /// waits for is given to it any more.
     pub fn close_soon(&mut self, key: SessionKey) {
-        if let Some(session) = self.sessions.get_mut(key) {
+        if let Some(session) = self.clients.sessions.get_mut(key) {
             session.close_now = true;
             session.out = Vec::new();
-            self.actions.push(Action::Flush(key));
+            self.clients.waiting.leave(key);
+            self.effects.actions.push(Action::Flush(key));
         }
     }
 }
@@ -109,14 +112,14 @@ pub(super) fn unblock(ctx: &mut Ctx<'_>) -> Outcome {
         4 if ctx.arg_is(3, "error") => true,
         _ => return Err(Failure::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
-    let found = ctx.engine.sessions.iter().find(|session| session.id as i64 == id);
+    let found = ctx.engine.clients.sessions.iter().find(|session| session.id as i64 == id);
     let Some(session) = found else { return ctx.int(0) };
     let key = session.key;
-    if !matches!(session.suspension, Suspension::Replicas { .. }) {
+    if !ctx.engine.is_blocked(key) {
         return ctx.int(0);
     }
     match with_error {
-        true => ctx.engine.end_wait_with(key, UNBLOCKED_BY_CLIENT),
+        true => ctx.engine.end_wait_with(key, &UNBLOCKED_BY_CLIENT),
         false => ctx.engine.end_wait_now(key),
     }
     ctx.int(1)

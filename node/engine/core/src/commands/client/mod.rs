@@ -6,11 +6,9 @@ mod pause;
 mod tracking;
 
 use super::help::help;
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::session::{Kind, ReplyMode, Session};
-
-pub(crate) use list::describe;
+use crate::clients::session::ReplyMode;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 /// Flags of subcommands about the client's own connection.
 const OWN: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);
@@ -124,7 +122,7 @@ const SUBCOMMANDS: &[Command] = &[
         "client-id [unblock-type=<TIMEOUT | ERROR>]",
         "Ends another connection's wait.",
     ),
-    Command::new("unpause", 2, CONNECTION, pause::unpause).flags(ADMIN).docs(
+    Command::new("unpause", 2, CONNECTION, pause::unpause).flags(Flags::UNPAUSES).flags(ADMIN).docs(
         "6.2.0",
         "O(N) with the number of held clients",
         "",
@@ -132,41 +130,6 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     help(CONNECTION, "5.0.0"),
 ];
-
-/// The class of a client, by which lists are filtered and output is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Ordinary clients, those that MONITOR included.
-    Normal,
-    /// Replicas.
-    Replica,
-    /// Clients that have subscribed to something.
-    PubSub,
-    /// Our primary.
-    Primary,
-}
-
-impl Class {
-    /// The class of a session.
-    pub fn of(session: &Session) -> Class {
-        match session.kind {
-            Kind::Primary => Class::Primary,
-            Kind::Replica => Class::Replica,
-            _ if session.is_subscriber() => Class::PubSub,
-            _ => Class::Normal,
-        }
-    }
-
-    fn parse(name: &[u8]) -> Result<Class, Failure> {
-        match &*name.to_ascii_lowercase() {
-            b"normal" => Ok(Class::Normal),
-            b"slave" | b"replica" => Ok(Class::Replica),
-            b"pubsub" => Ok(Class::PubSub),
-            b"master" => Ok(Class::Primary),
-            _ => Err(Failure::new(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(name)))),
-        }
-    }
-}
 
 /// `ON` or `OFF` at argument `index`.
 fn on_off(ctx: &Ctx<'_>, index: usize) -> Result<bool, Failure> {

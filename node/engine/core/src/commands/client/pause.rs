@@ -1,8 +1,8 @@
-//! CLIENT PAUSE and CLIENT UNPAUSE; the mechanism is in [`crate::pause`].
+//! CLIENT PAUSE and CLIENT UNPAUSE; the mechanism is in [`crate::clients::pause`].
 
-use crate::command::{Ctx, Failure, Outcome};
-use crate::numbers::parse_i64;
-use crate::pause::{OwnPause, Pause};
+use crate::base::numbers::parse_i64;
+use crate::clients::pause::{OwnPause, Pause};
+use crate::dispatch::{Ctx, Failure, Outcome};
 
 pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
     let all = match ctx.args.len() {
@@ -19,13 +19,13 @@ pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
     };
     let until_boot_ms =
         until_boot_ms.ok_or(Failure::Text("ERR timeout is not an integer or out of range"))?;
-    ctx.engine.pauses.clients.extend(Pause { until_boot_ms, all });
+    ctx.engine.clients.pauses.clients.extend(Pause { until_boot_ms, all });
     ctx.engine.combine_pauses();
     ctx.ok()
 }
 
 pub(super) fn unpause(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.engine.pauses.clients = OwnPause::default();
+    ctx.engine.clients.pauses.clients = OwnPause::default();
     ctx.engine.combine_pauses();
     ctx.ok()
 }

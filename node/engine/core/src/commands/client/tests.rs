@@ -1,6 +1,6 @@
 //! Tests of CLIENT.
 
-use crate::effects::Action;
+use crate::engine::effects::Action;
 use crate::testing::Bench;
 
 #[test]
@@ -38,7 +38,7 @@ fn filters_choose_whom_to_close() {
     assert_eq!(bench.say(client, "CLIENT KILL TYPE pubsub"), ":0");
     assert_eq!(bench.say(client, "CLIENT KILL ADDR 1.2.3.4:5 TYPE normal"), ":1");
     assert!(bench.session(other).close_now);
-    assert!(bench.engine.actions.contains(&Action::Flush(other)));
+    assert!(bench.engine.effects.actions.contains(&Action::Flush(other)));
     assert_eq!(bench.say(client, "CLIENT KILL ID 1"), ":0");
     assert_eq!(bench.say(client, "CLIENT KILL ID 1 SKIPME no"), ":1");
     assert!(bench.session(client).close_after_reply);
@@ -72,10 +72,10 @@ fn a_pause_holds_writes_and_lets_them_go() {
     assert!(bench.session(other).is_suspended());
     bench.advance(999);
     bench.engine.end_turn();
-    assert!(!bench.engine.actions.contains(&Action::Resume(other)));
+    assert!(!bench.engine.effects.actions.contains(&Action::Resume(other)));
     bench.advance(1);
     bench.engine.end_turn();
-    assert!(bench.engine.actions.contains(&Action::Resume(other)));
+    assert!(bench.engine.effects.actions.contains(&Action::Resume(other)));
     bench.engine.retry(other);
     assert_eq!(bench.heard(other), ":0");
 }
@@ -90,8 +90,8 @@ fn a_client_does_not_end_the_control_planes_pause() {
     assert_eq!(bench.say(client, "CLIENT UNPAUSE"), "+OK");
     assert_eq!(bench.say(client, "PUBLISH a b"), "");
     bench.engine.unpause();
-    assert!(bench.engine.pause.is_none());
-    assert!(bench.engine.actions.contains(&Action::Resume(client)));
+    assert!(bench.engine.clients.pause.is_none());
+    assert!(bench.engine.effects.actions.contains(&Action::Resume(client)));
 }
 
 #[test]

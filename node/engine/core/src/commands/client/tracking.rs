@@ -4,7 +4,7 @@
 //! that it gets none, rather than being left with a cache that goes stale.
 
 use super::on_off;
-use crate::command::{Ctx, Failure, Outcome};
+use crate::dispatch::{Ctx, Failure, Outcome};
 
 pub(super) fn tracking(ctx: &mut Ctx<'_>) -> Outcome {
     if on_off(ctx, 2)? {

@@ -9,7 +9,7 @@ mod server;
 
 use std::fmt::{Display, Write};
 
-use crate::command::{Command, Ctx, Flags, Group, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::engine::Engine;
 
 /// The commands of this file.
@@ -49,7 +49,7 @@ const SECTIONS: &[Section] = &[
     section("cluster", "Cluster", true, |engine, out| {
         out.field("cluster_enabled", u8::from(engine.settings.cluster_enabled));
         let mut bus: Vec<_> =
-            engine.facts.iter().filter(|(name, _)| name.starts_with("cluster_bus_")).collect();
+            engine.host.facts.iter().filter(|(name, _)| name.starts_with("cluster_bus_")).collect();
         bus.sort_unstable();
         bus.iter().for_each(|(name, value)| out.field(name, value));
     }),

@@ -1,7 +1,7 @@
 //! The sections about the work done: persistence, stats, commands, errors, latency, keyspace.
 
 use super::Fields;
-use crate::command::table::table;
+use crate::dispatch::table::table;
 use crate::engine::Engine;
 
 pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
@@ -11,9 +11,9 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     out.field("current_fork_perc", "0.00");
     out.field("current_save_keys_processed", 0);
     out.field("current_save_keys_total", 0);
-    out.field("rdb_changes_since_last_save", engine.dirty);
+    out.field("rdb_changes_since_last_save", engine.keyspace.dirty);
     out.field("rdb_bgsave_in_progress", 0);
-    out.field("rdb_last_save_time", engine.started_ms / 1000);
+    out.field("rdb_last_save_time", engine.host.started_ms / 1000);
     out.field("rdb_last_bgsave_status", "ok");
     out.field("rdb_last_bgsave_time_sec", -1);
     out.field("rdb_current_bgsave_time_sec", -1);
@@ -36,7 +36,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn stats(engine: &Engine, out: &mut Fields) {
-    let stats = &engine.stats;
+    let stats = &engine.stats.counters;
     let kbps = |bytes_per_second: u64| format!("{:.2}", bytes_per_second as f64 / 1024.0);
     out.field("total_connections_received", stats.connections_received);
     out.field("total_commands_processed", stats.commands_processed);
@@ -63,9 +63,9 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("current_eviction_exceeded_time", 0);
     out.field("keyspace_hits", stats.keyspace_hits);
     out.field("keyspace_misses", stats.keyspace_misses);
-    out.field("pubsub_channels", engine.pubsub.channels.len());
-    out.field("pubsub_patterns", engine.pubsub.patterns.len());
-    out.field("pubsubshard_channels", engine.pubsub.shard_channels.len());
+    out.field("pubsub_channels", engine.clients.pubsub.channels.len());
+    out.field("pubsub_patterns", engine.clients.pubsub.patterns.len());
+    out.field("pubsubshard_channels", engine.clients.pubsub.shard_channels.len());
     for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
         out.field(name, 0);
     }
@@ -94,7 +94,7 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn commandstats(engine: &Engine, out: &mut Fields) {
-    for (entry, stats) in table().entries.iter().zip(&engine.stats.commands) {
+    for (entry, stats) in table().entries.iter().zip(&engine.stats.counters.commands) {
         if stats.calls + stats.rejected_calls == 0 {
             continue;
         }
@@ -110,13 +110,13 @@ pub(super) fn commandstats(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn errorstats(engine: &Engine, out: &mut Fields) {
-    for (code, count) in &engine.stats.errors {
+    for (code, count) in &engine.stats.counters.errors {
         out.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
 pub(super) fn latencystats(engine: &Engine, out: &mut Fields) {
-    for (entry, stats) in table().entries.iter().zip(&engine.stats.commands) {
+    for (entry, stats) in table().entries.iter().zip(&engine.stats.counters.commands) {
         if stats.calls == 0 {
             continue;
         }
@@ -134,7 +134,7 @@ pub(super) fn latencystats(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn keyspace(engine: &Engine, out: &mut Fields) {
-    for (number, db) in engine.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+    for (number, db) in engine.keyspace.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
         out.field(
             &format!("db{number}"),
             format_args!(

@@ -1,13 +1,14 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
+use crate::clients::session::{Kind, Suspension};
 use crate::engine::Engine;
-use crate::session::{Kind, Suspension};
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
-    let fact =
-        |name: &str, otherwise: &str| engine.facts.get(name).cloned().unwrap_or_else(|| otherwise.to_owned());
-    let uptime_s = (engine.clock.unix_ms - engine.started_ms).max(0) / 1000;
+    let fact = |name: &str, otherwise: &str| {
+        engine.host.facts.get(name).cloned().unwrap_or_else(|| otherwise.to_owned())
+    };
+    let uptime_s = (engine.clock.unix_ms - engine.host.started_ms).max(0) / 1000;
     out.field("redis_version", crate::REDIS_VERSION);
     out.field("server_name", "garrison");
     out.field("garrison_version", crate::VERSION);
@@ -35,17 +36,18 @@ pub(super) fn server(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn clients(engine: &Engine, out: &mut Fields) {
-    let of_kind = |kind: Kind| engine.sessions.iter().filter(move |session| session.kind == kind);
+    let of_kind = |kind: Kind| engine.clients.sessions.iter().filter(move |session| session.kind == kind);
     // The session that asks is running, and so not among the others.
     let connected = of_kind(Kind::Client).count() + 1;
-    let blocked = of_kind(Kind::Client)
-        .filter(|session| matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_)));
+    let blocked = of_kind(Kind::Client).filter(|session| {
+        matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_) | Suspension::Keys)
+    });
     let pubsub = of_kind(Kind::Client).filter(|session| session.is_subscriber());
     out.field("connected_clients", connected);
     out.field("cluster_connections", 0);
     out.field("maxclients", engine.settings.maxclients);
-    out.field("client_recent_max_input_buffer", engine.stats.query_buffer_bytes_max);
-    out.field("client_recent_max_output_buffer", engine.stats.output_buffer_bytes_max);
+    out.field("client_recent_max_input_buffer", engine.stats.counters.query_buffer_bytes_max);
+    out.field("client_recent_max_output_buffer", engine.stats.counters.output_buffer_bytes_max);
     out.field("blocked_clients", blocked.count());
     out.field("tracking_clients", 0);
     out.field("pubsub_clients", pubsub.count());
@@ -55,7 +57,7 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
 
 pub(super) fn memory(engine: &Engine, out: &mut Fields) {
     let figures = engine.memory_figures();
-    let process = (engine.process)();
+    let process = (engine.host.process)();
     let percent = |part: u64, whole: u64| {
         format!("{:.2}%", if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 })
     };
@@ -114,7 +116,7 @@ pub(super) fn memory(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn cpu(engine: &Engine, out: &mut Fields) {
-    let process = (engine.process)();
+    let process = (engine.host.process)();
     let mut seconds = |name: &str, value: f64| out.field(name, format!("{value:.6}"));
     seconds("used_cpu_sys", process.cpu_system);
     seconds("used_cpu_user", process.cpu_user);

@@ -25,11 +25,11 @@ fn sections_are_chosen_by_name() {
 #[test]
 fn facts_from_outside_are_shown() {
     let mut bench = Bench::new(&[]);
-    bench.engine.facts.insert("run_id".into(), "cafe".into());
+    bench.engine.host.facts.insert("run_id".into(), "cafe".into());
     let client = bench.client();
     let text = bench.say(client, "INFO server");
     assert!(text.contains("run_id:cafe") && text.contains("server_name:garrison"), "{text}");
-    bench.engine.facts.insert("cluster_bus_frames_sent".into(), "7".into());
+    bench.engine.host.facts.insert("cluster_bus_frames_sent".into(), "7".into());
     assert!(bench.say(client, "INFO cluster").ends_with("cluster_enabled:0 cluster_bus_frames_sent:7"));
 }
 

@@ -2,13 +2,13 @@
 
 use super::docs::{self, Argument, Kind};
 use super::simple_set;
-use crate::command::keys::{Begin, Find};
-use crate::command::table::{table, Entry};
-use crate::command::{Flags, Handler, KeySpec};
+use crate::dispatch::keys::{Begin, Find};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Access, Flags, Handler, KeySpec};
 use crate::resp::reply::Reply;
 
-/// The ACL categories, in Redis's order.
-pub(crate) const CATEGORY_NAMES: [&str; 21] = [
+/// The ACL categories, in Redis's order; the last one came with Redis 8.
+pub(crate) const CATEGORY_NAMES: [&str; 22] = [
     "keyspace",
     "read",
     "write",
@@ -30,6 +30,7 @@ pub(crate) const CATEGORY_NAMES: [&str; 21] = [
     "connection",
     "transaction",
     "scripting",
+    "bloom",
 ];
 
 const FLAG_NAMES: [(Flags, &str); 20] = [
@@ -60,7 +61,7 @@ pub(crate) fn categories(entry: &Entry) -> Vec<&'static str> {
     let command = entry.command;
     let group = match entry.full_name {
         "wait" | "waitaof" => Some("connection"),
-        "pubsub|help" => None,
+        "pubsub|help" | "sort" | "sort_ro" => None,
         _ if matches!(command.handler, Handler::Container) => None,
         _ => command.group.category(),
     };
@@ -132,17 +133,16 @@ pub(super) fn info(reply: &mut Reply<'_>, entry: &Entry) {
     children.iter().for_each(|child| info(reply, child));
 }
 
-/// What happens to a key: `RW` and its kin as they stand, the rest in lower case.
-pub(super) fn key_flags(reply: &mut Reply<'_>, flags: &str) {
-    let show = |flag: &str| if flag.len() == 2 { flag.to_owned() } else { flag.to_lowercase() };
-    let flags: Vec<String> = flags.split_whitespace().map(show).collect();
+/// What happens to a key.
+pub(super) fn key_flags(reply: &mut Reply<'_>, access: Access) {
+    let flags: Vec<String> = access.words().collect();
     simple_set(reply, flags.iter().map(String::as_str));
 }
 
 fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.map(3);
     reply.bulk(b"flags");
-    key_flags(reply, spec.flags);
+    key_flags(reply, spec.access);
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => searched(reply, "index", &[("index", i64::from(index))]),
@@ -152,9 +152,11 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
             reply.bulk(word.as_bytes());
             number(reply, "startfrom", i64::from(from));
         }
+        Begin::Unknown(_) => head(reply, "unknown", 0),
     }
     reply.bulk(b"find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Unknown(_)) => head(reply, "unknown", 0),
         Find::Range { last, step, limit } => searched(
             reply,
             "range",

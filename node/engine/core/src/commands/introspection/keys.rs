@@ -2,12 +2,12 @@
 
 use super::describe::key_flags;
 use super::INVALID_COMMAND;
-use crate::command::table::{table, Entry};
-use crate::command::{Ctx, Failure, Outcome};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Access, Ctx, Failure, Outcome};
 use crate::resp::Args;
 
 /// The keys of a whole command, each with what would be done to it.
-fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], &'static str)>, Failure> {
+fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
     let entry = entry_of(args)?;
     if !entry.accepts(args.len()) {
         return Err(Failure::Text("ERR Invalid number of arguments specified for command"));
@@ -17,7 +17,7 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], &'static str)>, Failure> {
     }
     let mut keys = Vec::new();
     for spec in entry.command.keys {
-        spec.for_each(args, |index| keys.push((args.get(index), flags(entry, spec.flags, args))));
+        spec.for_each(args, |index| keys.push((args.get(index), access(entry, spec.access, args))));
     }
     Ok(keys)
 }
@@ -31,10 +31,12 @@ fn entry_of(args: Args<'_>) -> Result<&'static Entry, Failure> {
 }
 
 /// SET reads its key only with GET.
-fn flags(entry: &Entry, all: &'static str, args: Args<'_>) -> &'static str {
+fn access(entry: &Entry, all: Access, args: Args<'_>) -> Access {
     match entry.full_name {
-        "set" if args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) => "RW access update",
-        "set" => "OW update",
+        "set" if args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) => {
+            Access::of("RW ACCESS UPDATE")
+        }
+        "set" => Access::of("OW UPDATE"),
         _ => all,
     }
 }
@@ -54,7 +56,7 @@ pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>) -> Outcome {
     for (key, flags) in &keys {
         reply.array(2);
         reply.bulk(key);
-        key_flags(&mut reply, flags);
+        key_flags(&mut reply, *flags);
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ mod tips;
 
 use super::docs;
 use super::help::help;
-use crate::command::table::{table, Entry};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::LOADING.union(Flags::STALE);
@@ -16,7 +16,7 @@ const CATEGORIES: &[&str] = &["connection"];
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command {
     arity: -1,
-    handler: crate::command::Handler::Engine(all),
+    handler: crate::dispatch::Handler::Engine(all),
     ..Command::container("command", Group::Server, SUBCOMMANDS).flags(SEE).categories(CATEGORIES).docs(
         "2.8.13",
         "O(N) with the number of commands",
@@ -121,12 +121,12 @@ fn list(ctx: &mut Ctx<'_>) -> Outcome {
                     describe::categories(entry).iter().any(|name| name.as_bytes().eq_ignore_ascii_case(value))
                 }),
                 () if ctx.arg_is(3, "pattern") => {
-                    Box::new(move |entry| crate::glob::matches(value, entry.full_name.as_bytes(), true))
+                    Box::new(move |entry| crate::base::glob::matches(value, entry.full_name.as_bytes(), true))
                 }
-                () => return Err(crate::command::failure::SYNTAX),
+                () => return Err(crate::resp::failure::SYNTAX),
             }
         }
-        _ => return Err(crate::command::failure::SYNTAX),
+        _ => return Err(crate::resp::failure::SYNTAX),
     };
     let names: Vec<&str> =
         table().entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.full_name).collect();

@@ -33,7 +33,7 @@ pub(super) fn tips(full_name: &str) -> &'static [&'static str] {
         "slowlog|get" => &[ALL_NODES, UNSTEADY],
         "slowlog|len" => &[ALL_NODES, SUM, UNSTEADY],
         "command" | "command|docs" | "command|info" | "command|list" | "hkeys" | "hvals" | "hgetall"
-        | "module|list" => &[UNORDERED],
+        | "module|list" | "sdiff" | "sinter" | "smembers" | "sunion" => &[UNORDERED],
         "time"
         | "lastsave"
         | "client|list"
@@ -44,6 +44,11 @@ pub(super) fn tips(full_name: &str) -> &'static [&'static str] {
         | "hscan"
         | "hrandfield"
         | "migrate"
+        | "spop"
+        | "srandmember"
+        | "sscan"
+        | "zrandmember"
+        | "zscan"
         | "object|encoding"
         | "object|freq"
         | "object|idletime"

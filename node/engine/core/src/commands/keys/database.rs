@@ -2,9 +2,9 @@
 //!
 //! A flush takes the same short time with SYNC and ASYNC: the keys are detached whole and freed on another thread.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::resp::failure::SYNTAX;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -62,14 +62,14 @@ fn flushdb(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn flushall(ctx: &mut Ctx<'_>) -> Outcome {
     check_flush_mode(ctx)?;
-    let dbs = ctx.engine.dbs.len();
+    let dbs = ctx.engine.keyspace.dbs.len();
     flush(ctx, 0..dbs)
 }
 
 fn flush(ctx: &mut Ctx<'_>, dbs: std::ops::Range<usize>) -> Outcome {
     for db in dbs {
         ctx.engine.database_flushed(db);
-        ctx.engine.dbs[db].clear();
+        ctx.engine.keyspace.dbs[db].clear();
     }
     // Replicated even when there was nothing to delete here: a replica may know better.
     ctx.engine.call.dirty += 1;
@@ -82,14 +82,14 @@ fn swapdb(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let first = parse_i64(ctx.arg(1)).ok_or(Failure::Text("ERR invalid first DB index"))?;
     let second = parse_i64(ctx.arg(2)).ok_or(Failure::Text("ERR invalid second DB index"))?;
-    let dbs = ctx.engine.dbs.len();
+    let dbs = ctx.engine.keyspace.dbs.len();
     let place = |number: i64| usize::try_from(number).ok().filter(|&number| number < dbs);
     let (Some(first), Some(second)) = (place(first), place(second)) else {
         return Err(Failure::Text("ERR DB index is out of range"));
     };
     if first != second {
         ctx.engine.databases_swapped(first, second);
-        let (low, high) = ctx.engine.dbs.split_at_mut(first.max(second));
+        let (low, high) = ctx.engine.keyspace.dbs.split_at_mut(first.max(second));
         low[first.min(second)].swap_contents(&mut high[0]);
     }
     ctx.engine.call.dirty += 1;

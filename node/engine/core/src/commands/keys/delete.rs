@@ -2,9 +2,9 @@
 //!
 //! DEL and UNLINK do the same: what takes long to free is freed on another thread in either case.
 
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
+use crate::settings::NotifyClass;
 
 const READ_FAST: Flags = Flags::READONLY.union(Flags::FAST);
 const DELETE_KEYS: &[KeySpec] = &[KeySpec::range(1, -1, 1, "RM DELETE")];

@@ -2,12 +2,12 @@
 //!
 //! What is replicated is always a time since 1970 in milliseconds: a replica that is late must not let a key live longer.
 
-use crate::command::failure::NOT_AN_INTEGER;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
-use crate::numbers::parse_i64;
-use crate::types::string::{invalid_expire_time, TimeUnit};
+use crate::resp::failure::NOT_AN_INTEGER;
+use crate::settings::NotifyClass;
+use crate::types::string::options::{invalid_expire_time, TimeUnit};
 
 const WRITE_FAST: Flags = Flags::WRITE.union(Flags::FAST);
 const UPDATE_KEY: &[KeySpec] = &[KeySpec::one(1, "RW UPDATE")];

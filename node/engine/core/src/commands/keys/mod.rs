@@ -13,13 +13,13 @@ pub mod scan;
 #[cfg(test)]
 mod tests;
 
-use crate::command::{Ctx, Failure};
+use crate::dispatch::{Ctx, Failure};
 
 /// Argument `index` as the number of a database.
 fn database_number(ctx: &Ctx<'_>, index: usize) -> Result<usize, Failure> {
     let number = ctx.int_arg(index)?;
     usize::try_from(number)
         .ok()
-        .filter(|&number| number < ctx.engine.dbs.len())
+        .filter(|&number| number < ctx.engine.keyspace.dbs.len())
         .ok_or(Failure::Text("ERR DB index is out of range"))
 }

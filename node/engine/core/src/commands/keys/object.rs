@@ -1,7 +1,7 @@
 //! OBJECT: what a key's value looks like inside.
 
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::commands::help::help;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::access::{lfu_counter, lru_idle_ms};
 use crate::keyspace::EntryRef;
 
@@ -45,7 +45,7 @@ const LFU_NOT_SELECTED: Failure = Failure::Text(
 /// Looks at a key without a trace; a missing one is answered with null.
 fn look<T>(ctx: &mut Ctx<'_>, at: impl FnOnce(EntryRef<'_>) -> T) -> Option<T> {
     let key = ctx.key(2);
-    let seen = ctx.find(&key).map(at);
+    let seen = ctx.find_quietly(&key).map(at);
     if seen.is_none() {
         ctx.reply().null();
     }

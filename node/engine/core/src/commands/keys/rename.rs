@@ -1,10 +1,10 @@
 //! RENAME, RENAMENX, COPY, MOVE.
 
 use super::database_number;
-use crate::command::failure::{NO_SUCH_KEY, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
-use crate::notify::NotifyClass;
+use crate::resp::failure::{NO_SUCH_KEY, SYNTAX};
+use crate::settings::NotifyClass;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -65,7 +65,7 @@ fn rename_key(ctx: &mut Ctx<'_>, only_if_free: bool) -> Result<bool, Failure> {
 /// Whether a key is in a database, after a look at its expiry.
 fn is_there(ctx: &mut Ctx<'_>, db: usize, key: &KeyRef<'_>) -> bool {
     let kind = ctx.session.kind;
-    !ctx.engine.expire_if_due(db, key, kind) && ctx.engine.dbs[db].contains(key)
+    !ctx.engine.expire_if_due(db, key, kind) && ctx.engine.keyspace.dbs[db].contains(key)
 }
 
 fn copy(ctx: &mut Ctx<'_>) -> Outcome {
@@ -96,7 +96,7 @@ fn copy(ctx: &mut Ctx<'_>) -> Outcome {
         return ctx.int(0);
     }
     let clock = ctx.engine.access_clock();
-    ctx.engine.dbs[to_db].set_content(&to, content, clock);
+    ctx.engine.keyspace.dbs[to_db].set_content(&to, content, clock);
     ctx.engine.notify(NotifyClass::NEW, "new", to_db, to.bytes);
     ctx.engine.key_changed(to_db, to.bytes, NotifyClass::GENERIC, "copy_to", 1);
     ctx.int(1)
@@ -116,7 +116,7 @@ fn move_key(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let Some(content) = ctx.db().take(&key) else { return ctx.int(0) };
     let clock = ctx.engine.access_clock();
-    ctx.engine.dbs[to_db].set_content(&key, content, clock);
+    ctx.engine.keyspace.dbs[to_db].set_content(&key, content, clock);
     ctx.engine.notify(NotifyClass::NEW, "new", to_db, key.bytes);
     ctx.changed(key.bytes, NotifyClass::GENERIC, "move_from", 0);
     ctx.engine.key_changed(to_db, key.bytes, NotifyClass::GENERIC, "move_to", 1);

@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::command::failure::{NOT_AN_INTEGER, SYNTAX};
-use crate::command::{Command, Ctx, Failure, Flags, Group, Outcome};
-use crate::glob;
+use crate::base::glob;
+use crate::clients::session::Kind;
+use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::keyspace::EntryRef;
-use crate::numbers::parse_i64;
 use crate::resp::reply::Reply;
-use crate::session::Kind;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -35,60 +34,6 @@ pub const COMMANDS: &[Command] = &[
 /// Keys drawn before RANDOMKEY gives up on finding one that has not expired.
 const RANDOM_TRIES_MAX: usize = 100;
 
-/// How many buckets SCAN visits at most for each key it was asked for, when few match.
-const SCAN_COUNT_DEFAULT: usize = 10;
-
-/// The options of SCAN and its relatives.
-pub struct ScanOptions<'a> {
-    /// COUNT: how many to look at, about.
-    pub count: usize,
-    /// MATCH.
-    pub pattern: Option<&'a [u8]>,
-    /// TYPE, where it is allowed.
-    pub type_name: Option<&'a [u8]>,
-}
-
-impl<'a> ScanOptions<'a> {
-    /// Reads the options from argument `index` on.
-    pub fn parse(ctx: &Ctx<'a>, mut index: usize, with_type: bool) -> Result<Self, Failure> {
-        let mut options = ScanOptions { count: SCAN_COUNT_DEFAULT, pattern: None, type_name: None };
-        while index < ctx.args.len() {
-            let value = ctx.args.try_get(index + 1).ok_or(SYNTAX)?;
-            if ctx.arg_is(index, "count") {
-                let count = parse_i64(value).ok_or(NOT_AN_INTEGER)?;
-                options.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(SYNTAX)?;
-            } else if ctx.arg_is(index, "match") {
-                options.pattern = Some(value).filter(|pattern| *pattern != b"*");
-            } else if ctx.arg_is(index, "type") && with_type {
-                options.type_name = Some(value);
-            } else {
-                return Err(SYNTAX);
-            }
-            index += 2;
-        }
-        Ok(options)
-    }
-
-    /// Whether a name matches.
-    pub fn matches(&self, name: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false))
-    }
-}
-
-/// Reads a cursor as C's `strtoul` does: nothing is 0, and a minus sign counts down from 2^64.
-pub fn parse_cursor(text: &[u8]) -> Result<u64, Failure> {
-    let (is_negative, digits) = match text {
-        [] => return Ok(0),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let value =
-        std::str::from_utf8(digits).ok().filter(|_| is_number).and_then(|text| text.parse::<u64>().ok());
-    let value = value.ok_or(Failure::Text("ERR invalid cursor"))?;
-    Ok(if is_negative { value.wrapping_neg() } else { value })
-}
-
 fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(1))?;
     let options = ScanOptions::parse(ctx, 2, true)?;
@@ -99,7 +44,7 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
             && options.matches(entry.key())
     };
     let (mut names, mut found) = (Vec::new(), 0);
-    let database = &ctx.engine.dbs[ctx.session.db];
+    let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     let next = database.scan(cursor, options.count, |entry| {
         if is_wanted(entry) {
             Reply::new(&mut names, 2).bulk(entry.key());
@@ -117,7 +62,7 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {
     let pattern = ctx.arg(1);
     let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
-    let database = &ctx.engine.dbs[ctx.session.db];
+    let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     Reply::new(&mut ctx.session.out, ctx.session.resp).deferred_array(|reply| {
         let mut found = 0;
         database.for_each(|entry| {
@@ -137,7 +82,9 @@ fn randomkey(ctx: &mut Ctx<'_>) -> Outcome {
     for tries in 1..=RANDOM_TRIES_MAX {
         let engine = &mut *ctx.engine;
         let now_ms = engine.clock.unix_ms;
-        let Some(entry) = engine.dbs[ctx.session.db].random(&mut engine.prng) else { break };
+        let Some(entry) = engine.keyspace.dbs[ctx.session.db].random(&mut engine.keyspace.prng) else {
+            break;
+        };
         // Where nothing is deleted on sight, a database of expired keys must not keep this busy for ever.
         if !entry.is_expired(now_ms) || (engine.replication.is_replica() && tries == RANDOM_TRIES_MAX) {
             Reply::new(&mut ctx.session.out, ctx.session.resp).bulk(entry.key());
@@ -145,7 +92,7 @@ fn randomkey(ctx: &mut Ctx<'_>) -> Outcome {
         }
         let name = entry.key().to_vec();
         let key = ctx.key_of(&name);
-        ctx.find(&key);
+        ctx.find_quietly(&key);
     }
     ctx.reply().null();
     Ok(())

@@ -13,7 +13,7 @@
 //! | `f1` + 2, `f2` + 3, `f3` + 4, `f4` + 8 | a signed integer, low byte first |
 //! | `ff` | the end of the list |
 
-use crate::numbers::parse_i64;
+use crate::base::numbers::parse_i64;
 
 /// The byte behind the last entry.
 pub(super) const END: u8 = 0xff;
@@ -52,6 +52,14 @@ impl<'a> Item<'a> {
     /// The length of the string in bytes.
     pub fn len(&self) -> usize {
         self.spell(&mut itoa::Buffer::new()).len()
+    }
+
+    /// No encoded form of it takes more bytes.
+    pub(super) fn encoded_bytes_max(&self) -> usize {
+        match self {
+            Item::Integer(_) => super::ENTRY_OVERHEAD_BYTES_MAX,
+            Item::Bytes(bytes) => super::ENTRY_OVERHEAD_BYTES_MAX + bytes.len(),
+        }
     }
 
     /// Whether the string is empty.

@@ -11,13 +11,14 @@
 //! walks all of it once; after that the list is known to be sound.
 
 mod encoding;
+pub mod run;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use encoding::signed_little_endian;
 pub use encoding::Item;
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 use encoding::{
     backward_width, decode, encode, entry_len, is_canonical, read_backward, Encoded, Wanted, END,
 };
@@ -124,6 +125,11 @@ impl PackedList {
         Iter { list: self, at: HEADER }
     }
 
+    /// The entries from `at` to the last.
+    pub fn iter_from(&self, at: Position) -> Iter<'_> {
+        Iter { list: self, at: at.0 }
+    }
+
     /// The item at a position, `None` behind the last.
     pub fn get(&self, at: Position) -> Option<Item<'_>> {
         self.decode_at(at.0).map(|(item, _)| item)
@@ -210,6 +216,50 @@ impl PackedList {
         let end = self.bytes.len() - 1;
         self.splice(end, end, &[encode(&Item::of(first)), encode(&Item::of(second))]);
         self.add_to_count(2);
+    }
+
+    /// Adds many entries at the end. Room is made for all of them and for some more: a list that grows again and again
+    /// is to be given to [`PackedList::shrink`] when it is done.
+    pub fn push_all<'a>(&mut self, items: impl Iterator<Item = Item<'a>> + Clone) {
+        let bound: usize = items.clone().map(|item| item.encoded_bytes_max()).sum();
+        let len = self.bytes.len();
+        assert!(len + bound <= PACKED_BYTES_MAX, "the owner of a packed list asks has_room before it adds");
+        if len + bound > self.bytes.capacity() {
+            self.bytes.reserve_exact(rounded(len + bound.max(len / 8)) - len);
+        }
+        self.bytes.pop();
+        let mut added = 0;
+        for item in items {
+            let Encoded { parts: (head, body, back), .. } = encode(&item);
+            self.bytes.extend_from_slice(head.as_slice());
+            self.bytes.extend_from_slice(body);
+            self.bytes.extend_from_slice(back.as_slice());
+            added += 1;
+        }
+        self.bytes.push(END);
+        let len = self.bytes.len() as u32;
+        self.bytes[..4].copy_from_slice(&len.to_le_bytes());
+        self.add_to_count(added);
+    }
+
+    /// Gives back the room that is left behind the last entry.
+    pub fn shrink(&mut self) {
+        if rounded(self.bytes.len()) < rounded(self.bytes.capacity()) {
+            self.bytes.shrink_to(rounded(self.bytes.len()));
+        }
+    }
+
+    /// Puts an integer in the place of the entry at `at`, which stays its position.
+    pub fn set_integer(&mut self, at: Position, number: i64) {
+        let Some(old_len) = self.entry_len(at.0) else { return };
+        let encoded = encode(&Item::Integer(number));
+        if encoded.len == old_len {
+            // The length backwards is the same, too.
+            let head = encoded.parts.0;
+            self.bytes[at.0..at.0 + head.as_slice().len()].copy_from_slice(head.as_slice());
+        } else {
+            self.splice(at.0, at.0 + old_len, &[encoded]);
+        }
     }
 
     /// Adds an entry before `at`; afterwards `at` is the place of the new one.
@@ -308,6 +358,22 @@ impl PackedList {
 pub struct Iter<'a> {
     list: &'a PackedList,
     at: usize,
+}
+
+impl Iter<'_> {
+    /// The place of the entry that comes next.
+    pub fn place(&self) -> Position {
+        Position(self.at)
+    }
+
+    /// Passes over entries without reading them; false where there are fewer.
+    pub fn pass(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            let Some(len) = self.list.entry_len(self.at) else { return false };
+            self.at += len;
+        }
+        true
+    }
 }
 
 impl<'a> Iterator for Iter<'a> {

@@ -12,7 +12,7 @@ use crate::formats::packed::Item;
 
 /// Why a read did not give anything.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::formats) enum Stop {
+pub enum Stop {
     /// The bytes that are there are too few.
     More,
     /// The bytes are wrong.
@@ -27,20 +27,24 @@ impl<T: Into<RdbProblem>> From<T> for Stop {
 
 /// A string as it stood in the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::formats) enum Text<'a> {
+pub enum Text<'a> {
+    /// In one of the forms for integers.
     Integer(i64),
+    /// As bytes.
     Bytes(Cow<'a, [u8]>),
 }
 
 impl Text<'_> {
-    pub(super) fn as_item(&self) -> Item<'_> {
+    /// As an item of a packed list.
+    pub fn as_item(&self) -> Item<'_> {
         match self {
             Text::Integer(number) => Item::Integer(*number),
             Text::Bytes(bytes) => Item::Bytes(bytes),
         }
     }
 
-    pub(super) fn into_vec(self) -> Vec<u8> {
+    /// Its bytes.
+    pub fn into_vec(self) -> Vec<u8> {
         match self {
             Text::Integer(number) => Item::Integer(number).to_vec(),
             Text::Bytes(bytes) => bytes.into_owned(),
@@ -56,28 +60,30 @@ enum Length {
 
 /// A cursor over the bytes that have arrived.
 #[derive(Clone)]
-pub(in crate::formats) struct Input<'a> {
+pub struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
     string_bytes_max: u64,
 }
 
 impl<'a> Input<'a> {
-    pub(in crate::formats) fn new(bytes: &'a [u8], string_bytes_max: u64) -> Self {
+    /// A cursor at the first byte.
+    pub fn new(bytes: &'a [u8], string_bytes_max: u64) -> Self {
         Input { bytes, at: 0, string_bytes_max }
     }
 
     /// How many bytes have been taken.
-    pub(in crate::formats) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at
     }
 
     /// Whether every byte has been taken.
-    pub(in crate::formats) fn is_at_end(&self) -> bool {
+    pub fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
     }
 
-    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Stop> {
+    /// The next bytes, as they are.
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8], Stop> {
         let end = self.at.checked_add(len).ok_or(Stop::More)?;
         let taken = self.bytes.get(self.at..end).ok_or(Stop::More)?;
         self.at = end;
@@ -88,24 +94,28 @@ impl<'a> Input<'a> {
         self.take(N)?.try_into().map_err(|_| Stop::More)
     }
 
-    pub(in crate::formats) fn byte(&mut self) -> Result<u8, Stop> {
+    /// One byte.
+    pub fn byte(&mut self) -> Result<u8, Stop> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(super) fn unsigned_32(&mut self) -> Result<u32, Stop> {
+    /// Four bytes, the low one first.
+    pub fn unsigned_32(&mut self) -> Result<u32, Stop> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn unsigned_64(&mut self) -> Result<u64, Stop> {
+    /// Eight bytes, the low one first.
+    pub fn unsigned_64(&mut self) -> Result<u64, Stop> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn signed_64(&mut self) -> Result<i64, Stop> {
+    /// Eight bytes with a sign, the low one first.
+    pub fn signed_64(&mut self) -> Result<i64, Stop> {
         Ok(i64::from_le_bytes(self.array()?))
     }
 
     /// Reads several primitives, or none of them.
-    pub(super) fn all<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+    pub fn all<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
         let start = self.at;
         let result = read(self);
         if matches!(result, Err(Stop::More)) {
@@ -114,7 +124,8 @@ impl<'a> Input<'a> {
         result
     }
 
-    pub(super) fn length(&mut self) -> Result<u64, Stop> {
+    /// A length.
+    pub fn length(&mut self) -> Result<u64, Stop> {
         self.all(|input| match input.any_length()? {
             Length::Plain(len) => Ok(len),
             Length::Special(_) => Err(RdbProblem::Length.into()),
@@ -134,7 +145,8 @@ impl<'a> Input<'a> {
         })
     }
 
-    pub(super) fn text(&mut self) -> Result<Text<'a>, Stop> {
+    /// A string, in whatever form.
+    pub fn text(&mut self) -> Result<Text<'a>, Stop> {
         self.all(|input| match input.any_length()? {
             Length::Plain(len) => {
                 let len = input.string_length(len)?;

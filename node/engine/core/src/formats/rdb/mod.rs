@@ -12,26 +12,17 @@
 //! A *length* takes 1, 2, 5 or 9 bytes; its first two bits say which, and a fourth pattern says that a string
 //! follows in a special form: as an integer or compressed with LZF. Everything else is made of lengths and strings.
 //!
-//! [`RdbWriter`] appends to whatever its caller sends on, a piece at a time. [`RdbReader`] is fed chunks of any size
-//! and gives items as they become complete. Both keep the checksum on the way. The writer announces version 10, the
-//! lowest that can hold packed lists, which every Redis since 7.0 reads; the reader knows versions 1 to 12 and what
-//! Valkey 9 writes.
+//! Here are the primitives, which the codecs of types use. The writer and the reader of whole streams are in
+//! `snapshot/`. The writer announces version 10, the lowest that can hold packed lists, which every Redis since 7.0
+//! reads; the reader knows versions 1 to 12 and what Valkey 9 writes.
 
 mod error;
 mod input;
-mod reader;
-#[cfg(test)]
-mod tests;
-mod value;
-mod writer;
+mod output;
 
 pub use error::{RdbError, RdbProblem};
-pub use reader::{RdbEntry, RdbItem, RdbOptions, RdbReader};
-pub use writer::{Access, HashWalk, RdbWriter, RdbWriterOptions};
-
-pub(super) use input::{Input, Stop};
-pub(super) use value::ValueReader;
-pub(super) use writer::write_value;
+pub use input::{Input, Stop, Text};
+pub use output::RdbOutput;
 
 /// The version that the writer announces.
 pub const RDB_VERSION: u32 = 10;
@@ -41,7 +32,7 @@ pub const RDB_VERSION_MAX: u32 = 12;
 pub const VALKEY_VERSION: u32 = 80;
 
 /// The bytes that introduce what is no entry.
-pub(super) mod opcode {
+pub(crate) mod opcode {
     pub const SLOT_INFO: u8 = 0xf4;
     pub const FUNCTION: u8 = 0xf5;
     pub const FUNCTION_PRE_RELEASE: u8 = 0xf6;
@@ -56,38 +47,20 @@ pub(super) mod opcode {
     pub const END: u8 = 0xff;
 }
 
-/// The byte that says how a value is encoded.
-pub(super) mod type_code {
-    pub const STRING: u8 = 0;
-    pub const HASH: u8 = 4;
-    pub const HASH_ZIPMAP: u8 = 9;
-    pub const HASH_ZIPLIST: u8 = 13;
-    pub const HASH_LISTPACK: u8 = 16;
-    /// Valkey 9: a hash whose fields may expire.
-    pub const HASH_2: u8 = 22;
-    /// Redis 7.4: a hash whose fields may expire.
-    pub const HASH_METADATA: u8 = 24;
-    /// Redis 7.4: the same as a packed list of threes.
-    pub const HASH_LISTPACK_EX: u8 = 25;
-}
-
 /// The special forms of a string.
-pub(super) mod special {
+pub(crate) mod special {
     pub const INT8: u8 = 0;
     pub const INT16: u8 = 1;
     pub const INT32: u8 = 2;
     pub const LZF: u8 = 3;
 }
 
-/// What a type code stands for, for those that this engine has no type for yet.
-pub(super) fn foreign_type(code: u8) -> Option<&'static str> {
+/// What a type code stands for, for those that no type of this engine reads.
+pub(crate) fn foreign_type(code: u8) -> Option<&'static str> {
     Some(match code {
-        1 | 10 | 14 | 18 => "list",
-        2 | 11 | 20 => "set",
-        3 | 5 | 12 | 17 => "sorted set",
         15 | 19 | 21 => "stream",
         6 | 7 => "value of a module",
-        23 => "hash of a pre-release of Redis 7.4",
+        22 | 23 => "hash of a pre-release of Redis 7.4",
         _ => return None,
     })
 }

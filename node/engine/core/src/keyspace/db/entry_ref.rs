@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::Db;
-use crate::keyspace::entry::{Content, Entry, Value};
-use crate::types::ValueRef;
+use crate::keyspace::entry::{Content, Entry};
+use crate::types::{Value, ValueRef};
 
 /// A key that is in the database, with its value.
 #[derive(Clone, Copy)]

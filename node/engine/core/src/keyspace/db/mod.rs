@@ -19,10 +19,10 @@ use std::collections::VecDeque;
 pub use entry_ref::EntryRef;
 
 use super::capture::Captures;
-use super::entry::Value;
 use super::expiry::ExpiryWheel;
 use super::key::{key_slot, KeyHasher, KeyRef, SLOT_COUNT};
 use super::table::{Position, Table};
+use crate::types::Value;
 
 /// Slots whose keys are counted together, to find a random key in few steps.
 const SLOTS_PER_GROUP: usize = 128;

@@ -1,10 +1,10 @@
 //! Writing: values, expiries, names. Every method lets the snapshots see the key before it changes.
 
 use super::{Db, Garbage, Ttl, SLOTS_PER_GROUP};
-use crate::keyspace::entry::{Content, Entry, Payload, Value, EMBEDDED_BYTES_MAX};
+use crate::keyspace::entry::{Content, Entry, Payload, EMBEDDED_BYTES_MAX};
 use crate::keyspace::expiry;
 use crate::keyspace::key::KeyRef;
-use crate::types::{Object, ObjectMut, ValueRef};
+use crate::types::{Object, ObjectMut, Value, ValueRef};
 
 /// Longest string that stays embedded when it is changed in place; longer ones get room to grow.
 const EMBEDDED_WHEN_CHANGED_BYTES_MAX: usize = 128;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Db, EntryRef, SLOTS_PER_GROUP};
-use crate::keyspace::prng::Prng;
+use crate::base::prng::Prng;
 use crate::keyspace::table::{TableCursor, CURSOR_BITS};
 
 impl Db {

@@ -1,7 +1,7 @@
 //! WAIT, ROLE, REPLICAOF, REPLCONF and the checks on writes.
 
 use super::net::Net;
-use crate::session::Kind;
+use crate::clients::session::Kind;
 
 fn in_sync(directives: &[(&str, &str)]) -> Net {
     let mut net = Net::new(2, directives, 1);
@@ -17,7 +17,7 @@ fn wait_answers_when_replicas_have_acknowledged() {
     let client = net.nodes[0].client;
     net.say(0, "SET a b");
     assert_eq!(net.say(0, "WAIT 1 0"), "");
-    assert!(net.nodes[0].engine.sessions.get(client).unwrap().is_suspended());
+    assert!(net.nodes[0].engine.clients.sessions.get(client).unwrap().is_suspended());
     net.turns(20);
     assert_eq!(net.heard(0, client), ":1");
     assert_eq!(net.say(0, "WAIT 1 100"), ":1", "nothing was written since");

@@ -1,7 +1,7 @@
 //! FAILOVER: who has the role afterwards, what the clients that waited are told, and that nothing is lost.
 
 use super::net::Net;
-use crate::session::{Kind, SessionKey};
+use crate::clients::session::{Kind, SessionKey};
 
 /// A primary with two replicas in sync.
 fn three() -> Net {
@@ -41,7 +41,7 @@ fn until(net: &mut Net, what: &str, condition: impl Fn(&Net) -> bool) {
 #[test]
 fn the_role_moves_without_a_full_sync() {
     let mut net = three();
-    let syncs = net.nodes[0].engine.stats.sync_full;
+    let syncs = net.nodes[0].engine.stats.counters.sync_full;
     net.piece_bytes_max = 150;
     net.say(0, "SET last written");
     assert_eq!(net.say(0, "FAILOVER TO 127.0.0.1 7001"), "+OK");
@@ -67,7 +67,7 @@ fn the_role_moves_without_a_full_sync() {
     net.settle();
     net.assert_same(0, 1);
     net.assert_same(2, 1);
-    let total: u64 = net.nodes.iter().map(|node| node.engine.stats.sync_full).sum();
+    let total: u64 = net.nodes.iter().map(|node| node.engine.stats.counters.sync_full).sum();
     assert_eq!(total, syncs, "everybody goes on from where it stood");
 }
 

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::effects::Action;
+use crate::base::prng::Prng;
+use crate::clients::session::{Kind, SessionKey};
+use crate::engine::effects::Action;
 use crate::engine::{Clock, Engine};
-use crate::formats::packed::Item;
-use crate::keyspace::prng::Prng;
+use crate::formats::digest::Digest;
 use crate::keyspace::ValueRef;
 use crate::resp::request::{Parsed, Parser, LIMITS};
 use crate::resp::OwnedArgs;
-use crate::session::{Kind, SessionKey};
 use crate::settings::Settings;
 
 /// The port of node 0; the others follow.
@@ -87,10 +87,10 @@ impl Net {
 
     pub fn say_as(&mut self, node: usize, client: SessionKey, words: &[&[u8]]) -> String {
         let engine = &mut self.nodes[node].engine;
-        let mut session = engine.sessions.take(client).expect("the client is connected");
+        let mut session = engine.clients.sessions.take(client).expect("the client is connected");
         engine.execute(&mut session, OwnedArgs::from_slices(words).view());
         let out = std::mem::take(&mut session.out);
-        engine.sessions.put(session);
+        engine.clients.sessions.put(session);
         String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned()
     }
 
@@ -101,7 +101,8 @@ impl Net {
 
     /// What a client has been sent since.
     pub fn heard(&mut self, node: usize, client: SessionKey) -> String {
-        let session = self.nodes[node].engine.sessions.get_mut(client).expect("the client is connected");
+        let session =
+            self.nodes[node].engine.clients.sessions.get_mut(client).expect("the client is connected");
         String::from_utf8_lossy(&std::mem::take(&mut session.out)).replace("\r\n", " ").trim_end().to_owned()
     }
 
@@ -144,7 +145,7 @@ impl Net {
     }
 
     fn carry_out(&mut self, node: usize) {
-        for action in std::mem::take(&mut self.nodes[node].engine.actions) {
+        for action in std::mem::take(&mut self.nodes[node].engine.effects.actions) {
             match action {
                 Action::Follow { port, .. } => self.connect(node, usize::from(port - PORT)),
                 Action::Unfollow => self.disconnect(node),
@@ -176,7 +177,8 @@ impl Net {
     fn disconnect(&mut self, node: usize) {
         if let Some(wire) = self.nodes[node].wire.take() {
             let engine = &mut self.nodes[wire.primary].engine;
-            if engine.sessions.get(wire.session).is_some_and(|session| session.id == wire.session_id) {
+            if engine.clients.sessions.get(wire.session).is_some_and(|session| session.id == wire.session_id)
+            {
                 engine.close_session(wire.session);
             }
         }
@@ -196,7 +198,7 @@ impl Net {
             if wire.primary != primary {
                 continue;
             }
-            let session = self.nodes[primary].engine.sessions.get(wire.session);
+            let session = self.nodes[primary].engine.clients.sessions.get(wire.session);
             if session.is_none_or(|session| session.close_now || session.id != wire.session_id) {
                 self.cut(node);
             }
@@ -229,7 +231,7 @@ impl Net {
 
     fn deliver_to_primary(&mut self, wire: &mut Wire, count: usize) {
         let engine = &mut self.nodes[wire.primary].engine;
-        let Some(mut session) = engine.sessions.take(wire.session) else { return };
+        let Some(mut session) = engine.clients.sessions.take(wire.session) else { return };
         let mut used = 0;
         while let Parsed::Request(len) = wire.parser.parse(&wire.to_primary[used..count], &LIMITS) {
             engine.execute(&mut session, wire.parser.args(&wire.to_primary[used..count]));
@@ -237,13 +239,13 @@ impl Net {
             used += len;
         }
         wire.parser.reset();
-        engine.sessions.put(session);
+        engine.clients.sessions.put(session);
         wire.to_primary.drain(..used);
     }
 
     fn fetch_from_primary(&mut self, wire: &mut Wire) {
         let engine = &mut self.nodes[wire.primary].engine;
-        let Some(session) = engine.sessions.get_mut(wire.session) else { return };
+        let Some(session) = engine.clients.sessions.get_mut(wire.session) else { return };
         wire.to_replica.append(&mut session.out);
         // The socket takes only so much; the rest stays with the primary.
         while wire.to_replica.len() < 64 * 1024 {
@@ -321,7 +323,7 @@ impl Net {
     /// All keys of a node.
     pub fn data(&self, node: usize) -> Data {
         let mut data = Data::new();
-        for (index, db) in self.nodes[node].engine.dbs.iter().enumerate() {
+        for (index, db) in self.nodes[node].engine.keyspace.dbs.iter().enumerate() {
             db.for_each(|entry| {
                 data.insert((index, entry.key().to_vec()), (content(entry.value()), entry.expire_at_ms()));
                 ControlFlow::Continue(())
@@ -343,19 +345,14 @@ impl Net {
     }
 }
 
-/// A value in a form that does not depend on its encoding: a string's bytes, or a hash's fields in order.
+/// A value in a form that does not depend on its encoding: a string's bytes, or the type and digest of others.
 fn content(value: ValueRef<'_>) -> Vec<String> {
-    match value {
-        ValueRef::Int(number) => vec![number.to_string()],
-        ValueRef::Bytes(bytes) => vec![bytes.escape_ascii().to_string()],
-        ValueRef::Hash(hash) => {
-            let text = |item: Item<'_>| item.to_vec().escape_ascii().to_string();
-            let mut fields: Vec<_> =
-                hash.iter().map(|(field, value)| format!("{}={}", text(field), text(value))).collect();
-            fields.sort();
-            fields
-        }
+    if let Some(text) = value.string(&mut itoa::Buffer::new()) {
+        return vec![text.escape_ascii().to_string()];
     }
+    let mut digest = Digest::default();
+    value.digest(&mut digest);
+    vec![value.type_name().to_owned(), digest.to_hex()]
 }
 
 fn clock(unix_ms: i64) -> Clock {

@@ -47,7 +47,7 @@ fn writes_during_a_full_sync_arrive_once() {
     net.piece_bytes_max = 100_000;
     net.settle();
     net.assert_same(0, 1);
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 1);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 1);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn a_short_cut_needs_no_full_sync() {
     }
     net.settle();
     net.assert_same(0, 1);
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 1);
-    assert!(net.nodes[0].engine.stats.sync_partial_ok > 0);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 1);
+    assert!(net.nodes[0].engine.stats.counters.sync_partial_ok > 0);
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_cut_longer_than_the_backlog_needs_one() {
     net.unreachable.clear();
     net.settle();
     net.assert_same(0, 1);
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 2);
-    assert_eq!(net.nodes[0].engine.stats.sync_partial_err, 1);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 2);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_partial_err, 1);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_transaction_arrives_whole_or_not_at_all() {
     net.settle();
     net.assert_same(0, 1);
     assert_eq!(net.data(1).len(), 3);
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 1);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 1);
 }
 
 #[test]
@@ -139,15 +139,18 @@ fn a_promoted_replica_is_followed_without_a_full_sync() {
     net.settle_without(0);
     net.assert_same(1, 2);
     net.assert_same(1, 3);
-    assert_eq!(net.nodes[1].engine.stats.sync_full, 1, "only the chained replica needed one, at first");
-    assert!(net.nodes[1].engine.stats.sync_partial_ok >= 2);
+    assert_eq!(
+        net.nodes[1].engine.stats.counters.sync_full, 1,
+        "only the chained replica needed one, at first"
+    );
+    assert!(net.nodes[1].engine.stats.counters.sync_partial_ok >= 2);
     // The old primary has written on; it comes back as a replica and takes the others' data.
     net.say(0, "SET lost write");
     net.unreachable.clear();
     net.follow(0, 1);
     net.settle();
     net.assert_same(1, 0);
-    assert_eq!(net.nodes[1].engine.stats.sync_full, 2);
+    assert_eq!(net.nodes[1].engine.stats.counters.sync_full, 2);
 }
 
 #[test]
@@ -161,8 +164,8 @@ fn a_clean_switch_of_roles_needs_no_full_sync() {
     net.say(1, "SET a b");
     net.settle();
     net.assert_same(0, 1);
-    assert_eq!(net.nodes[1].engine.stats.sync_full, 0);
-    assert_eq!(net.nodes[1].engine.stats.sync_partial_ok, 1);
+    assert_eq!(net.nodes[1].engine.stats.counters.sync_full, 0);
+    assert_eq!(net.nodes[1].engine.stats.counters.sync_partial_ok, 1);
 }
 
 #[test]
@@ -186,8 +189,8 @@ fn a_chain_passes_the_stream_on_byte_by_byte() {
     net.settle();
     net.assert_same(0, 2);
     assert_eq!(net.field(0, "master_repl_offset"), net.field(2, "master_repl_offset"));
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 1);
-    assert_eq!(net.nodes[1].engine.stats.sync_full, 1);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 1);
+    assert_eq!(net.nodes[1].engine.stats.counters.sync_full, 1);
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn a_replica_that_does_not_read_is_dropped_and_memory_given_back() {
         net.turn();
     }
     let replication = &net.nodes[0].engine.replication;
-    assert_eq!(net.nodes[0].engine.stats.output_limit_disconnections, 1);
+    assert_eq!(net.nodes[0].engine.stats.counters.output_limit_disconnections, 1);
     assert!(replication.stream.memory_bytes() < 150_000, "{}", replication.stream.memory_bytes());
     net.piece_bytes_max = 100_000;
     net.settle();

@@ -38,7 +38,7 @@ fn the_data_stays_and_the_link_stays_down() {
     net.turns(3000);
     assert!(net.nodes[0].engine.replication.offset() > net.nodes[1].engine.replication.offset());
     assert_eq!(keys(&mut net, 1), ":100");
-    let attempts = net.nodes[0].engine.stats.sync_full;
+    let attempts = net.nodes[0].engine.stats.counters.sync_full;
     assert!((5..20).contains(&attempts), "{attempts} attempts in 33 s");
 }
 
@@ -110,7 +110,7 @@ fn a_flushed_primary_is_taken() {
     net.unreachable.clear();
     net.settle();
     assert_eq!(keys(&mut net, 1), ":1");
-    assert_eq!(net.nodes[0].engine.stats.sync_full, 2);
+    assert_eq!(net.nodes[0].engine.stats.counters.sync_full, 2);
 }
 
 #[test]

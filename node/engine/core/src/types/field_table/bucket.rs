@@ -4,7 +4,7 @@
 //! strings. Entries too long for that (together more than [`SMALL_BYTES_MAX`]) are allocations of their own, so
 //! that changing a neighbour never moves a megabyte.
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 
 /// Field and value of an entry that lies inside its bucket are together at most this long.
 pub(super) const SMALL_BYTES_MAX: usize = 255;
@@ -203,6 +203,7 @@ fn next_small<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
 }
 
 /// Walks over the entries of a bucket.
+#[derive(Clone)]
 pub(super) struct BucketIter<'a> {
     small: &'a [u8],
     large: std::slice::Iter<'a, Large>,

@@ -16,7 +16,7 @@ mod bucket;
 #[cfg(test)]
 mod tests;
 
-use crate::alloc::rounded;
+use crate::base::alloc::rounded;
 use bucket::{Bucket, BucketIter};
 use rapidhash::v3::{rapidhash_v3_seeded, RapidSecrets};
 
@@ -241,6 +241,7 @@ fn fingerprint(hash: u64) -> u8 {
 }
 
 /// Walks over all entries of a table.
+#[derive(Clone)]
 pub struct Iter<'a> {
     table: &'a FieldTable,
     next_bucket: usize,

@@ -1,7 +1,8 @@
 //! Commands that look into a hash: HGET and its kin.
 
-use super::{hash_of, write_item, Hash};
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use super::access::{hash_of, write_item};
+use super::Hash;
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::resp::reply::Reply;
 

@@ -1,6 +1,9 @@
 //! The hash against the standard library's table, in both forms.
 
 use super::*;
+use crate::formats::packed::PackedList;
+use crate::testing::Bench;
+use crate::types::Collection;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -89,4 +92,24 @@ proptest! {
         prop_assert_eq!(drawn.map(|(field, value)| model.get(&field.to_vec()) == Some(&value.to_vec())),
             (!model.is_empty()).then_some(true));
     }
+}
+
+#[test]
+fn rebuild_commands_make_an_equal_hash() {
+    let mut bench = Bench::new(&[("enable-debug-command", "yes")]);
+    let client = bench.client();
+    let mut hash = Hash::new();
+    for number in 0..700_u32 {
+        hash.set(&number.to_be_bytes(), format!("value {number}").as_bytes(), &HashLimits::default());
+        bench.call(client, &[b"HSET", b"k", &number.to_be_bytes(), format!("value {number}").as_bytes()]);
+    }
+    let expected = bench.say(client, "DEBUG DIGEST-VALUE k");
+    bench.say(client, "DEL k");
+    let mut commands: Vec<Vec<Vec<u8>>> = Vec::new();
+    hash.rebuild(b"k", &mut |args| commands.push(args.iter().map(|arg| arg.to_vec()).collect()));
+    assert_eq!(commands.len(), 700_usize.div_ceil(64));
+    for command in &commands {
+        bench.call(client, &command.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+    assert_eq!(bench.say(client, "DEBUG DIGEST-VALUE k"), expected);
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{hash_of, write_item, Hash};
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::commands::keys::scan::{parse_cursor, ScanOptions};
+use super::access::{hash_of, write_item};
+use super::Hash;
+use crate::base::prng::Prng;
+use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
-use crate::keyspace::prng::Prng;
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
@@ -64,7 +65,7 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
 fn hrandfield(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     let draws = Draws::parse(ctx)?;
-    let mut prng = Prng::new(ctx.engine.prng.next_u64());
+    let mut prng = Prng::new(ctx.engine.keyspace.prng.next_u64());
     ctx.read_with(&key, |entry, reply| {
         let hash = hash_of(entry)?;
         match (draws, hash) {

@@ -1,12 +1,13 @@
 //! Commands that change a hash: HSET and its kin.
 
-use super::{hash_of, Hash, HashLimits};
-use crate::command::failure::{NOT_A_FLOAT, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::access::hash_of;
+use super::{Hash, HashLimits};
+use crate::base::long_double::LongDouble;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::keyspace::{KeyRef, Object, ObjectMut, Ttl};
-use crate::long_double::LongDouble;
-use crate::notify::NotifyClass;
+use crate::resp::failure::{NOT_A_FLOAT, WRONG_TYPE};
+use crate::settings::NotifyClass;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
 const STORE: Flags = FAST.union(Flags::DENYOOM);

@@ -1,9 +1,9 @@
 //! Commands that change a string in place: APPEND, SETRANGE.
 
-use super::{check_length, string_len};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use super::options::{check_length, string_len};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
+use crate::resp::failure::WRONG_TYPE;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 

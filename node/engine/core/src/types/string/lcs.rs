@@ -1,7 +1,7 @@
 //! LCS: the longest common subsequence of two strings.
 
-use crate::command::failure::SYNTAX;
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::resp::failure::SYNTAX;
 use crate::resp::reply::Reply;
 
 /// The commands of this file.

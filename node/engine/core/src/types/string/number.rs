@@ -1,10 +1,10 @@
 //! Commands that count: INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT.
 
-use crate::command::failure::{NOT_AN_INTEGER, NOT_A_FLOAT, WRONG_TYPE};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::base::long_double::LongDouble;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{Ttl, ValueRef};
-use crate::long_double::LongDouble;
-use crate::numbers::parse_i64;
+use crate::resp::failure::{NOT_AN_INTEGER, NOT_A_FLOAT, WRONG_TYPE};
 
 const FLAGS: Flags = Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RW ACCESS UPDATE")];
@@ -74,7 +74,7 @@ fn add(ctx: &mut Ctx<'_>, increment: i64) -> Outcome {
         .unwrap_or(0)
         .checked_add(increment)
         .ok_or(Failure::Text("ERR increment or decrement would overflow"))?;
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(&key, true);
     ctx.db().set_int(&key, new, Ttl::Keep, clock);
     ctx.string_stored(&key, old.is_some(), "incrby");
     ctx.int(new)
@@ -95,7 +95,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>) -> Outcome {
     let Some(text) = sum.to_text() else {
         return Err(Failure::Text("ERR increment would produce NaN or Infinity"));
     };
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(&key, true);
     ctx.db().set_text(&key, text.as_bytes(), Ttl::Keep, clock);
     ctx.string_stored(&key, old.is_some(), "incrbyfloat");
     // Replicas store the result, so that no difference in arithmetic can add up.

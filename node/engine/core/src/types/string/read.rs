@@ -1,10 +1,10 @@
 //! Commands that read strings: GET, MGET, STRLEN, GETRANGE, SUBSTR; and GETEX and GETDEL, which change the key.
 
-use super::{string_len, StringOptions};
-use crate::command::failure::WRONG_TYPE;
-use crate::command::{Command, Ctx, Flags, Group, KeySpec, Outcome};
+use super::options::{string_len, StringOptions};
+use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::ValueRef;
-use crate::notify::NotifyClass;
+use crate::resp::failure::WRONG_TYPE;
+use crate::settings::NotifyClass;
 
 const READ: Flags = Flags::READONLY;
 const READ_FAST: Flags = Flags::READONLY.union(Flags::FAST);
@@ -61,7 +61,7 @@ fn get(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 /// Answers the string at the first key, or null. Tells whether the key was there.
-pub(super) fn reply_string(ctx: &mut Ctx<'_>) -> Result<bool, crate::command::Failure> {
+pub(super) fn reply_string(ctx: &mut Ctx<'_>) -> Result<bool, crate::dispatch::Failure> {
     let key = ctx.key(1);
     ctx.read_with(&key, |entry, reply| match entry.map(|entry| entry.value()) {
         None => {
@@ -163,7 +163,7 @@ fn reply_string_again(ctx: &mut Ctx<'_>) {
     let key = ctx.key(1);
     let mut reply = crate::resp::reply::Reply::new(&mut ctx.session.out, ctx.session.resp);
     let mut digits = itoa::Buffer::new();
-    let entry = ctx.engine.dbs[ctx.session.db].get(&key);
+    let entry = ctx.engine.keyspace.dbs[ctx.session.db].get(&key);
     reply.bulk_or_null(entry.and_then(|entry| entry.value().string(&mut digits)));
 }
 

@@ -11,7 +11,7 @@ fn a_string_lives_until_its_time_and_no_longer() {
     assert_eq!(bench.say(client, "GET k"), "$1 v");
     bench.advance(1);
     assert_eq!(bench.say(client, "GET k"), "$-1");
-    assert_eq!(bench.engine.stats.expired_keys, 1);
+    assert_eq!(bench.engine.stats.counters.expired_keys, 1);
     assert_eq!(bench.say(client, "SET k v NX"), "+OK");
 }
 
@@ -24,7 +24,10 @@ fn hits_and_misses_are_counted_for_reads_only() {
     {
         bench.say(client, line);
     }
-    assert_eq!((bench.engine.stats.keyspace_hits, bench.engine.stats.keyspace_misses), (3, 2));
+    assert_eq!(
+        (bench.engine.stats.counters.keyspace_hits, bench.engine.stats.counters.keyspace_misses),
+        (3, 2)
+    );
 }
 
 #[test]

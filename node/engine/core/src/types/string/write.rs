@@ -1,10 +1,12 @@
-//! Commands that store strings whole: SET and its older relatives, GETSET, MSET, MSETNX.
+//! Commands that store strings whole: SET and its older relatives, GETSET, MSET, MSETNX, MSETEX.
 
+use super::options::{StringOptions, TimeUnit};
 use super::read::reply_string;
-use super::{StringOptions, TimeUnit};
-use crate::command::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::keys::{Access, Begin, Find};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
-use crate::notify::NotifyClass;
+use crate::resp::failure::SYNTAX;
+use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const STORE_FAST: Flags = STORE.union(Flags::FAST);
@@ -50,6 +52,21 @@ pub const COMMANDS: &[Command] = &[
             "O(N) with the number of keys",
             "key value [key value ...]",
             "Stores strings at several keys.",
+        ),
+    Command::new("msetex", -4, Group::String, msetex)
+        .flags(STORE.union(Flags::MOVABLEKEYS))
+        .keys(&[KeySpec {
+            access: Access::of("OW UPDATE"),
+            begin: Begin::Index(1),
+            find: Find::KeyNum { index: 0, first: 1, step: 2 },
+            not_key: false,
+        }])
+        .docs(
+            "8.4.0",
+            "O(N) with the number of keys",
+            "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+             PXAT unix-time-milliseconds | KEEPTTL]",
+            "Stores strings at several keys with one expiry, on a condition for all of them.",
         ),
     Command::new("msetnx", -3, Group::String, msetnx)
         .flags(STORE)
@@ -110,7 +127,7 @@ fn propagate_without_get(ctx: &mut Ctx<'_>) {
 fn store(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, value: &[u8], ttl: Ttl) {
     let (db, kind) = (ctx.session.db, ctx.session.kind);
     ctx.engine.expire_if_due(db, key, kind);
-    let clock = ctx.engine.access_clock();
+    let clock = ctx.clock_to_store(key, false);
     let existed = ctx.db().set_string(key, value, ttl, clock);
     ctx.string_stored(key, existed, "set");
 }
@@ -169,6 +186,46 @@ fn msetnx(ctx: &mut Ctx<'_>) -> Outcome {
         }
     }
     store_pairs(ctx);
+    ctx.int(1)
+}
+
+/// SET for several keys at once; the options come last.
+fn msetex(ctx: &mut Ctx<'_>) -> Outcome {
+    let room = ctx.args.len() as i64 - 2;
+    let pairs = ctx.int_arg_in(1, 1..=i64::from(i32::MAX), "ERR invalid numkeys value")?;
+    if pairs * 2 > room {
+        return Err(Failure::Text("ERR wrong number of key-value pairs"));
+    }
+    let end = 2 + 2 * pairs as usize;
+    let options = StringOptions::parse(ctx, end, true)?;
+    if options.get {
+        return Err(SYNTAX);
+    }
+    let expiry = options.expiry_ms(ctx)?;
+    let keys = (2..end).step_by(2);
+    if options.if_missing || options.if_there {
+        for index in keys.clone() {
+            let key = ctx.key(index);
+            if ctx.find(&key).is_some() == options.if_missing {
+                return ctx.int(0);
+            }
+        }
+    }
+    // Replicated as SET, which every replica knows.
+    for index in keys {
+        let (key, value) = (ctx.key(index), ctx.arg(index + 1));
+        match expiry {
+            Some(at_ms) => store_with_expiry(ctx, &key, value, at_ms),
+            None if options.keep_ttl => {
+                store(ctx, &key, value, Ttl::Keep);
+                ctx.propagate(&[b"SET", key.bytes, value, b"KEEPTTL"]);
+            }
+            None => {
+                store(ctx, &key, value, Ttl::Clear);
+                ctx.propagate(&[b"SET", key.bytes, value]);
+            }
+        }
+    }
     ctx.int(1)
 }
 

@@ -1,0 +1,347 @@
+//! Sessions: what the engine knows of each connection.
+//!
+//! A session owns its reply buffer and nothing of the socket; the reactor drains the buffer. An idle
+//! session holds no buffer at all: the reactor lends it one from a pool while a reply is under way.
+
+use std::collections::HashSet;
+
+use crate::clients::pubsub::ChannelKind;
+use crate::clients::transaction::Transaction;
+use crate::resp::reply::Reply;
+use crate::resp::OwnedArgs;
+
+/// Bytes that one subscription is taken to cost.
+const SUBSCRIPTION_BYTES: usize = 96;
+
+/// Index of a session in [`Sessions`]; reused after the session is closed.
+pub type SessionKey = u32;
+
+/// What stands at the other end of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An ordinary client.
+    Client,
+    /// A replica of ours that receives the stream.
+    Replica,
+    /// Our primary: its commands are applied without a reply.
+    Primary,
+    /// The control plane.
+    Internal,
+}
+
+/// Why a session takes no further command for now.
+#[derive(Clone, Debug, Default)]
+pub enum Suspension {
+    /// It takes commands.
+    #[default]
+    None,
+    /// The control plane answers its command, under this ticket.
+    Control {
+        /// The ticket of the answer.
+        ticket: u64,
+        /// CLIENT REPLY asked that the answer be dropped.
+        silent: bool,
+    },
+    /// EXEC: the control plane answers the control commands of the queue first.
+    Exec(Box<crate::clients::transaction::Asked>),
+    /// WAIT: until enough replicas have acknowledged the offset, or its deadline in the waiting room.
+    Replicas {
+        /// The offset that replicas must acknowledge.
+        offset: u64,
+        /// How many replicas must.
+        wanted: usize,
+    },
+    /// Its command is to be carried out again when one of some keys is ready; see [`KeyWait`].
+    Keys,
+    /// Its command is to be carried out again when a pause or a key's migration ends.
+    Retry(Box<OwnedArgs>),
+    /// MIGRATE waits for the target, under this ticket.
+    Migrate {
+        /// The ticket of the migration.
+        ticket: u64,
+    },
+}
+
+/// What a session that waits for keys needs to go on. It is kept while a pause holds the command in between.
+#[derive(Clone, Debug)]
+pub struct KeyWait {
+    /// The command, carried out again when a key is ready.
+    pub args: OwnedArgs,
+    /// The type that a key must have to be of use; none where any change is.
+    pub type_name: Option<&'static str>,
+    /// Until when, in milliseconds of the boot clock.
+    pub deadline_boot_ms: Option<i64>,
+    /// What is answered when nothing has come until then.
+    pub on_timeout: fn(&mut Reply<'_>),
+    /// Its place in the order of arrival.
+    pub arrival: u64,
+    /// CLIENT REPLY asked that the answer be dropped.
+    pub silent: bool,
+}
+
+/// What the session has subscribed to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// Channels by name.
+    pub channels: HashSet<Box<[u8]>>,
+    /// Patterns.
+    pub patterns: HashSet<Box<[u8]>>,
+    /// Shard channels.
+    pub shard_channels: HashSet<Box<[u8]>>,
+}
+
+impl Subscriptions {
+    /// The names of one kind.
+    pub fn of(&self, kind: ChannelKind) -> &HashSet<Box<[u8]>> {
+        match kind {
+            ChannelKind::Channel => &self.channels,
+            ChannelKind::Pattern => &self.patterns,
+            ChannelKind::Shard => &self.shard_channels,
+        }
+    }
+
+    /// Number of channels and patterns together, as SUBSCRIBE reports it.
+    pub fn count(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+}
+
+/// One connection, as the engine sees it.
+#[derive(Debug)]
+pub struct Session {
+    /// Number that CLIENT ID reports; never reused.
+    pub id: u64,
+    /// Its place in [`Sessions`].
+    pub key: SessionKey,
+    /// What stands at the other end.
+    pub kind: Kind,
+    /// The selected database.
+    pub db: usize,
+    /// Protocol version, 2 or 3.
+    pub resp: u8,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// The reply bytes that wait to be sent.
+    pub out: Vec<u8>,
+    /// Close once `out` is sent.
+    pub close_after_reply: bool,
+    /// Close now, dropping `out`.
+    pub close_now: bool,
+    /// Why it takes no further command, if so.
+    pub suspension: Suspension,
+    /// What it needs to go on, while it waits for keys.
+    pub key_wait: Option<Box<KeyWait>>,
+    /// READONLY was given: a replica answers reads itself.
+    pub readonly: bool,
+    /// ASKING was given: valid for the next command.
+    pub asking: bool,
+    /// CLIENT NO-EVICT was given.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH was given.
+    pub no_touch: bool,
+    /// MONITOR was given.
+    pub monitor: bool,
+    /// What CLIENT REPLY asked for.
+    pub reply_mode: ReplyMode,
+    /// MULTI and WATCH state.
+    pub transaction: Option<Box<Transaction>>,
+    /// Subscriptions, if there are any.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// CLIENT SETNAME.
+    pub name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Box<[u8]>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Box<[u8]>,
+    /// The name of the migration link that it is, of a node that sends us keys.
+    pub migration_link: Option<Box<[u8]>>,
+    /// It came from outside of this machine's networks.
+    pub outside: bool,
+    /// The peer's address, `host:port`.
+    pub addr: Box<str>,
+    /// Our address, `host:port`.
+    pub laddr: Box<str>,
+    /// Socket descriptor, for CLIENT LIST.
+    pub fd: i32,
+    /// When it connected, in Unix milliseconds.
+    pub connected_ms: i64,
+    /// When it last sent a command, in Unix milliseconds.
+    pub last_command_ms: i64,
+    /// Its last command, by its full name.
+    pub last_command: Option<&'static str>,
+    /// Bytes of requests not yet parsed; kept by the reactor, for CLIENT LIST.
+    pub query_bytes: usize,
+    /// The socket is full, and output waits.
+    pub output_waits: bool,
+    /// Since when `out` is over the soft limit, in Unix milliseconds.
+    pub over_soft_limit_since_ms: i64,
+    /// Number of commands carried out.
+    pub commands: u64,
+    /// Offset of the replication stream behind the last write of this session, for WAIT.
+    pub written_offset: u64,
+}
+
+/// What CLIENT REPLY asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every reply is sent.
+    #[default]
+    On,
+    /// No reply is sent.
+    Off,
+    /// The reply of the running command (CLIENT REPLY SKIP itself) is dropped, and the next one too.
+    SkipNext,
+    /// The reply of the next command is dropped.
+    Skip,
+}
+
+impl Session {
+    /// Whether it must not be given its next command yet.
+    #[inline]
+    pub fn is_suspended(&self) -> bool {
+        !matches!(self.suspension, Suspension::None)
+    }
+
+    /// The number that confirmations tell: channels and patterns together, or shard channels.
+    pub fn subscription_count(&self, kind: ChannelKind) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subscriptions| match kind {
+            ChannelKind::Shard => subscriptions.shard_channels.len(),
+            _ => subscriptions.count(),
+        })
+    }
+
+    /// Whether it watches keys.
+    pub fn is_watching(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| !transaction.watched.is_empty())
+    }
+
+    /// Whether it is subscribed to anything.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// Bytes that the session holds, its buffers and queue included.
+    pub fn memory_bytes(&self) -> usize {
+        let names: usize = self.subscriptions.as_ref().map_or(0, |subscriptions| {
+            [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::Shard]
+                .iter()
+                .map(|&kind| subscriptions.of(kind).len() * SUBSCRIPTION_BYTES)
+                .sum()
+        });
+        let queue = self.transaction.as_ref().map_or(0, |transaction| transaction.queue_bytes);
+        std::mem::size_of::<Session>() + self.out.capacity() + self.query_bytes + names + queue
+    }
+
+    /// Whether commands are being queued.
+    pub fn in_multi(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.open)
+    }
+}
+
+/// All sessions. A running session is taken out, so that its command may look at all the others.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    slots: Vec<Option<Box<Session>>>,
+    free: Vec<SessionKey>,
+    next_id: u64,
+    len: usize,
+}
+
+impl Sessions {
+    /// Opens a session.
+    pub fn open(&mut self, kind: Kind, now_ms: i64) -> &mut Session {
+        let key = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as SessionKey - 1
+        });
+        self.next_id += 1;
+        self.len += 1;
+        self.slots[key as usize].insert(Box::new(Session {
+            id: self.next_id,
+            key,
+            kind,
+            db: 0,
+            resp: 2,
+            authenticated: false,
+            out: Vec::new(),
+            close_after_reply: false,
+            close_now: false,
+            suspension: Suspension::None,
+            key_wait: None,
+            readonly: false,
+            asking: false,
+            no_evict: false,
+            no_touch: false,
+            monitor: false,
+            reply_mode: ReplyMode::On,
+            transaction: None,
+            subscriptions: None,
+            name: Box::default(),
+            lib_name: Box::default(),
+            lib_ver: Box::default(),
+            migration_link: None,
+            outside: false,
+            addr: "".into(),
+            laddr: "".into(),
+            fd: -1,
+            connected_ms: now_ms,
+            last_command_ms: now_ms,
+            last_command: None,
+            query_bytes: 0,
+            output_waits: false,
+            over_soft_limit_since_ms: 0,
+            commands: 0,
+            written_offset: 0,
+        }))
+    }
+
+    /// Takes a session out while its commands run; [`Sessions::put`] brings it back.
+    #[inline]
+    pub fn take(&mut self, key: SessionKey) -> Option<Box<Session>> {
+        self.slots.get_mut(key as usize)?.take()
+    }
+
+    /// Brings back a session that was taken out.
+    #[inline]
+    pub fn put(&mut self, session: Box<Session>) {
+        let key = session.key as usize;
+        debug_assert!(self.slots[key].is_none());
+        self.slots[key] = Some(session);
+    }
+
+    /// Forgets a session that was taken out.
+    pub fn close(&mut self, session: Box<Session>) {
+        self.free.push(session.key);
+        self.len -= 1;
+    }
+
+    /// A session that is not running.
+    pub fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.slots.get(key as usize)?.as_deref()
+    }
+
+    /// A session that is not running.
+    pub fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.slots.get_mut(key as usize)?.as_deref_mut()
+    }
+
+    /// All sessions but the running one.
+    pub fn iter(&self) -> impl Iterator<Item = &Session> + '_ {
+        self.slots.iter().flatten().map(|session| &**session)
+    }
+
+    /// All sessions but the running one.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> + '_ {
+        self.slots.iter_mut().flatten().map(|session| &mut **session)
+    }
+
+    /// Number of open sessions, the running one included.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no session is open.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}

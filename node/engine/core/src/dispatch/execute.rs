@@ -1,0 +1,440 @@
+//! From a request to its reply: look-up, checks, queueing, execution, propagation.
+//!
+//! The checks stand in Redis's order, so that a command that breaks several rules gets the same
+//! error from both.
+
+use super::keys::Begin;
+use super::secrets::hide_secrets;
+use super::table::{table, Entry};
+use super::{Ctx, Failure, Flags, Handler};
+use crate::clients::session::{Kind, ReplyMode, Session, Suspension};
+use crate::clients::waiting::Queue;
+use crate::engine::Engine;
+use crate::keyspace::KeyRef;
+use crate::resp::reply::Reply;
+use crate::resp::{Args, OwnedArgs};
+
+/// A request that will be carried out soon: its command, and its first key's place in the keyspace.
+#[derive(Clone, Copy)]
+pub struct Ahead {
+    /// The command.
+    pub entry: &'static Entry,
+    hash: u64,
+    slot: u16,
+    has_key: bool,
+}
+
+/// Whether to go on with a command.
+enum Gate {
+    Open,
+    /// It was answered or suspended.
+    Closed,
+}
+
+impl Engine {
+    /// Carries out one request of a session that was taken out of [`Clients::sessions`](crate::engine::Clients::sessions).
+    ///
+    /// Its reply, if it has one already, is appended to the session's output. Afterwards the session
+    /// may be suspended, or marked to be closed.
+    #[inline]
+    pub fn execute(&mut self, session: &mut Session, args: Args<'_>) {
+        if !args.is_empty() {
+            self.execute_found(session, args, find(args));
+        } else if session.kind == Kind::Replica {
+            // An empty line is a replica's sign of life.
+            self.replication.heard_from(session.key, self.clock.boot_ms);
+        }
+    }
+
+    /// Finds the command of a request, and asks the processor to load the bucket of its first key.
+    ///
+    /// With [`Engine::look_closer`] this hides the memory's latency behind the other requests of a
+    /// batch. Both change nothing; whatever happens in between, execution starts from the beginning.
+    #[inline]
+    pub fn look_ahead(&self, session: &Session, args: Args<'_>) -> Option<Ahead> {
+        let entry = find(args).ok()?;
+        let mut ahead = Ahead { entry, hash: 0, slot: 0, has_key: false };
+        if let Some(Begin::Index(index)) = entry.command.keys.first().map(|spec| spec.begin) {
+            let key = self.keyspace.dbs.get(session.db)?.key(args.get(index as usize));
+            self.keyspace.dbs[session.db].prefetch_bucket(&key);
+            (ahead.hash, ahead.slot, ahead.has_key) = (key.hash, key.slot, true);
+        }
+        Some(ahead)
+    }
+
+    /// Asks the processor to load the entry of a request's first key; its bucket should have arrived.
+    #[inline]
+    pub fn look_closer(&self, session: &Session, ahead: &Ahead) {
+        if ahead.has_key {
+            let key = KeyRef { bytes: &[], hash: ahead.hash, slot: ahead.slot };
+            self.keyspace.dbs[session.db].prefetch_entry(&key);
+        }
+    }
+
+    /// Carries out a request whose command [`Engine::look_ahead`] has found.
+    #[inline]
+    pub fn execute_known(&mut self, session: &mut Session, args: Args<'_>, entry: &'static Entry) {
+        self.execute_found(session, args, Ok(entry));
+    }
+
+    #[inline]
+    fn execute_found(&mut self, session: &mut Session, args: Args<'_>, found: Found) {
+        let reply_start = session.out.len();
+        let was_replica = session.kind == Kind::Replica;
+        self.call.resp = session.resp;
+        session.last_command_ms = self.clock.unix_ms;
+        match found {
+            Ok(entry) => {
+                session.last_command = Some(entry.full_name);
+                match self.gate(session, entry, args) {
+                    Ok(Gate::Open) => self.run(session, entry, args),
+                    Ok(Gate::Closed) => {}
+                    Err(failure) => {
+                        self.stats.counters.commands[entry.id].rejected_calls += 1;
+                        self.refuse(session, entry, failure);
+                    }
+                }
+                if session.asking && !entry.command.flags.contains(Flags::LETS_IN) {
+                    // ASKING holds for one command, or one transaction, carried out now or later.
+                    session.asking = session.in_multi()
+                        || matches!(session.suspension, Suspension::Retry(_) | Suspension::Keys);
+                }
+            }
+            Err((known, failure)) => {
+                if let Some(entry) = known {
+                    self.stats.counters.commands[entry.id].rejected_calls += 1;
+                }
+                self.spoil_transaction(session);
+                match known {
+                    Some(entry) => self.refuse(session, entry, failure),
+                    None => self.write_failure(session, &failure),
+                }
+            }
+        }
+        if session.reply_mode != ReplyMode::On {
+            apply_reply_mode(session, reply_start);
+        }
+        if self.clients.waiting.has_ready_key() {
+            self.serve_ready_keys(Some(session));
+        }
+        if !self.clients.deferred.is_empty() {
+            self.deliver_deferred(session);
+        }
+        if was_replica && session.out.len() > reply_start {
+            self.refuse_replica_reply(session, args);
+        }
+    }
+
+    /// Goes on with EXEC when the control plane has answered one of its commands: the session waited, so every check
+    /// is made anew, but for a transaction of which a part was carried out already.
+    pub(crate) fn resume_exec(&mut self, session: &mut Session, ticket: u64, reply: &[u8]) {
+        if !self.exec_answered(session, ticket, reply) {
+            return;
+        }
+        let Some(entry) = table().find(b"exec") else { return };
+        let args = OwnedArgs::from_slices(&[b"EXEC"]);
+        let reply_start = session.out.len();
+        self.call.resp = session.resp;
+        let offset = self.replication.offset();
+        if session.transaction.as_ref().is_some_and(|transaction| transaction.is_under_way()) {
+            self.continue_exec(session);
+        } else {
+            match self.gate(session, entry, args.view()) {
+                Ok(Gate::Open) => {
+                    if let Err(failure) = self.exec(session) {
+                        self.write_failure(session, &failure);
+                    }
+                }
+                Ok(Gate::Closed) => {}
+                Err(failure) => self.refuse(session, entry, failure),
+            }
+        }
+        self.note_written(session, offset);
+        if session.reply_mode != ReplyMode::On {
+            apply_reply_mode(session, reply_start);
+        }
+        self.serve_ready_keys(Some(session));
+        self.deliver_deferred(session);
+    }
+
+    /// Sends what a command has queued for replication; a session that wrote remembers how far the stream is.
+    fn note_written(&mut self, session: &mut Session, offset_before: u64) {
+        self.flush_propagation();
+        if self.replication.offset() != offset_before {
+            session.written_offset = self.replication.offset();
+        }
+    }
+
+    /// Answers an error to a command that did not run; a transaction being queued is spoilt by it,
+    /// and one that was to be executed is dropped.
+    fn refuse(&mut self, session: &mut Session, entry: &Entry, failure: Failure) {
+        if entry.command.flags.contains(Flags::EXEC) {
+            self.forget_transaction(session);
+            if !failure.is_redirect() {
+                let text = failure.text();
+                let reason = text.strip_prefix("ERR ").unwrap_or(text);
+                let abort = format!("EXECABORT Transaction discarded because of: {reason}");
+                return self.write_failure(session, &Failure::new(abort));
+            }
+        }
+        self.spoil_transaction(session);
+        self.write_failure(session, &failure);
+    }
+
+    fn spoil_transaction(&mut self, session: &mut Session) {
+        if let Some(transaction) = session.transaction.as_mut().filter(|transaction| transaction.open) {
+            transaction.failed = true;
+        }
+    }
+
+    /// Writes an error reply and counts it.
+    pub fn write_failure(&mut self, session: &mut Session, failure: &Failure) {
+        self.stats.counters.count_error(failure.code());
+        Reply::new(&mut session.out, session.resp).error(failure.text());
+    }
+
+    fn gate(
+        &mut self,
+        session: &mut Session,
+        entry: &'static Entry,
+        args: Args<'_>,
+    ) -> Result<Gate, Failure> {
+        let flags = entry.command.flags;
+        if !session.authenticated && !flags.contains(Flags::NO_AUTH) {
+            return Err(Failure::Text("NOAUTH Authentication required."));
+        }
+        if session.kind == Kind::Primary {
+            return self.queue_or_open(session, entry, args);
+        }
+        if self.waits_for_migration(session, entry, args) {
+            self.hold_back(session, args, Queue::Migration);
+            return Ok(Gate::Closed);
+        }
+        if self.cluster.slots.is_some() && !entry.command.keys.is_empty() {
+            self.check_slot(session, entry, args)?;
+        }
+        if self.settings.maxmemory > 0 && adds_data(session, entry) {
+            self.check_memory()?;
+        }
+        if flags.contains(Flags::WRITE) || ends_in_writes(session, entry) {
+            self.check_writable(entry)?;
+        }
+        if session.subscriptions.is_some() && session.resp == 2 && session.kind == Kind::Client {
+            check_subscriber(entry)?;
+        }
+        if self.replication.is_stale(&self.settings) && !flags.contains(Flags::STALE) {
+            return Err(Failure::Text(
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            ));
+        }
+        if matches!(self.queue_or_open(session, entry, args)?, Gate::Closed) {
+            return Ok(Gate::Closed);
+        }
+        if self.clients.pause.is_some() && self.is_paused_for(session, entry) {
+            self.hold_back(session, args, Queue::Pause);
+            return Ok(Gate::Closed);
+        }
+        Ok(Gate::Open)
+    }
+
+    /// Queues a command while MULTI is open, a primary's as a client's: replicas see a transaction whole.
+    fn queue_or_open(
+        &mut self,
+        session: &mut Session,
+        entry: &'static Entry,
+        args: Args<'_>,
+    ) -> Result<Gate, Failure> {
+        if !session.in_multi() || entry.command.flags.contains(Flags::AT_ONCE) {
+            return Ok(Gate::Open);
+        }
+        if entry.command.flags.contains(Flags::NO_MULTI) {
+            return Err(Failure::Text("ERR Command not allowed inside a transaction"));
+        }
+        if let Some(transaction) = session.transaction.as_mut() {
+            transaction.enqueue(entry, args, self.settings.client_query_buffer_limit)?;
+        }
+        session.out.extend_from_slice(b"+QUEUED\r\n");
+        Ok(Gate::Closed)
+    }
+
+    /// Runs a command that has passed its checks, and replicates what it changed.
+    #[inline]
+    pub fn run(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
+        let offset = self.replication.offset();
+        self.call_command(session, entry, args);
+        self.note_written(session, offset);
+    }
+
+    /// Runs a command within a transaction or at the top; its propagation is queued, not yet sent.
+    pub fn call_command(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
+        let run = match entry.command.handler {
+            Handler::Engine(run) => run,
+            Handler::Control => return self.hand_to_control(session, entry, args),
+            Handler::Container => return self.refuse(session, entry, Failure::unknown_subcommand(args)),
+        };
+        self.call.dirty = 0;
+        self.call.verbatim = true;
+        #[cfg(debug_assertions)]
+        let before = self.keyspace_changes();
+        let started = (self.host.ticks)();
+        let outcome = run(&mut Ctx { engine: self, session, args, entry });
+        let elapsed = (self.host.ticks)().wrapping_sub(started);
+        if matches!(session.suspension, Suspension::Keys) {
+            // It will be carried out again, and counts then.
+            return;
+        }
+        self.stats.counters.commands_processed += 1;
+        session.commands += 1;
+        let stats = &mut self.stats.counters.commands[entry.id];
+        stats.calls += 1;
+        stats.usec += elapsed;
+        stats.latency.record(elapsed);
+        #[cfg(debug_assertions)]
+        if outcome.is_ok() {
+            self.check_hook(entry, before);
+        }
+        if let Err(failure) = outcome {
+            self.stats.counters.commands[entry.id].failed_calls += 1;
+            self.write_failure(session, &failure);
+        }
+        if elapsed >= self.settings.slow_from_us() {
+            self.record_slow(session, entry, args, elapsed);
+        }
+        self.show(session, entry, args);
+        if self.call.dirty > 0 {
+            self.keyspace.dirty += self.call.dirty;
+            if self.cluster.slots.is_some() && session.kind == Kind::Client {
+                // A primary's stream is no client: a replica has no lease and acknowledges to nobody.
+                self.cluster.wrote.push(session.key);
+            }
+            if self.call.verbatim && entry.command.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
+                self.propagate_call(session.db, args);
+            }
+        }
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Engine {
+    /// How often a key was changed, and how often the write hook was called, so far.
+    fn keyspace_changes(&self) -> (u64, u64) {
+        (self.keyspace.dbs.iter().map(crate::keyspace::Db::changes).sum(), self.call.hook_calls)
+    }
+
+    /// A command that changes keys and does not call the write hook is a defect.
+    fn check_hook(&self, entry: &Entry, (changes, hook_calls): (u64, u64)) {
+        let is_silent = self.keyspace_changes().0 != changes && self.call.hook_calls == hook_calls;
+        assert!(!is_silent, "'{}' has changed the keyspace without the write hook", entry.full_name);
+    }
+}
+
+impl Engine {
+    /// The control plane carries out a command; it is counted here, its time is not.
+    fn hand_to_control(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
+        if entry.command.group == super::Group::Cluster && self.cluster.slots.is_none() {
+            return self.refuse(session, entry, crate::resp::failure::NO_CLUSTER);
+        }
+        self.stats.counters.commands_processed += 1;
+        self.stats.counters.commands[entry.id].calls += 1;
+        session.commands += 1;
+        self.show(session, entry, args);
+        self.ask_control(session, args);
+    }
+
+    /// A command was slow, by SLOWLOG's or LATENCY's measure.
+    #[cold]
+    fn record_slow(&mut self, session: &Session, entry: &Entry, args: Args<'_>, elapsed_us: u64) {
+        let flags = entry.command.flags;
+        let threshold = self.settings.slowlog_log_slower_than;
+        if threshold >= 0 && elapsed_us as i64 >= threshold && !flags.contains(Flags::SKIP_SLOWLOG) {
+            self.stats.slowlog.record(
+                &self.settings,
+                session,
+                hide_secrets(args),
+                elapsed_us,
+                self.clock.unix_ms,
+            );
+        }
+        let threshold_ms = self.settings.latency_monitor_threshold;
+        if threshold_ms > 0 && elapsed_us / 1000 >= threshold_ms {
+            let event = if flags.contains(Flags::FAST) { "fast-command" } else { "command" };
+            self.stats.latency.record(event, self.clock.unix_ms / 1000, elapsed_us / 1000);
+        }
+    }
+
+    /// Shows a command to those who MONITOR, if anybody may see it.
+    #[inline]
+    fn show(&mut self, session: &Session, entry: &Entry, args: Args<'_>) {
+        const HIDDEN: Flags = Flags::SKIP_MONITOR.union(Flags::ADMIN);
+        if !self.clients.monitors.is_empty() && !entry.command.flags.intersects(HIDDEN) {
+            self.show_to_monitors(session, args);
+        }
+    }
+}
+
+/// The command of a request; a failure tells the command too, if only its arguments are wrong.
+type Found = Result<&'static Entry, (Option<&'static Entry>, Failure)>;
+
+fn find(args: Args<'_>) -> Found {
+    let entry = table().find(args.get(0)).ok_or_else(|| (None, Failure::unknown_command(args)))?;
+    let entry = match entry.children.is_empty() || args.len() < 2 {
+        true => entry,
+        false => table()
+            .find_subcommand(entry, args.get(1))
+            .ok_or_else(|| (None, Failure::unknown_subcommand(args)))?,
+    };
+    if entry.accepts(args.len()) {
+        Ok(entry)
+    } else {
+        Err((Some(entry), Failure::wrong_arity(entry.full_name)))
+    }
+}
+
+/// Whether a command may take more memory; EXEC does if one of its queue does.
+fn adds_data(session: &Session, entry: &Entry) -> bool {
+    let may_grow = |entry: &Entry| entry.command.flags.contains(Flags::DENYOOM);
+    let queue = || session.transaction.as_ref().map_or(&[][..], |transaction| &transaction.queue);
+    may_grow(entry)
+        || (entry.command.flags.contains(Flags::EXEC)
+            && queue().iter().any(|queued| may_grow(queued.entry())))
+}
+
+/// Only these commands make sense between a RESP2 client's subscription messages.
+fn check_subscriber(entry: &Entry) -> Result<(), Failure> {
+    if entry.command.flags.contains(Flags::SUBSCRIBED) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        entry.full_name
+    )))
+}
+
+/// Drops the reply that CLIENT REPLY asked not to be sent.
+pub(crate) fn apply_reply_mode(session: &mut Session, reply_start: usize) {
+    if let Suspension::Control { silent, .. } = &mut session.suspension {
+        *silent = session.reply_mode != ReplyMode::On;
+    }
+    match session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => session.out.truncate(reply_start),
+        ReplyMode::SkipNext => {
+            session.out.truncate(reply_start);
+            session.reply_mode = ReplyMode::Skip;
+        }
+        ReplyMode::Skip => {
+            session.out.truncate(reply_start);
+            session.reply_mode = ReplyMode::On;
+        }
+    }
+}
+
+/// Whether this is the EXEC of a transaction that writes: this node may have become a replica since it was queued.
+fn ends_in_writes(session: &Session, entry: &Entry) -> bool {
+    let Some(transaction) =
+        session.transaction.as_deref().filter(|_| entry.command.flags.contains(Flags::EXEC))
+    else {
+        return false;
+    };
+    transaction.queue.iter().any(|queued| queued.entry().command.flags.contains(Flags::WRITE))
+}

@@ -1,0 +1,300 @@
+//! Cluster routing: the one slot of a command's keys, and who serves it.
+
+use super::table::Entry;
+use super::{Failure, Flags};
+use crate::clients::session::Session;
+use crate::clients::transaction::Queued;
+use crate::cluster::slots::{ClusterState, SlotTable, SLOT_COUNT};
+use crate::engine::Engine;
+use crate::keyspace::key_slot;
+use crate::resp::Args;
+
+const CROSS_SLOT: Failure = Failure::Text("CROSSSLOT Keys in request don't hash to the same slot");
+const DOWN: Failure = Failure::Text("CLUSTERDOWN The cluster is down");
+const DOWN_READS_ONLY: Failure =
+    Failure::Text("CLUSTERDOWN The cluster is down and only accepts read commands");
+const NOT_SERVED: Failure = Failure::Text("CLUSTERDOWN Hash slot not served");
+const TRY_AGAIN: Failure = Failure::Text("TRYAGAIN Multiple keys request during rehashing of slot");
+const NO_LEASE: Failure = Failure::Text(
+    "CLUSTERDOWN This primary has lost contact with the majority and takes no writes until it is back",
+);
+const NO_DATA: Failure = Failure::Text(
+    "CLUSTERDOWN This primary has lost its data; a replica that has it takes over, see CLUSTER INFO and its log",
+);
+
+/// Where a command, or a whole transaction, wants to go.
+struct Target<'a> {
+    slot: u16,
+    /// The first key; tools and clients often name one key several times.
+    first: &'a [u8],
+    /// Whether there is a second one.
+    has_several_keys: bool,
+    shard_channel: bool,
+    write: bool,
+    asking: bool,
+    /// MIGRATE names keys that may be gone already.
+    migrate: bool,
+}
+
+/// Finds the slot that the keys of these commands share; nothing when there are no keys, an error when they differ.
+fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<Option<Target<'a>>, Failure> {
+    let mut found: Option<Target<'_>> = None;
+    let mut crossed = false;
+    for (entry, args) in commands {
+        let flags = entry.command.flags;
+        for spec in entry.command.keys {
+            spec.for_each(args, |index| {
+                let key = args.get(index);
+                if key.is_empty() && flags.contains(Flags::MIGRATES) {
+                    // The place of its one key; empty when KEYS names them.
+                    return;
+                }
+                let slot = key_slot(key);
+                let target = found.get_or_insert(Target {
+                    slot,
+                    first: key,
+                    has_several_keys: false,
+                    shard_channel: spec.not_key,
+                    write: false,
+                    asking: false,
+                    migrate: false,
+                });
+                crossed |= target.slot != slot;
+                target.has_several_keys |= target.first != key;
+                target.write |= flags.contains(Flags::WRITE);
+                target.asking |= flags.contains(Flags::ASKING);
+                target.migrate |= flags.contains(Flags::MIGRATES);
+            });
+        }
+    }
+    if crossed {
+        Err(CROSS_SLOT)
+    } else {
+        Ok(found)
+    }
+}
+
+impl Engine {
+    /// Checks that this node serves the command's keys, or says who does.
+    pub(super) fn check_slot(&self, session: &Session, entry: &Entry, args: Args<'_>) -> Result<(), Failure> {
+        let Some(target) = target(std::iter::once((entry, args)))? else { return Ok(()) };
+        self.check_target(session, &target, || self.presence(entry, args))
+    }
+
+    /// Checks that this node serves the keys of a whole transaction, all in one slot.
+    pub(crate) fn check_queue_slot(&self, session: &Session, queue: &[Queued]) -> Result<(), Failure> {
+        let commands = queue.iter().map(|queued| (queued.entry(), queued.args.view()));
+        let Some(target) = target(commands.clone())? else { return Ok(()) };
+        let presence = || {
+            let each = commands.clone().map(|(entry, args)| self.presence(entry, args));
+            each.fold(Presence::default(), Presence::and)
+        };
+        self.check_target(session, &target, presence)
+    }
+
+    fn check_target(
+        &self,
+        session: &Session,
+        target: &Target<'_>,
+        presence: impl Fn() -> Presence,
+    ) -> Result<(), Failure> {
+        let Some(slots) = self.cluster.slots.as_deref() else { return Ok(()) };
+        let owner = slots.owner(target.slot);
+        // First, as it says more than that the cluster is down, which it is then too.
+        if owner == Some(slots.myself) && !slots.has_data && !target.shard_channel {
+            return Err(NO_DATA);
+        }
+        check_state(slots, target)?;
+        let host = self.host_for_outside(session);
+        let Some(owner) = owner else { return Err(NOT_SERVED) };
+        if owner == slots.myself {
+            if target.write && self.clock.boot_ms > slots.writes_until_ms {
+                return Err(NO_LEASE);
+            }
+            return match slots.migrating.get(&target.slot) {
+                Some(&taker) => {
+                    check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
+                }
+                None => Ok(()),
+            };
+        }
+        // MIGRATE too: keys that lie with a node which lost their slot are sent home this way.
+        let let_in = session.asking || target.asking || target.migrate;
+        if let_in && slots.importing.contains_key(&target.slot) {
+            return match target.has_several_keys && !target.migrate && presence().some_missing {
+                true => Err(TRY_AGAIN),
+                false => Ok(()),
+            };
+        }
+        if session.readonly && owner == slots.my_primary && !target.write {
+            return Ok(());
+        }
+        Err(Failure::new(slots.redirect("MOVED", target.slot, owner, host)))
+    }
+
+    /// Which of the command's keys are here. A ghost is answered for here, so it counts as a key that is.
+    fn presence(&self, entry: &Entry, args: Args<'_>) -> Presence {
+        let mut presence = Presence::default();
+        for spec in entry.command.keys {
+            spec.for_each(args, |index| {
+                let key = args.get(index);
+                let is_here = self.has_key(0, key) || self.cluster.migrations.is_ghost(key);
+                presence.some_here |= is_here;
+                presence.some_missing |= !is_here;
+            });
+        }
+        presence
+    }
+}
+
+/// Which of several keys are here.
+#[derive(Clone, Copy, Default)]
+struct Presence {
+    some_here: bool,
+    some_missing: bool,
+}
+
+impl Presence {
+    fn and(self, other: Presence) -> Presence {
+        Presence {
+            some_here: self.some_here || other.some_here,
+            some_missing: self.some_missing || other.some_missing,
+        }
+    }
+}
+
+/// A slot on its way out: keys that are still here are served, for others the taker is asked.
+fn check_migrating(
+    target: &Target<'_>,
+    presence: Presence,
+    ask: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match presence.some_missing {
+        false => Ok(()),
+        _ if target.migrate || target.shard_channel => Ok(()),
+        true if presence.some_here => Err(TRY_AGAIN),
+        true => Err(Failure::new(ask())),
+    }
+}
+
+fn check_state(slots: &SlotTable, target: &Target<'_>) -> Result<(), Failure> {
+    debug_assert!((target.slot as usize) < SLOT_COUNT);
+    match slots.state {
+        ClusterState::Ok => Ok(()),
+        _ if target.shard_channel && slots.shard_channels_when_down => Ok(()),
+        ClusterState::ReadsOnly if !target.write => Ok(()),
+        ClusterState::ReadsOnly => Err(DOWN_READS_ONLY),
+        ClusterState::Down => Err(DOWN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::session::Kind;
+    use crate::cluster::slots::Endpoint;
+    use crate::engine::effects::Action;
+    use crate::testing::Bench;
+
+    const MYSELF: u16 = 0;
+    const OTHER: u16 = 1;
+
+    /// A node that serves every slot, or none of them; `change` may open some.
+    fn bench(owner: u16, change: impl FnOnce(&mut SlotTable)) -> Bench {
+        let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
+        let mut table =
+            SlotTable { myself: MYSELF, state: ClusterState::Ok, has_data: true, ..SlotTable::default() };
+        table.owners.fill(owner);
+        table.endpoints = [("a", 1), ("b", 2)]
+            .map(|(host, port)| Endpoint { host: host.into(), port, copies_wanted: 0 })
+            .into();
+        change(&mut table);
+        bench.engine.cluster.slots = Some(table.into());
+        bench
+    }
+
+    /// How many MIGRATEs left the engine, and how many keys they carry.
+    fn migrated(bench: &mut Bench) -> Vec<usize> {
+        let actions = std::mem::take(&mut bench.engine.effects.actions);
+        let jobs = actions.into_iter().filter_map(|action| match action {
+            Action::Migrate(job) => Some(job.replies - 2),
+            _ => None,
+        });
+        jobs.collect()
+    }
+
+    #[test]
+    fn migrate_counts_the_keys_behind_its_keyword_and_not_the_empty_one_before() {
+        let slot = key_slot(b"{x}1");
+        let mut bench = bench(MYSELF, |table| {
+            table.migrating.insert(slot, OTHER);
+        });
+        let client = bench.client();
+        let args: [&[u8]; 10] =
+            [b"MIGRATE", b"b", b"2", b"", b"0", b"100", b"REPLACE", b"KEYS", b"{x}1", b"{x}2"];
+        assert_eq!(bench.call(client, &args), "+NOKEY");
+        let args: [&[u8]; 9] = [b"MIGRATE", b"b", b"2", b"", b"0", b"100", b"KEYS", b"{x}1", b"{y}1"];
+        assert!(bench.call(client, &args).starts_with("-CROSSSLOT"));
+    }
+
+    #[test]
+    fn migrate_sends_home_keys_of_a_slot_that_is_coming_in() {
+        let slot = key_slot(b"{x}1");
+        let mut bench = bench(MYSELF, |_| {});
+        let client = bench.client();
+        assert_eq!(bench.say(client, "SET {x}1 v"), "+OK");
+        let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("a table is installed");
+        table.owners.fill(OTHER);
+        bench.engine.cluster.slots = Some(table.clone().into());
+        let args: [&[u8]; 9] = [b"MIGRATE", b"b", b"2", b"", b"0", b"100", b"KEYS", b"{x}1", b"{x}2"];
+        assert_eq!(bench.call(client, &args), format!("-MOVED {slot} b:2"));
+        table.importing.insert(slot, OTHER);
+        bench.engine.cluster.slots = Some(table.into());
+        assert_eq!(bench.call(client, &args), "");
+        assert_eq!(migrated(&mut bench), [1]);
+        let other_client = bench.client();
+        assert_eq!(bench.say(other_client, "GET {x}1"), format!("-MOVED {slot} b:2"));
+    }
+
+    #[test]
+    fn a_client_from_outside_is_told_a_host_of_its_side() {
+        let mut bench = bench(OTHER, |_| {});
+        let slot = key_slot(b"a");
+        for (setting, outside, host) in [
+            ("", true, "b"),
+            ("example.org", false, "b"),
+            ("example.org", true, "example.org"),
+            ("unknown", true, ""),
+        ] {
+            bench.engine.settings.cluster_outside_endpoint = setting.into();
+            let client = bench.client();
+            bench.engine.clients.sessions.get_mut(client).expect("it is open").outside = outside;
+            assert_eq!(bench.say(client, "GET a"), format!("-MOVED {slot} {host}:2"));
+        }
+    }
+
+    #[test]
+    fn owner_without_its_data_says_so_whatever_the_state() {
+        for state in [ClusterState::Ok, ClusterState::Down] {
+            let mut bench = bench(MYSELF, |table| (table.has_data, table.state) = (false, state));
+            let client = bench.client();
+            assert!(bench.say(client, "GET k").starts_with("-CLUSTERDOWN This primary has lost its data"));
+        }
+    }
+
+    #[test]
+    fn a_lease_that_has_ended_closes_clients_that_wrote_but_not_the_stream_of_a_primary() {
+        let mut bench = bench(MYSELF, |_| {});
+        let client = bench.client();
+        let primary = bench.engine.open_session(Kind::Primary).key;
+        bench.say(client, "SET a 1");
+        bench.say(primary, "SET b 1");
+        if let Some(table) = bench.engine.cluster.slots.as_deref_mut() {
+            table.writes_until_ms = 0;
+        }
+        let clock = bench.engine.clock;
+        bench.engine.withhold_replies_without_lease(|| clock);
+        assert!(bench.session(client).close_now);
+        assert!(!bench.session(primary).close_now);
+    }
+}

@@ -1,0 +1,60 @@
+//! The arguments that SCAN and its kin share.
+
+use super::{Ctx, Failure};
+use crate::base::glob;
+use crate::base::numbers::parse_i64;
+use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+
+/// How many buckets SCAN visits at most for each key it was asked for, when few match.
+const SCAN_COUNT_DEFAULT: usize = 10;
+
+/// The options of SCAN and its relatives.
+pub struct ScanOptions<'a> {
+    /// COUNT: how many to look at, about.
+    pub count: usize,
+    /// MATCH.
+    pub pattern: Option<&'a [u8]>,
+    /// TYPE, where it is allowed.
+    pub type_name: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads the options from argument `index` on.
+    pub fn parse(ctx: &Ctx<'a>, mut index: usize, with_type: bool) -> Result<Self, Failure> {
+        let mut options = ScanOptions { count: SCAN_COUNT_DEFAULT, pattern: None, type_name: None };
+        while index < ctx.args.len() {
+            let value = ctx.args.try_get(index + 1).ok_or(SYNTAX)?;
+            if ctx.arg_is(index, "count") {
+                let count = parse_i64(value).ok_or(NOT_AN_INTEGER)?;
+                options.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(SYNTAX)?;
+            } else if ctx.arg_is(index, "match") {
+                options.pattern = Some(value).filter(|pattern| *pattern != b"*");
+            } else if ctx.arg_is(index, "type") && with_type {
+                options.type_name = Some(value);
+            } else {
+                return Err(SYNTAX);
+            }
+            index += 2;
+        }
+        Ok(options)
+    }
+
+    /// Whether a name matches.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false))
+    }
+}
+
+/// Reads a cursor as C's `strtoul` does: nothing is 0, and a minus sign counts down from 2^64.
+pub fn parse_cursor(text: &[u8]) -> Result<u64, Failure> {
+    let (is_negative, digits) = match text {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let value =
+        std::str::from_utf8(digits).ok().filter(|_| is_number).and_then(|text| text.parse::<u64>().ok());
+    let value = value.ok_or(Failure::Text("ERR invalid cursor"))?;
+    Ok(if is_negative { value.wrapping_neg() } else { value })
+}

@@ -1,0 +1,211 @@
+//! The table itself: every command with its number, found by name in constant time.
+
+use std::sync::OnceLock;
+
+use super::{Command, Flags};
+
+/// A command in the table.
+pub struct Entry {
+    /// Its description.
+    pub command: &'static Command,
+    /// Its place in [`Table::entries`], by which statistics are kept.
+    pub id: usize,
+    /// The full name: `get`, or `config|get` for a subcommand.
+    pub full_name: &'static str,
+    /// The container, of a subcommand.
+    pub parent: Option<&'static Command>,
+    /// The subcommands of a container, as positions in [`Table::entries`].
+    pub children: std::ops::Range<usize>,
+}
+
+impl Entry {
+    /// Whether the command takes this number of arguments, its name included.
+    #[inline]
+    pub fn accepts(&self, args: usize) -> bool {
+        let arity = self.command.arity;
+        match arity >= 0 {
+            true => args == arity as usize,
+            false => args >= usize::from(arity.unsigned_abs()),
+        }
+    }
+
+    /// Whether carrying it out may put something into the replication stream.
+    pub fn may_replicate(&self) -> bool {
+        self.command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.full_name)
+    }
+}
+
+/// All commands.
+pub struct Table {
+    /// Commands and subcommands; a container's subcommands follow each other.
+    pub entries: Vec<Entry>,
+    /// Open addressing by [`hash`]; positions in `entries` plus one.
+    index: Vec<u16>,
+}
+
+const INDEX_LEN: usize = 2048;
+const NAME_BYTES_MAX: usize = 24;
+
+/// The names folded into lower case, as three words; nothing for a name too long to be a command.
+#[inline]
+fn fold(name: &[u8]) -> Option<[u64; 3]> {
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let mut bytes = [0u8; NAME_BYTES_MAX];
+    bytes[..name.len()].copy_from_slice(name);
+    let word = |i: usize| {
+        let mut eight = [0u8; 8];
+        eight.copy_from_slice(&bytes[i * 8..i * 8 + 8]);
+        u64::from_le_bytes(eight) | 0x2020_2020_2020_2020
+    };
+    Some([word(0), word(1), word(2)])
+}
+
+#[inline]
+fn hash(words: [u64; 3]) -> usize {
+    let mixed = words[0]
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(words[1].wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
+        .wrapping_add(words[2].wrapping_mul(0x1656_67B1_9E37_79F9));
+    (mixed >> 40) as usize & (INDEX_LEN - 1)
+}
+
+impl Table {
+    fn build(groups: &[&'static [Command]]) -> Table {
+        let mut table = Table { entries: Vec::new(), index: vec![0; INDEX_LEN] };
+        for command in groups.iter().copied().flatten() {
+            let id = table.entries.len();
+            table.entries.push(Entry { command, id, full_name: command.name, parent: None, children: 0..0 });
+            for sub in command.subcommands {
+                let full_name: &'static str = Box::leak(format!("{}|{}", command.name, sub.name).into());
+                let id = table.entries.len();
+                table.entries.push(Entry {
+                    command: sub,
+                    id,
+                    full_name,
+                    parent: Some(command),
+                    children: 0..0,
+                });
+            }
+            table.entries[id].children = id + 1..table.entries.len();
+            table.add_to_index(command.name, id);
+        }
+        table
+    }
+
+    fn add_to_index(&mut self, name: &str, id: usize) {
+        let words = fold(name.as_bytes()).expect("a command's name fits the table");
+        let mut at = hash(words);
+        while self.index[at] != 0 {
+            assert_ne!(
+                self.entries[self.index[at] as usize - 1].command.name,
+                name,
+                "two commands of one name"
+            );
+            at = (at + 1) & (INDEX_LEN - 1);
+        }
+        self.index[at] = id as u16 + 1;
+    }
+
+    /// The command of this name, in any case.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<&Entry> {
+        let mut at = hash(fold(name)?);
+        loop {
+            let entry = self.entries.get((self.index[at] as usize).checked_sub(1)?)?;
+            if entry.command.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(entry);
+            }
+            at = (at + 1) & (INDEX_LEN - 1);
+        }
+    }
+
+    /// The subcommand of `container` of this name, in any case.
+    pub fn find_subcommand(&self, container: &Entry, name: &[u8]) -> Option<&Entry> {
+        self.entries[container.children.clone()]
+            .iter()
+            .find(|entry| entry.command.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// A command by its full name: `get`, `config|get`.
+    pub fn find_full(&self, full_name: &[u8]) -> Option<&Entry> {
+        match full_name.iter().position(|&byte| byte == b'|') {
+            None => self.find(full_name),
+            Some(at) => self.find_subcommand(self.find(&full_name[..at])?, &full_name[at + 1..]),
+        }
+    }
+
+    /// The commands without subcommands of containers.
+    pub fn top_level(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.entries.iter().filter(|entry| entry.parent.is_none())
+    }
+}
+
+static TABLE: OnceLock<Table> = OnceLock::new();
+
+/// Builds the table of these commands, at the first call; `assembly` makes it before there is an engine.
+pub(crate) fn install(groups: &[&'static [Command]]) {
+    TABLE.get_or_init(|| Table::build(groups));
+}
+
+/// The table.
+///
+/// # Panics
+/// Before the first engine is made.
+#[inline]
+pub fn table() -> &'static Table {
+    TABLE.get().expect("the table is installed before the first engine is made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        crate::assembly::install();
+        assert_eq!(table().find(b"pInG").unwrap().full_name, "ping");
+        assert!(table().find(b"no-such-command").is_none());
+        assert!(table().find(&[b'x'; 100]).is_none());
+        for entry in table().top_level() {
+            assert_eq!(table().find(entry.full_name.as_bytes()).unwrap().id, entry.id);
+        }
+    }
+
+    /// The flags by which dispatch recognises commands stand at these and at no others.
+    #[test]
+    fn commands_known_to_dispatch_are_these() {
+        crate::assembly::install();
+        for (flag, names) in [
+            (Flags::EXEC, "exec"),
+            (Flags::LETS_IN, "asking"),
+            (Flags::MIGRATES, "migrate"),
+            (Flags::UNPAUSES, "client|unpause"),
+            (Flags::AT_ONCE, "discard exec multi quit reset watch"),
+            (
+                Flags::SUBSCRIBED,
+                "ping psubscribe punsubscribe quit reset ssubscribe subscribe sunsubscribe unsubscribe",
+            ),
+        ] {
+            let known = table().entries.iter().filter(|entry| entry.command.flags.contains(flag));
+            let mut known: Vec<&str> = known.map(|entry| entry.full_name).collect();
+            known.sort_unstable();
+            assert_eq!(known.join(" "), names);
+        }
+    }
+
+    #[test]
+    fn every_command_is_documented() {
+        crate::assembly::install();
+        for entry in &table().entries {
+            assert!(!entry.command.summary.is_empty(), "{} has no summary", entry.full_name);
+        }
+    }
+}

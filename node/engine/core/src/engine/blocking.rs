@@ -1,0 +1,69 @@
+//! Sessions that wait for keys or replicas: how their waits end without what they wait for.
+//!
+//! What they wait for is served by `dispatch/blocking.rs` and `replication/wait.rs`. A closed session leaves the
+//! waiting room in [`Engine::close_session`].
+
+use super::effects::Action;
+use super::Engine;
+use crate::clients::session::{SessionKey, Suspension};
+use crate::resp::failure::Failure;
+use crate::resp::reply::Reply;
+
+/// The answer to who waits for something that a replica cannot give.
+pub(crate) const DEMOTED: Failure = Failure::Text(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
+
+impl Engine {
+    /// Whether a session waits in a way that CLIENT UNBLOCK ends.
+    pub(crate) fn is_blocked(&self, key: SessionKey) -> bool {
+        let session = self.clients.sessions.get(key);
+        session.is_some_and(|s| matches!(s.suspension, Suspension::Replicas { .. } | Suspension::Keys))
+    }
+
+    /// Ends the waits whose deadline has come.
+    pub(crate) fn end_overdue_waits(&mut self) {
+        let next = self.clients.waiting.next_deadline_boot_ms();
+        if next.is_some_and(|deadline| deadline <= self.clock.boot_ms) {
+            for key in self.clients.waiting.overdue(self.clock.boot_ms) {
+                self.end_wait_now(key);
+            }
+        }
+    }
+
+    /// Ends a wait as its deadline does: with the number of replicas that have acknowledged so far, or with what
+    /// the command answers when no key had anything.
+    pub(crate) fn end_wait_now(&mut self, key: SessionKey) {
+        let Some(session) = self.clients.sessions.get_mut(key) else { return };
+        let mut reply = Reply::new(&mut session.out, session.resp);
+        match (&session.suspension, &session.key_wait) {
+            (Suspension::Replicas { offset, .. }, _) => {
+                reply.int(self.replication.replicas.acked(*offset) as i64);
+            }
+            (Suspension::Keys, Some(wait)) if !wait.silent => (wait.on_timeout)(&mut reply),
+            (Suspension::Keys, _) => {}
+            _ => return,
+        }
+        self.end_wait(key);
+    }
+
+    /// Ends a wait with an error.
+    pub(crate) fn end_wait_with(&mut self, key: SessionKey, failure: &Failure) {
+        self.stats.counters.count_error(failure.code());
+        if let Some(session) = self.clients.sessions.get_mut(key) {
+            if !session.key_wait.as_ref().is_some_and(|wait| wait.silent) {
+                Reply::new(&mut session.out, session.resp).error(failure.text());
+            }
+            self.end_wait(key);
+        }
+    }
+
+    fn end_wait(&mut self, key: SessionKey) {
+        self.clients.waiting.leave(key);
+        if let Some(session) = self.clients.sessions.get_mut(key) {
+            session.suspension = Suspension::None;
+            session.key_wait = None;
+            self.effects.actions.push(Action::Resume(key));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Keys whose time has come: deleted when they are met, and in the background.
+
+use super::Engine;
+use crate::clients::session::Kind;
+use crate::keyspace::access::{lfu_clock, lru_clock};
+use crate::keyspace::KeyRef;
+use crate::resp::OwnedArgs;
+
+/// Keys and timers that one turn of background expiry looks at, at most.
+const EXPIRE_BUDGET: usize = 400;
+/// Keys that one turn of background expiry deletes, at most.
+const EXPIRE_DELETES_MAX: usize = 200;
+
+impl Engine {
+    /// Deletes a key whose time has come. Tells whether the key is to be treated as missing.
+    ///
+    /// The commands of our primary see the key until the primary's own deletion arrives.
+    #[inline]
+    pub fn expire_if_due(&mut self, db: usize, key: &KeyRef<'_>, asked_by: Kind) -> bool {
+        let database = &self.keyspace.dbs[db];
+        if database.expiring_len() == 0 {
+            return false;
+        }
+        let now_ms = self.clock.unix_ms;
+        if !database.get(key).is_some_and(|entry| entry.is_expired(now_ms)) || asked_by == Kind::Primary {
+            return false;
+        }
+        if !self.replication.is_replica() && self.clients.pause.is_none() {
+            self.delete_expired(db, key);
+        }
+        true
+    }
+
+    /// Deletes an expired key on a primary: counted, announced and replicated.
+    pub fn delete_expired(&mut self, db: usize, key: &KeyRef<'_>) {
+        if !self.keyspace.dbs[db].delete(key) {
+            return;
+        }
+        self.stats.counters.expired_keys += 1;
+        self.queue_propagation(db, OwnedArgs::from_slices(&[b"DEL", key.bytes]));
+        self.key_expired(db, key.bytes);
+    }
+
+    /// One turn of background expiry over all databases, bounded in time.
+    pub fn expire_some(&mut self) {
+        if self.replication.is_replica() || self.clients.pause.is_some() || !self.keyspace.active_expiry {
+            return;
+        }
+        let now_ms = self.clock.unix_ms;
+        let mut name = std::mem::take(&mut self.keyspace.expiry_scratch);
+        self.keyspace.more_to_expire = false;
+        for db in 0..self.keyspace.dbs.len() {
+            let mut budget = EXPIRE_BUDGET;
+            let mut deleted = 0;
+            while deleted < EXPIRE_DELETES_MAX
+                && self.keyspace.dbs[db].next_expired(now_ms, &mut budget, &mut name)
+            {
+                let key = self.keyspace.dbs[db].key(&name);
+                self.delete_expired(db, &key);
+                self.flush_propagation();
+                deleted += 1;
+            }
+            self.keyspace.more_to_expire |= deleted == EXPIRE_DELETES_MAX;
+        }
+        self.keyspace.expiry_scratch = name;
+    }
+
+    /// Whether background expiry has more to do than one turn allows.
+    pub fn has_more_to_expire(&self) -> bool {
+        self.keyspace.more_to_expire
+    }
+
+    /// Whether a key is there, expired ones not counted.
+    pub fn has_key(&self, db: usize, key: &[u8]) -> bool {
+        let key = self.keyspace.dbs[db].key(key);
+        self.keyspace.dbs[db].get(&key).is_some_and(|entry| !entry.is_expired(self.clock.unix_ms))
+    }
+
+    /// Whether a key is there, but past its time.
+    pub fn is_past_expiry(&self, db: usize, key: &[u8]) -> bool {
+        let key = self.keyspace.dbs[db].key(key);
+        self.keyspace.dbs[db].get(&key).is_some_and(|entry| entry.is_expired(self.clock.unix_ms))
+    }
+
+    /// The access clock of a key that is stored now.
+    #[inline]
+    pub fn access_clock(&self) -> u32 {
+        if self.settings.maxmemory_policy.is_lfu() {
+            lfu_clock(self.clock.unix_ms)
+        } else {
+            lru_clock(self.clock.unix_ms)
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The engine: one node's data plane as a state machine.
+//!
+//! *(request, now) in; replies, events and actions out.* The reactor sets the clock once a turn,
+//! hands in requests by [`Engine::execute`], calls [`Engine::end_turn`], and then takes the effects
+//! in the order of their documentation: replication stream, replies, events, actions.
+
+pub(crate) mod blocking;
+mod digest;
+pub mod effects;
+mod expiry;
+pub mod hold;
+pub mod limits;
+pub mod memory;
+mod notify;
+mod pause;
+mod publish;
+mod state;
+mod write_hook;
+
+pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics};
+
+use state::HELLOS_PER_CRON_MAX;
+
+use crate::clients::session::{Kind, Session, SessionKey, Suspension};
+use crate::clients::waiting::Queue;
+use crate::cluster::slots::{SlotTable, SLOT_COUNT};
+use crate::engine::effects::{Action, ClientInfo, Event, Level};
+use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
+use crate::replication::state::Replication;
+use crate::resp::failure::Failure;
+use crate::resp::{Args, OwnedArgs};
+use crate::settings::Settings;
+use crate::stats::Stats;
+use crate::types::TypeLimits;
+
+/// One node's data plane.
+pub struct Engine {
+    /// The time of this turn.
+    pub clock: Clock,
+    /// The running command.
+    pub call: Call,
+    /// The settings.
+    pub settings: Settings,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// Who is connected, what they wait for, watch and have subscribed to.
+    pub clients: Clients,
+    /// Role, backlog and replicas.
+    pub replication: Replication,
+    /// Slots, keys on their way to other nodes, and what may be acknowledged.
+    pub cluster: Cluster,
+    /// Counters, slow commands, slow events.
+    pub stats: Statistics,
+    /// What the outside has to do.
+    pub effects: Effects,
+    /// The process, as the outside sees it.
+    pub host: Host,
+}
+
+/// Longest message of a Sentinel that is handed to the control plane, in bytes.
+const HELLO_BYTES_MAX: usize = 1024;
+/// The channel on which Sentinels tell of themselves.
+const HELLO_CHANNEL: &[u8] = b"__sentinel__:hello";
+
+impl Engine {
+    /// Opens a session for a connection.
+    pub fn open_session(&mut self, kind: Kind) -> &mut Session {
+        let trusted = kind != Kind::Client || self.settings.requirepass.is_empty();
+        let session = self.clients.sessions.open(kind, self.clock.unix_ms);
+        session.authenticated = trusted;
+        session
+    }
+
+    /// Closes a session that is not running: it leaves its channels, watches and waits.
+    pub fn close_session(&mut self, key: SessionKey) {
+        if let Some(mut session) = self.clients.sessions.take(key) {
+            self.release(&mut session);
+            self.clients.sessions.close(session);
+        }
+    }
+
+    /// Ends all that other parts of the engine know of a session.
+    fn release(&mut self, session: &mut Session) {
+        self.clients.waiting.leave(session.key);
+        self.clients.pubsub.forget(session);
+        self.forget_transaction(session);
+        self.clients.monitors.retain(|&key| key != session.key);
+        self.replication.forget(session.key);
+    }
+
+    /// When values change their representation.
+    pub fn type_limits(&self) -> TypeLimits {
+        TypeLimits::new(&self.settings, self.keyspace.collection_seed)
+    }
+
+    /// Number for a question to the outside whose answer comes back later.
+    pub fn ticket(&mut self) -> u64 {
+        self.clients.next_ticket += 1;
+        self.clients.next_ticket
+    }
+
+    /// Writes a line to the log.
+    pub fn log(&mut self, level: Level, message: impl Into<String>) {
+        self.effects.events.push(Event::Log { level, message: message.into() });
+    }
+
+    /// The host that a client is told instead of a node's own, when it came from where those mean nothing.
+    ///
+    /// Empty where it is told ports only and keeps the host by which it came.
+    pub(crate) fn host_for_outside(&self, session: &Session) -> Option<&str> {
+        match self.settings.cluster_outside_endpoint.as_str() {
+            _ if !session.outside => None,
+            "" => None,
+            "unknown" => Some(""),
+            host => Some(host),
+        }
+    }
+
+    /// Hands a command to the control plane; the session waits for the answer.
+    pub fn ask_control(&mut self, session: &mut Session, args: Args<'_>) {
+        let ticket = self.ticket();
+        session.suspension = Suspension::Control { ticket, silent: false };
+        self.tell_control(session, ticket, args);
+    }
+
+    /// Sends a session's command up under this ticket.
+    pub(crate) fn tell_control(&mut self, session: &Session, ticket: u64, args: Args<'_>) {
+        self.clients.waiting.ask(ticket, session.key);
+        let client = ClientInfo {
+            id: session.id,
+            addr: session.addr.clone(),
+            laddr: session.laddr.clone(),
+            resp: session.resp,
+            db: session.db,
+            name: session.name.clone(),
+            asking: session.asking,
+            readonly: session.readonly,
+        };
+        let mut facts = self.facts_for_control(args);
+        if session.outside {
+            facts.push(("outside", 1));
+        }
+        self.effects.events.push(Event::Command { ticket, client, args: OwnedArgs::copy(args), facts });
+    }
+
+    /// The control plane's answer to a command: encoded reply bytes.
+    pub fn control_reply(&mut self, ticket: u64, reply: &[u8]) {
+        let Some(key) = self.clients.waiting.answered(ticket) else { return };
+        let Some(mut session) = self.clients.sessions.take(key) else { return };
+        match &mut session.suspension {
+            Suspension::Control { ticket: awaited, silent } if *awaited == ticket => {
+                if !*silent {
+                    session.out.extend_from_slice(reply);
+                }
+                session.suspension = Suspension::None;
+            }
+            Suspension::Exec(_) => self.resume_exec(&mut session, ticket, reply),
+            _ => {}
+        }
+        let goes_on = !session.is_suspended();
+        self.clients.sessions.put(session);
+        if goes_on {
+            self.effects.actions.push(Action::Resume(key));
+        }
+    }
+
+    /// Queues a command for replication when the running one ends.
+    pub fn queue_propagation(&mut self, db: usize, args: OwnedArgs) {
+        if self.replication.is_recording() {
+            self.call.queued.push((db, args));
+        }
+    }
+
+    /// Replicates the running command as it was given: at once when nothing else is queued.
+    pub(crate) fn propagate_call(&mut self, db: usize, args: Args<'_>) {
+        if !self.replication.is_recording() {
+            return;
+        }
+        if self.call.queued.is_empty() && !self.call.in_exec {
+            self.replication.feed(db, args);
+        } else {
+            self.call.queued.push((db, OwnedArgs::copy(args)));
+        }
+    }
+
+    /// Sends what was queued for replication, as one transaction when it is more than one command.
+    #[inline]
+    pub fn flush_propagation(&mut self) {
+        if self.call.queued.is_empty() {
+            return;
+        }
+        let queued = std::mem::take(&mut self.call.queued);
+        let multi = queued.len() > 1;
+        if multi {
+            self.replication.feed(queued[0].0, OwnedArgs::from_slices(&[b"MULTI"]).view());
+        }
+        for (db, args) in &queued {
+            self.replication.feed(*db, args.view());
+        }
+        if multi {
+            self.replication.feed(queued[queued.len() - 1].0, OwnedArgs::from_slices(&[b"EXEC"]).view());
+        }
+    }
+
+    /// Appends bytes to the output of a session. The running session gets them after its reply, so
+    /// that a message never lands within one.
+    pub fn deliver(&mut self, to: SessionKey, bytes: &[u8]) {
+        match self.clients.sessions.get_mut(to) {
+            Some(session) => {
+                if session.out.is_empty() {
+                    self.effects.actions.push(Action::Flush(to));
+                }
+                session.out.extend_from_slice(bytes);
+                if session.out.len() as u64 > OUTPUT_CHECKED_BYTES_MIN {
+                    self.check_output(to);
+                }
+            }
+            None => self.clients.deferred.push((to, bytes.to_vec())),
+        }
+    }
+
+    /// Gives the running session the messages that came up while its command ran.
+    pub(crate) fn deliver_deferred(&mut self, session: &mut Session) {
+        self.clients.deferred.retain(|(to, bytes)| {
+            let is_its = *to == session.key;
+            if is_its {
+                session.out.extend_from_slice(bytes);
+            }
+            !is_its
+        });
+    }
+}
+
+impl Engine {
+    /// Puts a session back into the state of a new one (RESET).
+    pub fn reset_session(&mut self, session: &mut Session) {
+        self.release(session);
+        session.db = 0;
+        session.resp = 2;
+        session.authenticated = self.settings.requirepass.is_empty();
+        session.readonly = false;
+        session.asking = false;
+        session.monitor = false;
+        session.no_evict = false;
+        session.no_touch = false;
+        session.reply_mode = crate::clients::session::ReplyMode::On;
+        session.name = Box::default();
+    }
+
+    /// Figures from the keyspace that the control plane needs to answer a command.
+    pub(crate) fn facts_for_control(&self, args: Args<'_>) -> Vec<(&'static str, i64)> {
+        if self.cluster.slots.is_none() {
+            return Vec::new();
+        }
+        if args.len() == 2 && args.get(1).eq_ignore_ascii_case(b"info") {
+            return vec![("keys_stray", self.stray_keys() as i64)];
+        }
+        let slot = crate::base::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
+        let in_slot =
+            slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.keys_to_move(slot));
+        vec![("keys_total", self.keyspace.dbs[0].len() as i64), ("keys_in_slot", in_slot as i64)]
+    }
+
+    /// Keys of slots that this node neither serves, itself or for its primary, nor receives: nobody finds them.
+    fn stray_keys(&self) -> usize {
+        let Some(slots) = &self.cluster.slots else { return 0 };
+        let is_stray = |slot: &u16| {
+            slots.owner(*slot).is_none_or(|owner| owner != slots.my_primary)
+                && !slots.importing.contains_key(slot)
+        };
+        (0..SLOT_COUNT as u16).filter(is_stray).map(|slot| self.keyspace.dbs[0].slot_len(slot)).sum()
+    }
+}
+
+impl Engine {
+    /// Background work, done `hz` times a second.
+    pub fn cron(&mut self) {
+        self.clients.hellos_left = HELLOS_PER_CRON_MAX;
+        self.expire_some();
+        self.replication_tick();
+        let now_ms = self.clock.unix_ms;
+        let (commands, input, output) = (
+            self.stats.counters.commands_processed,
+            self.stats.counters.net_input_bytes,
+            self.stats.counters.net_output_bytes,
+        );
+        self.stats.counters.ops_per_second.sample(commands, now_ms);
+        self.stats.counters.input_bytes_per_second.sample(input, now_ms);
+        self.stats.counters.output_bytes_per_second.sample(output, now_ms);
+        self.enforce_output_limits();
+    }
+
+    /// What follows from all the commands of a turn, before their replies leave.
+    pub fn end_turn(&mut self) {
+        if self.clients.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
+            self.combine_pauses();
+        }
+        self.end_overdue_waits();
+        self.serve_ready_keys(None);
+        // No session runs now: what is left was for one that is closed.
+        self.clients.deferred.clear();
+        self.replication_turn();
+        self.publish_status();
+    }
+
+    /// When something is due that cannot wait for the next background turn, in milliseconds of the boot clock.
+    pub fn next_deadline_boot_ms(&self) -> Option<i64> {
+        let due = [
+            self.clients.pause.map(|pause| pause.until_boot_ms),
+            self.clients.waiting.next_deadline_boot_ms(),
+            self.failover_deadline_boot_ms(),
+            self.confirmation_deadline_boot_ms(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Lets everybody go on who waits in a queue, in the order of arrival.
+    pub(crate) fn resume_all(&mut self, queue: Queue) {
+        for key in self.clients.waiting.empty(queue) {
+            self.effects.actions.push(Action::Resume(key));
+        }
+    }
+
+    /// Holds the running session's command, to be carried out again when everybody in the queue goes on.
+    pub(crate) fn hold_back(&mut self, session: &mut Session, args: Args<'_>, queue: Queue) {
+        session.suspension = Suspension::Retry(Box::new(OwnedArgs::copy(args)));
+        self.clients.waiting.enter(session.key, queue, None);
+    }
+
+    /// A request was no RESP: answers why, and closes.
+    pub fn protocol_error(&mut self, session: &mut Session, message: &str) {
+        self.stats.counters.protocol_errors += 1;
+        self.write_failure(session, &Failure::new(format!("ERR Protocol error: {message}")));
+        session.close_after_reply = true;
+    }
+
+    /// An unfinished request has grown beyond `client-query-buffer-limit`.
+    pub fn query_limit_reached(&mut self, session: &Session, bytes: usize) {
+        let message = format!(
+            "Closing client {} ({}): its unfinished request of {bytes} bytes is above client-query-buffer-limit",
+            session.id, session.addr
+        );
+        self.stats.counters.query_limit_disconnections += 1;
+        self.log(Level::Warning, message);
+    }
+
+    /// Why a new connection is refused: too many clients, or protected mode.
+    pub fn refusal(&mut self, local: bool) -> Option<&'static str> {
+        if self.clients.sessions.len() >= self.settings.maxclients {
+            self.stats.counters.connections_rejected += 1;
+            return Some("-ERR max number of clients reached\r\n");
+        }
+        if self.settings.protected_mode && !local && self.settings.requirepass.is_empty() {
+            self.stats.counters.connections_rejected += 1;
+            return Some(
+                "-DENIED This node is in protected mode and has no password, so it serves only clients of its own \
+                 machine. Set 'requirepass', or set 'protected-mode no' if the network keeps strangers out.\r\n",
+            );
+        }
+        self.stats.counters.connections_received += 1;
+        None
+    }
+
+    /// Carries out again the command that a pause or a migration held, if the session has one.
+    pub fn retry(&mut self, key: SessionKey) {
+        let Some(mut session) = self.clients.sessions.take(key) else { return };
+        if let Suspension::Retry(args) = &session.suspension {
+            let args = args.clone();
+            self.run_again(&mut session, &args);
+        }
+        self.clients.sessions.put(session);
+    }
+
+    /// Withholds the replies to writes for which this node no longer has the right to answer.
+    ///
+    /// The lease was checked when the write ran; the process may have slept since. `now` reads the clock.
+    pub fn withhold_replies_without_lease(&mut self, now: impl FnOnce() -> Clock) {
+        if self.cluster.wrote.is_empty() {
+            return;
+        }
+        let wrote = std::mem::take(&mut self.cluster.wrote);
+        let until_ms = self.cluster.slots.as_deref().map_or(i64::MAX, |slots| slots.writes_until_ms);
+        if now().boot_ms <= until_ms {
+            return;
+        }
+        for key in wrote {
+            if let Some(session) = self.clients.sessions.get_mut(key) {
+                session.close_now = true;
+                self.effects.actions.push(Action::Flush(key));
+            }
+        }
+        self.log(Level::Warning, "Closed clients whose writes ran after this primary's lease had ended");
+    }
+
+    /// Takes new values of directives, all or none; the answer is [`Event::Applied`].
+    pub fn apply_settings(&mut self, ticket: u64, changes: &[(String, String)]) {
+        let mut settings = self.settings.clone();
+        let outcome =
+            changes.iter().try_for_each(|(directive, value)| settings.set(directive, value).map(drop));
+        if outcome.is_ok() {
+            self.settings = settings;
+        }
+        self.effects.events.push(Event::Applied { ticket, error: outcome.err().unwrap_or_default() });
+    }
+
+    /// Installs a new slot table.
+    pub fn install_slots(&mut self, mut table: Box<SlotTable>) {
+        if let Some(old) = self.cluster.slots.as_deref() {
+            table.writes_until_ms = old.writes_until_ms;
+        }
+        self.cluster.migrations.slots_installed(&table);
+        self.cluster.slots = Some(table);
+        self.drop_moved_shard_channels();
+        self.serve_moved_waiters();
+    }
+
+    /// Writes may be acknowledged until this time of the boot clock.
+    pub fn extend_lease(&mut self, until_boot_ms: i64) {
+        if let Some(slots) = self.cluster.slots.as_deref_mut() {
+            slots.writes_until_ms = until_boot_ms;
+        }
+    }
+
+    /// Runs a command of the control plane; its reply becomes an event.
+    pub fn run_internal(&mut self, ticket: u64, args: Args<'_>) {
+        let key = self.open_session(Kind::Internal).key;
+        let Some(mut session) = self.clients.sessions.take(key) else { return };
+        self.execute(&mut session, args);
+        let reply = std::mem::take(&mut session.out);
+        self.clients.sessions.put(session);
+        self.close_session(key);
+        self.effects.events.push(Event::Ran { ticket, reply });
+    }
+
+    /// Deletes all keys of these slots; what they held is freed in steps.
+    pub fn drop_slots(&mut self, ranges: &[(u16, u16)]) {
+        for slot in ranges.iter().flat_map(|&(first, last)| first..=last) {
+            self.replicate_drop(slot);
+            self.keyspace.dbs[0].drop_slot(slot);
+        }
+    }
+
+    /// Deletes all keys, for a node that is about to take another's data or to leave its cluster.
+    pub fn empty(&mut self) {
+        for db in &mut self.keyspace.dbs {
+            db.clear();
+        }
+        if self.replication.is_recording() {
+            self.replication.feed(0, OwnedArgs::from_slices(&[b"FLUSHALL"]).view());
+        }
+    }
+
+    /// A client has published: what Sentinels say of themselves is handed to the control plane, within bounds.
+    pub(crate) fn note_hello(&mut self, channel: &[u8], message: &[u8]) {
+        if channel == HELLO_CHANNEL && message.len() <= HELLO_BYTES_MAX && self.clients.hellos_left > 0 {
+            self.clients.hellos_left -= 1;
+            let (channel, message) = (channel.to_vec(), message.to_vec());
+            self.effects.events.push(Event::Published { channel, message, sharded: false });
+        }
+    }
+
+    /// Sets the counters of INFO to zero.
+    pub fn reset_stats(&mut self) {
+        self.stats.counters = Stats::for_commands(self.stats.counters.commands.len());
+    }
+}

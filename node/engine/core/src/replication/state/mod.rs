@@ -1,0 +1,275 @@
+//! What replication remembers: role, history, stream, replicas, and the link to our own primary.
+//!
+//! State and the operations that need nothing else; what the engine does with it is in the folder above.
+
+pub mod applier;
+pub mod backlog;
+pub mod failover;
+pub mod guard;
+pub mod history;
+pub mod link;
+pub mod replicas;
+pub mod shared_sink;
+mod status;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use status::{Shared, Status};
+
+use crate::clients::session::SessionKey;
+use crate::resp::Args;
+use crate::settings::Settings;
+use backlog::Stream;
+use failover::Failover;
+use guard::Guard;
+use history::{History, StreamId};
+use link::Link;
+use replicas::{Introduction, Replicas};
+
+/// The primary that this node follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// The replication state of a node.
+pub struct Replication {
+    /// Whose data this is.
+    pub history: History,
+    /// The stream: what this node wrote as a primary, or applied as a replica.
+    pub stream: Stream,
+    /// Our replicas.
+    pub replicas: Replicas,
+    /// The primary, while this node is a replica.
+    pub primary: Option<Primary>,
+    /// The link to it; taken out while its bytes are being worked on.
+    pub(in crate::replication) link: Option<Box<Link>>,
+    /// Bytes for the primary.
+    pub(in crate::replication) link_output: Vec<u8>,
+    /// Whether the stream is kept: there is, or was until `repl-backlog-ttl`, somebody to read it.
+    pub(in crate::replication) is_kept: bool,
+    /// Whether commands are appended: the stream is kept, and this node is a primary.
+    pub(in crate::replication) is_recording: bool,
+    /// The database that the stream has selected; unknown before its first SELECT.
+    pub(in crate::replication) stream_db: Option<usize>,
+    /// What sessions have told of themselves by REPLCONF before they asked for the stream.
+    pub(in crate::replication) introductions: HashMap<SessionKey, Introduction>,
+    /// The failover by command that is under way.
+    pub failover: Failover,
+    /// The offset that our primary was told last.
+    pub(in crate::replication) told_offset: u64,
+    /// What is remembered of the primary, so that an empty one does not wipe this node.
+    pub(in crate::replication) guard: Guard,
+    /// Whether replicas are to be asked for acknowledgements at the end of the turn.
+    pub(in crate::replication) acks_wanted: bool,
+    pub(in crate::replication) pinged_ms: i64,
+    pub(in crate::replication) ticked_ms: i64,
+    /// Since when there are no replicas, in boot milliseconds.
+    pub(in crate::replication) alone_since_ms: i64,
+    /// The number of the control plane's last order, and of the one under which the data became what it is.
+    pub(in crate::replication) order: u64,
+    pub(in crate::replication) data_order: u64,
+    pub(in crate::replication) shared: Arc<Shared>,
+    /// A reader had the shared status when it was to be stored.
+    pub(in crate::replication) status_is_due: bool,
+}
+
+impl std::fmt::Debug for Replication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replication")
+            .field("id", &self.history.id)
+            .field("offset", &self.offset())
+            .field("primary", &self.primary)
+            .finish()
+    }
+}
+
+impl Replication {
+    /// The state of a new primary.
+    pub fn new(seed: u64) -> Self {
+        Replication {
+            history: History::new(seed),
+            stream: Stream::default(),
+            replicas: Replicas::default(),
+            primary: None,
+            link: None,
+            link_output: Vec::new(),
+            is_kept: false,
+            is_recording: false,
+            stream_db: None,
+            introductions: HashMap::new(),
+            failover: Failover::default(),
+            told_offset: 0,
+            guard: Guard::default(),
+            acks_wanted: false,
+            pinged_ms: 0,
+            ticked_ms: 0,
+            alone_since_ms: 0,
+            order: 0,
+            data_order: 0,
+            shared: Arc::default(),
+            status_is_due: false,
+        }
+    }
+
+    /// Where the status is stored for other threads, from now on.
+    pub fn share(&mut self, shared: Arc<Shared>) {
+        self.shared = shared;
+    }
+
+    pub(in crate::replication) fn status(&self, now_ms: i64, settings: &Settings) -> Status {
+        let online = self.replicas.list.iter().filter(|replica| replica.is_online()).count();
+        let good = self.replicas.good(now_ms, settings.min_replicas_max_lag);
+        Status {
+            is_replica: self.is_replica(),
+            offset: self.offset(),
+            link_up: !self.is_replica() || self.is_link_up(),
+            last_io_boot_ms: self.link.as_ref().map_or(0, |link| link.last_data_ms),
+            replicas: online as u64,
+            lagging: (online - good) as u64,
+            order: self.order,
+            data_order: self.data_order,
+            history: self.history.id,
+            previous: self.history.previous,
+            parted_at: self.history.parted_at,
+            writes_paused: false,
+        }
+    }
+
+    /// Whether changes must be recorded: there is a backlog or a replica.
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
+    }
+
+    /// Whether this node is a replica.
+    #[inline]
+    pub fn is_replica(&self) -> bool {
+        self.primary.is_some()
+    }
+
+    /// Whether the stream of our primary flows.
+    pub fn is_link_up(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.is_online())
+    }
+
+    /// Whether this replica's data may be too old to serve.
+    #[inline]
+    pub fn is_stale(&self, settings: &Settings) -> bool {
+        self.is_replica() && !settings.replica_serve_stale_data && !self.is_link_up()
+    }
+
+    /// Bytes of the stream so far: written by a primary, applied by a replica.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        self.stream.end()
+    }
+
+    /// The identity and offset that a PSYNC may continue from.
+    pub(in crate::replication) fn position(&self) -> Option<(StreamId, u64)> {
+        self.is_kept.then(|| (self.history.id, self.offset()))
+    }
+
+    /// Appends a command to the stream.
+    pub fn feed(&mut self, db: usize, args: Args<'_>) {
+        if self.stream_db != Some(db) {
+            self.stream_db = Some(db);
+            let mut number = itoa::Buffer::new();
+            self.append_command([&b"SELECT"[..], number.format(db).as_bytes()].into_iter());
+        }
+        self.append_command(args.iter_from(0));
+    }
+
+    /// Appends a command that concerns no database.
+    pub(in crate::replication) fn feed_service(&mut self, args: &[&[u8]]) {
+        if self.is_recording {
+            self.append_command(args.iter().copied());
+        }
+    }
+
+    pub(in crate::replication) fn append_command<'a>(
+        &mut self,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) {
+        self.append_header(b'*', args.len());
+        for arg in args {
+            self.append_header(b'$', arg.len());
+            self.stream.append(arg);
+            self.stream.append(b"\r\n");
+        }
+    }
+
+    pub(in crate::replication) fn append_header(&mut self, kind: u8, value: usize) {
+        let mut line = [0_u8; 24];
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(value).as_bytes();
+        line[0] = kind;
+        line[1..=digits.len()].copy_from_slice(digits);
+        line[digits.len() + 1..digits.len() + 3].copy_from_slice(b"\r\n");
+        self.stream.append(&line[..digits.len() + 3]);
+    }
+
+    /// Appends bytes of our primary's stream that were applied; `db` is the one selected behind them.
+    pub(in crate::replication) fn append_received(&mut self, bytes: &[u8], db: usize) {
+        self.stream.append(bytes);
+        self.stream_db = Some(db);
+    }
+
+    /// Begins to keep the stream. What was written before was seen by nobody, so the history begins anew, and
+    /// one offset is skipped: no position of before can be mistaken for one of after.
+    pub(in crate::replication) fn keep(&mut self) {
+        if !self.is_kept {
+            self.history.renew();
+            self.stream.restart_at(self.offset() + 1);
+            self.stream_db = None;
+            self.is_kept = true;
+        }
+        self.is_recording = !self.is_replica();
+    }
+
+    /// Stops keeping the stream: nobody has read it for `repl-backlog-ttl`.
+    pub(in crate::replication) fn stop_keeping(&mut self) {
+        self.history.renew();
+        self.stream.restart_at(self.offset());
+        self.is_kept = false;
+        self.is_recording = false;
+    }
+
+    /// Drops what neither the backlog nor a replica needs.
+    pub(in crate::replication) fn trim(&mut self, settings: &Settings) {
+        let backlog = self.offset().saturating_sub(settings.repl_backlog_size);
+        let needed = self.replicas.need_stream_from().unwrap_or(u64::MAX);
+        self.stream.release_before(backlog.min(needed));
+    }
+
+    /// Two databases have exchanged their contents (SWAPDB): snapshots under way go on with the contents.
+    pub fn databases_swapped(&mut self, a: usize, b: usize) {
+        for sync in &mut self.replicas.full_syncs {
+            if let Some(producer) = &mut sync.producer {
+                producer.databases_swapped(a, b);
+            }
+        }
+    }
+
+    /// A session is closed.
+    pub fn forget(&mut self, session: SessionKey) {
+        self.introductions.remove(&session);
+        self.replicas.list.retain(|replica| replica.session != session);
+    }
+
+    /// Replicas are to be asked for acknowledgements at the end of the turn.
+    pub(crate) fn want_acks(&mut self) {
+        self.acks_wanted = true;
+    }
+
+    /// A replica has given a sign of life.
+    pub fn heard_from(&mut self, session: SessionKey, now_ms: i64) {
+        if let Some(replica) = self.replicas.get_mut(session) {
+            replica.alive_ms = now_ms;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Pictures of data: the RDB stream, the payload of DUMP, and the walk that takes a picture while data changes.
+
+pub mod loader;
+pub mod payload;
+pub mod producer;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use reader::{RdbEntry, RdbItem, RdbOptions, RdbReader};
+pub use writer::{Access, RdbWriter, RdbWriterOptions, ValueWalk};
+
+use writer::write_value;

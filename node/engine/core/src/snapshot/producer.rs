@@ -1,0 +1,274 @@
+//! The snapshot half of *snapshot + stream*: the keyspace as it was at one moment, in RDB encoding.
+//!
+//! The walk goes on in small steps between the requests of clients. What changes before the walk has reached
+//! it is handed out first, by the keyspace's captures, and lands in the same buffer; so the picture is that of
+//! the start, and nothing is copied or forked for it.
+//!
+//! [`Producer`] knows nothing of where its bytes go: a [`SnapshotSink`] takes them. For a full sync that is a
+//! `Stream` that several replicas read; a file, an append-only base or another node fit as well.
+//!
+//! Memory: the walk stops while the sink has no room. What writers push out meanwhile is still taken, each
+//! entry at most once, and the sink's owner bounds it. One entry is encoded at once, however big it is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::keyspace::{Capture, Db, SlotSet, SnapshotId, ValueRef, SLOT_COUNT};
+use crate::snapshot::{RdbWriter, RdbWriterOptions};
+
+/// Bytes that one step produces before it ends.
+pub const STEP_BYTES: usize = 32 * 1024;
+/// Keys that the walk looks at between two looks at what it has produced.
+const STEP_KEYS: usize = 64;
+/// Bytes that may wait in a sink before the walk stops.
+pub const SINK_WAITING_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Where a snapshot's bytes go.
+pub trait SnapshotSink {
+    /// Whether it takes more at present; if not, the walk stops until it does.
+    fn has_room(&self) -> bool;
+
+    /// Takes the next bytes of the snapshot.
+    ///
+    /// # Errors
+    /// The sentence that says why the snapshot cannot be completed.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), String>;
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to do.
+    More,
+    /// The sink has no room.
+    Blocked,
+    /// The snapshot is complete.
+    Complete,
+}
+
+/// A snapshot under way.
+pub struct Producer {
+    picture: Arc<Mutex<Picture>>,
+    /// The databases whose walk is not at its end.
+    walks: Vec<(usize, SnapshotId)>,
+    is_complete: bool,
+    /// How many keys there are to write in all.
+    keys_total: u64,
+}
+
+/// The encoder, shared by the captures of all databases.
+struct Picture {
+    writer: RdbWriter,
+    bytes: Vec<u8>,
+    /// The database that the last entry belonged to.
+    db: Option<usize>,
+    /// Keys and expiring keys of each database at the start.
+    sizes: Vec<(u64, u64)>,
+    /// Keys written so far.
+    keys_done: u64,
+}
+
+struct DbCapture(Arc<Mutex<Picture>>);
+
+impl Capture for DbCapture {
+    fn entry(&mut self, db: usize, _slot: u16, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<i64>) {
+        let mut picture = lock(&self.0);
+        let Picture { writer, bytes, db: current, sizes, keys_done } = &mut *picture;
+        *keys_done += 1;
+        if *current != Some(db) {
+            *current = Some(db);
+            let (keys, expiring) = sizes.get(db).copied().unwrap_or_default();
+            writer.select_db(bytes, db as u64, keys, expiring);
+        }
+        writer.entry(bytes, key, value, expire_at_ms, None);
+    }
+}
+
+/// One thread uses the picture; the lock is there because captures may travel between threads.
+fn lock(picture: &Mutex<Picture>) -> MutexGuard<'_, Picture> {
+    picture.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keys and expiring keys, the latter at most: a hint for who reads the snapshot.
+fn sizes_of(db: &Db, slots: Option<&SlotSet>) -> (u64, u64) {
+    let Some(slots) = slots else { return (db.len() as u64, db.expiring_len()) };
+    let wanted = (0..SLOT_COUNT as u16).filter(|&slot| slots.contains(slot));
+    let keys = wanted.map(|slot| db.slot_len(slot) as u64).sum();
+    (keys, db.expiring_len().min(keys))
+}
+
+impl Producer {
+    /// Starts a snapshot of all databases as they are now, or of some slots of them. `aux` are the fields of its
+    /// header. [`Producer::end`] calls it off at any time.
+    pub fn start(
+        databases: &mut [Db],
+        slots: Option<&Arc<SlotSet>>,
+        options: RdbWriterOptions,
+        aux: &[(&str, &str)],
+    ) -> Self {
+        let mut writer = RdbWriter::new(options);
+        let mut bytes = Vec::new();
+        writer.header(&mut bytes, aux);
+        let sizes: Vec<(u64, u64)> =
+            databases.iter().map(|db| sizes_of(db, slots.map(Arc::as_ref))).collect();
+        let keys_total = sizes.iter().map(|(keys, _)| keys).sum();
+        let picture = Arc::new(Mutex::new(Picture { writer, bytes, db: None, sizes, keys_done: 0 }));
+        let walks = databases
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, db)| !db.is_empty())
+            .map(|(index, db)| {
+                (index, db.start_snapshot(slots.cloned(), Box::new(DbCapture(picture.clone()))))
+            })
+            .collect();
+        Producer { picture, walks, is_complete: false, keys_total }
+    }
+
+    /// How many keys have been written, and how many there are in all.
+    pub fn keys(&self) -> (u64, u64) {
+        (lock(&self.picture).keys_done, self.keys_total)
+    }
+
+    /// Goes on for a bounded time.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn step(&mut self, databases: &mut [Db], sink: &mut impl SnapshotSink) -> Result<Progress, String> {
+        let mut produced = self.hand_over(sink)?;
+        while produced < STEP_BYTES {
+            if self.is_complete {
+                return Ok(Progress::Complete);
+            }
+            if !sink.has_room() {
+                return Ok(Progress::Blocked);
+            }
+            self.walk(databases);
+            produced += self.hand_over(sink)?;
+        }
+        Ok(if self.is_complete { Progress::Complete } else { Progress::More })
+    }
+
+    /// Walks a little, or writes the end when nothing is left to walk.
+    fn walk(&mut self, databases: &mut [Db]) {
+        let Some(&(index, snapshot)) = self.walks.last() else {
+            let mut picture = lock(&self.picture);
+            let Picture { writer, bytes, .. } = &mut *picture;
+            writer.end(bytes);
+            self.is_complete = true;
+            return;
+        };
+        if let Some(db) = databases.get_mut(index) {
+            if !db.walk_step(snapshot, STEP_KEYS) {
+                return;
+            }
+            db.end_snapshot(snapshot);
+        }
+        self.walks.pop();
+    }
+
+    fn hand_over(&mut self, sink: &mut impl SnapshotSink) -> Result<usize, String> {
+        let mut picture = lock(&self.picture);
+        let produced = picture.bytes.len();
+        if produced > 0 {
+            sink.write(&picture.bytes)?;
+            if picture.bytes.capacity() > 4 * STEP_BYTES {
+                picture.bytes = Vec::new();
+            } else {
+                picture.bytes.clear();
+            }
+        }
+        Ok(produced)
+    }
+
+    /// Two databases have exchanged their contents, snapshots included.
+    pub fn databases_swapped(&mut self, a: usize, b: usize) {
+        for (index, _) in &mut self.walks {
+            *index = match *index {
+                index if index == a => b,
+                index if index == b => a,
+                index => index,
+            };
+        }
+    }
+
+    /// Gives the snapshot up, or lets go of a complete one.
+    pub fn end(&mut self, databases: &mut [Db]) {
+        for (index, snapshot) in self.walks.drain(..) {
+            if let Some(db) = databases.get_mut(index) {
+                db.end_snapshot(snapshot);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::prng::Prng;
+    use crate::keyspace::{key_slot, KeyHasher, Ttl};
+    use crate::snapshot::{RdbItem, RdbOptions, RdbReader};
+
+    struct Bytes(Vec<u8>);
+
+    impl SnapshotSink for Bytes {
+        fn has_room(&self) -> bool {
+            true
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    fn database() -> Vec<Db> {
+        let mut db = Db::new(0, true, KeyHasher::new(1));
+        let mut prng = Prng::new(2);
+        for _ in 0..5_000 {
+            let name = prng.below(100_000).to_string();
+            let key = db.key(name.as_bytes());
+            db.set_string(&key, name.as_bytes(), Ttl::Clear, 0);
+        }
+        vec![db]
+    }
+
+    #[test]
+    fn chosen_slots_are_the_picture_and_progress_counts_them() {
+        let mut databases = database();
+        let slots: Arc<SlotSet> = Arc::new((0..3000).collect());
+        let mut producer = Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), &[]);
+        let (mut sink, total) = (Bytes(Vec::new()), producer.keys().1);
+        assert!(total > 0 && total < databases[0].len() as u64);
+        let mut done = 0;
+        while producer.step(&mut databases, &mut sink) == Ok(Progress::More) {
+            assert!(producer.keys().0 >= done);
+            done = producer.keys().0;
+        }
+        assert_eq!(producer.keys(), (total, total));
+        let mut reader = RdbReader::new(RdbOptions::default());
+        reader.feed(&sink.0);
+        let mut read = 0;
+        while let Some(item) = reader.next_item().expect("the snapshot can be read") {
+            match item {
+                RdbItem::Entry(entry) => {
+                    assert!(key_slot(&entry.key) < 3000);
+                    read += 1;
+                }
+                RdbItem::End => break,
+                _ => {}
+            }
+        }
+        assert_eq!(read, total);
+    }
+
+    #[test]
+    fn called_off_snapshot_leaves_nothing_behind() {
+        let mut databases = database();
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut sink = Bytes(Vec::new());
+        assert_eq!(producer.step(&mut databases, &mut sink), Ok(Progress::More));
+        producer.end(&mut databases);
+        let done = producer.keys().0;
+        databases[0].clear();
+        assert_eq!(producer.keys().0, done);
+    }
+}

@@ -1,0 +1,4 @@
+//! Bits and integers in byte strings.
+
+pub mod bits;
+pub mod field;

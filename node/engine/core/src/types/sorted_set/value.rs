@@ -1,0 +1,372 @@
+//! The sorted set: different members with a score each, in ascending order of score and then of member.
+//!
+//! A small one is a packed list of member, score, member, score in this order: compact, and its bytes are those of
+//! DUMP and RDB. A big one is two structures: a [`Tree`] that has the order and a [`FieldTable`] that knows the score of
+//! each member. Members stand in both; with their scores in the short form ([`score`]) this takes less than one
+//! allocation for each member would. A sorted set moves on to the big form when it passes a limit of
+//! [`SortedSetLimits`] and never back, as with the peers, whose OBJECT ENCODING names are kept.
+
+use super::edge::Edge;
+use super::score::{self, Short};
+use super::tree::{Ascent, Descent, Tree};
+use crate::formats::packed::{Item, PackedList, Position};
+use crate::types::field_table::FieldTable;
+
+/// When a sorted set leaves the packed form, and what its table is seeded with.
+#[derive(Debug, Clone, Copy)]
+pub struct SortedSetLimits {
+    /// Members of a packed sorted set: the directive `zset-max-listpack-entries`.
+    pub packed_entries_max: usize,
+    /// Bytes of a member of a packed sorted set: the directive `zset-max-listpack-value`.
+    pub packed_value_bytes_max: usize,
+    /// The secret of this process that keeps strangers from preparing members that collide.
+    pub seed: u64,
+}
+
+impl Default for SortedSetLimits {
+    fn default() -> Self {
+        SortedSetLimits { packed_entries_max: 128, packed_value_bytes_max: 64, seed: 0 }
+    }
+}
+
+/// The most bytes that the text of a score has.
+const SCORE_TEXT_BYTES_MAX: usize = 32;
+
+/// The big form.
+#[derive(Clone)]
+pub struct Big {
+    tree: Tree,
+    scores: FieldTable,
+}
+
+#[derive(Clone)]
+enum Repr {
+    Packed(PackedList),
+    Big(Box<Big>),
+}
+
+/// A sorted set. See the module's documentation.
+#[derive(Clone)]
+pub struct SortedSet {
+    repr: Repr,
+}
+
+impl Default for SortedSet {
+    fn default() -> Self {
+        SortedSet { repr: Repr::Packed(PackedList::new()) }
+    }
+}
+
+impl SortedSet {
+    /// An empty sorted set.
+    pub fn new() -> Self {
+        SortedSet::default()
+    }
+
+    /// The sorted set that a packed list of members and scores is, put in order if it is not; `None` where a score is
+    /// missing or not a number, or a member occurs twice.
+    pub fn from_packed(list: PackedList, limits: &SortedSetLimits) -> Option<Self> {
+        if list.len() % 2 != 0 || list.has_repetition(2) {
+            return None;
+        }
+        let (mut is_ordered, mut before): (bool, Option<(f64, Vec<u8>)>) = (true, None);
+        let mut items = list.iter();
+        while let (Some(member), Some(score)) = (items.next(), items.next()) {
+            let here = (packed_score(score).filter(|score| !score.is_nan())?, member.to_vec());
+            is_ordered &= before.is_none_or(|before| before < here);
+            before = Some(here);
+        }
+        let set = SortedSet { repr: Repr::Packed(list) };
+        if is_ordered && set.len() <= limits.packed_entries_max {
+            return Some(set);
+        }
+        let mut ordered = SortedSet::new();
+        for (member, score) in set.ascend(0) {
+            ordered.insert(member.spell(&mut itoa::Buffer::new()), score, limits);
+        }
+        Some(ordered)
+    }
+
+    /// Number of members.
+    pub fn len(&self) -> usize {
+        match &self.repr {
+            Repr::Packed(list) => list.len() / 2,
+            Repr::Big(big) => big.scores.len(),
+        }
+    }
+
+    /// Whether there are no members; such a sorted set is to be deleted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name that OBJECT ENCODING gives.
+    pub fn encoding(&self) -> &'static str {
+        match &self.repr {
+            Repr::Packed(_) => "listpack",
+            Repr::Big(_) => "skiplist",
+        }
+    }
+
+    /// The packed form, where the sorted set has it: saved as it is.
+    pub fn as_packed(&self) -> Option<&PackedList> {
+        match &self.repr {
+            Repr::Packed(list) => Some(list),
+            Repr::Big(_) => None,
+        }
+    }
+
+    /// Bytes allocated, without the struct itself.
+    pub fn memory_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Packed(list) => list.memory_bytes(),
+            Repr::Big(big) => {
+                let own = crate::base::alloc::rounded(size_of::<Big>());
+                own + big.tree.memory_bytes() + big.scores.memory_bytes()
+            }
+        }
+    }
+
+    /// The number of allocations that dropping it frees; above some dozens it is worth another thread.
+    pub fn free_effort(&self) -> usize {
+        match &self.repr {
+            Repr::Packed(_) => 1,
+            Repr::Big(big) => big.tree.free_effort() + big.scores.free_effort(),
+        }
+    }
+
+    /// The score of a member.
+    #[inline]
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        match &self.repr {
+            Repr::Packed(list) => score_at(list, find(list, member)?),
+            Repr::Big(big) => big.scores.get(member).map(score::from_short),
+        }
+    }
+
+    /// Gives a member this score, which is not NaN; the score that it had, if it was there.
+    pub fn insert(&mut self, member: &[u8], score: f64, limits: &SortedSetLimits) -> Option<f64> {
+        let old = match &mut self.repr {
+            Repr::Big(big) => return big.insert(member, score),
+            Repr::Packed(list) => {
+                let found = find(list, member);
+                let old = found.and_then(|at| score_at(list, at));
+                if old == Some(score) {
+                    return old;
+                }
+                if let Some(at) = found {
+                    list.remove(at, 2);
+                }
+                old
+            }
+        };
+        if let Repr::Packed(list) = &mut self.repr {
+            let is_new = old.is_none();
+            let fits = list.len() / 2 < limits.packed_entries_max
+                && member.len() <= limits.packed_value_bytes_max
+                && list.has_room(2, member.len() + SCORE_TEXT_BYTES_MAX);
+            if fits || (!is_new && list.has_room(2, member.len() + SCORE_TEXT_BYTES_MAX)) {
+                put(list, member, score);
+                return old;
+            }
+        }
+        self.leave_packed(limits.seed);
+        if let Repr::Big(big) = &mut self.repr {
+            big.insert(member, score);
+        }
+        old
+    }
+
+    /// Removes a member; the score that it had, if it was there.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        match &mut self.repr {
+            Repr::Packed(list) => {
+                let at = find(list, member)?;
+                let score = score_at(list, at);
+                list.remove(at, 2);
+                score
+            }
+            Repr::Big(big) => {
+                let score = score::from_short(big.scores.get(member)?);
+                big.tree.remove(score, member);
+                big.scores.remove(member);
+                Some(score)
+            }
+        }
+    }
+
+    /// How many members stand before an edge.
+    #[inline]
+    pub fn rank(&self, edge: Edge<'_>) -> usize {
+        match &self.repr {
+            Repr::Packed(list) => {
+                let is_before = |(member, score): &(Item<'_>, f64)| {
+                    let mut digits = itoa::Buffer::new();
+                    let text = member.spell(&mut digits);
+                    edge.is_behind(*score, || text)
+                };
+                pairs(list).take_while(is_before).count()
+            }
+            Repr::Big(big) => big.tree.rank(edge),
+        }
+    }
+
+    /// The members with their scores, from the one of this rank on, upwards.
+    pub fn ascend(&self, rank: usize) -> Iter<'_> {
+        match &self.repr {
+            Repr::Packed(list) => Iter::PackedUp(list, list.seek(2 * rank)),
+            Repr::Big(big) => Iter::Up(big.tree.ascend(rank)),
+        }
+    }
+
+    /// The members with their scores, from the one of this rank on, downwards.
+    pub fn descend(&self, rank: usize) -> Iter<'_> {
+        match &self.repr {
+            Repr::Packed(list) => Iter::PackedDown(list, list.seek(2 * rank)),
+            Repr::Big(big) => Iter::Down(big.tree.descend(rank)),
+        }
+    }
+
+    /// All members with their scores, in ascending order.
+    pub fn iter(&self) -> Iter<'_> {
+        self.ascend(0)
+    }
+
+    /// Hands at least `count` members to `visit`, beginning at `cursor` (0 at first), and gives the next cursor, which
+    /// is 0 at the end. What stays in the set from the first call to the last is visited. A packed set is visited
+    /// whole.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'_>, f64)) -> u64 {
+        match &self.repr {
+            Repr::Packed(_) => {
+                self.iter().for_each(|(member, score)| visit(member, score));
+                0
+            }
+            Repr::Big(big) => big.scores.scan(cursor, count, |member, score| {
+                visit(Item::Bytes(member), score::from_short(score));
+            }),
+        }
+    }
+
+    /// A member that every member has the same chance to be; `random` is a source of uniform numbers.
+    pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<(Item<'_>, f64)> {
+        match &self.repr {
+            Repr::Packed(list) => {
+                let index = random().checked_rem(list.len() as u64 / 2)?;
+                self.ascend(index as usize).next()
+            }
+            Repr::Big(big) => {
+                let (member, score) = big.scores.random(random)?;
+                Some((Item::Bytes(member), score::from_short(score)))
+            }
+        }
+    }
+
+    fn leave_packed(&mut self, seed: u64) {
+        let Repr::Packed(list) = &self.repr else { return };
+        let mut big = Box::new(Big { tree: Tree::new(), scores: FieldTable::new(seed) });
+        for (member, score) in pairs(list) {
+            big.insert(member.spell(&mut itoa::Buffer::new()), score);
+        }
+        self.repr = Repr::Big(big);
+    }
+
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        if let Repr::Big(big) = &self.repr {
+            big.tree.check();
+            assert_eq!(big.tree.len(), big.scores.len());
+        }
+    }
+}
+
+impl Big {
+    fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
+        let old = self.scores.get(member).map(score::from_short);
+        if old == Some(score) {
+            return old;
+        }
+        if let Some(old) = old {
+            self.tree.remove(old, member);
+        }
+        self.tree.insert(score, member);
+        self.scores.insert(member, Short::new(score).as_bytes());
+        old
+    }
+}
+
+/// The place of a member.
+fn find(list: &PackedList, member: &[u8]) -> Option<Position> {
+    list.find(list.first()?, member, 1)
+}
+
+/// The score of the member at a place.
+fn score_at(list: &PackedList, at: Position) -> Option<f64> {
+    packed_score(list.get(list.next(at)?)?)
+}
+
+/// The score that an item is; `None` for what is not a number.
+fn packed_score(item: Item<'_>) -> Option<f64> {
+    match item {
+        Item::Integer(number) => Some(number as f64),
+        Item::Bytes(text) => crate::base::numbers::parse_f64(text),
+    }
+}
+
+/// Puts a new member where it belongs.
+fn put(list: &mut PackedList, member: &[u8], score: f64) {
+    let text = score::text(score);
+    let mut digits = itoa::Buffer::new();
+    let mut at = list.first();
+    while let Some(here) = at {
+        let Some(other) = list.get(here) else { break };
+        let Some(behind) = list.next(here) else { break };
+        let other_score = list.get(behind).and_then(packed_score).unwrap_or(f64::NAN);
+        let text_of_other = other.spell(&mut digits);
+        if !Edge::Element(score, member).is_behind(other_score, || text_of_other) {
+            list.insert(here, text.as_bytes());
+            list.insert(here, member);
+            return;
+        }
+        at = list.next(behind);
+    }
+    list.push_pair(member, text.as_bytes());
+}
+
+fn pairs(list: &PackedList) -> impl Iterator<Item = (Item<'_>, f64)> {
+    let mut items = list.iter();
+    std::iter::from_fn(move || Some((items.next()?, items.next().and_then(packed_score)?)))
+}
+
+/// Walks over members with their scores.
+#[derive(Clone)]
+pub enum Iter<'a> {
+    /// Of a packed one, upwards.
+    PackedUp(&'a PackedList, Option<Position>),
+    /// Of a packed one, downwards.
+    PackedDown(&'a PackedList, Option<Position>),
+    /// Of a tree, upwards.
+    Up(Ascent<'a>),
+    /// Of a tree, downwards.
+    Down(Descent<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (Item<'a>, f64);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let of_tree = |(score, member)| (Item::Bytes(member), score);
+        let (list, place, is_up) = match self {
+            Iter::Up(ascent) => return ascent.next().map(of_tree),
+            Iter::Down(descent) => return descent.next().map(of_tree),
+            Iter::PackedUp(list, place) => (*list, place, true),
+            Iter::PackedDown(list, place) => (*list, place, false),
+        };
+        let at = (*place)?;
+        let behind = list.next(at)?;
+        let element = (list.get(at)?, packed_score(list.get(behind)?)?);
+        *place =
+            if is_up { list.next(behind) } else { list.previous(at).and_then(|score| list.previous(score)) };
+        Some(element)
+    }
+}
