@@ -157,10 +157,14 @@ def check(
     from garrison.cluster.manager import commands
     from garrison.cluster.manager import reshard as resharding
 
-    session = _session(context)
-    if fix_too:
-        _run(context, resharding.fix(session, _address(entry)))
-    _run(context, commands.check(session, _address(entry)))
+    session, address = _session(context), _address(entry)
+
+    async def fix_and_check() -> "Document":
+        if fix_too:
+            await resharding.fix(session, address)
+        return await commands.check(session, address)
+
+    _run(context, fix_and_check())
 
 
 @app.command()

@@ -38,7 +38,6 @@ WITHOUT_TWIN = frozenset(
         "client/settings.py",
         "client/sinks.py",
         "client/wire.py",
-        "cluster/cli.py",
         "cluster/core/cluster_state.py",
         "cluster/core/ranges.py",
         "cluster/core/rebalance.py",
@@ -126,7 +125,7 @@ WITHOUT_TWIN = frozenset(
         "sentinel/status.py",
     ]
 )
-WITHOUT_TWIN_MAX = 113
+WITHOUT_TWIN_MAX = 112
 """Lower it when the list has shrunk."""
 
 
