@@ -1,11 +1,10 @@
 """Each thing that can be wrong is found, named and has an advice; a healthy cluster has no finding."""
 
-from cluster_views import node, replica, state
-
 from garrison.cluster.core.check import check
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
 from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.topology import Address
+from tests.unit.cluster.cluster_views import node, replica, state
 
 THIRD = SLOT_COUNT // 3
 SLOTS = {"a": range(THIRD), "b": range(THIRD, 2 * THIRD), "c": range(2 * THIRD, SLOT_COUNT)}

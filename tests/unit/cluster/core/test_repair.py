@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 import pytest
-from cluster_views import node, state
 from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.cluster.core.creation import PlanError
 from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.repair import Repair, plan_repairs, slots_to_examine
+from tests.unit.cluster.cluster_views import node, state
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 THIRD = SLOT_COUNT // 3

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from cluster_views import node, replica, state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from garrison.cluster.core.reshard_plan import (
     take,
 )
 from garrison.cluster.core.topology import Node
+from tests.unit.cluster.cluster_views import node, replica, state
 
 
 @st.composite
@@ -119,7 +119,7 @@ def test_rebalance_fills_an_empty_primary_only_when_asked() -> None:
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [({"x": 1.0}, "no primary"), ({"a": -1.0}, "negative"), ({"a": 0.0, "b": 0.0}, "every primary")],
+    [({"x": 1.0}, "not a primary"), ({"a": -1.0}, "negative"), ({"a": 0.0, "b": 0.0}, "every primary")],
 )
 def test_rebalance_refuses_senseless_weights(weights: dict[str, float], message: str) -> None:
     with pytest.raises(PlanError, match=message):

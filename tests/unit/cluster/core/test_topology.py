@@ -71,7 +71,7 @@ def test_find_takes_address_id_and_start_of_id() -> None:
     assert state.find(B).id == B
     assert state.find("cccc").id == C
     assert state.find("host-a.example:7000").id == A
-    with pytest.raises(LookupError, match=r"no node of this cluster.*10\.0\.0\.1:7000"):
+    with pytest.raises(LookupError, match=r"not a node of this cluster.*10\.0\.0\.1:7000"):
         state.find("10.0.0.9:7000")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from typing import cast
 
 import pytest
-from fake_cluster import FakeCluster, KilledError
 
 from garrison.client import key_slot
 from garrison.cluster.core.ranges import SLOT_COUNT
@@ -21,6 +20,7 @@ from garrison.cluster.manager.fix import carry_out, find_repairs, settle_first
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration, windows
 from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.progress import Silent
+from tests.unit.cluster.fake_cluster import FakeCluster, KilledError
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 KEYS = {f"{{{tag}}}{number}".encode(): f"{tag}/{number}" for tag in "uvwxyz" for number in range(3)}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fake_cluster import FakeCluster
 
 from garrison.cluster.core.reshard_plan import Move, ReshardPlan
 from garrison.cluster.core.topology import Address
@@ -15,6 +14,7 @@ from garrison.cluster.manager import reshard
 from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.session import Session
+from tests.unit.cluster.fake_cluster import FakeCluster
 
 A, B = "a" * 40, "b" * 40
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import Driver, run_id
 
 from garrison.sentinel.core import context as context_module
 from garrison.sentinel.core.context import RESOLVE_PERIOD_MS
 from garrison.sentinel.core.effects import Resolve
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import Driver, run_id
 
 
 def with_names() -> Driver:

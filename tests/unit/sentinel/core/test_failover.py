@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
-
 from garrison.base.reply import OK
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import Address, State
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    Driver,
+    info,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 QUESTION = b"SENTINEL is-master-down-by-addr"

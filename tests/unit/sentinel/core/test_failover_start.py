@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, run_id
-
 from garrison.sentinel.core.effects import ReplyError
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, run_id
 
 
 def with_two_peers() -> Driver:

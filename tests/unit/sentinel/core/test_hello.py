@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 from garrison.sentinel.core.hello import EPOCH_MAX, Hello, decode, encode
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 GOOD = f"10.1.0.2,26379,{run_id(2)},7,g,10.0.0.1,6379,3"
 NAMES = st.text("abcdefghij.-_0123456789", min_size=1, max_size=30)

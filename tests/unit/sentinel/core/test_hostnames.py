@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
-
 from garrison.sentinel.core.effects import Resolve
 from garrison.sentinel.core.instances import Address
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 
 def named(announce_hostnames: bool = False, address: str = PRIMARY[0]) -> Driver:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
-
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 
 def driver_with(settings: SentinelSettings, **monitor: str) -> Driver:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 from garrison.sentinel.core import describe, explain, lost_data, selection
 from garrison.sentinel.core.instances import Address, Replica
 from garrison.sentinel.core.lost_data import DOUBT_MS_MAX, Speaks
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 FIRST, SECOND = REPLICAS
 OLD, NEW = "a" * 40, "b" * 40

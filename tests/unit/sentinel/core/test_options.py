@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from sentinel_driver import Driver
 
 from garrison.base.log import LEVELS
 from garrison.base.reply import OK, Error
 from garrison.sentinel.core.options import LOG_LEVELS, PRIMARY_OPTIONS, SETTINGS, number
 from garrison.sentinel.core.settings import Monitor, SentinelSettings, Tunables
+from tests.unit.sentinel.core.sentinel_driver import Driver
 
 MISSING = "ERR Unknown option or number of arguments for SENTINEL SET"
 SETS = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, Driver, run_id
 
 from garrison.sentinel.core.context import PENDING_COMMANDS_MAX
 from garrison.sentinel.core.instances import Instance, Peer
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PEERS, Driver, run_id
 
 PRIMARIES = 150
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    Driver,
+    info,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info_of_replica
 
 from garrison.sentinel.core import selection
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info_of_replica
 
 FIRST, SECOND = REPLICAS
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
-
 from garrison.base.config_text import lines_of
 from garrison.base.reply import Error
 from garrison.sentinel.config.lines import read_lines
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
 
 
 def read_back(lines: tuple[str, ...]) -> SentinelSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, STEP_MS, Driver, info_of_replica, run_id
 
 from garrison.base.reply import OK, Error
 from garrison.sentinel.core import explain
@@ -11,6 +10,15 @@ from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Effects, Event, Level, RunScript, Send, UnsentError
 from garrison.sentinel.core.instances import Address, Reconfiguration, State
 from garrison.sentinel.core.sentinel import SAVE_RETRY_MS
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    STEP_MS,
+    Driver,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 QUESTION = b"SENTINEL is-master-down-by-addr"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, Driver, run_id
-
 from garrison.base.reply import Error
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, Driver, run_id
 
 A, B = run_id(10), run_id(11)
 HOST, PORT = PRIMARY[0], str(PRIMARY[1])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, Place
-
 from garrison.sentinel.core.effects import Send
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, Place
 
 QUESTION = b"SENTINEL is-master-down-by-addr"
 YES = [1, b"*", 0]
