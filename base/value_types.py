@@ -33,7 +33,7 @@ _UNITS = {
 
 
 class Use(Enum):
-    """Who heeds a directive in this version."""
+    """The part of the program that uses a directive in this version."""
 
     ENGINE = "engine"
     CONTROL = "control plane"

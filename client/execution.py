@@ -88,7 +88,7 @@ class Transaction(Call):
 
 
 class _Trail:
-    """What one call has been through, for the message and ``maybe_executed`` of its end."""
+    """The attempts of one call, for the error message and its ``maybe_executed``."""
 
     __slots__ = ("attempts", "error", "maybe_executed", "sent")
 

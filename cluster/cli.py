@@ -64,7 +64,7 @@ class Shared:
     timeout_s: float
     json: bool
     sessions: "list[Session]" = field(default_factory=list)
-    """What a signal stops."""
+    """The sessions that a signal stops."""
 
 
 @app.callback()

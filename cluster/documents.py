@@ -66,7 +66,7 @@ class MoveDocument(BaseModel):
 
 
 class MoveReport(Document):
-    """Of reshard, rebalance and fix. ``finished_first`` counts slots left open by an earlier run."""
+    """Result of reshard, rebalance or fix. ``finished_first`` counts slots left open by an earlier run."""
 
     dry_run: bool = False
     moves: list[MoveDocument] = []

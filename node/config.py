@@ -49,7 +49,7 @@ class Config:
         return self.values[name] == "yes"
 
     def engine_settings(self) -> dict[str, str]:
-        """What the data plane is started with: every directive, since it picks what it knows."""
+        """The settings of the data plane: every directive, since it picks those it knows."""
         return {name: value for name, value in self.values.items() if not DIRECTIVES[name].file_only}
 
     def without_effect(self) -> list[str]:

@@ -79,7 +79,7 @@ class _Sentinel:
         return self.id or str(self.address)
 
     def claim(self, now: float, memory_s: float) -> Report | None:
-        """What it says, or said not too long ago."""
+        """Its latest answer, unless that is too old."""
         if self.refusal is not None and now - self.refused_since > memory_s:
             return None
         return self.report
@@ -239,7 +239,7 @@ class Discovery:
         return {sentinel.refusal.reason for sentinel in self._sentinels.values() if sentinel.refusal}
 
     def describe(self) -> str:
-        """What each Sentinel says, and what the nodes that they name say."""
+        """The answers of all Sentinels and of the nodes that they name."""
         said = [f"Sentinel {sentinel.address}: {sentinel.says()}" for sentinel in self._sentinels.values()]
         said += [f"{node}: {text}" for node, text in self._last_words.items()]
         return "; ".join(said)

@@ -58,7 +58,7 @@ class Other(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What one Sentinel says."""
+    """The answer of one Sentinel."""
 
     id: str
     """The Sentinel's own run id; "" if the reply lacks it."""
@@ -71,7 +71,7 @@ class Report(NamedTuple):
 
 
 class Role(Enum):
-    """What a node turned out to be."""
+    """The role and offset that a node reported."""
 
     PRIMARY = "primary"
     REPLICA = "replica"

@@ -152,7 +152,7 @@ def _failing(state: ClusterState) -> Iterator[Finding]:
 
 
 def _data(state: ClusterState) -> Iterator[Finding]:
-    """What only the owners themselves know of their data and of their lease."""
+    """Findings about data and leases that only the owners themselves can report."""
     for node in state.primaries:
         status = state.statuses.get(node.id)
         if status is None:

@@ -108,7 +108,7 @@ def _settle(
 def _target(
     owner: str, held: Mapping[str, int], opened: OpenSlot | None, primaries: Sequence[str]
 ) -> str | None:
-    """Who should own the slot in the end, if not its owner."""
+    """The node that should own the slot in the end; None if its owner should keep it."""
     if opened is None:
         return None
     wished = opened.migrating.get(owner)

@@ -26,7 +26,7 @@ FAILOVER_TIMEOUT_S = 20.0
 
 @dataclass
 class Result:
-    """What the table is made of."""
+    """The measurements that the table shows."""
 
     elected_s: float = 0.0
     steady_per_s: float = 0.0
@@ -142,7 +142,7 @@ async def _reshard(cluster: LocalCluster, story: Story, result: Result) -> None:
 
 
 async def findings_of(cluster: LocalCluster) -> list[str]:
-    """What the check finds once the cluster has settled."""
+    """The findings of the check once the cluster has settled."""
     from garrison.cluster.core.check import check
 
     await cluster.wait_healthy()

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 class Act(StrEnum):
-    """What is shown."""
+    """The acts to show."""
 
     ALL = "all"
     CLUSTER = "cluster"

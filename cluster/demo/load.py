@@ -39,7 +39,7 @@ class ShardRecord:
     log: list[tuple[str, int]] = field(default_factory=list)
     """Every acknowledged write, in the order of the acknowledgements."""
     confirmed: int = 0
-    """So many entries of the log are known to be on a replica."""
+    """How many entries of the log are known to be on a replica."""
     last_success_at: float = 0.0
     longest_gap_s: float = 0.0
 

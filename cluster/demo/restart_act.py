@@ -34,7 +34,7 @@ READ_BACK_CHUNK = 1000
 
 @dataclass
 class Result:
-    """What the table is made of."""
+    """The measurements that the table shows."""
 
     down_s: float = 0.0
     killed: Address | None = None

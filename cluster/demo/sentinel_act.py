@@ -30,7 +30,7 @@ ALL_SLOTS = frozenset(range(16_384))
 
 @dataclass
 class Result:
-    """What the table is made of."""
+    """The measurements that the table shows."""
 
     kill_gap_s: float = 0.0
     hand_over_gap_s: float = 0.0

@@ -30,7 +30,7 @@ class Story:
 
 
 def loss_rows(losses: "Losses") -> list[Row]:
-    """What became of the acknowledged writes."""
+    """The rows about lost writes."""
     return [
         Row(
             "keys lost of those confirmed by a replica (WAIT 1)",

@@ -72,7 +72,7 @@ assert GOSSIP_BYTES == 104
 
 
 class Gossip(NamedTuple):
-    """What a frame says about a third node. Times are seconds since 1970, 0 for never."""
+    """A frame's entry about a third node. Times are seconds since 1970, 0 for never."""
 
     node_id: str
     ping_sent_s: int

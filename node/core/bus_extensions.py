@@ -35,7 +35,7 @@ _SLOT_MAX: Final = 16383
 
 
 class MarkKind(IntEnum):
-    """What a mark on a slot says."""
+    """The kind of a mark on a slot."""
 
     MIGRATING = 0
     IMPORTING = 1

@@ -38,7 +38,7 @@ from garrison.node.core.settings import ClusterSettings
 AWAKE_STEP_MS_MAX: Final = 250
 """An input that comes later than this after the last one means that we, not the peers, stood still."""
 AWAKE_STEP_MS: Final = 100
-"""What such a gap adds to the awake clock."""
+"""How much such a gap adds to the awake clock."""
 
 
 NO_HISTORY: Final = "0" * 40

@@ -370,7 +370,7 @@ class Election:
         return next(fit, None)
 
     def _too_early(self, sender: Node, frame: bus.Frame) -> str:
-        """What forbids the vote for now but may pass in a moment; empty if nothing does."""
+        """Why the vote is refused for the moment; empty if it is not."""
         context, primary = self._context, sender.primary
         if primary is None or frame.message_flags & bus.FLAG_FORCE_ACK:
             return ""

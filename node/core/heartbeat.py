@@ -38,7 +38,7 @@ HANDSHAKE_TIMEOUT_MS_MIN: Final = 1000
 TRUST_GOSSIP_NODES_MIN: Final = 100
 """In tables from this size on, a peer's word that a third node answered spares us a ping."""
 UNANSWERED_PINGS_MAX: Final = 8
-"""So many pings may be under way on a link between two voting primaries."""
+"""Most pings under way on a link between two voting primaries."""
 
 
 class Heartbeats:

@@ -92,7 +92,7 @@ class Node:
     offset_ms: int = NEVER_MS
     orphaned_ms: int = 0
     reports: dict[str, int] = field(default_factory=dict)
-    """Who has reported this node as failing, and when."""
+    """The nodes that have reported this node as failing, and when."""
     outbound: Link | None = None
     inbound: Link | None = None
     knows_extensions: bool = False
@@ -287,7 +287,7 @@ class NodeTable:
             del self.migrating[slot]
 
     def owner(self, slot: int) -> Node | None:
-        """Who serves `slot`."""
+        """The node that serves `slot`."""
         bit = 1 << slot
         for node in self.by_id.values():
             if node.slots & bit:

@@ -111,7 +111,7 @@ def _node_line(saved: SavedCluster, node: SavedNode) -> str:
 
 
 def load(text: str) -> SavedCluster:
-    """What the text says. Raises DamagedNodesFileError."""
+    """Parse the text. Raises DamagedNodesFileError."""
     if not text.endswith("\n"):
         raise DamagedNodesFileError("the last line does not end: the file was cut off")
     checksum = _CHECKSUM.search(text)
@@ -243,7 +243,7 @@ def _number(text: str, largest: int) -> int:
 
 
 def from_context(context: Context) -> SavedCluster:
-    """What the file should say about this moment."""
+    """The content of the file for the present state."""
     table = context.table
     saved = SavedCluster(
         migrating={slot: node.node_id for slot, node in table.migrating.items()},

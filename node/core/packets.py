@@ -102,7 +102,7 @@ class Packets:
             sender.flags |= fl.EXTENSIONS
 
     def _hear_state(self, sender: Node, frame: bus.Frame) -> None:
-        """What a Garrison node says of itself in each frame."""
+        """Read what a Garrison node reports of itself in each frame."""
         context = self._context
         if frame.state is None and sender.state is None:
             return

@@ -96,7 +96,7 @@ class ForgetName:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What INFO says."""
+    """The fields for INFO."""
 
     text: str
 
@@ -273,7 +273,7 @@ class Hold:
             self.released()
 
     def _answers(self, name: str, now_ms: int) -> list[Answer]:
-        """What counts of what the Sentinels have said."""
+        """The answers of Sentinels that count."""
         found = (self._questions.get((name, peer)) for peer in self._watchers[name])
         return [
             question.answer

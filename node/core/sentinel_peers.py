@@ -39,7 +39,7 @@ Address = tuple[str, int]
 
 
 class Hello(NamedTuple):
-    """What one Sentinel says."""
+    """The announcement of one Sentinel."""
 
     host: str
     port: int
@@ -85,7 +85,7 @@ class Peer:
 
 
 class PeersFileError(Exception):
-    """What is wrong with the file, and where."""
+    """The file is damaged; the message says where."""
 
 
 class Peers:

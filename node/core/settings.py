@@ -47,7 +47,7 @@ class ClusterSettings:
     cluster_forget_ms: int = 60_000
     """For how long a forgotten node id is not added again by gossip."""
     cluster_handshakes_max: int = 256
-    """So many introductions may be under way; MEET frames of strangers beyond that are ignored."""
+    """Most introductions under way; MEET frames of strangers beyond that are ignored."""
     cluster_nodes_max: int = 16_384
     """A table larger than this takes no more nodes from gossip."""
 

@@ -82,7 +82,7 @@ class Bus:
             self._forget(link)
 
     def queued_bytes(self) -> dict[int, int]:
-        """What waits on each link."""
+        """The bytes that wait on each link."""
         return {link_id: link.queued_bytes for link_id, link in self._links.items()}
 
     async def _connect(self, link_id: int, host: str, port: int) -> None:

@@ -28,7 +28,7 @@ ALWAYS_APPLIED = {"sentinel-peers"}
 
 
 class Applier(Protocol):
-    """Who carries a checked change out."""
+    """Carries out a checked change."""
 
     def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
         """Apply all or nothing, then call `done` with an empty text or with what failed."""

@@ -22,7 +22,7 @@ Done = Callable[[object], None]
 
 
 class ClusterCommands(Protocol):
-    """Who answers CLUSTER on a node of a cluster; the reply comes later, by ticket."""
+    """Answers CLUSTER on a node of a cluster; the reply comes later, by ticket."""
 
     def command(self, command: Command) -> None: ...
 

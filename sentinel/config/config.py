@@ -84,7 +84,7 @@ class Config:
         self.settings()
 
     def settings(self) -> SentinelSettings:
-        """What the core is started with. Raises ConfigError."""
+        """The settings of the core. Raises ConfigError."""
         source = self.text("bind-source-addr")
         folder = os.path.abspath(self.text("dir"))
         settings = SentinelSettings(

@@ -144,7 +144,8 @@ repl-diskless-sync repl-diskless-sync-delay repl-diskless-sync-max-replicas repl
 repl-ping-slave-period repl-timeout replica-announce-ip replica-announce-port replica-announced
 replica-ignore-disk-write-errors replica-ignore-maxmemory replica-lazy-flush replica-priority
 replica-read-only replica-serve-stale-data replicaof sanitize-dump-payload save server_cpulist
-set-max-intset-entries set-proc-title shutdown-on-sigint shutdown-on-sigterm shutdown-timeout
+set-max-intset-entries set-max-listpack-entries set-max-listpack-value set-proc-title
+shutdown-on-sigint shutdown-on-sigterm shutdown-timeout
 slave-announce-ip slave-announce-port slave-ignore-maxmemory slave-lazy-flush slave-priority
 slave-read-only slave-serve-stale-data slaveof slowlog-log-slower-than slowlog-max-len socket-mark-id
 stop-writes-on-bgsave-error stream-node-max-bytes stream-node-max-entries tracking-table-max-keys

@@ -31,7 +31,7 @@ SCRIPTS_DENIED = Error(
     "configuration directive in your Sentinel configuration"
 )
 WHILE_UNSAVED = frozenset({"ckquorum", "help", "myid", "status"})
-"""What is answered while nothing can be saved: it promises nobody anything."""
+"""Commands that are answered while the state cannot be saved: they promise nothing."""
 SIMULATED = ("crash-after-election", "crash-after-promotion")
 
 

@@ -50,7 +50,7 @@ RESOLVE_PERIOD_MS: Final = 10_000
 NAMES_MAX: Final = 50_000
 """Most host names that are looked up; strangers may announce any number of them."""
 OWN_ADDRESS_MS: Final = 60_000
-"""What we have called our own address counts as it for so long."""
+"""How long an address that we have announced as our own counts as ours."""
 PENDING_COMMANDS_MAX: Final = 100
 """Commands without a reply that one connection may have; beyond, periodic ones are left out."""
 
@@ -289,7 +289,7 @@ class Context:
         return self._due[0][0] if self._due else None
 
     def due(self) -> Iterator[Instance]:
-        """Those whose time has come, each once."""
+        """The instances that are due, each once."""
         while self._due and self._due[0][0] <= self.now_ms:
             at_ms, _, instance = heapq.heappop(self._due)
             if instance.due_ms == at_ms:

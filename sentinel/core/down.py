@@ -23,9 +23,9 @@ from garrison.sentinel.core.lost_data import LostData
 
 ASK_PERIOD_WHEN_URGENT_MS: Final = 100
 URGENT_FOR_MS: Final = 5_000
-"""So long after S_DOWN the others are asked more often than `ask-period`."""
+"""For this long after S_DOWN the others are asked more often than `ask-period`."""
 ANSWER_PERIODS_MAX: Final = 5
-"""What another Sentinel has said about the primary counts for so many ask-periods."""
+"""How many ask-periods another Sentinel's answer about the primary counts for."""
 
 
 class Down:
@@ -87,7 +87,7 @@ class Down:
         return wanted + min(float(wanted), instance.link.slack_ms)
 
     def _claims(self, primary: Primary, down_after_ms: int) -> str:
-        """What a primary says itself that makes it unfit."""
+        """Whether the primary's own report makes it unfit."""
         context = self._context
         for_ms = context.now_ms - primary.role_reported_ms
         if primary.role_reported == "slave" and for_ms > down_after_ms + 2 * context.tunables.info_period:
@@ -181,5 +181,5 @@ class Down:
         self._context.look_now(instance.primary)
 
     def answer(self, primary: Primary | None) -> bool:
-        """What we say when another Sentinel asks whether we hold a primary down."""
+        """Our answer to another Sentinel that asks whether a primary is down."""
         return primary is not None and primary.is_down and not self._context.in_tilt

@@ -91,7 +91,7 @@ def reason(context: Context, primary: Primary) -> str:
 
 
 def quorum_problem(primary: Primary) -> str:
-    """What SENTINEL CKQUORUM complains of; empty if enough Sentinels are there."""
+    """Why SENTINEL CKQUORUM fails; empty if enough Sentinels are reachable."""
     usable = usable_sentinels(primary)
     problems = []
     if usable < primary.monitor.quorum:

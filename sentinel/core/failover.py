@@ -41,11 +41,11 @@ from garrison.sentinel.core.transitions import Happened, after
 from garrison.sentinel.core.votes import Votes
 
 HAND_OVER_SLACK_MS: Final = 1_000
-"""So much longer than it may hand over is a primary waited for."""
+"""How much longer than its hand-over limit a primary is waited for."""
 RETRY_MS: Final = 500
 """The next attempt after a lost election comes after this and a random part up to as much again."""
 FORCED_ELECTION_MS: Final = 1_000
-"""So long a failover that an administrator asked for waits for votes before it goes on without."""
+"""How long a forced failover waits for votes before it goes on without them."""
 REFUSED: Final = "-failover-abort-refused"
 """Our own event, which says why; those that Redis has keep its form."""
 STEP_MS: Final = 100

@@ -17,7 +17,7 @@ from garrison.sentinel.core.instances import Primary
 STAGGER_MS_MIN: Final = 50
 STAGGER_ROUND_TRIPS: Final = 4
 UNFIT_STAGGER_MS: Final = 1_000
-"""Who knows no replica to promote leaves the others so much more time: they may know one."""
+"""A Sentinel that knows no replica to promote gives the others this much more time: they may know one."""
 
 
 def reason_to_wait(context: Context, primary: Primary) -> tuple[str, int]:

@@ -84,7 +84,7 @@ def _number(text: str) -> int:
 
 
 def ours(context: Context, primary: Primary, receiver: Instance) -> Hello:
-    """What we say of ourselves and of this primary to one server."""
+    """The hello about ourselves and this primary for one server."""
     settings = context.settings
     host = settings.announce_ip or receiver.link.local_ip or "127.0.0.1"
     address = primary.current_address()

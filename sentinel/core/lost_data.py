@@ -49,7 +49,7 @@ engine refuses by the same measure (`replication/younger.rs`)."""
 DOWN_AFTERS_CUT_OFF: Final = 10
 """A replica that was cut off for longer than so many down-after-milliseconds knows too little."""
 INFO_PERIODS_FRESH: Final = 2
-"""What a replica said counts for so many of its periods, if its link was up ..."""
+"""How many periods a replica's report counts for, if its link was up ..."""
 INFO_FRESH_WHEN_CUT_OFF_MS: Final = 5_000
 """... and for so long, if it was down: then it is asked every second."""
 DOUBT_MS_MAX: Final = 5_000
@@ -57,7 +57,7 @@ DOUBT_MS_MAX: Final = 5_000
 
 
 class Speaks(Enum):
-    """What a replica says of the data of its primary."""
+    """A replica's testimony about the data of its primary."""
 
     FOR = "it follows them"
     AGAINST = "it keeps those of a former life"
@@ -71,7 +71,7 @@ def cut_off_max_ms(primary: Primary) -> int:
 
 
 def testimony(context: Context, primary: Primary, replica: Replica) -> Speaks:
-    """What one replica says now."""
+    """The present testimony of one replica."""
     life = primary.life
     if replica.is_down:
         return Speaks.NONE

@@ -26,7 +26,7 @@ INFO_PERIOD_WHEN_URGENT_MS: Final = 1_000
 INFO_PER_DOWN_AFTER: Final = 4
 """... or so many times within down-after-milliseconds: whom we choose depends on the newest offsets."""
 NEW_LIFE_MS: Final = 5_000
-"""So long after a primary was restarted its replicas are asked as often as if it were suspected."""
+"""For this long after a primary's restart its replicas are asked as often as if it were suspected."""
 INFO_PERIOD_IN_FAILOVER_MS: Final = 200
 """Of the replicas, while we lead the failover."""
 INFO_PERIOD_IN_HAND_OVER_MS: Final = 20

@@ -37,7 +37,7 @@ from garrison.sentinel.core.lost_data import LostData
 from garrison.sentinel.core.monitors import Monitors
 
 HELLO_PERIODS_OF_DOUBT: Final = 4
-"""So long a replica may call itself primary, if nobody confirms our configuration."""
+"""How long a replica may report itself as a primary while no other Sentinel confirms our configuration."""
 HELLO_PERIODS_FRESH: Final = 3
 RESEND_ROLE_MS: Final = 1_000
 """A server that ignores an order, or refuses while it loads, is sent its role again only after this, and then

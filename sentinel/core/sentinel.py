@@ -223,7 +223,7 @@ class SentinelCore:
                     self._look_at(instance)
 
     def _look_at(self, instance: Instance) -> None:
-        """What is to be done for one server: connect, ask, find it down, fail over."""
+        """Do what is due for one server: connect, ask, judge whether it is down, fail over."""
         self._links.upkeep(instance)
         self._links.watch(instance)
         self._polling.poll(instance)

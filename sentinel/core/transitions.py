@@ -12,7 +12,7 @@ from garrison.sentinel.core.instances import State
 
 
 class Happened(Enum):
-    """What carries a failover on."""
+    """The events that advance a failover."""
 
     STARTED = "a failover is tried"
     ELECTED = "this Sentinel leads it"

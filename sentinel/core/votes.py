@@ -21,7 +21,7 @@ from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.instances import Primary, State
 
 VOTED_DESYNC_MS: Final = 1_000
-"""Those who voted for the same leader do not all come back to the matter at one moment."""
+"""Random delay, so that voters for one leader do not all try again at once."""
 
 
 class Votes:

@@ -33,7 +33,7 @@ class RuleError(Exception):
 
 
 class RuleSet:
-    """What one root or selector allows."""
+    """The permissions of one root or selector."""
 
     def __init__(self, all_channels: bool = False) -> None:
         self.commands: set[str] = set()

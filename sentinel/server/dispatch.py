@@ -97,7 +97,7 @@ class Commands:
 
 
 def denied(server: Server, client: Client, command: Command, argv: list[bytes]) -> Error | None:
-    """What the rules of the client's user say against a command; it is remembered for ACL LOG."""
+    """Why the client's user may not run a command; noted for ACL LOG."""
     channels = channels_of(command, argv)
     reason = client.user.denial(command.name, channels, are_patterns=command.name == "psubscribe")
     if not reason:

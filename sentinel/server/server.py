@@ -68,7 +68,7 @@ class Server:
         self.paused_until_s = 0.0
         self.acl_log: deque[dict[str, object]] = deque()
         self.run: Callable[[Client, list[bytes]], None] = lambda client, argv: None
-        """What executes a request; set by whoever puts the parts together."""
+        """Executes a request; set by whoever assembles the parts."""
         self._ids = itertools.count(1)
         self._servers: list[asyncio.AbstractServer] = []
         self._sockets: list[socket.socket] = []

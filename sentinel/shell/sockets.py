@@ -27,7 +27,7 @@ TOKENS_MAX = 10_000
 
 
 class LinkOwner(Protocol):
-    """Who hears of links, on the loop."""
+    """Receives the events of links, on the loop."""
 
     def link_up(self, link_id: int, local_ip: str) -> None: ...
     def link_down(self, link_id: int) -> None: ...
