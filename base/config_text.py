@@ -147,7 +147,7 @@ def lines_of_options(arguments: Sequence[str]) -> Iterator[Line]:
     at = 0
     while at < len(arguments):
         if not arguments[at].startswith("--") or len(arguments[at]) < 3:
-            raise ConfigError(f"'{arguments[at]}' is no option: write --directive value")
+            raise ConfigError(f"'{arguments[at]}' is not an option: write --directive value")
         end = at + 1
         while end < len(arguments) and not arguments[end].startswith("--"):
             end += 1

@@ -1,4 +1,4 @@
-"""Running in the background, and telling whoever waits that the process is ready.
+"""Running in the background, and notifying whoever waits that the process is ready.
 
 The process that was started waits until the process in the background serves or has failed, so that its exit
 code tells the truth.
@@ -13,7 +13,7 @@ import sys
 
 
 class Readiness:
-    """Whom to tell when the process serves: a waiting parent, systemd or upstart."""
+    """Whom to notify when the process serves: a waiting parent, systemd or upstart."""
 
     def __init__(self, supervised: str) -> None:
         self.supervisor = _supervisor(supervised)
@@ -35,7 +35,7 @@ class Readiness:
 
 
 def go_to_background(readiness: Readiness) -> None:
-    """Go on as a process without terminal; the first one stays until `readiness` is told or we have ended."""
+    """Go on without a terminal; the parent stays until `readiness` is notified or we have ended."""
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
@@ -66,4 +66,4 @@ def _notify_systemd(text: str) -> None:
         try:
             notifier.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError as error:
-            print(f"garrison: systemd could not be told: {error}", file=sys.stderr)
+            print(f"garrison: systemd could not be notified: {error}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 RESERVED = 128
-"""Descriptors that are kept for everything that is no client."""
+"""Descriptors reserved for everything that is not a client."""
 
 
 def make_room(clients: int) -> int:

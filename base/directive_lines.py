@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from garrison.base.config_text import ConfigError, Line
-from garrison.base.kind_lists import Words
-from garrison.base.kinds import Directive
+from garrison.base.list_value_types import Words
+from garrison.base.value_types import Directive
 
 
 def parsed(row: Directive, line: Line, current: str, *, may_stand_alone: bool = False) -> str:
@@ -16,7 +16,7 @@ def parsed(row: Directive, line: Line, current: str, *, may_stand_alone: bool = 
     """
     words = [""] if may_stand_alone and len(line.words) == 1 else _counted(row, line)
     try:
-        value = row.kind.canonical_words(words, current)
+        value = row.value_type.canonical_words(words, current)
         value.encode()
     except UnicodeEncodeError:
         raise ConfigError(refusal(row, line, "not UTF-8")) from None
@@ -28,7 +28,7 @@ def parsed(row: Directive, line: Line, current: str, *, may_stand_alone: bool = 
 def refusal(row: Directive, line: Line, why: str) -> str:
     """Why a line cannot be used: where it stands, what it says, what would be right."""
     shown = "(hidden)" if row.sensitive else " ".join(line.words[1:])
-    return f"{line.place}: '{line.words[0]} {shown}': {why}; {row.name} takes {row.kind.allowed}"
+    return f"{line.place}: '{line.words[0]} {shown}': {why}; {row.name} takes {row.value_type.allowed}"
 
 
 def unknown(name: str, known: Iterable[str], what: str = "directive") -> str:
@@ -43,9 +43,9 @@ def unknown(name: str, known: Iterable[str], what: str = "directive") -> str:
 def _counted(row: Directive, line: Line) -> list[str]:
     """The words of the value, if there are as many as there must be."""
     words = line.words[1:]
-    if isinstance(row.kind, Words):
+    if isinstance(row.value_type, Words):
         words = " ".join(words).split()
-    least, most = row.kind.words
+    least, most = row.value_type.words
     if not least <= len(words) <= most or not line.words[1:]:
         raise ConfigError(refusal(row, line, "wrong number of arguments"))
     return words

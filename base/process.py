@@ -26,7 +26,7 @@ def enter(folder: str) -> str:
 
 
 def detach(logfile: str, supervised: str, *, daemonize: bool) -> Readiness:
-    """See that there is a log, and go to the background if asked to; whom to tell when the process serves.
+    """Go to the background if asked to; return whom to notify when the process serves.
 
     Call it before there is a thread. Raises StartError.
     """
@@ -58,7 +58,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 def write_pidfile(path: str) -> None:
-    """Leave our process id in `path`, if that is no empty text. Raises StartError."""
+    """Write our process id to `path`, unless that is empty. Raises StartError."""
     if path:
         try:
             with open(path, "w") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.base.kinds import Choice, Directive, Integer, Text, Use, YesNo
+from garrison.base.value_types import Choice, Directive, Integer, Text, Use, YesNo
 
 N, R = Use.NOTHING, Use.REFUSED
 YES_NO = YesNo()

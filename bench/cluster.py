@@ -17,27 +17,27 @@ import time
 import uvloop
 
 from garrison.client import Client, connect, key_slot
-from garrison.cluster.core.moves import plan_reshard
-from garrison.cluster.core.survey import Survey
-from garrison.cluster.demo_load import Load
-from garrison.cluster.local import LocalCluster
-from garrison.cluster.manager.mover import Mover
+from garrison.cluster.core.cluster_state import ClusterState
+from garrison.cluster.core.reshard_plan import plan_reshard
+from garrison.cluster.demo.load import Load
+from garrison.cluster.local.cluster import LocalCluster
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.progress import Silent
 
 TASKS_PER_SHARD = 16
 SLOTS, KEYS = 1_000, 100_000
 
 
-async def survey_of(cluster: LocalCluster) -> Survey:
-    async with cluster.fleet() as fleet:
-        return await fleet.survey()
+async def cluster_state_of(cluster: LocalCluster) -> ClusterState:
+    async with cluster.admin() as admin:
+        return await admin.cluster_state()
 
 
 async def loaded(cluster: LocalCluster) -> tuple[Client[bytes], Load]:
     """A client and a load that has run for a second."""
-    survey = await cluster.wait_healthy()
+    state = await cluster.wait_healthy()
     client = await connect([f"redis://{node.address}" for node in cluster.nodes])
-    shards = {node.address: survey.slots_of[node.id] for node in survey.primaries}
+    shards = {node.address: state.slots_of[node.id] for node in state.primaries}
     load = Load(client, shards, TASKS_PER_SHARD)
     load.start()
     await asyncio.sleep(1)
@@ -59,9 +59,9 @@ async def kill(timeout_ms: int) -> tuple[float, int]:
 async def reshard() -> tuple[float, float, int]:
     """Seconds for the slots and keys, the longest gap without a write, and errors that callers saw."""
     async with LocalCluster(settings={"cluster-node-timeout": "5000"}) as cluster:
-        survey = await survey_of(cluster)
-        target = survey.primaries[0]
-        moves = plan_reshard(survey.slots_of, SLOTS, target.id)
+        state = await cluster_state_of(cluster)
+        target = state.primaries[0]
+        moves = plan_reshard(state.slots_of, SLOTS, target.id)
         moving = {slot for move in moves for slot in move.slots}
         client, load = await loaded(cluster)
         names: list[str] = []
@@ -72,11 +72,11 @@ async def reshard() -> tuple[float, float, int]:
                 names.extend(f"{{{number}}}:{copy}" for copy in range(10))
         for first in range(0, KEYS, 1000):
             await client.mset(dict.fromkeys(names[first : first + 1000], "x" * 32))
-        async with cluster.fleet() as fleet:
-            addresses = {node.id: node.address for node in survey.primaries}
-            sizes = {node_id: facts.bytes_per_key for node_id, facts in survey.facts.items()}
+        async with cluster.admin() as admin:
+            addresses = {node.id: node.address for node in state.primaries}
+            sizes = {node_id: status.bytes_per_key for node_id, status in state.statuses.items()}
             begun = time.monotonic()
-            await Mover(fleet, addresses, Silent(), bytes_per_key=sizes).run(moves)
+            await KeyByKeyMigration(admin, addresses, Silent(), bytes_per_key=sizes).run(moves)
             elapsed = time.monotonic() - begun
         await load.stop()
         assert sum(value is not None for value in await client.mget(*names[:KEYS])) == KEYS

@@ -30,9 +30,9 @@ from typing import Any
 import uvloop
 
 from garrison.client import ClientError, connect, open_connection
-from garrison.cluster.demo_load import Load
-from garrison.cluster.local_group import GARRISON_SENTINEL, NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.demo.load import Load
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import GARRISON_SENTINEL, NAME, LocalGroup
 
 ALL_SLOTS = frozenset(range(16_384))
 TASKS = 16

@@ -106,7 +106,7 @@ class Client(
 
     @property
     def topology(self) -> Topology | None:
-        """The slot map as last told by a node; None when not a cluster."""
+        """The slot map that a node sent last; None when not a cluster."""
         return self._router.topology
 
     def primaries(self) -> list[Address]:

@@ -41,7 +41,7 @@ class Connection(Wire):
     protocol_version = 2
     """The RESP version agreed with the server."""
     server: dict[str, Any]
-    """What HELLO told (``server``, ``version``, ``mode``, ...); empty in RESP2."""
+    """The reply to HELLO (``server``, ``version``, ``mode``, ...); empty in RESP2."""
     identity: tuple[Arg, ...] | None = None
     """How CLIENT KILL finds this connection on the server: by id and address, so that neither a restart
     (ids begin anew) nor another client behind the same address is mistaken for it. None in RESP2."""

@@ -11,7 +11,7 @@
     │   │   ├── TryAgainError         keys of a slot on the move are split between two nodes
     │   │   ├── ClusterDownError      the cluster (or this slot) is not served
     │   │   ├── LoadingError          the node is reading its data
-    │   │   ├── MasterDownError       a replica without its primary, told not to serve stale data
+    │   │   ├── MasterDownError       a replica without its primary, configured not to serve stale data
     │   │   └── ReadOnlyError         a write reached a replica
     │   ├── CrossSlotError            keys of one command hash to different slots
     │   ├── AuthenticationError       missing or wrong credentials, or no permission
@@ -21,7 +21,7 @@
     ├── ConnectionLostError           an open connection broke (``.maybe_executed``)
     ├── CallTimeoutError              the deadline of the call passed (``.maybe_executed``)
     ├── ProtocolError                 the peer does not speak RESP
-    ├── TopologyError                 no node of the cluster could tell who owns which slot
+    ├── TopologyError                 no node of the cluster knows who owns which slot
     ├── TooManyWaitingError           a named limit on waiting callers was reached
     ├── SubscriberOverflowError       a subscriber read more slowly than messages came
     └── UsageError                    the call itself cannot work, whatever the server does
@@ -169,7 +169,7 @@ class ProtocolError(ClientError):
 
 
 class TopologyError(ClientError):
-    """No known node could tell the slot map, or the map has no owner for the slot."""
+    """No known node gave a slot map, or the map has no owner for the slot."""
 
 
 class TooManyWaitingError(ClientError):

@@ -88,7 +88,7 @@ class Transaction(Call):
 
 
 class _Trail:
-    """What one call has been through, for the message and ``maybe_executed`` of its end."""
+    """The attempts of one call, for the error message and its ``maybe_executed``."""
 
     __slots__ = ("attempts", "error", "maybe_executed", "sent")
 
@@ -284,7 +284,7 @@ class Executor:
                     error = None
                     continue
             pauses += 1
-            if pauses > 1 or not self._is_mended(call, node, error):
+            if pauses > 1 or not self._is_recovered(call, node, error):
                 await self._pause(pauses)
             error = None
 
@@ -297,7 +297,7 @@ class Executor:
         trail.sent = True
         return await call.send(connection)
 
-    def _is_mended(self, call: Call, failed: Node | None, error: ClientError) -> bool:
+    def _is_recovered(self, call: Call, failed: Node | None, error: ClientError) -> bool:
         """Whether others have found the way since this call failed: no need to wait then.
 
         Of a batch to a node that lost its slots, only the first call to come back waits for the new map.

@@ -32,7 +32,7 @@ AddressMap = (
     | Mapping[tuple[str, int], tuple[str, int]]
     | Mapping[Address, Address]
 )
-"""Translates the addresses that the cluster tells into those that reach its nodes from here: a
+"""Translates the addresses that the cluster announces into those that reach its nodes from here: a
 function of host and port, or a mapping of ``"host:port"`` or ``(host, port)`` to the same. Addresses
 that a mapping does not name are kept."""
 
@@ -184,7 +184,7 @@ class NodePool:
         return node
 
     def told(self, address: Address) -> Node:
-        """The node at an address that the cluster told: through the address map."""
+        """The node at an address that the cluster announced, after the address map."""
         return self.at(self._translate(address))
 
     def known(self) -> list[Node]:

@@ -32,9 +32,9 @@ class Router(ABC):
     clustered = False
     """Whether slots are spread over several primaries."""
     finds_primaries = False
-    """Whether a refresh can tell that another node has become primary."""
+    """Whether a refresh can show that another node has become primary."""
     topology: Topology | None = None
-    """The slot map as last told; None when not a cluster."""
+    """The latest slot map; None when not a cluster."""
     refresh_count = 0
 
     def __init__(self, pool: NodePool, settings: Settings, rng: Random) -> None:
@@ -113,7 +113,7 @@ class Router(ABC):
         return self._rng.choice(connected or nodes)
 
     def find(self, address: Address) -> Node:
-        """The node at an address, as the cluster tells it or as this machine sees it."""
+        """The node at an address, as the cluster announces it or as this machine sees it."""
         known = {node.address: node for node in self._pool.known()}
         return known.get(address) or self._pool.told(address)
 

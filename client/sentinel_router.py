@@ -286,7 +286,7 @@ class SentinelRouter(Router):
 
 
 async def _ask_role(connection: Connection) -> Role:
-    """Ask a node what it is; a user who may not ask ROLE is told by HELLO."""
+    """Ask a node for its role: by ROLE, or by HELLO if the user may not call ROLE."""
     try:
         return read_role(await connection.call("ROLE"))
     except AuthenticationError as error:

@@ -56,7 +56,7 @@ class Settings(BaseModel):
     callers_waiting_max: Count = 100_000
     """Per connection; beyond it a call fails at once with TooManyWaitingError."""
     socket_buffer_bytes_max: Count = 1024 * 1024
-    """Of written bytes that the socket has not taken; beyond it callers wait."""
+    """Most written bytes that the socket has not taken; beyond it callers wait."""
 
     retry: RetryPolicy = "safe"
     """What to send again after a connection broke with the command perhaps executed: ``safe``, those
@@ -79,13 +79,13 @@ class Settings(BaseModel):
 
     sentinel_username: str | None = None
     sentinel_password: str | None = Field(default=None, repr=False)
-    """What to log in to Sentinels with; username and password are for the nodes."""
+    """Credentials for Sentinels; username and password are for the nodes."""
     sentinel_tls: bool | None = None
     """Whether to speak TLS to Sentinels; None, as to the nodes."""
     sentinel_timeout_s: Seconds = 1.0
     """A Sentinel that cannot be connected to, or does not answer, within this time is left out this once."""
     sentinel_memory_s: Seconds = 60.0
-    """What a Sentinel said last counts for so long after it stopped answering."""
+    """How long the last answer of a silent Sentinel counts."""
     sentinel_doubt_s: Seconds = 10.0
     """A primary that only a minority of the Sentinels names is waited for so long, when it is not reached."""
     sentinel_reconnect_interval_max_s: Seconds = 2.0

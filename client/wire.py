@@ -162,13 +162,13 @@ class Wire(asyncio.Protocol):
         return self._loop.time() - max(self._heard_at, self._batches[0][0])
 
     def give_up(self, reason: str) -> None:
-        """Close at once, for a reason that every command in flight is told."""
+        """Close at once; every command in flight fails with this reason."""
         self._fail(ConnectionLostError(f"{self.peer}: {reason}", maybe_executed=True))
 
     def retire(self, reason: str) -> None:
         """Take no more commands, and close as soon as those that were written are answered.
 
-        Callers whose command has not been written are told so at once: it was certainly not executed.
+        Callers whose command has not been written fail at once: it was certainly not executed.
         """
         self._retired = reason
         self.ready = False

@@ -8,20 +8,23 @@ This module defines the words of the command line only. What they do is in
 """
 
 import asyncio
+import contextlib
 import os
+import signal
 import ssl
 import sys
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
-from garrison.cluster.spelling import respell
+from garrison.cluster.redis_cli_options import translate_options
 
 if TYPE_CHECKING:
+    from garrison.cluster.core.reshard_plan import ReshardPlan
     from garrison.cluster.core.topology import Address
     from garrison.cluster.documents import Document
     from garrison.cluster.manager.session import Session
@@ -34,7 +37,7 @@ class ClusterGroup(TyperGroup):
     """Accepts the spellings of ``redis-cli --cluster`` beside ours."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, respell(args))
+        return super().parse_args(ctx, translate_options(args))
 
 
 app = typer.Typer(
@@ -60,6 +63,8 @@ class Shared:
     tls: ssl.SSLContext | None
     timeout_s: float
     json: bool
+    sessions: "list[Session]" = field(default_factory=list)
+    """The sessions that a signal stops."""
 
 
 @app.callback()
@@ -101,6 +106,9 @@ Pipeline = Annotated[
     int, typer.Option(help="Keys in one write at most; the size is found by measuring.", min=1)
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a key that differs on the target.")]
+SavePlan = Annotated[
+    Path | None, typer.Option("--save-plan", help="Store the plan as JSON before it is carried out.")
+]
 MIGRATE_TIMEOUT_MS = 10_000
 PIPELINE_KEYS = 5_000
 
@@ -143,15 +151,20 @@ def check(
     search_multiple_owners: Annotated[
         bool, typer.Option("--search-multiple-owners", hidden=True, help="Always done.")
     ] = True,
-    fix_too: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+    fix_too: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired.")] = False,
 ) -> None:
     """Ask every node and report what is wrong, with what to do. Exit code 1 if something is."""
-    from garrison.cluster.manager import commands, moving
+    from garrison.cluster.manager import commands
+    from garrison.cluster.manager import reshard as resharding
 
-    session = _session(context)
-    if fix_too:
-        _run(context, moving.fix(session, _address(entry)))
-    _run(context, commands.check(session, _address(entry)))
+    session, address = _session(context), _address(entry)
+
+    async def fix_and_check() -> "Document":
+        if fix_too:
+            await resharding.fix(session, address)
+        return await commands.check(session, address)
+
+    _run(context, fix_and_check())
 
 
 @app.command()
@@ -166,10 +179,10 @@ def fix(
     dry_run: DryRun = False,
 ) -> None:
     """Finish moves that were broken off and give slots without owner to a primary."""
-    from garrison.cluster.manager import moving
+    from garrison.cluster.manager import reshard as resharding
 
     session = _session(context, dry_run=dry_run, replace=replace)
-    _run(context, moving.fix(session, _address(entry), with_unreachable=with_unreachable))
+    _run(context, resharding.fix(session, _address(entry), with_unreachable=with_unreachable))
 
 
 @app.command()
@@ -182,6 +195,10 @@ def reshard(
     ] = None,
     slots: Annotated[int | None, typer.Option(help="How many.", min=1)] = None,
     ranges: Annotated[str | None, typer.Option(help="Which instead of how many, as 0-99,205.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Carry out what is left of a stored plan; no --to, no --slots.")
+    ] = None,
+    save_plan: SavePlan = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
@@ -189,18 +206,29 @@ def reshard(
     replace: Replace = False,
 ) -> None:
     """Move slots to one primary while clients use them. Finishes first what a stopped run left."""
-    from garrison.cluster.manager import moving
+    from garrison.cluster.manager import reshard as resharding
 
+    options: dict[str, Any] = {
+        "dry_run": dry_run,
+        "replace": replace,
+        "timeout_ms": migrate_timeout,
+        "keys_max": pipeline,
+    }
+    if plan is not None:
+        if to or source or slots is not None or ranges is not None or save_plan:
+            raise typer.BadParameter(
+                "says already what moves; leave --to, --from, --slots, --ranges out", param_hint="--plan"
+            )
+        session = _session(context, yes=yes, plan_file=plan, **options)
+        _run(context, resharding.resume(session, _address(entry), _read_plan(context, plan)))
     if slots is None and ranges is None:
         slots = _ask("How many slots should move?", "--slots", int)
     target = to or _ask("Which primary gets them (address or id)?", "--to", str)
     named = [name.strip() for part in source or [] for name in part.split(",") if name.strip()]
     sources = () if "all" in named else tuple(named)
-    session = _session(
-        context, yes=yes, dry_run=dry_run, replace=replace, timeout_ms=migrate_timeout, keys_max=pipeline
-    )
-    request = moving.ReshardRequest(target, slots, ranges, sources)
-    _run(context, moving.reshard(session, _address(entry), request))
+    session = _session(context, yes=yes, plan_file=save_plan, **options)
+    request = resharding.ReshardRequest(target, slots, ranges, sources)
+    _run(context, resharding.reshard(session, _address(entry), request))
 
 
 @app.command()
@@ -213,6 +241,7 @@ def rebalance(
     use_empty: Annotated[
         bool, typer.Option("--use-empty", help="Give slots to primaries without any too.")
     ] = False,
+    save_plan: SavePlan = None,
     threshold: Annotated[
         float, typer.Option(help="Percent off its goal that a primary may be.", min=0)
     ] = 2.0,
@@ -223,13 +252,18 @@ def rebalance(
     replace: Replace = False,
 ) -> None:
     """Share the slots by weight with the fewest moves."""
-    from garrison.cluster.manager import moving
+    from garrison.cluster.manager import reshard as resharding
 
     session = _session(
-        context, dry_run=dry_run, replace=replace, timeout_ms=migrate_timeout, keys_max=pipeline
+        context,
+        dry_run=dry_run,
+        replace=replace,
+        timeout_ms=migrate_timeout,
+        keys_max=pipeline,
+        plan_file=save_plan,
     )
     weights = dict(_weight(text) for text in weight or [])
-    request = moving.rebalance(
+    request = resharding.rebalance(
         session, _address(entry), weights, use_empty=use_empty, threshold_percent=threshold
     )
     _run(context, request)
@@ -319,7 +353,7 @@ def import_keys(
 ) -> None:
     """Bring the keys of a standalone server into the cluster."""
     from garrison.cluster.manager import commands
-    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.admin_client import Access
     from garrison.cluster.manager.importer import ImportRequest
 
     if from_askpass:
@@ -350,11 +384,12 @@ def _session(
     replace: bool = False,
     timeout_ms: int = MIGRATE_TIMEOUT_MS,
     keys_max: int = PIPELINE_KEYS,
+    plan_file: Path | None = None,
 ) -> "Session":
-    from garrison.cluster.manager.fleet import Access
+    from garrison.cluster.manager.admin_client import Access
+    from garrison.cluster.manager.key_migration import MigrateOptions
     from garrison.cluster.manager.progress import choose_display
     from garrison.cluster.manager.session import Session
-    from garrison.cluster.manager.transfer import TransferOptions
 
     shared: Shared = context.obj
 
@@ -365,15 +400,58 @@ def _session(
             return True
         if shared.json or not sys.stdin.isatty():
             _fail(context, "add --yes to carry out the plan, or --dry-run to see it only", 2)
-        return typer.confirm("Do it?")
+        with _ctrl_c_raises():
+            return typer.confirm("Do it?")
 
-    return Session(
+    session = Session(
         access=Access(shared.username, shared.password, shared.tls, shared.timeout_s),
         display=choose_display(json=shared.json),
         confirm=confirm,
-        options=TransferOptions(timeout_ms, keys_max, replace),
+        options=MigrateOptions(timeout_ms, keys_max, replace),
         dry_run=dry_run,
+        plan_file=plan_file,
     )
+    shared.sessions.append(session)
+    return session
+
+
+def _read_plan(context: typer.Context, path: Path) -> "ReshardPlan":
+    from garrison.cluster.errors import UsageProblem
+    from garrison.cluster.manager.reshard import read_plan
+
+    try:
+        return read_plan(path)
+    except UsageProblem as error:
+        _fail(context, str(error), error.exit_code)
+
+
+@contextlib.contextmanager
+def _ctrl_c_raises() -> Iterator[None]:
+    """While a question waits for its answer the event loop stands still, and so would its handlers."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _until_stopped(shared: Shared, work: "Coroutine[Any, Any, Document]") -> "Document":
+    """Do the work; Ctrl-C or SIGTERM ends a migration at a slot boundary, a second one at once."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def interrupted() -> None:
+        migrating = [each for each in shared.sessions if each.is_stoppable]
+        if not migrating or any(each.stop.is_set() for each in migrating):
+            task.cancel()
+        for session in migrating:
+            session.stop.set()
+            session.note("stopping when the slots in flight are over; Ctrl-C again stops at once")
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    return await work
 
 
 def _run(context: typer.Context, work: "Coroutine[Any, Any, Document]") -> NoReturn:
@@ -383,12 +461,12 @@ def _run(context: typer.Context, work: "Coroutine[Any, Any, Document]") -> NoRet
     from garrison.cluster.render import make_console, render
 
     try:
-        document = asyncio.run(work)
+        document = asyncio.run(_until_stopped(context.obj, work))
     except PlanError as error:
         _fail(context, str(error), 2)
     except ManagerError as error:
         _fail(context, str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         _fail(context, "stopped before anything was changed", 4)
     if context.obj.json:
         print(document.model_dump_json(indent=2))
@@ -422,7 +500,7 @@ def _weight(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no weight; write NODE=1.5") from error
+        raise typer.BadParameter(f"{text!r} is not a weight; write NODE=1.5") from error
 
 
 def _ask(question: str, option: str, kind: type[T]) -> T:

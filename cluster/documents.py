@@ -6,11 +6,11 @@ Fields are only ever added. ``ok`` is true exactly when the exit code is 0.
 from pydantic import BaseModel, Field
 
 from garrison.cluster.core.check import Finding
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import CreationPlan
-from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import SLOT_COUNT, format_ranges, format_slots
 from garrison.cluster.core.repair import Repair
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.reshard_plan import Move
 
 
 class Document(BaseModel):
@@ -66,7 +66,7 @@ class MoveDocument(BaseModel):
 
 
 class MoveReport(Document):
-    """Of reshard, rebalance and fix. ``finished_first`` counts slots left open by an earlier run."""
+    """Result of reshard, rebalance or fix. ``finished_first`` counts slots left open by an earlier run."""
 
     dry_run: bool = False
     moves: list[MoveDocument] = []
@@ -136,13 +136,13 @@ class CallReport(Document):
     replies: list[ReplyDocument]
 
 
-def describe_nodes(survey: Survey) -> list[NodeDocument]:
+def describe_nodes(state: ClusterState) -> list[NodeDocument]:
     """All known nodes: each primary, then its replicas."""
     documents = []
-    for primary in survey.primaries:
-        owned = survey.slots_of.get(primary.id, frozenset())
-        for node in (primary, *survey.replicas_of(primary.id)):
-            facts = survey.facts.get(node.id)
+    for primary in state.primaries:
+        owned = state.slots_of.get(primary.id, frozenset())
+        for node in (primary, *state.replicas_of(primary.id)):
+            status = state.statuses.get(node.id)
             mine = owned if node is primary else frozenset()
             documents.append(
                 NodeDocument(
@@ -151,26 +151,26 @@ def describe_nodes(survey: Survey) -> list[NodeDocument]:
                     role="primary" if node.is_primary else "replica",
                     slots=format_ranges(node.with_slots(mine).ranges),
                     slot_count=len(mine),
-                    keys=facts.keys if facts else 0,
+                    keys=status.keys if status else 0,
                     epoch=node.epoch,
                     primary_id=node.primary_id,
-                    reachable=node.id in survey.views,
-                    link_up=facts.link_up if facts else None,
-                    data_lost=facts is not None and facts.data_lost,
-                    version=facts.version if facts else "",
+                    reachable=node.id in state.views,
+                    link_up=status.link_up if status else None,
+                    data_lost=status is not None and status.data_lost,
+                    version=status.version if status else "",
                 )
             )
     return documents
 
 
-def describe_info(survey: Survey, command: str = "info") -> InfoDocument:
-    nodes = describe_nodes(survey)
+def describe_info(state: ClusterState, command: str = "info") -> InfoDocument:
+    nodes = describe_nodes(state)
     keys = sum(node.keys for node in nodes if node.role == "primary")
-    return InfoDocument(command=command, nodes=nodes, keys=keys, slots_covered=len(survey.owners))
+    return InfoDocument(command=command, nodes=nodes, keys=keys, slots_covered=len(state.owners))
 
 
-def describe_check(survey: Survey, findings: list[Finding], command: str = "check") -> CheckDocument:
-    info = describe_info(survey, command)
+def describe_check(state: ClusterState, findings: list[Finding], command: str = "check") -> CheckDocument:
+    info = describe_info(state, command)
     errors = [finding for finding in findings if finding.severity == "error"]
     return CheckDocument(
         **info.model_dump(exclude={"ok"}),
@@ -186,11 +186,11 @@ def describe_findings(findings: list[Finding]) -> list[FindingDocument]:
     ]
 
 
-def describe_moves(survey: Survey, moves: tuple[Move, ...]) -> list[MoveDocument]:
+def describe_moves(state: ClusterState, moves: tuple[Move, ...]) -> list[MoveDocument]:
     return [
         MoveDocument(
-            source=survey.nodes[move.source].label,
-            target=survey.nodes[move.target].label,
+            source=state.nodes[move.source].label,
+            target=state.nodes[move.target].label,
             slot_count=len(move.slots),
             slots=format_ranges(move.ranges),
         )
@@ -198,7 +198,7 @@ def describe_moves(survey: Survey, moves: tuple[Move, ...]) -> list[MoveDocument
     ]
 
 
-def describe_repairs(survey: Survey, repairs: tuple[Repair, ...]) -> list[RepairDocument]:
+def describe_repairs(state: ClusterState, repairs: tuple[Repair, ...]) -> list[RepairDocument]:
     """Repairs that differ in the slot only, as one line."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
     for repair in repairs:
@@ -207,8 +207,8 @@ def describe_repairs(survey: Survey, repairs: tuple[Repair, ...]) -> list[Repair
         RepairDocument(
             action=action,
             slots=format_slots(slots),
-            target=survey.nodes[target].label,
-            sources=[survey.nodes[source].label for source in sources],
+            target=state.nodes[target].label,
+            sources=[state.nodes[source].label for source in sources],
         )
         for (action, target, sources), slots in groups.items()
     ]

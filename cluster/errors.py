@@ -17,7 +17,7 @@ class ManagerError(Exception):
     exit_code = 1
 
 
-class UsageProblem(ManagerError):  # noqa: N818 - it is no failure of the cluster
+class UsageProblem(ManagerError):  # noqa: N818 - it is not a failure of the cluster
     exit_code = 2
 
 

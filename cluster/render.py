@@ -150,7 +150,7 @@ def _amounts(document: doc.MoveReport) -> str:
 
 def _fix(document: doc.FixReport, console: Console) -> None:
     if not document.repairs:
-        console.print("nothing to mend")
+        console.print("nothing to fix")
     for repair in document.repairs:
         sources = f" with the keys of {', '.join(repair.sources)}" if repair.sources else ""
         console.print(f"{repair.action} slots {repair.slots}: {escape(repair.target)}{escape(sources)}")
@@ -158,7 +158,7 @@ def _fix(document: doc.FixReport, console: Console) -> None:
         console.print("dry run: nothing was done")
         return
     if document.repairs:
-        console.print(f"[green]mended[/] {_amounts(document)}")
+        console.print(f"[green]repaired[/] {_amounts(document)}")
     _findings(document.findings_left, console)
 
 

@@ -64,7 +64,8 @@ def _help(names: list[str]) -> int:
             return 1
         default = row.default or '""'
         print(
-            f"{row.name} {default}\n  {row.help}\n  It takes {row.kind.allowed}. Heeded by: {row.use.value}."
+            f"{row.name} {default}\n  {row.help}\n"
+            f"  It takes {row.value_type.allowed}. Used by: {row.use.value}."
         )
     return 0
 

@@ -1,7 +1,7 @@
 """The configuration of a node: from environment, file and options to one table of values.
 
 Priority rises from the environment (for containers) over the file to the options of the command line. Values
-are kept as text in their canonical form (:mod:`garrison.base.kinds`); whoever needs a number asks
+are kept as text in their canonical form (:mod:`garrison.base.value_types`); whoever needs a number asks
 for one. A value that cannot be used stops the start with a :class:`ConfigError` that names its place.
 """
 
@@ -49,11 +49,11 @@ class Config:
         return self.values[name] == "yes"
 
     def engine_settings(self) -> dict[str, str]:
-        """What the data plane is started with: every directive, since it picks what it knows."""
+        """The settings of the data plane: every directive, since it picks those it knows."""
         return {name: value for name, value in self.values.items() if not DIRECTIVES[name].file_only}
 
     def without_effect(self) -> list[str]:
-        """Directives set to other than their default that nobody heeds in this version."""
+        """Directives that are set to other than their default but have no effect in this version."""
         return [
             name
             for name, row in DIRECTIVES.items()
@@ -83,8 +83,8 @@ class Config:
                 if name == "user" and is_the_default_user(self.values[name], self.values["requirepass"]):
                     continue
                 raise ConfigError(
-                    f"{name} {row.kind.lines(self.values[name])[0]}: not built yet, and starting without it "
-                    f"would be less safe than you asked for: remove it to start"
+                    f"{name} {row.value_type.lines(self.values[name])[0]}: not built yet, and starting "
+                    f"without it would be less safe than you asked for: remove it to start"
                 )
         if self.flag("cluster-enabled") and self.values["replicaof"]:
             raise ConfigError(

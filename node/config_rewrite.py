@@ -47,7 +47,7 @@ def rewrite(text: str, values: dict[str, str]) -> str:
 def _lines(row: Directive, value: str) -> list[str]:
     if row.name == "replicaof" and not value:
         return ["no one"]
-    return row.kind.lines(value)
+    return row.value_type.lines(value)
 
 
 def _directive_lines(lines: list[str]) -> dict[str, list[int]]:
@@ -80,7 +80,7 @@ def _value_of(row: Directive, lines: list[str]) -> str | None:
         if words[0].lower() != row.name:
             return None
         try:
-            value = row.kind.canonical_words(words[1:], value)
+            value = row.value_type.canonical_words(words[1:], value)
         except ValueError:
             return None
     return "" if row.name == "replicaof" and value.lower() == "no one" else value

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     address = arguments[0] if arguments else f"127.0.0.1:{os.environ.get('GARRISON_PORT', '6379')}"
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        print(f"garrison health: '{address}' is no address; write host:port", file=sys.stderr)
+        print(f"garrison health: '{address}' is not an address; write host:port", file=sys.stderr)
         return 2
     try:
         with socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as connection:

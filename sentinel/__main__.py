@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import garrison
-from garrison.sentinel.config import ConfigError, load
+from garrison.sentinel.config.config import ConfigError, load
 
 USAGE = """\
 usage: garrison sentinel FILE [--directive value ...]
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-v"]):
-        from garrison.sentinel.shell.login import REDIS_VERSION
+        from garrison.sentinel.server.login import REDIS_VERSION
 
         print(f"Garrison sentinel v={garrison.__version__} redis_version={REDIS_VERSION} bits=64")
         return 0
@@ -59,14 +59,14 @@ def _help(names: list[str]) -> int:
     if not names:
         print(USAGE)
         return 0
-    from garrison.sentinel.config_directives import find
-    from garrison.sentinel.config_lines import OPTIONS, option_name
+    from garrison.sentinel.config.directives import find
+    from garrison.sentinel.config.lines import OPTIONS, option_name
 
     for name in names:
         row, option = find(name), OPTIONS.get(option_name(name))
         if row is not None:
             default = row.default or '""'
-            print(f"{row.name} {default}\n  {row.help}\n  It takes {row.kind.allowed}.")
+            print(f"{row.name} {default}\n  {row.help}\n  It takes {row.value_type.allowed}.")
         elif option is not None:
             print(f"sentinel {option[1].name}\n  It takes {option[1].usage}.")
         else:

@@ -22,14 +22,14 @@ from garrison.base.descriptors import make_room
 from garrison.base.log import Log
 from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
 from garrison.base.reply import Error
-from garrison.sentinel.config import Config
-from garrison.sentinel.shell.acl import Users, read_users
-from garrison.sentinel.shell.commands import Commands
-from garrison.sentinel.shell.info import Info
-from garrison.sentinel.shell.pubsub import PUT
-from garrison.sentinel.shell.sentinel import Sentinel
-from garrison.sentinel.shell.server import Server
-from garrison.sentinel.shell.state_file import StateFile
+from garrison.sentinel.config.config import Config
+from garrison.sentinel.config.state_file import StateFile
+from garrison.sentinel.server.acl import Users, read_users
+from garrison.sentinel.server.dispatch import Commands
+from garrison.sentinel.server.info_command import Info
+from garrison.sentinel.server.pubsub import PUT
+from garrison.sentinel.server.server import Server
+from garrison.sentinel.shell.driver import Sentinel
 
 EXIT_FAILED = 1
 LINKS_RESERVED = 8_192
@@ -156,7 +156,7 @@ class _Process:
         self._stopped.set()
 
     def _shutdown(self, words: list[bytes]) -> object:
-        """SHUTDOWN: there is nothing to save or to wait for; the connection simply ends."""
+        """SHUTDOWN: stop without saving or waiting; the connection is closed without a reply."""
         flags = {word.lower() for word in words}
         alone = b"abort" in flags and len(words) > 1
         if not flags <= SHUTDOWN_WORDS or {b"save", b"nosave"} <= flags or alone:

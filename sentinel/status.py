@@ -70,7 +70,7 @@ def _address(text: str) -> tuple[str, int]:
     if not colon:
         return text, DEFAULT_PORT
     if not port.isdigit() or not 0 < int(port) < 65536:
-        raise StatusError(f"--sentinel {text}: '{port}' is no port; write host:port")
+        raise StatusError(f"--sentinel {text}: '{port}' is not a port; write host:port")
     return host.strip("[]"), int(port)
 
 

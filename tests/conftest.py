@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from garrison.cluster import local_process
+from garrison.cluster.local import process as local_process
 
 # A busy machine makes no property false: no example has a deadline, and slow drawing is no failure.
 # The examples are the same in every run, which so fails by what has changed; --hypothesis-profile=explore

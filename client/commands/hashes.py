@@ -51,7 +51,7 @@ class HashCommands(CommandSet[T]):
         return self._keyed(_HMGET, (key, *fields))
 
     def hgetall(self, key: Key) -> Coroutine[Any, Any, dict[T, T]]:
-        """All fields with their values; empty when there is no such key."""
+        """All fields with their values; empty if the key does not exist."""
         return self._keyed(_HGETALL, (key,), as_dict)
 
     def hdel(self, key: Key, *fields: Arg) -> Coroutine[Any, Any, int]:

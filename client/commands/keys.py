@@ -62,7 +62,7 @@ class KeyCommands(CommandSet[T]):
         return self._split(_TOUCH, keys, 1, merge_sum)
 
     def type(self, key: Key) -> Coroutine[Any, Any, T]:
-        """The type of the value: ``string``, ``hash``, ...; ``none`` when there is no such key."""
+        """The type of the value: ``string``, ``hash``, ...; ``none`` if the key does not exist."""
         return self._keyed(_TYPE, (key,))
 
     def expire(self, key: Key, seconds: int, when: When | None = None) -> Coroutine[Any, Any, bool]:
@@ -114,7 +114,7 @@ class KeyCommands(CommandSet[T]):
         return self._keyed(_COPY, (key, to, *flag(replace, "REPLACE")), bool)
 
     def dump(self, key: Key) -> Coroutine[Any, Any, bytes | None]:
-        """The value in serialized form, for :meth:`restore`; None when there is no such key."""
+        """The value in serialized form, for :meth:`restore`; None if the key does not exist."""
         return self._keyed(_DUMP, (key,), _as_bytes)
 
     def restore(

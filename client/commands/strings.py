@@ -161,7 +161,7 @@ class StringCommands(CommandSet[T]):
         return self._keyed(_APPEND, (key, value))
 
     def strlen(self, key: Key) -> Coroutine[Any, Any, int]:
-        """The length in bytes; 0 when there is no value."""
+        """The length in bytes; 0 if the key does not exist."""
         return self._keyed(_STRLEN, (key,))
 
     def setrange(self, key: Key, offset: int, value: Arg) -> Coroutine[Any, Any, int]:

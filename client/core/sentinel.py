@@ -68,9 +68,9 @@ class _Sentinel:
         self.is_asked = False
         self.report: Report | None = None
         self.claimed_since = 0.0
-        """Since when it has told this primary and epoch."""
+        """Since when it has reported this primary and epoch."""
         self.refusal: Refusal | None = None
-        """Why it told nothing the last time; what it told before is kept in ``report``."""
+        """Why its last answer was of no use; its former one is kept in ``report``."""
         self.refused_since = 0.0
 
     @property
@@ -79,7 +79,7 @@ class _Sentinel:
         return self.id or str(self.address)
 
     def claim(self, now: float, memory_s: float) -> Report | None:
-        """What it says, or said not too long ago."""
+        """Its latest answer, unless that is too old."""
         if self.refusal is not None and now - self.refused_since > memory_s:
             return None
         return self.report
@@ -128,7 +128,7 @@ class Discovery:
         self._sentinels = {seed: _Sentinel(seed, is_seed=True) for seed in seeds}
         self._roles: dict[Address, Role] = {}
         self._last_words: dict[Address, str] = {}
-        """For the user: what came of the last check of each node that turned out to be no primary."""
+        """For the user: the last check of each node that turned out not to be a primary."""
         self._checking: set[Address] = set()
         self._abandoned: set[tuple[Address, int]] = set()
         self._decide_at: float | None = None
@@ -147,7 +147,7 @@ class Discovery:
         return [self._ask(sentinel) for sentinel in self._sentinels.values()]
 
     def news(self, sentinel: Address) -> list[Effect]:
-        """A Sentinel has announced a switch, or could not have been heard doing so: ask it."""
+        """A Sentinel has announced a switch, or may have while we were not listening: ask it."""
         known = self._sentinels.get(sentinel)
         if known is None:
             return []
@@ -175,7 +175,7 @@ class Discovery:
         return effects + self.tick(now)
 
     def checked(self, node: Address, role: Role, text: str, now: float) -> list[Effect]:
-        """A node has told its role, or did not (``text`` says what happened)."""
+        """A node has answered with its role, or has not (``text`` says what happened)."""
         self._checking.discard(node)
         self._roles[node] = role
         self._last_words.pop(node, None)
@@ -239,7 +239,7 @@ class Discovery:
         return {sentinel.refusal.reason for sentinel in self._sentinels.values() if sentinel.refusal}
 
     def describe(self) -> str:
-        """What each Sentinel says, and what the nodes that they name say."""
+        """The answers of all Sentinels and of the nodes that they name."""
         said = [f"Sentinel {sentinel.address}: {sentinel.says()}" for sentinel in self._sentinels.values()]
         said += [f"{node}: {text}" for node, text in self._last_words.items()]
         return "; ".join(said)

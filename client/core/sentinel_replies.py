@@ -58,10 +58,10 @@ class Other(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What one Sentinel says."""
+    """The answer of one Sentinel."""
 
     id: str
-    """The Sentinel's own run id; "" when it does not tell."""
+    """The Sentinel's own run id; "" if the reply lacks it."""
     primary: Address
     epoch: int
     """The configuration epoch: of two claims, the one with the higher epoch is the newer."""
@@ -71,7 +71,7 @@ class Report(NamedTuple):
 
 
 class Role(Enum):
-    """What a node turned out to be."""
+    """The role and offset that a node reported."""
 
     PRIMARY = "primary"
     REPLICA = "replica"

@@ -12,7 +12,7 @@ least one byte between them, only those bytes are hashed. Only the first ``{`` c
 12182
 >>> key_slot("{user:7}:name") == key_slot("{user:7}:mail") == key_slot("user:7")
 True
->>> key_slot("{}x") == key_slot("x")    # an empty tag is no tag: the whole key is hashed
+>>> key_slot("{}x") == key_slot("x")    # an empty tag does not count: the whole key is hashed
 False
 """
 

@@ -42,7 +42,7 @@ _SWITCH = {"yes": True, "no": False}
 
 
 class Target(NamedTuple):
-    """What a URL says."""
+    """The parts of a URL."""
 
     addresses: tuple[Address, ...]
     """Nodes, or Sentinels if there is a ``primary_name``."""
@@ -53,7 +53,7 @@ class Target(NamedTuple):
     primary_name: str | None = None
     """The name under which the Sentinels know the primary."""
     options: Mapping[str, Any] = {}
-    """What else the URL says, by the name of the setting."""
+    """Further settings of the URL, by name."""
 
 
 def parse_url(url: str) -> Target:

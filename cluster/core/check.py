@@ -2,7 +2,7 @@
 
 Each finding says what is wrong, where, how bad it is and what to do. ``error`` means that some slot is
 not served or may stop being served; ``warning`` that the cluster works but stands on fewer legs than
-it could. :mod:`garrison.cluster.core.repair` mends those that a tool may mend.
+it could. :mod:`garrison.cluster.core.repair` plans the repair of those that a tool may repair.
 """
 
 from collections import Counter
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.ranges import SLOT_COUNT, format_slots
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Node
 
 Severity = Literal["error", "warning"]
@@ -28,29 +28,29 @@ class Finding:
     advice: str = ""
 
 
-def check(survey: Survey, *, search_multiple_owners: bool = True) -> list[Finding]:
+def check(state: ClusterState, *, search_multiple_owners: bool = True) -> list[Finding]:
     """Return all findings, errors first; an empty list means a healthy cluster."""
     found = [
-        *_unreachable(survey),
-        *_agreement(survey),
-        *_coverage(survey),
-        *_open_slots(survey),
-        *(_multiple_owners(survey) if search_multiple_owners else ()),
-        *_epochs(survey),
-        *_failing(survey),
-        *_data(survey),
-        *_states(survey),
-        *_membership(survey),
-        *_replication(survey),
-        *_placement(survey),
+        *_unreachable(state),
+        *_agreement(state),
+        *_coverage(state),
+        *_open_slots(state),
+        *(_multiple_owners(state) if search_multiple_owners else ()),
+        *_epochs(state),
+        *_failing(state),
+        *_data(state),
+        *_states(state),
+        *_membership(state),
+        *_replication(state),
+        *_placement(state),
     ]
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
-def _unreachable(survey: Survey) -> Iterator[Finding]:
-    for address, why in survey.unreachable.items():
-        node = next((n for n in survey.nodes.values() if n.address == address), None)
-        serves = node is not None and node.is_primary and bool(survey.slots_of.get(node.id))
+def _unreachable(state: ClusterState) -> Iterator[Finding]:
+    for address, why in state.unreachable.items():
+        node = next((n for n in state.nodes.values() if n.address == address), None)
+        serves = node is not None and node.is_primary and bool(state.slots_of.get(node.id))
         severity: Severity = "error" if serves else "warning"
         yield Finding(
             severity,
@@ -60,13 +60,13 @@ def _unreachable(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _agreement(survey: Survey) -> Iterator[Finding]:
-    votes = Counter(view.signature for view in survey.views.values())
+def _agreement(state: ClusterState) -> Iterator[Finding]:
+    votes = Counter(view.signature for view in state.views.values())
     if len(votes) < 2:
         return
     common = votes.most_common(1)[0][0]
-    reference = next(view for view in survey.views.values() if view.signature == common)
-    for view in survey.views.values():
+    reference = next(view for view in state.views.values() if view.signature == common)
+    for view in state.views.values():
         if view.signature == common:
             continue
         differs = [s for s in range(SLOT_COUNT) if view.owners.get(s) != reference.owners.get(s)]
@@ -79,8 +79,8 @@ def _agreement(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _coverage(survey: Survey) -> Iterator[Finding]:
-    missing = set(range(SLOT_COUNT)) - survey.owners.keys()
+def _coverage(state: ClusterState) -> Iterator[Finding]:
+    missing = set(range(SLOT_COUNT)) - state.owners.keys()
     if missing:
         yield Finding(
             "error",
@@ -90,15 +90,15 @@ def _coverage(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _open_slots(survey: Survey) -> Iterator[Finding]:
+def _open_slots(state: ClusterState) -> Iterator[Finding]:
     by_kind: dict[str, list[int]] = {}
-    for each in survey.open_slots:
+    for each in state.open_slots:
         for node_id, peer in each.migrating.items():
-            by_kind.setdefault(
-                f"migrating from {_name(survey, node_id)} to {_name(survey, peer)}", []
-            ).append(each.slot)
+            by_kind.setdefault(f"migrating from {_name(state, node_id)} to {_name(state, peer)}", []).append(
+                each.slot
+            )
         for node_id, peer in each.importing.items():
-            by_kind.setdefault(f"imported by {_name(survey, node_id)} from {_name(survey, peer)}", []).append(
+            by_kind.setdefault(f"imported by {_name(state, node_id)} from {_name(state, peer)}", []).append(
                 each.slot
             )
     for kind, slots in by_kind.items():
@@ -106,23 +106,23 @@ def _open_slots(survey: Survey) -> Iterator[Finding]:
         yield Finding("error", "open", f"slots {format_slots(slots, limit=RANGES_SHOWN)} are {kind}", advice)
 
 
-def _multiple_owners(survey: Survey) -> Iterator[Finding]:
+def _multiple_owners(state: ClusterState) -> Iterator[Finding]:
     by_claim: dict[tuple[str, ...], list[int]] = {}
-    for slot, claimants in survey.claims.items():
+    for slot, claimants in state.claims.items():
         if len(claimants) > 1:
             by_claim.setdefault(claimants, []).append(slot)
     for claimants, slots in by_claim.items():
-        names = " and ".join(_name(survey, node_id) for node_id in claimants)
+        names = " and ".join(_name(state, node_id) for node_id in claimants)
         text = f"slots {format_slots(slots, limit=RANGES_SHOWN)} are claimed by {names}"
         yield Finding(
             "error", "multiple-owners", text, "the greatest epoch wins within seconds; if it lasts, " + FIX
         )
 
 
-def _epochs(survey: Survey) -> Iterator[Finding]:
+def _epochs(state: ClusterState) -> Iterator[Finding]:
     by_epoch: dict[int, list[Node]] = {}
-    for node in survey.primaries:
-        if survey.slots_of.get(node.id) and node.epoch:
+    for node in state.primaries:
+        if state.slots_of.get(node.id) and node.epoch:
             by_epoch.setdefault(node.epoch, []).append(node)
     for epoch, nodes in by_epoch.items():
         if len(nodes) > 1:
@@ -135,70 +135,68 @@ def _epochs(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def _failing(survey: Survey) -> Iterator[Finding]:
-    for node in survey.nodes.values():
+def _failing(state: ClusterState) -> Iterator[Finding]:
+    for node in state.nodes.values():
         witnesses = [
-            v.myself.label for v in survey.views.values() if node.id in v.nodes and v.nodes[node.id].failing
+            v.myself.label for v in state.views.values() if node.id in v.nodes and v.nodes[node.id].failing
         ]
         # A finding about silence is there already; this one is for a node that we reach and its peers do not.
-        if witnesses and node.address not in survey.unreachable:
+        if witnesses and node.address not in state.unreachable:
             text = f"{node.label} is seen as failing by {_names(witnesses)}"
             yield Finding(
-                "error" if survey.slots_of.get(node.id) else "warning",
+                "error" if state.slots_of.get(node.id) else "warning",
                 "failing",
                 text,
                 "check its bus port and its load",
             )
 
 
-def _data(survey: Survey) -> Iterator[Finding]:
-    """What only the owners themselves know of their data and of their lease."""
-    for node in survey.primaries:
-        facts = survey.facts.get(node.id)
-        if facts is None:
+def _data(state: ClusterState) -> Iterator[Finding]:
+    """Findings about data and leases that only the owners themselves can report."""
+    for node in state.primaries:
+        status = state.statuses.get(node.id)
+        if status is None:
             continue
-        if facts.data_lost:
+        if status.data_lost:
             yield Finding(
                 "error",
                 "data-lost",
                 f"{node.label} owns slots and has started without their data; it serves them to nobody",
                 "start a replica that has the data; if none has it any more, send CLUSTER SERVE-EMPTY there",
             )
-        elif not facts.can_write and survey.slots_of.get(node.id):
+        elif not status.can_write and state.slots_of.get(node.id):
             yield Finding(
                 "error",
                 "no-lease",
                 f"{node.label} has no write lease, so it acknowledges no writes",
                 "check that its bus port reaches a majority of the primaries",
             )
-        if facts.stray_keys:
+        if status.stray_keys:
             yield Finding(
                 "warning",
                 "stray-keys",
-                f"{node.label} holds {facts.stray_keys} keys of slots that it does not own, where no client "
+                f"{node.label} holds {status.stray_keys} keys of slots that it does not own, where no client "
                 "finds them",
                 f"{FIX} to bring them to the owners",
             )
 
 
-def _states(survey: Survey) -> Iterator[Finding]:
-    down = [view.myself.label for node_id, view in survey.views.items() if not _state_ok(survey, node_id)]
+def _states(state: ClusterState) -> Iterator[Finding]:
+    down = [view.myself.label for node_id, view in state.views.items() if not _state_ok(state, node_id)]
     if down:
         yield Finding(
             "error", "down", f"cluster_state is fail on {_names(down)}", "the other findings say why"
         )
 
 
-def _membership(survey: Survey) -> Iterator[Finding]:
+def _membership(state: ClusterState) -> Iterator[Finding]:
     everyone = (
-        frozenset().union(*(view.joined_ids for view in survey.views.values()))
-        if survey.views
-        else frozenset()
+        frozenset().union(*(view.joined_ids for view in state.views.values())) if state.views else frozenset()
     )
-    for view in survey.views.values():
+    for view in state.views.values():
         strangers = everyone - view.joined_ids
         if strangers:
-            names = _names(_name(survey, node_id) for node_id in sorted(strangers))
+            names = _names(_name(state, node_id) for node_id in sorted(strangers))
             yield Finding(
                 "warning",
                 "unknown-node",
@@ -207,19 +205,19 @@ def _membership(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def _replication(survey: Survey) -> Iterator[Finding]:
-    for node in survey.nodes.values():
-        facts = survey.facts.get(node.id)
-        if not node.is_primary and facts is not None and facts.link_up is False:
-            primary = _name(survey, node.primary_id or "")
+def _replication(state: ClusterState) -> Iterator[Finding]:
+    for node in state.nodes.values():
+        status = state.statuses.get(node.id)
+        if not node.is_primary and status is not None and status.link_up is False:
+            primary = _name(state, node.primary_id or "")
             yield Finding(
                 "warning",
                 "replica-link",
                 f"{node.label} has no link to its primary {primary}",
                 "see the replica's log",
             )
-    serving = [node for node in survey.primaries if survey.slots_of.get(node.id)]
-    bare = [node for node in serving if not survey.replicas_of(node.id)]
+    serving = [node for node in state.primaries if state.slots_of.get(node.id)]
+    bare = [node for node in serving if not state.replicas_of(node.id)]
     if bare and len(bare) < len(serving):
         names = _names(node.label for node in bare)
         yield Finding(
@@ -230,24 +228,24 @@ def _replication(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _placement(survey: Survey) -> Iterator[Finding]:
-    hosts = {node.address.host for node in survey.nodes.values()}
+def _placement(state: ClusterState) -> Iterator[Finding]:
+    hosts = {node.address.host for node in state.nodes.values()}
     if len(hosts) < 2:
         return
-    for node in survey.primaries:
-        same = [r for r in survey.replicas_of(node.id) if r.address.host == node.address.host]
+    for node in state.primaries:
+        same = [r for r in state.replicas_of(node.id) if r.address.host == node.address.host]
         if same:
             text = f"{_names(r.label for r in same)} is on the host of its primary {node.label}"
             yield Finding("warning", "placement", text, "give each shard a replica on another host")
 
 
-def _state_ok(survey: Survey, node_id: str) -> bool:
-    facts = survey.facts.get(node_id)
-    return facts is None or facts.state_ok
+def _state_ok(state: ClusterState, node_id: str) -> bool:
+    status = state.statuses.get(node_id)
+    return status is None or status.state_ok
 
 
-def _name(survey: Survey, node_id: str) -> str:
-    node = survey.nodes.get(node_id)
+def _name(state: ClusterState, node_id: str) -> str:
+    node = state.nodes.get(node_id)
     return node.label if node else f"unknown node {node_id[:8]}"
 
 

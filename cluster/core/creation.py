@@ -22,7 +22,7 @@ PRIMARIES_MIN = 3
 
 
 class PlanError(ValueError):
-    """What was asked for cannot be done; the message says why and what could."""
+    """The request cannot be planned; the message says why and what is possible."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def parse_ranges(text: str) -> tuple[Range, ...]:
 def _parse_part(part: str) -> range:
     first, dash, last = part.partition("-")
     if not (first.isdecimal() and (last.isdecimal() or not dash)):
-        raise ValueError(f"{part!r} is no slot range; write 5 or 0-99, and a comma between several")
+        raise ValueError(f"{part!r} is not a slot range; write 5 or 0-99, and a comma between several")
     low, high = int(first), int(last or first)
     if low > high or high >= SLOT_COUNT:
         raise ValueError(f"slot range {part!r} must rise and end at {SLOT_COUNT - 1} or below")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from garrison.cluster.core.creation import PlanError
-from garrison.cluster.core.moves import Move, Ownership, apportion, take
+from garrison.cluster.core.reshard_plan import Move, Ownership, apportion, take
 
 THRESHOLD_PERCENT = 2.0
 
@@ -47,7 +47,7 @@ def plan_rebalance(
 def slot_goals(owned: Ownership, weights: Mapping[str, float], *, use_empty: bool) -> dict[str, int]:
     unknown = sorted(set(weights) - set(owned))
     if unknown:
-        raise PlanError(f"--weight names {', '.join(unknown)}, which is no primary of this cluster")
+        raise PlanError(f"--weight names {', '.join(unknown)}, which is not a primary of this cluster")
     if any(weight < 0 for weight in weights.values()):
         raise PlanError("a weight is negative; weights are 0 (give all slots away) or more")
     active = {

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from garrison.cluster.core.cluster_state import ClusterState, OpenSlot
 from garrison.cluster.core.creation import PlanError
 from garrison.cluster.core.ranges import SLOT_COUNT
-from garrison.cluster.core.survey import OpenSlot, Survey
 
 KeyCounts = Mapping[int, Mapping[str, int]]
 """Slot -> primary -> how many keys of the slot it holds (zeros may be left out)."""
@@ -41,33 +41,35 @@ class Repair:
     target: str
     sources: tuple[str, ...] = ()
     clear: tuple[str, ...] = field(default=())
-    """Nodes with a mark that is part of no move any more."""
+    """Nodes whose mark no longer belongs to a move."""
 
 
-def slots_to_examine(survey: Survey, *, assign_missing: bool = True) -> tuple[int, ...]:
+def slots_to_examine(state: ClusterState, *, assign_missing: bool = True) -> tuple[int, ...]:
     """The slots whose keys must be counted on every primary before repairs can be planned."""
-    missing = set(range(SLOT_COUNT)) - survey.owners.keys() if assign_missing else set()
-    doubly = {slot for slot, claimants in survey.claims.items() if len(claimants) > 1}
-    return tuple(sorted({each.slot for each in survey.open_slots} | missing | doubly))
+    missing = set(range(SLOT_COUNT)) - state.owners.keys() if assign_missing else set()
+    doubly = {slot for slot, claimants in state.claims.items() if len(claimants) > 1}
+    return tuple(sorted({each.slot for each in state.open_slots} | missing | doubly))
 
 
-def plan_repairs(survey: Survey, counts: KeyCounts, *, assign_missing: bool = True) -> tuple[Repair, ...]:
+def plan_repairs(
+    state: ClusterState, counts: KeyCounts, *, assign_missing: bool = True
+) -> tuple[Repair, ...]:
     """Plan one repair for each slot that needs one.
 
     A slot that is counted and has nothing else wrong with it is one whose keys should be with its owner
     alone. ``assign_missing`` off leaves slots without owner alone, for when a primary that may own them
     does not answer.
     """
-    primaries = [node.id for node in survey.primaries if node.id in survey.views]
+    primaries = [node.id for node in state.primaries if node.id in state.views]
     if not primaries:
         raise PlanError("no primary answers, so nothing can be repaired; start the nodes first")
-    opened = {each.slot: each for each in survey.open_slots}
-    load = {node_id: len(survey.slots_of.get(node_id, ())) for node_id in primaries}
+    opened = {each.slot: each for each in state.open_slots}
+    load = {node_id: len(state.slots_of.get(node_id, ())) for node_id in primaries}
     repairs = []
-    needed = slots_to_examine(survey, assign_missing=assign_missing)
+    needed = slots_to_examine(state, assign_missing=assign_missing)
     for slot in sorted({*needed, *counts}):
         held = {n: counts.get(slot, {}).get(n, 0) for n in primaries if counts.get(slot, {}).get(n, 0)}
-        owner = survey.owners.get(slot)
+        owner = state.owners.get(slot)
         if owner is None:
             if not assign_missing:
                 continue
@@ -106,7 +108,7 @@ def _settle(
 def _target(
     owner: str, held: Mapping[str, int], opened: OpenSlot | None, primaries: Sequence[str]
 ) -> str | None:
-    """Who should own the slot in the end, if not its owner."""
+    """The node that should own the slot in the end; None if its owner should keep it."""
     if opened is None:
         return None
     wished = opened.migrating.get(owner)
@@ -121,7 +123,7 @@ def _target(
 
 
 def _marked(opened: OpenSlot | None, keep: Iterable[str]) -> tuple[str, ...]:
-    """The nodes with a mark that are no part of the repair."""
+    """The nodes with a mark that do not take part in the repair."""
     if opened is None:
         return ()
     return tuple(sorted((opened.migrating.keys() | opened.importing.keys()) - set(keep)))

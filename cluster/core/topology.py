@@ -6,7 +6,7 @@ Each node keeps its own table and prints it as one line a node::
 
 A slot is ``5``, ``0-99`` or, on the line marked ``myself`` only, an *open* slot: ``[5->-<id>]`` is
 moving away to that node, ``[5-<-<id>]`` is coming in from it. Nothing here is the truth about the
-cluster; :mod:`garrison.cluster.core.survey` compares the opinions.
+cluster; :mod:`garrison.cluster.core.cluster_state` compares the opinions.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Address:
         """Read ``host:port`` or ``[v6]:port``. ValueError says what is wrong."""
         host, colon, port = text.rpartition(":")
         if not (colon and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"{text!r} is no node address; write host:port, such as 127.0.0.1:7000")
+            raise ValueError(f"{text!r} is not a node address; write host:port, such as 127.0.0.1:7000")
         return cls(host.strip("[]"), int(port))
 
 

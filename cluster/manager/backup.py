@@ -15,11 +15,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.documents import describe_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
-from garrison.cluster.manager.fleet import Access
+from garrison.cluster.manager.admin_client import Access
 
 CHUNK_BYTES = 1 << 20
 LINE_BYTES_MAX = 1 << 16
@@ -37,15 +37,15 @@ class Saved:
     bytes: int
 
 
-async def back_up(survey: Survey, access: Access, directory: Path) -> list[Saved]:
+async def back_up(state: ClusterState, access: Access, directory: Path) -> list[Saved]:
     """Save all primaries that own slots into ``directory``, which is made if it is not there."""
-    primaries = [node for node in survey.primaries if survey.slots_of.get(node.id)]
-    silent = [node.label for node in primaries if node.id not in survey.views]
+    primaries = [node for node in state.primaries if state.slots_of.get(node.id)]
+    silent = [node.label for node in primaries if node.id not in state.views]
     if silent:
         raise UnreachableError(f"{silent[0]} owns slots and does not answer, so the backup would have a hole")
     _make(directory)
     saved = await asyncio.gather(*(_save(node, access, directory) for node in primaries))
-    nodes = [node.model_dump() for node in describe_nodes(survey)]
+    nodes = [node.model_dump() for node in describe_nodes(state)]
     (directory / LAYOUT_FILE).write_text(json.dumps({"nodes": nodes}, indent=2) + "\n")
     return saved
 

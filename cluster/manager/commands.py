@@ -1,6 +1,6 @@
 """What each command of the admin CLI does, from its request to its document. Nothing here prints a result.
 
-Those that move slots are in :mod:`garrison.cluster.manager.moving`.
+Those that move slots are in :mod:`garrison.cluster.manager.reshard`.
 
 Each function takes a :class:`Session` (how to reach nodes, how to talk to the user) and returns a document of
 :mod:`garrison.cluster.documents`; trouble is a :class:`garrison.cluster.errors.ManagerError`.
@@ -21,14 +21,14 @@ from garrison.cluster.manager import members
 from garrison.cluster.manager.backup import back_up
 from garrison.cluster.manager.form import are_formed, form, wait_for_answers
 from garrison.cluster.manager.importer import ImportRequest, import_keys
-from garrison.cluster.manager.moving import rebalance
+from garrison.cluster.manager.reshard import rebalance
 from garrison.cluster.manager.session import (
     Session,
     demand_consent,
     find_node,
     find_primary,
     resolve,
-    settled_survey,
+    settled_state,
 )
 
 
@@ -65,30 +65,30 @@ async def create(
 
 
 async def info(session: Session, entry: Address) -> doc.InfoDocument:
-    async with session.fleet(entry) as fleet:
-        return doc.describe_info(await fleet.survey())
+    async with session.admin(entry) as admin:
+        return doc.describe_info(await admin.cluster_state())
 
 
 async def check(
     session: Session, entry: Address, *, search_multiple_owners: bool = True
 ) -> doc.CheckDocument:
-    async with session.fleet(entry) as fleet:
-        survey = await settled_survey(fleet)
-        findings = core_check.check(survey, search_multiple_owners=search_multiple_owners)
-        return doc.describe_check(survey, findings)
+    async with session.admin(entry) as admin:
+        state = await settled_state(admin)
+        findings = core_check.check(state, search_multiple_owners=search_multiple_owners)
+        return doc.describe_check(state, findings)
 
 
 async def add_node(
     session: Session, new: Address, entry: Address, *, replica: bool = False, primary: str | None = None
 ) -> doc.MemberReport:
-    async with session.fleet(entry) as fleet:
-        survey = await fleet.survey()
+    async with session.admin(entry) as admin:
+        state = await admin.cluster_state()
         new = (await resolve([new]))[0]
         chosen: Node | None = None
         if primary is not None:
-            chosen = find_primary(survey, primary)
+            chosen = find_primary(state, primary)
         elif replica:
-            chosen = members.choose_primary(survey, new)
+            chosen = members.choose_primary(state, new)
         report = doc.MemberReport(
             command="add-node",
             dry_run=session.dry_run,
@@ -97,22 +97,22 @@ async def add_node(
             primary=chosen.label if chosen else None,
         )
         if not session.dry_run:
-            report.node_id = await members.add_node(fleet, survey, new, chosen, session.note)
+            report.node_id = await members.add_node(admin, state, new, chosen, session.note)
         return report
 
 
 async def del_node(session: Session, entry: Address, name: str, *, drain: bool = False) -> doc.MemberReport:
-    async with session.fleet(entry) as fleet:
-        node = find_node(await fleet.survey(), name)
+    async with session.admin(entry) as admin:
+        node = find_node(await admin.cluster_state(), name)
     if drain and not session.dry_run and node.is_primary:
         await rebalance(session, entry, {node.id: 0.0}, threshold_percent=0)
-    async with session.fleet(entry) as fleet:
-        survey = await settled_survey(fleet)
+    async with session.admin(entry) as admin:
+        state = await settled_state(admin)
         report = doc.MemberReport(
             command="del-node", dry_run=session.dry_run, node_id=node.id, address=str(node.address)
         )
         if not session.dry_run:
-            await members.remove_node(fleet, survey, survey.nodes[node.id], session.note)
+            await members.remove_node(admin, state, state.nodes[node.id], session.note)
         return report
 
 
@@ -120,13 +120,13 @@ async def call(
     session: Session, entry: Address, command: Sequence[str], *, primaries: bool = True, replicas: bool = True
 ) -> doc.CallReport:
     """Send one command to every node; ``ok`` is false if any refuses it."""
-    async with session.fleet(entry) as fleet:
-        survey = await fleet.survey()
-        wanted = [node for node in survey.nodes.values() if (primaries if node.is_primary else replicas)]
+    async with session.admin(entry) as admin:
+        state = await admin.cluster_state()
+        wanted = [node for node in state.nodes.values() if (primaries if node.is_primary else replicas)]
 
         async def ask(node: Node) -> doc.ReplyDocument:
             try:
-                reply = (await fleet.call_many(node.address, [command]))[0]
+                reply = (await admin.call_many(node.address, [command]))[0]
             except ManagerError as error:
                 return doc.ReplyDocument(address=str(node.address), error=str(error))
             if isinstance(reply, ReplyError):
@@ -155,9 +155,9 @@ async def set_timeout(session: Session, entry: Address, milliseconds: int) -> do
 async def import_(session: Session, entry: Address, request: ImportRequest) -> doc.ImportReport:
     """Bring the keys of a standalone server into the cluster."""
     started = time.monotonic()
-    async with session.fleet(entry) as fleet:
-        survey = await settled_survey(fleet)
-        meter = await import_keys(fleet, survey, request, session.options, session.display)
+    async with session.admin(entry) as admin:
+        state = await settled_state(admin)
+        meter = await import_keys(admin, state, request, session.options, session.display)
     return doc.ImportReport(
         command="import", keys=meter.keys_moved, seconds=round(time.monotonic() - started, 3)
     )
@@ -166,8 +166,8 @@ async def import_(session: Session, entry: Address, request: ImportRequest) -> d
 async def backup(session: Session, entry: Address, directory: Path) -> doc.BackupReport:
     """Save every primary's data as an RDB file."""
     started = time.monotonic()
-    async with session.fleet(entry) as fleet:
-        saved = await back_up(await settled_survey(fleet), session.access, directory)
+    async with session.admin(entry) as admin:
+        saved = await back_up(await settled_state(admin), session.access, directory)
     files = [doc.FileDocument(node=each.node.label, path=str(each.path), bytes=each.bytes) for each in saved]
     return doc.BackupReport(command="backup", files=files, seconds=round(time.monotonic() - started, 3))
 

@@ -10,12 +10,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import CreationPlan
 from garrison.cluster.core.ranges import SLOT_COUNT
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, View
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient
 
 JOIN_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.05
@@ -24,21 +24,23 @@ PROBLEMS_SHOWN = 10
 Note = Callable[[str], None]
 
 
-async def form(plan: CreationPlan, access: Access, note: Note, timeout_s: float = JOIN_TIMEOUT_S) -> Survey:
-    """Form the planned cluster; return the survey of the healthy cluster."""
-    async with Fleet(plan.addresses[0], access) as fleet:
-        views = await probe(fleet, plan.addresses)
+async def form(
+    plan: CreationPlan, access: Access, note: Note, timeout_s: float = JOIN_TIMEOUT_S
+) -> ClusterState:
+    """Form the planned cluster; return the state of the healthy cluster."""
+    async with AdminClient(plan.addresses[0], access) as admin:
+        views = await probe(admin, plan.addresses)
         ids = {address: view.my_id for address, view in views.items()}
-        await _assign(fleet, plan)
+        await _assign(admin, plan)
         note(f"{len(plan.addresses)} nodes have their epochs and slots; joining them")
         first = plan.addresses[0]
-        await fleet.demand_many(
+        await admin.demand_many(
             first, [meet(views[address], address) for address in plan.addresses if address != first]
         )
-        await wait_joined(fleet, plan.addresses, frozenset(ids.values()), timeout_s)
-        await _attach_replicas(fleet, plan, ids)
+        await wait_joined(admin, plan.addresses, frozenset(ids.values()), timeout_s)
+        await _attach_replicas(admin, plan, ids)
         note("all nodes know each other; waiting for the replicas' links")
-        return await wait_formed(fleet, plan, timeout_s)
+        return await wait_formed(admin, plan, timeout_s)
 
 
 async def wait_for_answers(nodes: Sequence[Address], access: Access, timeout_s: float) -> None:
@@ -47,8 +49,8 @@ async def wait_for_answers(nodes: Sequence[Address], access: Access, timeout_s: 
     for node in nodes:
         while True:
             try:
-                async with Fleet(node, access) as fleet:
-                    await fleet.call(node, "PING")
+                async with AdminClient(node, access) as admin:
+                    await admin.call(node, "PING")
                 break
             except ManagerError as error:
                 if time.monotonic() >= deadline:
@@ -58,21 +60,21 @@ async def wait_for_answers(nodes: Sequence[Address], access: Access, timeout_s: 
 
 async def are_formed(nodes: Sequence[Address], access: Access) -> bool:
     """Whether the nodes belong to one cluster that owns all slots."""
-    async with Fleet(nodes[0], access) as fleet:
-        views = [await fleet.view(node) for node in nodes]
+    async with AdminClient(nodes[0], access) as admin:
+        views = [await admin.view(node) for node in nodes]
         ids = {view.my_id for view in views}
         return len(views[0].owners) == SLOT_COUNT and all(ids <= view.joined_ids for view in views)
 
 
-async def probe(fleet: Fleet, addresses: Sequence[Address]) -> Mapping[Address, View]:
+async def probe(admin: AdminClient, addresses: Sequence[Address]) -> Mapping[Address, View]:
     """Demand that every node answers, is in cluster mode, alone and empty."""
     views: dict[Address, View] = {}
     problems: list[str] = []
 
     async def ask(address: Address) -> None:
         try:
-            views[address] = await fleet.view(address)
-            problem = _not_fresh(views[address], address, await fleet.call(address, "DBSIZE"))
+            views[address] = await admin.view(address)
+            problem = _not_fresh(views[address], address, await admin.call(address, "DBSIZE"))
             if problem:
                 problems.append(problem)
         except ManagerError as error:
@@ -97,14 +99,14 @@ def _not_fresh(view: View, address: Address, keys: int) -> str:
     return ""
 
 
-async def _assign(fleet: Fleet, plan: CreationPlan) -> None:
+async def _assign(admin: AdminClient, plan: CreationPlan) -> None:
     slots = {shard.primary: shard.slots for shard in plan.shards}
     jobs = []
     for epoch, address in enumerate(plan.addresses, 1):
         commands: list[Sequence[str | int]] = [("CLUSTER", "SET-CONFIG-EPOCH", epoch)]
         if address in slots:
             commands.append(("CLUSTER", "ADDSLOTSRANGE", *slots[address]))
-        jobs.append(fleet.demand_many(address, commands))
+        jobs.append(admin.demand_many(address, commands))
     await asyncio.gather(*jobs)
 
 
@@ -115,12 +117,12 @@ def meet(view: View, address: Address) -> Sequence[str | int]:
 
 
 async def wait_joined(
-    fleet: Fleet, addresses: Sequence[Address], ids: frozenset[str], timeout_s: float = JOIN_TIMEOUT_S
+    admin: AdminClient, addresses: Sequence[Address], ids: frozenset[str], timeout_s: float = JOIN_TIMEOUT_S
 ) -> None:
     """Wait until each node knows all ``ids`` and has an open link to them."""
     deadline = time.monotonic() + timeout_s
     while True:
-        views = await asyncio.gather(*map(fleet.view, addresses))
+        views = await asyncio.gather(*map(admin.view, addresses))
         late = [view for view in views if not ids <= _linked(view)]
         if not late:
             return
@@ -142,42 +144,42 @@ def _linked(view: View) -> frozenset[str]:
     )
 
 
-async def _attach_replicas(fleet: Fleet, plan: CreationPlan, ids: Mapping[Address, str]) -> None:
+async def _attach_replicas(admin: AdminClient, plan: CreationPlan, ids: Mapping[Address, str]) -> None:
     await asyncio.gather(
         *(
-            fleet.call(replica, "CLUSTER", "REPLICATE", ids[shard.primary])
+            admin.call(replica, "CLUSTER", "REPLICATE", ids[shard.primary])
             for shard in plan.shards
             for replica in shard.replicas
         )
     )
 
 
-async def wait_formed(fleet: Fleet, plan: CreationPlan, timeout_s: float) -> Survey:
+async def wait_formed(admin: AdminClient, plan: CreationPlan, timeout_s: float) -> ClusterState:
     deadline = time.monotonic() + timeout_s
     replicas = sum(len(shard.replicas) for shard in plan.shards)
     while True:
-        survey = await fleet.survey()
-        missing = unready(survey, len(plan.addresses), replicas)
+        state = await admin.cluster_state()
+        missing = unready(state, len(plan.addresses), replicas)
         if not missing:
-            return survey
+            return state
         if time.monotonic() > deadline:
             raise ManagerError(f"after {timeout_s:.0f} s {missing}; 'garrison cluster check' says more")
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
-def unready(survey: Survey, node_count: int, replica_count: int) -> str:
+def unready(state: ClusterState, node_count: int, replica_count: int) -> str:
     """Say in what respect a cluster is not formed yet; empty when it is."""
-    if len(survey.views) < node_count:
-        return f"only {len(survey.views)} of {node_count} nodes answer"
-    if len({view.signature for view in survey.views.values()}) > 1:
+    if len(state.views) < node_count:
+        return f"only {len(state.views)} of {node_count} nodes answer"
+    if len({view.signature for view in state.views.values()}) > 1:
         return "the nodes do not agree about the slots"
-    seen = [sum(not node.is_primary for node in view.nodes.values()) for view in survey.views.values()]
+    seen = [sum(not node.is_primary for node in view.nodes.values()) for view in state.views.values()]
     if min(seen) < replica_count:
         return "not every node knows all replicas"
-    down = [survey.nodes[node_id].label for node_id, facts in survey.facts.items() if not facts.state_ok]
+    down = [state.nodes[node_id].label for node_id, status in state.statuses.items() if not status.state_ok]
     if down:
         return f"cluster_state is not ok on {down[0]}"
-    unlinked = [survey.nodes[n].label for n, facts in survey.facts.items() if facts.link_up is False]
+    unlinked = [state.nodes[n].label for n, status in state.statuses.items() if status.link_up is False]
     if unlinked:
         return f"{unlinked[0]} has no link to its primary"
     return ""

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from garrison.client import ReplyError, key_slot
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Access, Command, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient, Command
+from garrison.cluster.manager.key_migration import MigrateOptions, credentials
 from garrison.cluster.manager.progress import Display, Meter
-from garrison.cluster.manager.transfer import TransferOptions, credentials
 
 SCAN_COUNT = 1_000
 
@@ -28,11 +28,11 @@ class ImportRequest:
 
 
 async def import_keys(
-    fleet: Fleet, survey: Survey, request: ImportRequest, options: TransferOptions, display: Display
+    admin: AdminClient, state: ClusterState, request: ImportRequest, options: MigrateOptions, display: Display
 ) -> Meter:
     """Import all keys of the source's database 0; return what was moved."""
-    addresses = {slot: survey.nodes[owner].address for slot, owner in survey.owners.items()}
-    async with Fleet(request.source, request.access) as source:
+    addresses = {slot: state.nodes[owner].address for slot, owner in state.owners.items()}
+    async with AdminClient(request.source, request.access) as source:
         await _demand_standalone(source, request.source)
         meter = Meter(keys=int(await source.call(request.source, "DBSIZE")))
         display.start(meter)
@@ -40,7 +40,7 @@ async def import_keys(
             cursor = b"0"
             while True:
                 cursor, keys = await source.call(request.source, "SCAN", cursor, "COUNT", SCAN_COUNT)
-                commands = _commands(keys, addresses, fleet.access, request.copy, options)
+                commands = _commands(keys, addresses, admin.access, request.copy, options)
                 await _send(source, request, commands)
                 meter.moved(len(keys), 0.0)
                 display.update(meter)
@@ -50,7 +50,7 @@ async def import_keys(
             display.stop(meter)
 
 
-async def _demand_standalone(source: Fleet, address: Address) -> None:
+async def _demand_standalone(source: AdminClient, address: Address) -> None:
     reply = (await source.call_many(address, [("CLUSTER", "INFO")]))[0]
     if not isinstance(reply, ReplyError):
         raise ManagerError(f"{address} is itself a cluster node; give a standalone server to import from")
@@ -61,7 +61,7 @@ def _commands(
     addresses: Mapping[int, Address],
     access: Access,
     copy: bool,
-    options: TransferOptions,
+    options: MigrateOptions,
 ) -> list[Command]:
     """One MIGRATE for each node that gets some of ``keys``."""
     by_target: dict[Address, list[bytes]] = {}
@@ -76,7 +76,7 @@ def _commands(
     ]
 
 
-async def _send(source: Fleet, request: ImportRequest, commands: Sequence[Command]) -> None:
+async def _send(source: AdminClient, request: ImportRequest, commands: Sequence[Command]) -> None:
     for command, reply in zip(commands, await source.call_many(request.source, commands), strict=True):
         if not isinstance(reply, ReplyError):
             continue

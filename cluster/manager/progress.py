@@ -15,7 +15,7 @@ BAR_INTERVAL_S = 0.1
 
 @dataclass
 class Meter:
-    """What is to be moved and what has been. Bytes are an estimate: keys times their mean size."""
+    """Counts what is to be moved and what has been. Bytes are an estimate: keys times their mean size."""
 
     slots: int = 0
     keys: int = 0

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.errors import ManagerError, UsageProblem
-from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient
+from garrison.cluster.manager.key_migration import MigrateOptions
 from garrison.cluster.manager.progress import Display, Silent
-from garrison.cluster.manager.transfer import TransferOptions
 
 SETTLE_TIMEOUT_S = 5.0
 SETTLE_INTERVAL_S = 0.1
@@ -23,14 +24,20 @@ class Session:
     display: Display = field(default_factory=Silent)
     confirm: Callable[[Sequence[str]], bool] = lambda lines: True
     """Show the plan and ask whether to carry it out."""
-    options: TransferOptions = field(default_factory=TransferOptions)
+    options: MigrateOptions = field(default_factory=MigrateOptions)
     dry_run: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it, and a migration under way ends at the next slot boundary with StoppedError."""
+    is_stoppable: bool = False
+    """A migration is under way, which honours ``stop``; without one a cancellation is the way to stop."""
+    plan_file: Path | None = None
+    """Where the plan is stored before it is carried out."""
 
     def note(self, text: str) -> None:
         self.display.note(text)
 
-    def fleet(self, entry: Address) -> Fleet:
-        return Fleet(entry, self.access)
+    def admin(self, entry: Address) -> AdminClient:
+        return AdminClient(entry, self.access)
 
 
 def demand_consent(session: Session, lines: Sequence[str]) -> None:
@@ -38,15 +45,15 @@ def demand_consent(session: Session, lines: Sequence[str]) -> None:
         raise ManagerError("nothing was done")
 
 
-async def settled_survey(fleet: Fleet) -> Survey:
-    """A survey in which all nodes agree, if they come to within a few seconds of gossip."""
+async def settled_state(admin: AdminClient) -> ClusterState:
+    """The cluster state in which all nodes agree, if they come to within a few seconds of gossip."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SETTLE_TIMEOUT_S
     while True:
-        survey = await fleet.survey()
-        agreed = len({view.signature for view in survey.views.values()}) < 2
+        state = await admin.cluster_state()
+        agreed = len({view.signature for view in state.views.values()}) < 2
         if agreed or loop.time() > deadline:
-            return survey
+            return state
         await asyncio.sleep(SETTLE_INTERVAL_S)
 
 
@@ -64,17 +71,17 @@ async def resolve(nodes: Sequence[Address]) -> list[Address]:
     return resolved
 
 
-def find_node(survey: Survey, name: str) -> Node:
+def find_node(state: ClusterState, name: str) -> Node:
     try:
-        return survey.find(name)
+        return state.find(name)
     except LookupError as error:
         raise UsageProblem(str(error.args[0])) from error
 
 
-def find_primary(survey: Survey, name: str) -> Node:
-    node = find_node(survey, name)
+def find_primary(state: ClusterState, name: str) -> Node:
+    node = find_node(state, name)
     if not node.is_primary:
-        primary = survey.nodes.get(node.primary_id or "")
+        primary = state.nodes.get(node.primary_id or "")
         raise UsageProblem(
             f"{node.label} is a replica{f' of {primary.label}' if primary else ''}; name a primary"
         )

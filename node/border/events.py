@@ -66,7 +66,7 @@ class Command:
     args: list[bytes]
     """The command, its name first, in the client's spelling."""
     facts: dict[str, int]
-    """What only the engine knows, by the names in `garrison.node.core.commands`."""
+    """What only the engine knows, by the names in `garrison.node.core.cluster_commands`."""
 
 
 @dataclass(frozen=True, slots=True)

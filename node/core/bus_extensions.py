@@ -21,7 +21,7 @@ FORGOTTEN_NODE: Final = 2
 SHARD_ID: Final = 3
 LINEAGE: Final = 0x4701
 NODE_TIMEOUT: Final = 0x4702
-MOVES: Final = 0x4703
+MARKS: Final = 0x4703
 MOVES_SEEN: Final = 0x4704
 
 _HEAD: Final = struct.Struct(">IHH")
@@ -34,8 +34,8 @@ _NEVER_PARTED: Final = (1 << 64) - 1
 _SLOT_MAX: Final = 16383
 
 
-class MoveKind(IntEnum):
-    """What a mark on a slot says."""
+class MarkKind(IntEnum):
+    """The kind of a mark on a slot."""
 
     MIGRATING = 0
     IMPORTING = 1
@@ -45,21 +45,21 @@ class MoveKind(IntEnum):
     """The import has ended; the id is that of the shard it came from, which may not all know it yet."""
 
 
-class MoveRange(NamedTuple):
+class MarkRange(NamedTuple):
     """Slots first..last, which are on their way to or from the node of this id, or came from this shard."""
 
     first: int
     last: int
-    kind: MoveKind
+    kind: MarkKind
     node_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class SlotMarks:
     """All marks that a primary has on slots, for its replicas. A later version replaces an earlier one."""
 
     version: int
-    ranges: tuple[MoveRange, ...] = ()
+    ranges: tuple[MarkRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class Extensions:
     lineage: Lineage | None = None
     timeout_ms: int | None = None
     """The sender's node timeout."""
-    moves: Moves | None = None
-    moves_seen: int | None = None
-    """The version of the receiver's moves that the sender has taken over."""
+    marks: SlotMarks | None = None
+    marks_seen: int | None = None
+    """The version of the receiver's marks that the sender has taken over."""
 
 
 def encode(extensions: Extensions) -> list[bytes]:
@@ -112,10 +112,10 @@ def encode(extensions: Extensions) -> list[bytes]:
         parts.append(_one(LINEAGE, _encode_lineage(extensions.lineage)))
     if extensions.timeout_ms is not None:
         parts.append(_one(NODE_TIMEOUT, _NUMBER.pack(extensions.timeout_ms)))
-    if extensions.moves is not None:
-        parts.append(_one(MOVES, _encode_moves(extensions.moves)))
-    if extensions.moves_seen is not None:
-        parts.append(_one(MOVES_SEEN, _NUMBER.pack(extensions.moves_seen)))
+    if extensions.marks is not None:
+        parts.append(_one(MARKS, _encode_marks(extensions.marks)))
+    if extensions.marks_seen is not None:
+        parts.append(_one(MOVES_SEEN, _NUMBER.pack(extensions.marks_seen)))
     return parts
 
 
@@ -129,9 +129,9 @@ def _encode_lineage(lineage: Lineage) -> bytes:
     return _LINEAGE.pack(bytes.fromhex(lineage.history), bytes.fromhex(lineage.previous), parted)
 
 
-def _encode_moves(moves: Moves) -> bytes:
-    ranges = [_MOVE.pack(r.first, r.last, r.kind, bytes.fromhex(r.node_id)) for r in moves.ranges]
-    return _MOVES.pack(moves.version, len(ranges), 0) + b"".join(ranges)
+def _encode_marks(marks: SlotMarks) -> bytes:
+    ranges = [_MOVE.pack(r.first, r.last, r.kind, bytes.fromhex(r.node_id)) for r in marks.ranges]
+    return _MOVES.pack(marks.version, len(ranges), 0) + b"".join(ranges)
 
 
 def decode(data: bytes, at: int, count: int) -> Extensions:
@@ -164,10 +164,10 @@ def _take(found: Extensions, kind: int, value: bytes) -> None:
         found.lineage = _decode_lineage(value)
     elif kind == NODE_TIMEOUT and len(value) >= _NUMBER.size:
         found.timeout_ms = _NUMBER.unpack_from(value)[0]
-    elif kind == MOVES and len(value) >= _MOVES.size:
-        found.moves = _decode_moves(value)
+    elif kind == MARKS and len(value) >= _MOVES.size:
+        found.marks = _decode_marks(value)
     elif kind == MOVES_SEEN and len(value) >= _NUMBER.size:
-        found.moves_seen = _NUMBER.unpack_from(value)[0]
+        found.marks_seen = _NUMBER.unpack_from(value)[0]
 
 
 def _decode_lineage(value: bytes) -> Lineage:
@@ -175,14 +175,14 @@ def _decode_lineage(value: bytes) -> Lineage:
     return Lineage(history.hex(), previous.hex(), None if parted == _NEVER_PARTED else parted)
 
 
-def _decode_moves(value: bytes) -> Moves:
+def _decode_marks(value: bytes) -> SlotMarks:
     version, count, _reserved = _MOVES.unpack_from(value)
     if _MOVES.size + count * _MOVE.size > len(value):
-        raise BadFrameError("extension", f"{count} moves do not fit {len(value)} bytes")
+        raise BadFrameError("extension", f"{count} marks do not fit {len(value)} bytes")
     ranges = []
     for number in range(count):
         first, last, kind, node = _MOVE.unpack_from(value, _MOVES.size + number * _MOVE.size)
-        if not first <= last <= _SLOT_MAX or kind > max(MoveKind):
+        if not first <= last <= _SLOT_MAX or kind > max(MarkKind):
             raise BadFrameError("extension", f"slots {first}-{last} of kind {kind} are not a move")
-        ranges.append(MoveRange(first, last, MoveKind(kind), node.hex()))
-    return Moves(version, tuple(ranges))
+        ranges.append(MarkRange(first, last, MarkKind(kind), node.hex()))
+    return SlotMarks(version, tuple(ranges))

@@ -7,7 +7,7 @@ frame plus one read is ever held.
 
 from __future__ import annotations
 
-from garrison.node.core.bus import HEADER_BYTES, SIGNATURE, VERSION
+from garrison.node.core.bus_codec import HEADER_BYTES, SIGNATURE, VERSION
 from garrison.node.core.bus_fields import BadFrameError
 
 
@@ -53,7 +53,7 @@ class FrameSplitter:
         return len(data) >= HEADER_BYTES and self._judge(data[:10]) == len(data)
 
     def _judge(self, prefix: bytes) -> int:
-        """The length that the prefix of a frame claims, 0 while it is too short to tell."""
+        """The length that the prefix of a frame claims; 0 while the prefix is incomplete."""
         if not SIGNATURE.startswith(prefix[:4]):
             raise BadFrameError("signature", f"{prefix[:4]!r} instead of {SIGNATURE!r}")
         if len(prefix) < 8:

@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Final
 from garrison.node.border import Follow, Promote
 
 if TYPE_CHECKING:
+    from garrison.node.core.context import Context, ReplicationFacts
     from garrison.node.core.nodes import Node
-    from garrison.node.core.world import ReplicationFacts, World
 
 ORIGINS_MAX: Final = 64
 """Orders that are remembered; older ones are those of data that is long gone."""
@@ -56,8 +56,8 @@ class Origin:
 class DataSet:
     """Orders to the engine, and what its data is."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._order = 0
         self._shard = 1
         self._origins: dict[int, Origin] = {}
@@ -69,12 +69,12 @@ class DataSet:
 
     def follow(self, host: str, port: int) -> None:
         """The engine is to become a replica of the node there."""
-        self._world.act(Follow(host, port, self._number(as_primary=False)))
+        self._context.act(Follow(host, port, self._number(as_primary=False)))
         self.is_lost = False
 
     def serve(self) -> None:
         """The engine is to be a primary with the data that it has."""
-        self._world.act(Promote(self._number(as_primary=True)))
+        self._context.act(Promote(self._number(as_primary=True)))
         self.is_lost = False
 
     def leave_shard(self) -> None:
@@ -92,11 +92,11 @@ class DataSet:
 
     def report(self, facts: ReplicationFacts) -> None:
         """What the engine says of its data."""
-        self._world.facts = facts
+        self._context.facts = facts
         if not self.is_in_sync():
             self._in_sync_since_ms = None
         elif self._in_sync_since_ms is None:
-            self._in_sync_since_ms = self._world.now_ms
+            self._in_sync_since_ms = self._context.now_ms
 
     def is_lost_at(self, primary: Node) -> bool:
         """Whether the primary has lost its data, as it says itself."""
@@ -105,13 +105,13 @@ class DataSet:
 
     def is_in_sync(self) -> bool:
         """Whether this replica has its primary's data and follows its stream."""
-        facts = self._world.facts
+        facts = self._context.facts
         return facts.link_up and self._order > 0 and facts.data_order == self._order
 
     def unfit(self) -> str:
         """Why the data here is none to stand with for the shard; empty if it is."""
-        world = self._world
-        facts, primary = world.facts, world.me.primary
+        context = self._context
+        facts, primary = context.facts, context.me.primary
         origin = self._origins.get(facts.data_order)
         if origin is None or origin.shard != self._shard:
             return "this replica has no whole copy of its shard's data"
@@ -138,19 +138,19 @@ class DataSet:
 
     def warn(self) -> None:
         """While the data is lost: say what is waited for, and how to go on."""
-        world = self._world
-        if not self.is_lost or not world.me.slots:
+        context = self._context
+        if not self.is_lost or not context.me.slots:
             return
-        if self._warned_ms is not None and world.now_ms - self._warned_ms < WARN_PERIOD_MS:
+        if self._warned_ms is not None and context.now_ms - self._warned_ms < WARN_PERIOD_MS:
             return
-        self._warned_ms = world.now_ms
-        world.log(
+        self._warned_ms = context.now_ms
+        context.log(
             "warning", f"This node owns slots but has started without their data: {self.waits_for()}. {GO_ON}"
         )
 
     def waits_for(self) -> str:
         """What a node without its data waits for."""
-        replicas = self._world.me.replicas
+        replicas = self._context.me.replicas
         if not replicas:
             return "it has no replica that could take its place"
         with_data = [node for node in replicas if node.has_shard_data() and not node.is_suspect()]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.bus_counters import BusCounters
+from garrison.node.core.context import Context
 from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
 from garrison.node.core.serving import Serving
-from garrison.node.core.world import World
 
 
 class Descriptions:
     """The read-only answers about the cluster."""
 
-    def __init__(self, world: World, serving: Serving, lease: Lease, counters: BusCounters) -> None:
-        self._world = world
+    def __init__(self, context: Context, serving: Serving, lease: Lease, counters: BusCounters) -> None:
+        self._context = context
         self._serving = serving
         self._lease = lease
         self._counters = counters
@@ -27,27 +27,27 @@ class Descriptions:
     # CLUSTER NODES and its relatives.
 
     def nodes_text(self) -> str:
-        return "".join(self.node_line(node) + "\n" for node in self._world.table)
+        return "".join(self.node_line(node) + "\n" for node in self._context.table)
 
     def node_line(self, node: Node) -> str:
         """One line of CLUSTER NODES, without its end."""
-        world = self._world
-        me = node is world.me
+        context = self._context
+        me = node is context.me
         address = f"{node.ip}:{node.port}@{node.bus_port}" + (f",{node.hostname}" if node.hostname else "")
         primary = node.primary.node_id if node.primary is not None else "-"
         pong_ms = node.pong_received_ms
         if me:
-            pong_ms = world.now_ms if len(world.table) > 1 else 0
+            pong_ms = context.now_ms if len(context.table) > 1 else 0
         link = "connected" if me or (node.outbound is not None and node.outbound.up) else "disconnected"
         speaker = node.primary if node.primary is not None else node
         fields = [
-            node.node_id, address, fl.to_text(node.flags), primary, str(world.wall(node.ping_sent_ms)),
-            str(world.wall(pong_ms)), str(speaker.config_epoch), link,
+            node.node_id, address, fl.to_text(node.flags), primary, str(context.wall(node.ping_sent_ms)),
+            str(context.wall(pong_ms)), str(speaker.config_epoch), link,
         ]  # fmt: skip
         if node.slots:
             fields.append(sl.describe(node.slots))
         if me:
-            table = world.table
+            table = context.table
             if node.is_primary():  # A replica keeps its primary's marks, and shows none.
                 moves = [(slot, f"[{slot}->-{target.node_id}]") for slot, target in table.migrating.items()]
                 moves += [(slot, f"[{slot}-<-{source.node_id}]") for slot, source in table.importing.items()]
@@ -62,7 +62,7 @@ class Descriptions:
     def slots(self, *, outside: bool = False) -> list[Any]:
         """[first, last, primary, replica...] for each range, ascending."""
         found: list[tuple[int, list[Any]]] = []
-        for node in self._world.table:
+        for node in self._context.table:
             if not node.slots:
                 continue
             members = [self._slots_member(node, outside)]
@@ -75,7 +75,7 @@ class Descriptions:
         return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
 
     def _slots_member(self, node: Node, outside: bool) -> list[Any]:
-        preferred = self._world.settings.cluster_preferred_endpoint_type
+        preferred = self._context.settings.cluster_preferred_endpoint_type
         metadata: dict[str, str] = {}
         if preferred != "ip":
             metadata["ip"] = node.ip
@@ -84,7 +84,7 @@ class Descriptions:
         return [self._endpoint(node, outside), node.port, node.node_id, metadata]
 
     def _endpoint(self, node: Node, outside: bool) -> str | None:
-        settings = self._world.settings
+        settings = self._context.settings
         if outside and settings.cluster_outside_endpoint:
             told = settings.cluster_outside_endpoint
             return None if told == "unknown" else told
@@ -96,7 +96,7 @@ class Descriptions:
 
     def shards(self, *, outside: bool = False) -> list[dict[str, Any]]:
         shards = []
-        for primary in self._world.table.primaries():
+        for primary in self._context.table.primaries():
             members = [primary, *primary.replicas]
             shards.append(
                 {
@@ -124,10 +124,10 @@ class Descriptions:
 
     def _offset(self, node: Node) -> int:
         """The replication offset of a node; 0 for a replica that has never been in sync."""
-        return self._world.facts.offset if node is self._world.me else node.offset
+        return self._context.facts.offset if node is self._context.me else node.offset
 
     def _has_lost_data(self, node: Node) -> bool:
-        lost = self._world.data.is_lost if node is self._world.me else bool(node.data_lost_ms)
+        lost = self._context.data.is_lost if node is self._context.me else bool(node.data_lost_ms)
         return lost and bool(node.slots)
 
     # CLUSTER LINKS.
@@ -135,14 +135,14 @@ class Descriptions:
     def links(self) -> list[dict[str, Any]]:
         """Buffers are the shell's; until it reports them here they read 0."""
         found = []
-        for node in self._world.table:
+        for node in self._context.table:
             for direction, link in (("to", node.outbound), ("from", node.inbound)):
                 if link is not None:
                     found.append(
                         {
                             "direction": direction,
                             "node": node.node_id,
-                            "create-time": self._world.wall(link.created_ms),
+                            "create-time": self._context.wall(link.created_ms),
                             "events": "r" if link.up else "rw",
                             "send-buffer-allocated": 0,
                             "send-buffer-used": 0,
@@ -153,8 +153,8 @@ class Descriptions:
     # CLUSTER INFO.
 
     def info_text(self, facts: Mapping[str, int]) -> str:
-        world = self._world
-        table, me = world.table, world.me
+        context = self._context
+        table, me = context.table, context.me
         assigned = pfail = fail = 0
         for node in table:
             if node.slots:
@@ -164,17 +164,17 @@ class Descriptions:
                 pfail += count if node.flags & fl.PFAIL else 0
         speaker = me.primary if me.primary is not None else me
         lines: list[tuple[str, object]] = [
-            ("cluster_state", "ok" if world.state_ok else "fail"),
+            ("cluster_state", "ok" if context.state_ok else "fail"),
             ("cluster_slots_assigned", assigned),
             ("cluster_slots_ok", assigned - pfail - fail),
             ("cluster_slots_pfail", pfail),
             ("cluster_slots_fail", fail),
             ("cluster_known_nodes", len(table)),
             ("cluster_size", len(table.voters())),
-            ("cluster_current_epoch", world.current_epoch),
+            ("cluster_current_epoch", context.current_epoch),
             ("cluster_my_epoch", speaker.config_epoch),
         ]
-        for direction, counts in (("sent", world.sent), ("received", world.received)):
+        for direction, counts in (("sent", context.sent), ("received", context.received)):
             lines += [
                 (f"cluster_stats_messages_{bus.TYPE_NAMES[kind]}_{direction}", n)
                 for kind, n in enumerate(counts)
@@ -186,12 +186,12 @@ class Descriptions:
         lines.append(("cluster_data", self._data_state()))
         lines.append(("cluster_keys_stray", facts.get("keys_stray", 0)))
         lines += self._counters.info_fields().items()
-        lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(world.refused.items())]
+        lines += [(f"cluster_bus_refused_{reason}", n) for reason, n in sorted(context.refused.items())]
         return "".join(f"{name}:{value}\r\n" for name, value in lines)
 
     def _data_state(self) -> str:
         """The word for the data here: whether it may stand for its shard, and if not, what is waited for."""
-        data, me = self._world.data, self._world.me
+        data, me = self._context.data, self._context.me
         if data.is_lost and me.slots:
             return f"lost, {data.waits_for()}"
         if me.is_replica():

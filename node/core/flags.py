@@ -7,9 +7,9 @@ from typing import Final
 PRIMARY: Final = 1
 REPLICA: Final = 2
 PFAIL: Final = 4
-"""Possibly failing: I have not heard from it for longer than the node timeout."""
+"""Possibly failing: silent towards this node for longer than the node timeout."""
 FAIL: Final = 8
-"""Failing: a majority of the voting primaries has not heard from it."""
+"""Failing: silent towards a majority of the voting primaries."""
 MYSELF: Final = 16
 HANDSHAKE: Final = 32
 """Being introduced: we have its address, not yet its id."""

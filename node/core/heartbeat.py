@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.bus_extensions import Extensions
+from garrison.node.core.context import Context
 from garrison.node.core.nodes import Link, Node
-from garrison.node.core.world import World
 
 GOSSIP_ENTRIES_MIN: Final = 3
 GOSSIP_SHARE: Final = 10
@@ -38,90 +38,90 @@ HANDSHAKE_TIMEOUT_MS_MIN: Final = 1000
 TRUST_GOSSIP_NODES_MIN: Final = 100
 """In tables from this size on, a peer's word that a third node answered spares us a ping."""
 UNANSWERED_PINGS_MAX: Final = 8
-"""So many pings may be under way on a link between two voting primaries."""
+"""Most pings under way on a link between two voting primaries."""
 
 
 class Heartbeats:
     """Pings, pongs and the gossip in them."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._next_random_ping_ms = world.now_ms
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._next_random_ping_ms = context.now_ms
 
     # Sending.
 
     def ping(self, node: Node) -> None:
-        """Send PING, or MEET to a node that we are told to introduce ourselves to."""
-        link, world = node.outbound, self._world
+        """Send PING, or MEET to a node that does not know us yet."""
+        link, context = node.outbound, self._context
         if link is None or not link.up:
             return
         kind = bus.MEET if node.flags & fl.MEET else bus.PING
         if node.ping_sent_ms == 0:
-            node.ping_sent_ms = world.now_ms
-            node.ping_awake_ms = world.awake_ms
-        node.last_pinged_ms = world.now_ms
-        link.pings.append((world.now_ms, world.awake_ms))
-        world.send(link, kind, bus.encode(self._compose(kind, link, node)))
+            node.ping_sent_ms = context.now_ms
+            node.ping_awake_ms = context.awake_ms
+        node.last_pinged_ms = context.now_ms
+        link.pings.append((context.now_ms, context.awake_ms))
+        context.send(link, kind, bus.encode(self._compose(kind, link, node)))
 
     def pong(self, link: Link, to: Node | None) -> None:
         """Answer a PING or MEET on the link it came by."""
         if to is not None and not self.refuses_lease(to):
-            to.answered_ms = self._world.now_ms
-        self._world.send(link, bus.PONG, bus.encode(self._compose(bus.PONG, link, to)))
+            to.answered_ms = self._context.now_ms
+        self._context.send(link, bus.PONG, bus.encode(self._compose(bus.PONG, link, to)))
 
     def announce(self, nodes: list[Node] | None = None) -> None:
         """An unasked PONG, on our own links: news about ourselves that should not wait."""
-        for node in list(self._world.table) if nodes is None else nodes:
-            if node is not self._world.me and not node.in_handshake() and node.outbound is not None:
+        for node in list(self._context.table) if nodes is None else nodes:
+            if node is not self._context.me and not node.in_handshake() and node.outbound is not None:
                 frame = self._compose(bus.PONG, node.outbound, node)
-                self._world.send(node.outbound, bus.PONG, bus.encode(frame))
+                self._context.send(node.outbound, bus.PONG, bus.encode(frame))
 
     def _compose(self, kind: int, link: Link, to: Node | None) -> bus.Frame:
-        world = self._world
-        frame = world.frame(kind)
+        context = self._context
+        frame = context.frame(kind)
         frame.gossip = [self._entry(node) for node in self._sample(to)]
         if to is not None and to.is_primary() and self.refuses_lease(to):
             frame.gossip.append(self._entry(to)._replace(flags=to.flags & ~fl.FAIL | fl.PFAIL))
         if kind == bus.MEET or not link.extended or (to is not None and to.knows_extensions):
             link.extended = True
-            me = world.me
+            me = context.me
             frame.extensions = Extensions(me.hostname, me.human_name or None, me.shard_id)
-        elif world.me.hostname:
-            frame.extensions = Extensions(world.me.hostname)
+        elif context.me.hostname:
+            frame.extensions = Extensions(context.me.hostname)
         if to is not None and to.is_garrison():
             frame.extensions = self._own_extensions(frame.extensions or Extensions(), to)
-        if to is not None and to.primary is world.me and world.claim is not None:
-            # My replicas hear of a claim first, see slot_moves.
-            frame.slots = sl.to_bitmap(world.me.slots | world.claim.slots)
-            frame.config_epoch = world.claim.epoch
+        if to is not None and to.primary is context.me and context.claim is not None:
+            # A claim is sent to my replicas first, see slot_migration.
+            frame.slots = sl.to_bitmap(context.me.slots | context.claim.slots)
+            frame.config_epoch = context.claim.epoch
         return frame
 
     def _own_extensions(self, extensions: Extensions, to: Node) -> Extensions:
-        """What Garrison nodes tell each other beyond the protocol."""
-        world = self._world
-        extensions.lineage = world.lineage()
-        extensions.timeout_ms = world.timeout_ms
-        if to.primary is world.me and world.moves is not None and to.moves_seen != world.moves.version:
-            extensions.moves = world.moves
-        if to is world.me.primary:
-            extensions.moves_seen = world.moves_taken
+        """The extensions that only Garrison's nodes send."""
+        context = self._context
+        extensions.lineage = context.lineage()
+        extensions.timeout_ms = context.timeout_ms
+        if to.primary is context.me and context.marks is not None and to.marks_seen != context.marks.version:
+            extensions.marks = context.marks
+        if to is context.me.primary:
+            extensions.marks_seen = context.marks_taken
         return extensions
 
     def refuses_lease(self, node: Node) -> bool:
         """Whether I may not help `node` to a lease: it is suspect, or I voted for its replacement."""
-        world = self._world
+        context = self._context
         return (
             node.is_suspect()
-            or world.now_ms - node.voted_ms < world.vote_window_ms()
-            or world.now_ms < node.refused_until_ms
+            or context.now_ms - node.voted_ms < context.vote_window_ms()
+            or context.now_ms < node.refused_until_ms
         )
 
     def _entry(self, node: Node) -> bus.Gossip:
-        world = self._world
+        context = self._context
         return bus.Gossip(
             node.node_id,
-            max(0, world.wall(node.ping_sent_ms)) // 1000,
-            max(0, world.wall(node.pong_received_ms)) // 1000,
+            max(0, context.wall(node.ping_sent_ms)) // 1000,
+            max(0, context.wall(node.pong_received_ms)) // 1000,
             node.ip,
             node.port,
             node.bus_port,
@@ -131,15 +131,15 @@ class Heartbeats:
 
     def _sample(self, to: Node | None) -> list[Node]:
         """The nodes to gossip about: a random part of the others, then all suspects."""
-        world = self._world
-        nodes = list(world.table)
+        context = self._context
+        nodes = list(context.table)
         wanted = min(max(GOSSIP_ENTRIES_MIN, len(nodes) // GOSSIP_SHARE), len(nodes) - 2)
         chosen: dict[str, Node] = {}
         attempts = 3 * wanted
         while len(chosen) < wanted and attempts > 0:
             attempts -= 1
-            node = nodes[world.rng.randrange(len(nodes))]
-            if node is not world.me and node is not to and self._worth_telling(node):
+            node = nodes[context.rng.randrange(len(nodes))]
+            if node is not context.me and node is not to and self._worth_telling(node):
                 chosen[node.node_id] = node
         for node in nodes:
             if node.flags & fl.PFAIL and node is not to and self._worth_telling(node):
@@ -154,32 +154,32 @@ class Heartbeats:
     # The timer.
 
     def tick(self) -> None:
-        """Connect, give up handshakes, ping whoever is due, replace links that have gone quiet."""
-        world = self._world
-        for node in list(world.table):
-            if node is not world.me and node.has_address():
+        """Connect, give up handshakes, ping nodes that are due, replace silent links."""
+        context = self._context
+        for node in list(context.table):
+            if node is not context.me and node.has_address():
                 self._keep_link(node)
-        if world.now_ms >= self._next_random_ping_ms:
-            self._next_random_ping_ms = world.now_ms + RANDOM_PING_INTERVAL_MS
+        if context.now_ms >= self._next_random_ping_ms:
+            self._next_random_ping_ms = context.now_ms + RANDOM_PING_INTERVAL_MS
             self._ping_stalest_of_a_few()
 
     def _keep_link(self, node: Node) -> None:
-        world = self._world
-        if node.in_handshake() and world.now_ms - node.created_ms > max(
-            world.timeout_ms, HANDSHAKE_TIMEOUT_MS_MIN
+        context = self._context
+        if node.in_handshake() and context.now_ms - node.created_ms > max(
+            context.timeout_ms, HANDSHAKE_TIMEOUT_MS_MIN
         ):
-            world.drop_node(node)
+            context.drop_node(node)
             return
         link = node.outbound
         if link is None:
-            world.open_link(node)
+            context.open_link(node)
             return
         if not link.up:
-            if world.now_ms - link.created_ms > world.timeout_ms:
-                world.drop_link(link)
+            if context.now_ms - link.created_ms > context.timeout_ms:
+                context.drop_link(link)
             return
         if self._is_stuck(link):
-            world.drop_link(link)
+            context.drop_link(link)
             return
         if self._ping_due(node):
             self.ping(node)
@@ -189,27 +189,27 @@ class Heartbeats:
 
         A firewall or a moved machine may have dropped this one flow, while new connections work.
         """
-        world = self._world
-        if not link.pings or world.now_ms - link.created_ms <= world.timeout_ms // 2:
+        context = self._context
+        if not link.pings or context.now_ms - link.created_ms <= context.timeout_ms // 2:
             return False
-        return world.awake_ms - link.pings[0][1] > world.timeout_ms // 2
+        return context.awake_ms - link.pings[0][1] > context.timeout_ms // 2
 
     def _ping_due(self, node: Node) -> bool:
-        world = self._world
-        if world.me.votes() and node.votes():
-            interval = max(world.timeout_ms // 4, LEASE_PING_INTERVAL_MS_MIN)
+        context = self._context
+        if context.me.votes() and node.votes():
+            interval = max(context.timeout_ms // 4, LEASE_PING_INTERVAL_MS_MIN)
             pings = node.outbound.pings if node.outbound is not None else []
-            if world.now_ms - node.last_pinged_ms >= interval and len(pings) < UNANSWERED_PINGS_MAX:
+            if context.now_ms - node.last_pinged_ms >= interval and len(pings) < UNANSWERED_PINGS_MAX:
                 return True
-        return node.ping_sent_ms == 0 and world.now_ms - node.pong_received_ms > world.timeout_ms // 2
+        return node.ping_sent_ms == 0 and context.now_ms - node.pong_received_ms > context.timeout_ms // 2
 
     def _ping_stalest_of_a_few(self) -> None:
-        world = self._world
-        nodes = list(world.table)
+        context = self._context
+        nodes = list(context.table)
         stalest: Node | None = None
         for _ in range(RANDOM_PEERS):
-            node = nodes[world.rng.randrange(len(nodes))]
-            if node is world.me or node.in_handshake() or node.outbound is None or node.ping_sent_ms:
+            node = nodes[context.rng.randrange(len(nodes))]
+            if node is context.me or node.in_handshake() or node.outbound is None or node.ping_sent_ms:
                 continue
             if stalest is None or node.pong_received_ms < stalest.pong_received_ms:
                 stalest = node
@@ -229,6 +229,6 @@ class Heartbeats:
 
     def link_down(self, node: Node) -> None:
         """A link to `node` broke or could not be made: its silence begins now, if it has not yet."""
-        world = self._world
+        context = self._context
         if node.ping_sent_ms == 0:
-            node.ping_sent_ms, node.ping_awake_ms = world.now_ms, world.awake_ms
+            node.ping_sent_ms, node.ping_awake_ms = context.now_ms, context.awake_ms

@@ -34,9 +34,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.node.core.context import Context
 from garrison.node.core.effects import LEASE_FOREVER_MS
 from garrison.node.core.nodes import NEVER_MS, Node
-from garrison.node.core.world import World
 
 LEASE_MARGIN_MS_MAX: Final = 100
 LEASE_MARGIN_SHARE: Final = 10
@@ -46,22 +46,22 @@ NO_LEASE_SHARE: Final = 2
 
 
 class Lease:
-    """Counts promises and tells until when writes are allowed."""
+    """Counts promises and computes until when writes are allowed."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._told_ms: int | None = None
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ends_ms: int | None = None
         self._hold_until_ms = NEVER_MS
         self._confirmed = True
         self._claim_ms = NEVER_MS
         self._overruled = False
-        self._lapsed_ms = world.now_ms
+        self._lapsed_ms = context.now_ms
         """Since when there is no lease; see `tick`."""
 
     @property
     def until_ms(self) -> int:
-        """The end of the lease that was told last."""
-        return self._told_ms or 0
+        """The end of the lease that was reported last."""
+        return self._ends_ms or 0
 
     def claimed_anew(self, *, overruled: bool = False) -> None:
         """I claim slots that were another's: what was promised to me before does not count.
@@ -69,7 +69,7 @@ class Lease:
         `overruled` says that an administrator has decided it, so that the former owner is not waited for.
         """
         self.withdraw()
-        self._claim_ms = self._world.now_ms
+        self._claim_ms = self._context.now_ms
         self._confirmed = False
         self._overruled = overruled
 
@@ -84,65 +84,65 @@ class Lease:
 
     def withdraw(self) -> None:
         """All promises are void: this node is a replica, or was reset."""
-        for node in self._world.table:
+        for node in self._context.table:
             node.granted_ms = NEVER_MS
 
     def news(self) -> int | None:
-        """The end of the lease if it differs from what was told last; None otherwise."""
+        """The end of the lease if it differs from what was reported last; None otherwise."""
         until = self._compute()
-        if until == self._told_ms:
+        if until == self._ends_ms:
             return None
-        self._told_ms = until
+        self._ends_ms = until
         return until
 
     def _compute(self) -> int:
-        world = self._world
-        me = world.me
-        if world.data.is_lost:
+        context = self._context
+        me = context.me
+        if context.data.is_lost:
             return 0
-        if not world.settings.cluster_write_lease:
+        if not context.settings.cluster_write_lease:
             return LEASE_FOREVER_MS
         if not me.is_primary():
             return 0
-        voters = world.table.voters()
+        voters = context.table.voters()
         if not voters or voters == [me]:
             return LEASE_FOREVER_MS
-        majority = world.table.majority()
-        answered = sorted((world.now_ms if v is me else v.granted_ms for v in voters), reverse=True)
+        majority = context.table.majority()
+        answered = sorted((context.now_ms if v is me else v.granted_ms for v in voters), reverse=True)
         if answered[majority - 1] == NEVER_MS:
             return 0
         self._confirm(answered[majority - 1])
-        if world.now_ms < self._hold_until_ms:
+        if context.now_ms < self._hold_until_ms:
             return 0
         ends = sorted((self._promised_until(v) for v in voters), reverse=True)
         return ends[majority - 1]
 
     def _promised_until(self, voter: Node) -> int:
         """Until when the last answer of `voter` promises that it votes for nobody in my place."""
-        world = self._world
-        granted_ms = world.now_ms if voter is world.me else voter.granted_ms
-        timeout_ms = min(world.timeout_ms, voter.timeout_ms or world.timeout_ms)
+        context = self._context
+        granted_ms = context.now_ms if voter is context.me else voter.granted_ms
+        timeout_ms = min(context.timeout_ms, voter.timeout_ms or context.timeout_ms)
         return granted_ms + timeout_ms - min(LEASE_MARGIN_MS_MAX, timeout_ms // LEASE_MARGIN_SHARE)
 
     def tick(self) -> None:
         """Note for how long this primary has been without its lease, and say so when that is long."""
-        world = self._world
-        needs_lease = world.me.votes() and not world.data.is_lost and world.settings.cluster_write_lease
-        if not needs_lease or world.now_ms <= self._compute():
-            self._lapsed_ms = world.now_ms
-        world.no_lease = world.now_ms - self._lapsed_ms > world.timeout_ms // NO_LEASE_SHARE
+        context = self._context
+        needs_lease = context.me.votes() and not context.data.is_lost and context.settings.cluster_write_lease
+        if not needs_lease or context.now_ms <= self._compute():
+            self._lapsed_ms = context.now_ms
+        context.no_lease = context.now_ms - self._lapsed_ms > context.timeout_ms // NO_LEASE_SHARE
 
     def state(self) -> str:
         """The word for CLUSTER INFO: whether writes are acknowledged."""
-        if not self._world.me.is_primary():
+        if not self._context.me.is_primary():
             return "none"
-        return "held" if self._world.now_ms <= self.until_ms else "lapsed"
+        return "held" if self._context.now_ms <= self.until_ms else "lapsed"
 
     def _confirm(self, youngest_ms: int) -> None:
         """See whether a majority knows my present claim, and hold the lease back if that was late."""
-        world = self._world
+        context = self._context
         if self._confirmed or youngest_ms <= self._claim_ms:
             return
         self._confirmed = True
-        if world.now_ms >= (self._told_ms or 0) and not self._overruled:
-            self._hold_until_ms = world.now_ms + world.timeout_ms
+        if context.now_ms >= (self._ends_ms or 0) and not self._overruled:
+            self._hold_until_ms = context.now_ms + context.timeout_ms

@@ -20,12 +20,12 @@ from __future__ import annotations
 from typing import Final
 
 from garrison.node.border import Pause, PauseMode, Unpause
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
+from garrison.node.core.context import Context
 from garrison.node.core.election import Election
 from garrison.node.core.heartbeat import Heartbeats
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
-from garrison.node.core.world import World
 
 MANUAL_FAILOVER_MS_MAX: Final = 5000
 PAUSE_FACTOR: Final = 2
@@ -36,9 +36,9 @@ class ManualFailover:
     """Either side of a manual failover."""
 
     def __init__(
-        self, world: World, heartbeats: Heartbeats, election: Election, ownership: Ownership
+        self, context: Context, heartbeats: Heartbeats, election: Election, ownership: Ownership
     ) -> None:
-        self._world = world
+        self._context = context
         self._heartbeats = heartbeats
         self._election = election
         self._ownership = ownership
@@ -48,35 +48,35 @@ class ManualFailover:
         """Whether the replica may stand."""
         self._replica: Node | None = None
         self._primary_offset: int | None = None
-        self._told_offset = False
+        self._offset_sent = False
 
     # On the replica.
 
     def start(self, option: str) -> None:
         """CLUSTER FAILOVER, with the option ``""``, ``FORCE`` or ``TAKEOVER``; the caller has checked it."""
-        world = self._world
+        context = self._context
         self.reset()
         self._election.reset()
-        self.end_ms = world.now_ms + MANUAL_FAILOVER_MS_MAX
+        self.end_ms = context.now_ms + MANUAL_FAILOVER_MS_MAX
         if option == "TAKEOVER":
-            world.log("notice", "Taking over the master (user request).")
+            context.log("notice", "Taking over the master (user request).")
             self._ownership.bump_epoch()
             self._election.take_over(overruled=True)
             self.reset()
         elif option == "FORCE":
-            world.log("notice", "Forced failover user request accepted.")
+            context.log("notice", "Forced failover user request accepted.")
             self.ready = True
         else:
-            world.log("notice", "Manual failover user request accepted.")
-            primary = world.me.primary
+            context.log("notice", "Manual failover user request accepted.")
+            primary = context.me.primary
             assert primary is not None
-            world.send(primary.outbound, bus.MFSTART, bus.encode(world.frame(bus.MFSTART)))
+            context.send(primary.outbound, bus.MFSTART, bus.encode(context.frame(bus.MFSTART)))
 
     def hear_primary(self, frame: bus.Frame) -> None:
-        """A header of my primary: in a manual failover it may tell where its stream ends."""
+        """Read a header of my primary: in a manual failover it may carry the final offset."""
         if self.end_ms and self._primary_offset is None and frame.message_flags & bus.FLAG_PAUSED:
             self._primary_offset = frame.offset
-            self._world.log(
+            self._context.log(
                 "notice",
                 f"Received replication offset for paused master manual failover: {frame.offset}",
             )
@@ -85,56 +85,58 @@ class ManualFailover:
 
     def receive_start(self, sender: Node) -> None:
         """MFSTART of one of my replicas: stop the writes so that it can catch up."""
-        world = self._world
-        if sender.primary is not world.me or not world.me.is_primary():
+        context = self._context
+        if sender.primary is not context.me or not context.me.is_primary():
             return
         self.reset()
-        self.end_ms = world.now_ms + MANUAL_FAILOVER_MS_MAX
+        self.end_ms = context.now_ms + MANUAL_FAILOVER_MS_MAX
         self._replica = sender
-        world.act(Pause(world.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX, PauseMode.WRITE))
-        world.log("notice", f"Manual failover requested by replica {sender.name_for_people()}.")
+        context.act(Pause(context.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX, PauseMode.WRITE))
+        context.log("notice", f"Manual failover requested by replica {sender.name_for_people()}.")
 
     # Both.
 
     def is_under_way(self) -> bool:
         """Whether an attempt has begun and its limit has not been reached."""
-        return bool(self.end_ms) and self._world.now_ms < self.end_ms
+        return bool(self.end_ms) and self._context.now_ms < self.end_ms
 
     def tick(self) -> None:
         """Go on with what is under way, or give it up at the limit."""
-        world = self._world
+        context = self._context
         if not self.end_ms:
             return
-        if (self._replica is not None) == world.me.is_replica():
+        if (self._replica is not None) == context.me.is_replica():
             # Won, as the replica, or handed over, as the primary.
             self.reset()
-        elif world.now_ms >= self.end_ms:
-            world.log("notice", "Manual failover timed out.")
+        elif context.now_ms >= self.end_ms:
+            context.log("notice", "Manual failover timed out.")
             self._election.reset()
             self.reset()
         elif self._replica is not None:
-            self._tell_offset()
+            self._send_offset()
         elif self._caught_up():
-            world.log("notice", "All master replication stream processed, manual failover can start.")
+            context.log("notice", "All master replication stream processed, manual failover can start.")
             self.ready = True
 
     def _caught_up(self) -> bool:
-        world, end = self._world, self._primary_offset
-        return not self.ready and end is not None and world.data.is_in_sync() and world.facts.offset >= end
+        context, end = self._context, self._primary_offset
+        return (
+            not self.ready and end is not None and context.data.is_in_sync() and context.facts.offset >= end
+        )
 
-    def _tell_offset(self) -> None:
-        world = self._world
-        if world.facts.writes_paused and self._replica is not None:
-            world.manual_pause = True
-            if not self._told_offset or world.now_ms - self._replica.last_pinged_ms >= 100:
-                self._told_offset = True
+    def _send_offset(self) -> None:
+        context = self._context
+        if context.facts.writes_paused and self._replica is not None:
+            context.manual_pause = True
+            if not self._offset_sent or context.now_ms - self._replica.last_pinged_ms >= 100:
+                self._offset_sent = True
                 self._heartbeats.ping(self._replica)
 
     def reset(self) -> None:
-        """Nothing is under way any more; a primary's clients go on."""
+        """End the manual failover; a primary's clients go on."""
         if self._replica is not None:
-            self._world.act(Unpause())
-        self._world.manual_pause = False
+            self._context.act(Unpause())
+        self._context.manual_pause = False
         self.end_ms, self.ready = 0, False
         self._replica = self._primary_offset = None
-        self._told_offset = False
+        self._offset_sent = False

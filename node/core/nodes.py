@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.bus_extensions import Lineage
@@ -65,7 +65,7 @@ class Node:
     config_epoch: int = 0
     slots: int = sl.NO_SLOTS
     unclaimed: int = sl.NO_SLOTS
-    """Those of its slots that its latest claim leaves out: somebody has them whom we have not heard yet."""
+    """Those of its slots that its latest claim leaves out: the claim of their new owner is still to come."""
     unclaimed_epoch: int = 0
     """The largest configuration epoch with which it has claimed any of those."""
     claimed_epoch: int = 0
@@ -76,7 +76,7 @@ class Node:
     pong_received_ms: int = 0
     ping_awake_ms: int = 0
     data_awake_ms: int = NEVER_MS
-    """When we last heard anything, on the clock that stands still while this process does."""
+    """When a frame last came, on the clock that stands still while this process does."""
     data_received_ms: int = NEVER_MS
     granted_ms: int = NEVER_MS
     """When the youngest ping left that this node has answered without suspecting me (see lease)."""
@@ -92,7 +92,7 @@ class Node:
     offset_ms: int = NEVER_MS
     orphaned_ms: int = 0
     reports: dict[str, int] = field(default_factory=dict)
-    """Who has reported this node as failing, and when."""
+    """The nodes that have reported this node as failing, and when."""
     outbound: Link | None = None
     inbound: Link | None = None
     knows_extensions: bool = False
@@ -110,8 +110,8 @@ class Node:
     spoken_epoch: int = 0
     spoken_slots: int = sl.NO_SLOTS
     """The configuration epoch and the slots in its last frame: its own, or its primary's."""
-    moves_seen: int = 0
-    """The version of my moves that this replica of mine has taken over."""
+    marks_seen: int = 0
+    """The version of my marks that this replica of mine has taken over."""
     last_pinged_ms: int = NEVER_MS
     misses: int = 0
     """Attempts in a row that reached nobody, or somebody else, at its address."""
@@ -152,7 +152,7 @@ class Node:
         return bool(self.slots) and bool(self.flags & fl.PRIMARY)
 
     def hear_claimed(self, slots: int, epoch: int) -> None:
-        """Remember which of its slots it claims with `epoch`; older claims than its latest are no news."""
+        """Remember which of its slots it claims with `epoch`; claims older than its latest are ignored."""
         if epoch < self.config_epoch:
             return
         if not self.unclaimed:
@@ -226,7 +226,7 @@ class NodeTable:
         self.importing = {slot: n for slot, n in self.importing.items() if n is not node}
         self.stale_imports &= self.importing.keys()
 
-    def clear_moves(self) -> None:
+    def clear_marks(self) -> None:
         """Forget all marks of slots on the move."""
         self.migrating.clear()
         self.importing.clear()
@@ -287,7 +287,7 @@ class NodeTable:
             del self.migrating[slot]
 
     def owner(self, slot: int) -> Node | None:
-        """Who serves `slot`."""
+        """The node that serves `slot`."""
         bit = 1 << slot
         for node in self.by_id.values():
             if node.slots & bit:

@@ -30,8 +30,8 @@ from typing import Final
 
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.context import Context
 from garrison.node.core.nodes import Node
-from garrison.node.core.world import World
 
 PREVIOUS_SUFFIX: Final = ".previous"
 _CHECKSUM: Final = re.compile(r"vars checksum ([0-9a-f]{8})\n\Z")
@@ -111,7 +111,7 @@ def _node_line(saved: SavedCluster, node: SavedNode) -> str:
 
 
 def load(text: str) -> SavedCluster:
-    """What the text says. Raises DamagedNodesFileError."""
+    """Parse the text. Raises DamagedNodesFileError."""
     if not text.endswith("\n"):
         raise DamagedNodesFileError("the last line does not end: the file was cut off")
     checksum = _CHECKSUM.search(text)
@@ -242,16 +242,16 @@ def _number(text: str, largest: int) -> int:
 # Between the file and the node table.
 
 
-def from_world(world: World) -> SavedCluster:
-    """What the file should say about this moment."""
-    table = world.table
+def from_context(context: Context) -> SavedCluster:
+    """The content of the file for the present state."""
+    table = context.table
     saved = SavedCluster(
         migrating={slot: node.node_id for slot, node in table.migrating.items()},
         importing={slot: node.node_id for slot, node in table.importing.items()},
         stale_imports=set(table.stale_imports),
-        current_epoch=world.current_epoch,
-        last_vote_epoch=world.last_vote_epoch,
-        votes_for=world.votes_for(),
+        current_epoch=context.current_epoch,
+        last_vote_epoch=context.last_vote_epoch,
+        votes_for=context.votes_for(),
     )
     kept = fl.MYSELF | fl.PRIMARY | fl.REPLICA | fl.FAIL | fl.NOADDR | fl.NO_FAILOVER
     for node in table:
@@ -262,19 +262,19 @@ def from_world(world: World) -> SavedCluster:
             SavedNode(
                 node.node_id, node.ip, node.port, node.bus_port, node.hostname, node.human_name,
                 node.shard_id, node.flags & kept, node.primary.node_id if node.primary is not None else "",
-                0, 0, speaker.config_epoch, node is world.me or node.outbound is not None, node.slots,
+                0, 0, speaker.config_epoch, node is context.me or node.outbound is not None, node.slots,
             )
         )  # fmt: skip
     return saved
 
 
-def into_world(saved: SavedCluster, world: World) -> None:
-    """Fill a world whose `me` was made from `saved.me()` with the rest of the file."""
-    table = world.table
+def into_context(saved: SavedCluster, context: Context) -> None:
+    """Fill a context whose `me` was made from `saved.me()` with the rest of the file."""
+    table = context.table
     for line in saved.nodes:
-        node = world.me
+        node = context.me
         if not line.flags & fl.MYSELF:
-            node = Node(line.node_id, created_ms=world.now_ms)
+            node = Node(line.node_id, created_ms=context.now_ms)
             table.add(node)
         node.ip, node.port, node.bus_port = line.ip, line.port, line.bus_port
         node.hostname, node.human_name, node.shard_id = line.hostname, line.human_name, line.shard_id
@@ -291,8 +291,8 @@ def into_world(saved: SavedCluster, world: World) -> None:
     table.migrating = {slot: table.by_id[n] for slot, n in saved.migrating.items() if n in table.by_id}
     table.importing = {slot: table.by_id[n] for slot, n in saved.importing.items() if n in table.by_id}
     table.stale_imports = saved.stale_imports & table.importing.keys()
-    world.current_epoch = saved.current_epoch
-    world.last_vote_epoch = saved.last_vote_epoch
-    world.last_vote_for = saved.votes_for[0] if saved.votes_for else ""
+    context.current_epoch = saved.current_epoch
+    context.last_vote_epoch = saved.last_vote_epoch
+    context.last_vote_for = saved.votes_for[0] if saved.votes_for else ""
     for voted in filter(None, map(table.get, saved.votes_for)):
-        voted.voted_ms = world.now_ms
+        voted.voted_ms = context.now_ms

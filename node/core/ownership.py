@@ -27,15 +27,15 @@ from __future__ import annotations
 
 from garrison.node.border import DropSlots
 from garrison.node.core import slots as sl
+from garrison.node.core.context import Context
 from garrison.node.core.nodes import Link, Node
-from garrison.node.core.world import World
 
 
 class Ownership:
     """The settling of claims."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def hear_claim(self, sender: Node, claimed: bytes, epoch: int, link: Link) -> None:
         """A header of `sender` claims slots for its primary (or itself, being one)."""
@@ -54,8 +54,8 @@ class Ownership:
 
     def take_claim(self, claimant: Node, epoch: int, slots: int) -> None:
         """Give `claimant` those of the slots that are free or were last claimed with a smaller epoch."""
-        world = self._world
-        me, table = world.me, world.table
+        context = self._context
+        me, table = context.me, context.table
         contested = slots & ~claimant.slots
         mine = me if me.is_primary() else me.primary
         won = contested & ~table.assigned()
@@ -85,15 +85,15 @@ class Ownership:
             del table.imported[slot]
             table.importing[slot] = claimant
             table.stale_imports.add(slot)
-        world.changed()
+        context.changed()
         if from_mine and mine is not None and claimant is not me and not back:
             self._after_loss(claimant, mine, slots == from_mine, lost_by_me & ~leaving)
         elif lost := lost_by_me & ~leaving & ~back:
-            world.act(DropSlots(sl.ranges(lost)))
+            context.act(DropSlots(sl.ranges(lost)))
 
     def _repoint(self, former: Node, claimant: Node, taken: int) -> None:
         """The target of my leaving slots lost all its slots to `claimant`, which goes on with the move."""
-        table = self._world.table
+        table = self._context.table
         if claimant is table.me or taken != former.slots:
             return
         for slot, node in list(table.migrating.items()):
@@ -102,17 +102,17 @@ class Ownership:
 
     def _after_loss(self, taker: Node, mine: Node, is_failover: bool, lost_by_me: int) -> None:
         """Slots of the primary that I am or follow went to `taker`."""
-        world = self._world
-        if not mine.slots and (world.settings.cluster_allow_replica_migration or is_failover):
+        context = self._context
+        if not mine.slots and (context.settings.cluster_allow_replica_migration or is_failover):
             taker = self._successor(mine) or taker
             self.follow_taker(taker, same_shard=is_failover if _one_is_unknown(taker, mine) else None)
         elif lost_by_me:
-            world.act(DropSlots(sl.ranges(lost_by_me)))
+            context.act(DropSlots(sl.ranges(lost_by_me)))
 
     def _successor(self, former: Node) -> Node | None:
         """Who serves the shard of a former owner. It need not have taken the last slot: others may have got
         slots of that shard in the meantime, and the shard needs its replicas more than they do."""
-        for node in self._world.table:
+        for node in self._context.table:
             if node.slots and node is not former and node.shard_id and node.shard_id == former.shard_id:
                 return node
         return None
@@ -120,84 +120,84 @@ class Ownership:
     def follow_taker(self, taker: Node, *, same_shard: bool | None = None) -> None:
         """My last slot, or my primary's, went to `taker`."""
         name = taker.name_for_people()
-        self._world.log("notice", f"Configuration change: I have no slots left and follow {name}.")
+        self._context.log("notice", f"Configuration change: I have no slots left and follow {name}.")
         self.follow(taker, same_shard=same_shard)
 
     def follow(self, primary: Node, *, same_shard: bool | None = None) -> None:
         """Become a replica of `primary`, in the shard that I am in or in another; None: by their shard
         ids."""
-        world = self._world
-        me = world.me
+        context = self._context
+        me = context.me
         assert primary is not me, "a node cannot follow itself"
         assert primary.is_primary(), "a node follows primaries only"
         if same_shard is None:
             same_shard = bool(me.shard_id) and me.shard_id == primary.shard_id
         if not same_shard:
-            world.data.leave_shard()
-        world.table.clear_moves()
-        world.moves_taken = 0
-        world.table.set_replica(me, primary)
+            context.data.leave_shard()
+        context.table.clear_marks()
+        context.marks_taken = 0
+        context.table.set_replica(me, primary)
         if primary.ip and primary.port:
-            world.data.follow(primary.ip, primary.port)
-        world.changed(sync=True)
-        world.announce_due = True
+            context.data.follow(primary.ip, primary.port)
+        context.changed(sync=True)
+        context.announce_due = True
 
     def fold_chain(self) -> None:
         """My primary has become a replica itself: follow the one that it follows."""
-        world = self._world
-        mine = world.me.primary
+        context = self._context
+        mine = context.me.primary
         if mine is None or mine.primary is None:
             return
         above = mine.primary
-        if above is not world.me and above.is_primary():
-            world.log("notice", f"I'm a replica of a replica: I follow {above.name_for_people()} now.")
+        if above is not context.me and above.is_primary():
+            context.log("notice", f"I'm a replica of a replica: I follow {above.name_for_people()} now.")
             self.follow(above, same_shard=True if _one_is_unknown(above, mine) else None)
 
     def refollow(self) -> None:
         """The address of my primary is another one now, or has become known."""
-        primary = self._world.me.primary
+        primary = self._context.me.primary
         if primary is not None and primary.ip and primary.port:
-            self._world.data.follow(primary.ip, primary.port)
+            self._context.data.follow(primary.ip, primary.port)
 
     def _refute(self, sender: Node, slots: int, epoch: int, link: Link) -> None:
         """Answer a claim that is older than what we know with the newest configuration we have."""
-        for node in self._world.table:
+        for node in self._context.table:
             kept = node.keeps(epoch + 1)
             if node is sender or not kept & slots:
                 continue
-            self._world.log(
+            self._context.log(
                 "verbose",
                 f"Node {sender.name_for_people()} has old slots configuration, "
                 f"sending an UPDATE message about {node.name_for_people()}",
             )
-            self._world.send_update(link, node, kept)
+            self._context.send_update(link, node, kept)
             return
 
     def receive_update(self, sender: Node, node_id: str, epoch: int, slots: bytes) -> None:
-        """A known peer tells us about an owner whose epoch is larger than what we knew."""
-        world = self._world
-        node = world.table.known(node_id)
-        if node is None or epoch <= node.config_epoch or node is world.me:
+        """A known peer has sent UPDATE: an owner with a larger epoch than we knew."""
+        context = self._context
+        node = context.table.known(node_id)
+        if node is None or epoch <= node.config_epoch or node is context.me:
             return
         if node.is_replica():
-            world.table.set_primary(node)
+            context.table.set_primary(node)
         node.config_epoch = epoch
-        world.current_epoch = max(world.current_epoch, epoch)
-        world.changed()
+        context.current_epoch = max(context.current_epoch, epoch)
+        context.changed()
         node.hear_claimed(sl.from_bitmap(slots), epoch)
         self.take_claim(node, epoch, sl.from_bitmap(slots))
 
     def hear_epoch(self, sender: Node) -> None:
         """Two primaries with one configuration epoch: the one with the smaller id moves on."""
-        world = self._world
-        me = world.me
+        context = self._context
+        me = context.me
         if not (sender.is_primary() and me.is_primary()):
             return
         if sender.config_epoch != me.config_epoch or sender.node_id <= me.node_id:
             return
-        me.config_epoch = world.raise_epoch()
-        world.changed(sync=True)
-        world.log(
+        me.config_epoch = context.raise_epoch()
+        context.changed(sync=True)
+        context.log(
             "verbose",
             f"configEpoch collision with node {sender.name_for_people()}. "
             f"Updating my configEpoch to {me.config_epoch}",
@@ -206,25 +206,25 @@ class Ownership:
     def next_epoch(self) -> int:
         """The epoch with which a claim of mine wins: my own if it is the largest and I gave my vote in it to
         nobody, else a new one."""
-        world = self._world
-        largest = max(world.table.max_epoch(), world.current_epoch)
-        me = world.me
-        if me.config_epoch and me.config_epoch == largest > world.last_vote_epoch:
+        context = self._context
+        largest = max(context.table.max_epoch(), context.current_epoch)
+        me = context.me
+        if me.config_epoch and me.config_epoch == largest > context.last_vote_epoch:
             return me.config_epoch
-        world.current_epoch = max(world.current_epoch, largest)
-        return world.raise_epoch()
+        context.current_epoch = max(context.current_epoch, largest)
+        return context.raise_epoch()
 
     def bump_epoch(self) -> int | None:
         """Take a new, largest configuration epoch without a vote; None if mine is the largest."""
-        world = self._world
-        me = world.me
+        context = self._context
+        me = context.me
         epoch = self.next_epoch()
         if epoch == me.config_epoch:
             return None
         me.config_epoch = epoch
-        world.changed(sync=True)
-        world.announce_due = True
-        world.log("notice", f"New configEpoch set to {me.config_epoch}")
+        context.changed(sync=True)
+        context.announce_due = True
+        context.log("notice", f"New configEpoch set to {me.config_epoch}")
         return me.config_epoch
 
 

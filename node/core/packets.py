@@ -9,16 +9,17 @@ INVARIANTS.
 - An id that a peer shows on our own link must be the id we expect there; otherwise the address has
   been taken by another node, and is forgotten.
 
-BEHAVIOUR. `receive` returns nothing; what follows is in the world's effects.
+BEHAVIOUR. `receive` returns nothing; what follows is in the effects of the context.
 """
 
 from __future__ import annotations
 
 from garrison.node.border import Publish
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.bus_extensions import Extensions
+from garrison.node.core.context import Context
 from garrison.node.core.election import Election
 from garrison.node.core.failure import Failures
 from garrison.node.core.heartbeat import TRUST_GOSSIP_NODES_MIN, Heartbeats
@@ -26,8 +27,7 @@ from garrison.node.core.lease import Lease
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Link, Node
 from garrison.node.core.ownership import Ownership
-from garrison.node.core.slot_moves import SlotMoves
-from garrison.node.core.world import World
+from garrison.node.core.slot_migration import SlotMigrations
 
 KEPT_FROM_GOSSIP = fl.PRIMARY | fl.REPLICA | fl.NO_FAILOVER
 CLOCK_SKEW_MS_MAX = 500
@@ -38,29 +38,29 @@ class Packets:
 
     def __init__(
         self,
-        world: World,
+        context: Context,
         heartbeats: Heartbeats,
         failures: Failures,
         ownership: Ownership,
         election: Election,
         manual: ManualFailover,
         lease: Lease,
-        moves: SlotMoves,
+        migrations: SlotMigrations,
     ) -> None:
-        self._world = world
+        self._context = context
         self._heartbeats = heartbeats
         self._failures = failures
         self._ownership = ownership
         self._election = election
         self._manual = manual
         self._lease = lease
-        self._moves = moves
+        self._migrations = migrations
 
     def receive(self, link: Link, frame: bus.Frame) -> None:
         """Take one decoded frame that came by `link`."""
-        world = self._world
-        if frame.type < len(world.received):
-            world.received[frame.type] += 1
+        context = self._context
+        if frame.type < len(context.received):
+            context.received[frame.type] += 1
         sender = self._sender(link, frame)
         if sender is not None:
             self._hear_header(sender, frame)
@@ -73,49 +73,49 @@ class Packets:
 
     def _sender(self, link: Link, frame: bus.Frame) -> Node | None:
         """The known node that sent the frame; None for a stranger."""
-        node = self._world.table.known(frame.sender)
-        return None if node is self._world.me else node
+        node = self._context.table.known(frame.sender)
+        return None if node is self._context.me else node
 
     def _bind_inbound(self, link: Link, sender: Node) -> None:
-        world = self._world
+        context = self._context
         if sender.inbound is not None:
             sender.inbound.node = None
         link.node, sender.inbound = sender, link
-        assert link.link_id in world.links
+        assert link.link_id in context.links
 
     def _hear_header(self, sender: Node, frame: bus.Frame) -> None:
-        """What every frame of a known node tells: it lives, its epochs, its offset."""
-        world = self._world
-        sender.data_awake_ms, sender.data_received_ms = world.awake_ms, world.now_ms
-        if frame.current_epoch > world.current_epoch:
-            world.current_epoch = frame.current_epoch
-            world.save()
+        """Read what every frame of a known node has: its epochs and its offset; it is alive."""
+        context = self._context
+        sender.data_awake_ms, sender.data_received_ms = context.awake_ms, context.now_ms
+        if frame.current_epoch > context.current_epoch:
+            context.current_epoch = frame.current_epoch
+            context.save()
         if frame.config_epoch > sender.config_epoch and not frame.primary_id:
             sender.config_epoch = frame.config_epoch
-            world.changed()
-        sender.offset, sender.offset_ms = frame.offset, world.now_ms
+            context.changed()
+        sender.offset, sender.offset_ms = frame.offset, context.now_ms
         sender.spoken_epoch, sender.spoken_slots = frame.config_epoch, sl.from_bitmap(frame.slots)
         self._hear_state(sender, frame)
-        if sender is world.me.primary:
+        if sender is context.me.primary:
             self._manual.hear_primary(frame)
         if frame.message_flags & bus.FLAG_EXTENSIONS:
             sender.flags |= fl.EXTENSIONS
 
     def _hear_state(self, sender: Node, frame: bus.Frame) -> None:
-        """What a Garrison node says of itself in each frame."""
-        world = self._world
+        """Read what a Garrison node reports of itself in each frame."""
+        context = self._context
         if frame.state is None and sender.state is None:
             return
         before, sender.state, sender.history = sender.state or 0, frame.state, frame.history
         state = frame.state or 0
-        sender.data_lost_ms = (sender.data_lost_ms or world.now_ms) if state & bus.STATE_DATA_LOST else 0
-        sender.no_lease_ms = (sender.no_lease_ms or world.now_ms) if state & bus.STATE_NO_LEASE else 0
+        sender.data_lost_ms = (sender.data_lost_ms or context.now_ms) if state & bus.STATE_DATA_LOST else 0
+        sender.no_lease_ms = (sender.no_lease_ms or context.now_ms) if state & bus.STATE_NO_LEASE else 0
         for bit, what in (
             (bus.STATE_DATA_LOST, "has lost its data"),
             (bus.STATE_NO_LEASE, "has no write lease"),
         ):
             if state & bit and not before & bit:
-                world.log("notice", f"Node {sender.name_for_people()} says that it {what}.")
+                context.log("notice", f"Node {sender.name_for_people()} says that it {what}.")
 
     def _message(self, sender: Node, frame: bus.Frame) -> None:
         kind = frame.type
@@ -123,7 +123,7 @@ class Packets:
             self._failures.receive_fail(sender, frame.failing_id)
         elif kind in (bus.PUBLISH, bus.PUBLISH_SHARD):
             sharded = kind == bus.PUBLISH_SHARD
-            self._world.effects.deliver.append(Publish(frame.channel, frame.message, sharded))
+            self._context.effects.deliver.append(Publish(frame.channel, frame.message, sharded))
         elif kind == bus.AUTH_REQUEST:
             self._election.receive_request(sender, frame)
         elif kind == bus.AUTH_ACK:
@@ -136,13 +136,13 @@ class Packets:
     # PING, PONG, MEET.
 
     def _heartbeat(self, link: Link, sender: Node | None, frame: bus.Frame) -> None:
-        world = self._world
-        if frame.type == bus.MEET or not world.me.ip:
+        context = self._context
+        if frame.type == bus.MEET or not context.me.ip:
             self._learn_own_address(link)
         if link.outbound and not self._expected(link, sender, frame):
             return
         if sender is None and link.outbound:
-            sender = world.table.known(frame.sender)
+            sender = context.table.known(frame.sender)
         if sender is not None:
             if frame.type == bus.PING:
                 self._update_address(sender, link, frame)
@@ -162,36 +162,36 @@ class Packets:
 
     def _learn_own_address(self, link: Link) -> None:
         """Which of our addresses others reach us by is seen on their connections."""
-        world = self._world
-        if world.settings.cluster_announce_ip or not link.local_ip or link.local_ip == world.me.ip:
+        context = self._context
+        if context.settings.cluster_announce_ip or not link.local_ip or link.local_ip == context.me.ip:
             return
-        world.me.ip = link.local_ip
-        world.log("notice", f"IP address for this node updated to {link.local_ip}")
-        world.changed()
+        context.me.ip = link.local_ip
+        context.log("notice", f"IP address for this node updated to {link.local_ip}")
+        context.changed()
 
     def _introduce(self, link: Link, frame: bus.Frame) -> None:
-        """An administrator told a node to meet us: get to know it by dialling back."""
-        world = self._world
+        """A node was sent CLUSTER MEET with our address: get to know it by dialling back."""
+        context = self._context
         ip = frame.ip or link.remote_ip
-        if frame.sender == world.me.node_id or is_meeting(world, ip, frame.bus_port):
+        if frame.sender == context.me.node_id or is_meeting(context, ip, frame.bus_port):
             return
-        if sum(n.in_handshake() for n in world.table) >= world.settings.cluster_handshakes_max:
-            world.refused["handshakes"] = world.refused.get("handshakes", 0) + 1
+        if sum(n.in_handshake() for n in context.table) >= context.settings.cluster_handshakes_max:
+            context.refused["handshakes"] = context.refused.get("handshakes", 0) + 1
             return
-        node = Node(world.new_id(), ip, frame.port, frame.bus_port, frame.plain_port, flags=fl.HANDSHAKE)
-        node.created_ms = world.now_ms
-        world.table.add(node)
-        world.open_link(node)
+        node = Node(context.new_id(), ip, frame.port, frame.bus_port, frame.plain_port, flags=fl.HANDSHAKE)
+        node.created_ms = context.now_ms
+        context.table.add(node)
+        context.open_link(node)
 
     def _expected(self, link: Link, sender: Node | None, frame: bus.Frame) -> bool:
         """On our own link: is this the node that we expect there? False ends the handling."""
-        world, node = self._world, link.node
+        context, node = self._context, link.node
         if node is None:
             return False
         if node.in_handshake():
             return self._end_handshake(link, node, sender, frame)
         if node.node_id != frame.sender:
-            world.log(
+            context.log(
                 "debug",
                 f"PONG contains mismatching sender ID. About node {node.node_id} in shard {node.shard_id}",
             )
@@ -199,34 +199,34 @@ class Packets:
             if not node.hostname:
                 node.flags |= fl.NOADDR
                 node.ip, node.port, node.bus_port = "", 0, 0
-                world.changed()
-            world.drop_link(link)
+                context.changed()
+            context.drop_link(link)
             return False
         node.misses = 0
         return True
 
     def _end_handshake(self, link: Link, node: Node, sender: Node | None, frame: bus.Frame) -> bool:
-        world = self._world
-        if sender is not None or frame.sender == world.me.node_id:
-            world.log(
+        context = self._context
+        if sender is not None or frame.sender == context.me.node_id:
+            context.log(
                 "verbose", f"Handshake: we already know node {frame.sender}, updating the address if needed."
             )
             if sender is not None:
                 self._update_address(sender, link, frame)
-            if node.node_id in world.table.by_id:
-                world.drop_node(node)
+            if node.node_id in context.table.by_id:
+                context.drop_node(node)
             return False
-        world.table.rename(node, frame.sender)
-        world.log("debug", f"Handshake with node {node.node_id} completed.")
+        context.table.rename(node, frame.sender)
+        context.log("debug", f"Handshake with node {node.node_id} completed.")
         node.flags = node.flags & ~(fl.HANDSHAKE | fl.MEET) | frame.flags & KEPT_FROM_GOSSIP
-        world.forgotten.pop(node.node_id, None)
+        context.forgotten.pop(node.node_id, None)
         self._hear_header(node, frame)
-        world.changed(sync=True)
+        context.changed(sync=True)
         return True
 
     def _update_address(self, sender: Node, link: Link, frame: bus.Frame) -> None:
         """A known node speaks to us from another address than the one we have: dial that."""
-        world = self._world
+        context = self._context
         if link is sender.outbound:
             return
         ip = frame.ip or link.remote_ip
@@ -239,36 +239,36 @@ class Packets:
             frame.plain_port,
         )
         sender.flags &= ~fl.NOADDR
-        world.drop_link(sender.outbound)
-        world.log("notice", f"Address updated for node {sender.name_for_people()}, now {ip}:{sender.port}")
-        world.changed()
-        if sender is world.me.primary:
+        context.drop_link(sender.outbound)
+        context.log("notice", f"Address updated for node {sender.name_for_people()}, now {ip}:{sender.port}")
+        context.changed()
+        if sender is context.me.primary:
             self._ownership.refollow()
 
     def _hear_role(self, sender: Node, frame: bus.Frame) -> None:
         """The sender says whether it is a primary, or whose replica."""
-        world = self._world
+        context = self._context
         news = False
         if not frame.primary_id:
-            news = world.table.set_primary(sender)
+            news = context.table.set_primary(sender)
         else:
-            primary = world.table.known(frame.primary_id)
+            primary = context.table.known(frame.primary_id)
             if primary is not sender:
-                news = world.table.set_replica(sender, primary)
+                news = context.table.set_replica(sender, primary)
         bits = frame.flags & fl.NO_FAILOVER
         if sender.flags & fl.NO_FAILOVER != bits:
             sender.flags = sender.flags & ~fl.NO_FAILOVER | bits
             news = True
         if news:
-            world.changed()
+            context.changed()
 
     def _hear_pong(self, link: Link, frame: bus.Frame) -> None:
         """The answer to a ping of ours, if it came on our link; else an announcement."""
-        world, node = self._world, link.node
+        context, node = self._context, link.node
         if not link.outbound or node is None:
             return
-        node.pong_received_ms = world.now_ms
-        node.data_awake_ms, node.data_received_ms = world.awake_ms, world.now_ms
+        node.pong_received_ms = context.now_ms
+        node.data_awake_ms, node.data_received_ms = context.awake_ms, context.now_ms
         if link.pings:
             ping_sent_ms, _ = link.pings.pop(0)
             if not self._refused(frame):
@@ -278,20 +278,20 @@ class Packets:
 
     def _refused(self, frame: bus.Frame) -> bool:
         """Whether the frame says that its sender holds me for failing."""
-        mine = self._world.me.node_id
+        mine = self._context.me.node_id
         return any(e.node_id == mine and e.flags & (fl.PFAIL | fl.FAIL) for e in frame.gossip)
 
     def _gossip(self, sender: Node, frame: bus.Frame) -> None:
-        world = self._world
+        context = self._context
         for entry in frame.gossip:
-            node = world.table.get(entry.node_id)
+            node = context.table.get(entry.node_id)
             if node is None:
                 self._add_from_gossip(entry)
-            elif node is not world.me:
+            elif node is not context.me:
                 self._hear_about(sender, node, entry)
 
     def _hear_about(self, sender: Node, node: Node, entry: bus.Gossip) -> None:
-        world = self._world
+        context = self._context
         failing = bool(entry.flags & (fl.PFAIL | fl.FAIL))
         if sender.votes() and sender is not node:
             self._failures.report(sender, node, failing)
@@ -301,7 +301,7 @@ class Packets:
         if (node.is_suspect() or not node.has_address()) and not failing and moved and entry.ip:
             if entry.flags & fl.NOADDR:
                 return
-            world.drop_link(node.outbound)
+            context.drop_link(node.outbound)
             node.ip, node.port, node.bus_port, node.plain_port = (
                 entry.ip,
                 entry.port,
@@ -309,36 +309,38 @@ class Packets:
                 entry.plain_port,
             )
             node.flags &= ~fl.NOADDR
-            world.changed()
+            context.changed()
 
     def _trust(self, node: Node, entry: bus.Gossip) -> None:
         """In a large cluster, the sender's word that `node` answered it spares us a ping."""
-        world = self._world
-        if len(world.table) < TRUST_GOSSIP_NODES_MIN or node.votes():
+        context = self._context
+        if len(context.table) < TRUST_GOSSIP_NODES_MIN or node.votes():
             return
-        pong_ms = entry.pong_received_s * 1000 - world.wall_offset_ms
-        if node.pong_received_ms < pong_ms <= world.now_ms + CLOCK_SKEW_MS_MAX:
+        pong_ms = entry.pong_received_s * 1000 - context.wall_offset_ms
+        if node.pong_received_ms < pong_ms <= context.now_ms + CLOCK_SKEW_MS_MAX:
             node.pong_received_ms = pong_ms
 
     def _add_from_gossip(self, entry: bus.Gossip) -> None:
-        world = self._world
-        if entry.flags & (fl.NOADDR | fl.HANDSHAKE) or not entry.ip or world.is_forgotten(entry.node_id):
+        context = self._context
+        if entry.flags & (fl.NOADDR | fl.HANDSHAKE) or not entry.ip or context.is_forgotten(entry.node_id):
             return
-        if len(world.table) >= world.settings.cluster_nodes_max:
-            world.log("warning", f"Node {entry.node_id} is not added: the table has cluster_nodes_max nodes.")
+        if len(context.table) >= context.settings.cluster_nodes_max:
+            context.log(
+                "warning", f"Node {entry.node_id} is not added: the table has cluster_nodes_max nodes."
+            )
             return
         node = Node(entry.node_id, entry.ip, entry.port, entry.bus_port, entry.plain_port)
         node.flags = entry.flags & KEPT_FROM_GOSSIP or fl.PRIMARY
-        node.created_ms = world.now_ms
-        world.table.add(node)
-        world.changed(sync=True)
+        node.created_ms = context.now_ms
+        context.table.add(node)
+        context.changed(sync=True)
 
     def _extensions(self, sender: Node, frame: bus.Frame) -> None:
-        world, told = self._world, frame.extensions
+        context, told = self._context, frame.extensions
         if told is None:
             if not frame.message_flags & bus.FLAG_EXTENSIONS and sender.hostname:
                 sender.hostname = ""
-                world.changed()
+                context.changed()
             return
         self._own_extensions(sender, told)
         before = (sender.hostname, sender.human_name, sender.shard_id)
@@ -348,34 +350,34 @@ class Packets:
             sender.human_name = told.human_name or ""
             sender.shard_id = told.shard_id or sender.shard_id
         if before != (sender.hostname, sender.human_name, sender.shard_id):
-            if sender is world.me.primary:
-                world.me.shard_id = sender.shard_id
-            world.changed()
+            if sender is context.me.primary:
+                context.me.shard_id = sender.shard_id
+            context.changed()
         for node_id, seconds in told.forgotten:
             self._forget(sender, node_id, seconds)
 
     def _own_extensions(self, sender: Node, told: Extensions) -> None:
-        """What Garrison nodes tell each other beyond the protocol."""
+        """Read the extensions that only Garrison's nodes send."""
         if told.lineage is not None:
             sender.lineage = told.lineage
         if told.timeout_ms is not None:
             sender.timeout_ms = told.timeout_ms
-        if told.moves_seen is not None and sender.primary is self._world.me:
-            sender.moves_seen = told.moves_seen
-        if told.moves is not None:
-            self._moves.take(sender, told.moves)
+        if told.marks_seen is not None and sender.primary is self._context.me:
+            sender.marks_seen = told.marks_seen
+        if told.marks is not None:
+            self._migrations.take(sender, told.marks)
 
     def _forget(self, sender: Node, node_id: str, seconds: int) -> None:
         """A newer peer passes a FORGET on."""
-        world = self._world
-        node = world.table.known(node_id)
-        if node is None or node is world.me or node is world.me.primary or node is sender or seconds <= 0:
+        context = self._context
+        node = context.table.known(node_id)
+        if node is None or node is context.me or node is context.me.primary or node is sender or seconds <= 0:
             return
-        world.forgotten[node_id] = world.now_ms + min(seconds * 1000, world.settings.cluster_forget_ms)
-        world.drop_node(node)
-        world.changed()
+        context.forgotten[node_id] = context.now_ms + min(seconds * 1000, context.settings.cluster_forget_ms)
+        context.drop_node(node)
+        context.changed()
 
 
-def is_meeting(world: World, ip: str, bus_port: int) -> bool:
+def is_meeting(context: Context, ip: str, bus_port: int) -> bool:
     """Whether a handshake with this address is under way."""
-    return any(n.in_handshake() and n.ip == ip and n.bus_port == bus_port for n in world.table)
+    return any(n.in_handshake() and n.ip == ip and n.bus_port == bus_port for n in context.table)

@@ -81,7 +81,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Find out who is at an address; then call `identified` with this `round`, whatever comes of it."""
+    """Ask for the run id at an address; then call `identified` with this `round`, answer or not."""
 
     round: int
     address: Address
@@ -96,7 +96,7 @@ class ForgetName:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What INFO says."""
+    """The fields for INFO."""
 
     text: str
 
@@ -191,7 +191,7 @@ class Hold:
         self.tick(now_ms)
 
     def identified(self, round_number: int, address: Address, who: Who, now_ms: int) -> None:
-        """It was found out who is at an address."""
+        """The run id at an address is known now."""
         if round_number != self._round or not self.is_on:
             return
         self._identifying[address] = now_ms + ASK_PERIOD_MS
@@ -273,7 +273,7 @@ class Hold:
             self.released()
 
     def _answers(self, name: str, now_ms: int) -> list[Answer]:
-        """What counts of what the Sentinels have said."""
+        """The answers of Sentinels that count."""
         found = (self._questions.get((name, peer)) for peer in self._watchers[name])
         return [
             question.answer
@@ -309,7 +309,7 @@ class Hold:
         in_favour = sum(1 for answer in mine if not answer.flags & DOUBTS)
         return "mine" if in_favour >= majority and not vetoed else "open"
 
-    # -- telling ------------------------------------------------------------------------------------------
+    # -- reporting ------------------------------------------------------------------------------------------
 
     def _describe(self, now_ms: int) -> str:
         parts = []

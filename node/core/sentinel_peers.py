@@ -39,7 +39,7 @@ Address = tuple[str, int]
 
 
 class Hello(NamedTuple):
-    """What one Sentinel says."""
+    """The announcement of one Sentinel."""
 
     host: str
     port: int
@@ -77,7 +77,7 @@ def is_name(name: str) -> bool:
 
 @dataclass(slots=True)
 class Peer:
-    """One Sentinel that was heard."""
+    """One Sentinel whose hello was received."""
 
     host: str
     port: int
@@ -85,11 +85,11 @@ class Peer:
 
 
 class PeersFileError(Exception):
-    """What is wrong with the file, and where."""
+    """The file is damaged; the message says where."""
 
 
 class Peers:
-    """All Sentinels known: those that were configured, and those that were heard."""
+    """All known Sentinels: those that were configured, and those whose hello was received."""
 
     def __init__(self, count_max: int, forget_after_ms: int) -> None:
         self.count_max = count_max
@@ -123,7 +123,7 @@ class Peers:
         return self._drop_others(peers, hello, now_ms) or changed
 
     def _drop_others(self, peers: dict[str, Peer], hello: Hello, now_ms: int) -> bool:
-        """Drop who had this address before, and who has been silent for too long while this one speaks."""
+        """Drop whoever had this address before, and those that have been silent for too long."""
         gone = [
             run_id
             for run_id, peer in peers.items()
@@ -138,7 +138,7 @@ class Peers:
         return bool(gone)
 
     def has_heard(self) -> bool:
-        """Whether any Sentinel was heard."""
+        """Whether any Sentinel's hello was received."""
         return any(self._heard.values())
 
     def forget(self, name: str) -> None:
@@ -164,11 +164,11 @@ class Peers:
         return f"{text}checksum {zlib.crc32(text.encode()):08x}\n"
 
     def read_text(self, text: str, path: str, now_ms: int) -> None:
-        """Take in what `to_text` gave; as if all had been heard now. Raises PeersFileError."""
+        """Read what `to_text` wrote, as if all hellos had been received now. Raises PeersFileError."""
         body, found, rest = text.rpartition("checksum ")
         number = text.count("\n", 0, len(body)) + 1
         if not found or not re.fullmatch(r"[0-9a-f]{8}\n?", rest):
-            raise PeersFileError(f"{path}, line {number}: the last line is no checksum: {_ADVICE}")
+            raise PeersFileError(f"{path}, line {number}: the last line is not a checksum: {_ADVICE}")
         if f"{zlib.crc32(body.encode('utf-8', 'surrogateescape')):08x}" != rest.strip():
             raise PeersFileError(f"{path}, line {number}: the checksum does not match: {_ADVICE}")
         for at, line in enumerate(body.splitlines(), 1):
@@ -203,11 +203,11 @@ def parse_configured(text: str) -> dict[str, list[Address]]:
             continue
         name, pairs = words[0], words[1:]
         if not is_name(name):
-            raise ValueError(f"'{name}' is no name of a primary")
+            raise ValueError(f"'{name}' is not the name of a primary")
         if not pairs or len(pairs) % 2:
             raise ValueError("a name is followed by pairs of host and port")
         for host, port in zip(pairs[::2], pairs[1::2], strict=True):
             if not is_address(host, port):
-                raise ValueError(f"'{host} {port}' is no host and port")
+                raise ValueError(f"'{host} {port}' is not a host and port")
             found.setdefault(name, []).append((host, int(port)))
     return found

@@ -19,8 +19,8 @@ from typing import Final
 
 from garrison.node.border import ClusterState, Endpoint, SlotTable
 from garrison.node.core import slots as sl
+from garrison.node.core.context import Context
 from garrison.node.core.nodes import NEVER_MS, Node
-from garrison.node.core.world import World
 
 REJOIN_DELAY_MS_MAX: Final = 5000
 REJOIN_DELAY_MS_MIN: Final = 500
@@ -29,13 +29,13 @@ NOBODY: Final = b"\xff\xff"
 
 
 class Serving:
-    """Keeps `world.state_ok` and builds slot tables."""
+    """Keeps `context.state_ok` and builds slot tables."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._minority_ms = NEVER_MS
         self._fresh = True
-        """Whether this node began without configured slots, so that there is nothing to miss."""
+        """Whether this node began without configured slots, so that no data can be missing."""
 
     def restarted(self) -> None:
         """The node came up with slots from its file: others may have moved on."""
@@ -43,37 +43,37 @@ class Serving:
 
     def update(self) -> None:
         """Compute the state anew, with the delays for a primary that returns."""
-        world = self._world
+        context = self._context
         ok, in_minority = self._judge()
         if in_minority:
-            self._minority_ms = world.majority_since_ms = world.now_ms
-        if ok == world.state_ok:
+            self._minority_ms = context.majority_since_ms = context.now_ms
+        if ok == context.state_ok:
             return
-        if ok and world.me.is_primary() and self._must_wait():
+        if ok and context.me.is_primary() and self._must_wait():
             return
-        world.state_ok = ok
-        world.log("notice", f"Cluster state changed: {'ok' if ok else 'fail'}")
-        world.route_due = True
+        context.state_ok = ok
+        context.log("notice", f"Cluster state changed: {'ok' if ok else 'fail'}")
+        context.route_due = True
 
     def _must_wait(self) -> bool:
-        world = self._world
-        if not self._fresh and world.now_ms - world.started_ms < START_DELAY_MS:
+        context = self._context
+        if not self._fresh and context.now_ms - context.started_ms < START_DELAY_MS:
             return True
-        delay = min(max(world.timeout_ms, REJOIN_DELAY_MS_MIN), REJOIN_DELAY_MS_MAX)
-        return world.now_ms - self._minority_ms < delay
+        delay = min(max(context.timeout_ms, REJOIN_DELAY_MS_MIN), REJOIN_DELAY_MS_MAX)
+        return context.now_ms - self._minority_ms < delay
 
     def _judge(self) -> tuple[bool, bool]:
         """(the state without delays, whether the reachable voting primaries are a minority)"""
-        world = self._world
-        table = world.table
+        context = self._context
+        table = context.table
         ok = True
-        if world.settings.cluster_require_full_coverage:
+        if context.settings.cluster_require_full_coverage:
             covered = sl.NO_SLOTS
             for node in table:
                 if node.slots and not node.is_failing():
                     covered |= node.slots
             ok = covered == sl.ALL_SLOTS
-        if world.data.is_lost and world.me.slots:
+        if context.data.is_lost and context.me.slots:
             ok = False
         voters = table.voters()
         reachable = sum(1 for node in voters if not node.is_suspect())
@@ -82,15 +82,15 @@ class Serving:
 
     def table(self) -> SlotTable:
         """The slot table of this moment."""
-        world = self._world
-        nodes = [node for node in world.table if not node.in_handshake()]
+        context = self._context
+        nodes = [node for node in context.table if not node.in_handshake()]
         index = {node: at for at, node in enumerate(nodes)}
         owners = bytearray(NOBODY * sl.SLOT_COUNT)
         for node, at in index.items():
             entry = at.to_bytes(2, "little")
             for first, last in sl.ranges(node.slots):
                 owners[2 * first : 2 * last + 2] = entry * (last - first + 1)
-        me, settings = world.me, world.settings
+        me, settings = context.me, context.settings
         serving = me.primary if me.is_replica() and me.primary is not None else me
         return SlotTable(
             bytes(owners),
@@ -98,21 +98,21 @@ class Serving:
             index[me],
             index.get(serving, index[me]),
             self._cluster_state(),
-            {slot: index[node] for slot, node in world.table.migrating.items() if node in index},
-            {slot: index[node] for slot, node in world.table.importing.items() if node in index},
+            {slot: index[node] for slot, node in context.table.migrating.items() if node in index},
+            {slot: index[node] for slot, node in context.table.importing.items() if node in index},
             settings.cluster_allow_pubsubshard_when_down,
-            not world.data.is_lost,
+            not context.data.is_lost,
         )
 
     def _cluster_state(self) -> ClusterState:
-        if self._world.state_ok:
+        if self._context.state_ok:
             return ClusterState.OK
-        reads = self._world.settings.cluster_allow_reads_when_down
+        reads = self._context.settings.cluster_allow_reads_when_down
         return ClusterState.READS_ONLY if reads else ClusterState.DOWN
 
     def host(self, node: Node) -> str:
-        """What clients are told as the address of `node`, by cluster-preferred-endpoint-type."""
-        preferred = self._world.settings.cluster_preferred_endpoint_type
+        """The address of `node` announced to clients, by cluster-preferred-endpoint-type."""
+        preferred = self._context.settings.cluster_preferred_endpoint_type
         if preferred == "ip":
             return node.ip
         if preferred == "hostname":

@@ -16,7 +16,7 @@ class ClusterSettings:
     """The cluster directives of one node. Change them with :meth:`with_changes`."""
 
     port: int = 6379
-    """The client port; what peers and clients are told unless `cluster_announce_port` says otherwise."""
+    """The client port, announced to peers and clients unless `cluster_announce_port` says otherwise."""
     bus_port: int = 0
     """The port of the cluster bus; 0 means the client port + 10000."""
     cluster_node_timeout: int = 15_000
@@ -38,7 +38,7 @@ class ClusterSettings:
     cluster_announce_human_nodename: str = ""
     cluster_preferred_endpoint_type: str = "ip"
     cluster_outside_endpoint: str = ""
-    """Ours: the host that clients from outside of the node's networks are told; "unknown": ports only."""
+    """Ours: the host announced to clients from outside of the node's networks; "unknown": ports only."""
     cluster_write_lease: bool = True
     """Ours: a primary acknowledges writes only under a lease that the majority's heartbeats renew."""
     cluster_serve_empty: bool = False
@@ -47,7 +47,7 @@ class ClusterSettings:
     cluster_forget_ms: int = 60_000
     """For how long a forgotten node id is not added again by gossip."""
     cluster_handshakes_max: int = 256
-    """So many introductions may be under way; MEET frames of strangers beyond that are ignored."""
+    """Most introductions under way; MEET frames of strangers beyond that are ignored."""
     cluster_nodes_max: int = 16_384
     """A table larger than this takes no more nodes from gossip."""
 
@@ -68,10 +68,10 @@ class ClusterSettings:
 
     @property
     def announced_port(self) -> int:
-        """The client port that peers and clients are told."""
+        """The client port announced to peers and clients."""
         return self.cluster_announce_port or self.port
 
     @property
     def announced_bus_port(self) -> int:
-        """The bus port that peers are told."""
+        """The bus port announced to peers."""
         return self.cluster_announce_bus_port or self.bus_port or self.port + 10_000

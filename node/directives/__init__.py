@@ -1,21 +1,29 @@
 """Every directive of a node: one table, from which parsing, CONFIG, the documents and the checks all come.
 
 The names, defaults and ranges are those of Redis 7.0, so that an existing file or command line starts a node
-unchanged; :mod:`garrison.node.directives.own` adds Garrison's own limits. A row says who heeds the directive
-today (:class:`~garrison.base.kinds.Use`); nothing that is accepted without effect stays silent.
+unchanged; :mod:`.garrison_only` adds directives that Redis does not have. A row says who uses the directive
+today (:class:`~garrison.base.value_types.Use`); one that is accepted without effect says so at start.
 """
 
 from __future__ import annotations
 
 from garrison.base import tls_directives
-from garrison.base.kinds import Directive, Kind, Use
-from garrison.node.directives import cluster, memory, own, persistence, replication, sentinel, server
+from garrison.base.value_types import Directive, Use, ValueType
+from garrison.node.directives import (
+    cluster,
+    garrison_only,
+    memory,
+    persistence,
+    replication,
+    sentinel,
+    server,
+)
 
-__all__ = ["ALIASES", "DIRECTIVES", "Directive", "Kind", "Use", "find"]
+__all__ = ["ALIASES", "DIRECTIVES", "Directive", "Use", "ValueType", "find"]
 
 DIRECTIVES: dict[str, Directive] = {
     row.name: row
-    for module in (server, memory, persistence, replication, cluster, tls_directives, own, sentinel)
+    for module in (server, memory, persistence, replication, cluster, tls_directives, garrison_only, sentinel)
     for row in module.ROWS
 }
 

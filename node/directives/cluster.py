@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.base.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.value_types import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
 
 C, B, N = Use.CONTROL, Use.BOTH, Use.NOTHING
 YES_NO = YesNo()
@@ -32,21 +32,21 @@ ROWS = (
         "Port of the cluster bus; 0 for port + 10000.",
         immutable=True,
     ),
-    Directive("cluster-announce-ip", Text(), "", C, "Address that other nodes and clients are told."),
+    Directive("cluster-announce-ip", Text(), "", C, "Address announced to other nodes and clients."),
     Directive(
         "cluster-announce-port",
         Integer(0, 65535),
         "0",
         C,
-        "Port that other nodes and clients are told; 0 for port.",
+        "Port announced to other nodes and clients; 0 for port.",
     ),
-    Directive("cluster-announce-tls-port", Integer(0, 65535), "0", N, "TLS port that others are told."),
+    Directive("cluster-announce-tls-port", Integer(0, 65535), "0", N, "TLS port announced to others."),
     Directive(
         "cluster-announce-bus-port",
         Integer(0, 65535),
         "0",
         C,
-        "Bus port that other nodes are told; 0 for the real one.",
+        "Bus port announced to other nodes; 0 for the real one.",
     ),
     Directive(
         "cluster-announce-hostname",
@@ -58,7 +58,7 @@ ROWS = (
         ),
         "",
         C,
-        "Host name that clients are told.",
+        "Host name announced to clients.",
     ),
     Directive(
         "cluster-preferred-endpoint-type",
@@ -72,8 +72,8 @@ ROWS = (
         Text(),
         "",
         Use.BOTH,
-        "Host that clients from outside of the node's networks are told, who come through a published port; "
-        "'unknown' tells them ports only, empty tells them what all are told.",
+        "Host announced to clients from outside of the node's networks, who come through a published port; "
+        "'unknown' announces ports only, empty what all others get.",
     ),
     Directive(
         "cluster-replica-validity-factor",

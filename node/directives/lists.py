@@ -1,9 +1,9 @@
-"""Kinds whose value is a list that only a node knows: save points, keyspace event classes and the like."""
+"""Value types that only a node knows: save points, keyspace event classes and the like."""
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import Words
-from garrison.base.kinds import Kind
+from garrison.base.list_value_types import Words
+from garrison.base.value_types import ValueType
 
 
 class SavePoints(Words):
@@ -77,7 +77,7 @@ class ShutdownFlags(Words):
         return " ".join(name for name in self.NAMES[1:] if name in words) or "default"
 
 
-class EventClasses(Kind):
+class EventClasses(ValueType):
     """Letters of keyspace events, kept in the order in which Redis shows them."""
 
     ALL = "g$lshzxetd"
@@ -100,7 +100,7 @@ class EventClasses(Kind):
         return "".join(letter for letter in self.ORDER if letter in letters)
 
 
-class Rate(Kind):
+class Rate(ValueType):
     """A share between 0 and 1, both excluded."""
 
     words = (1, 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import BufferLimits
-from garrison.base.kinds import (
+from garrison.base.list_value_types import BufferLimits
+from garrison.base.value_types import (
     INT_MIN,
     LONG_MAX,
     ULONG_MAX,

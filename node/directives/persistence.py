@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from garrison.base.kinds import INT_MIN, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.value_types import INT_MIN, Choice, Directive, Integer, Memory, Text, Use, YesNo
 from garrison.node.directives.lists import SavePoints
 
 E, N = Use.ENGINE, Use.NOTHING

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import Words
-from garrison.base.kinds import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.list_value_types import Words
+from garrison.base.value_types import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
 
 E, C, N = Use.ENGINE, Use.CONTROL, Use.NOTHING
 YES_NO = YesNo()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import ANY_NUMBER
-from garrison.base.kinds import Directive, Integer, Kind, Text, Use, YesNo
+from garrison.base.list_value_types import ANY_NUMBER
+from garrison.base.value_types import Directive, Integer, Text, Use, ValueType, YesNo
 from garrison.node.core.sentinel_peers import parse_configured
 
 C = Use.CONTROL
 
 
-class SentinelPeers(Kind):
+class SentinelPeers(ValueType):
     """Lines of a name and the Sentinels that watch the primary of that name; lines of a file add up."""
 
     words = (1, ANY_NUMBER[1])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from garrison.base.kind_lists import Repeated, Words
-from garrison.base.kinds import (
+from garrison.base.list_value_types import Repeated, Words
+from garrison.base.value_types import (
     INT_MAX,
     LONG_MAX,
     UINT_MAX,

@@ -1,10 +1,10 @@
-"""From the directives of a node to what the cluster core and the bus are told."""
+"""The settings of the cluster core and the bus, from the directives of a node."""
 
 from __future__ import annotations
 
 from garrison.node.config import Config
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.shell.bus import Bus, BusOwner
+from garrison.node.shell.bus_sockets import Bus, BusOwner
 from garrison.node.shell.links import LinkLimits
 
 _FLAGS = (

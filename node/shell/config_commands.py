@@ -28,7 +28,7 @@ ALWAYS_APPLIED = {"sentinel-peers"}
 
 
 class Applier(Protocol):
-    """Who carries a checked change out."""
+    """Carries out a checked change."""
 
     def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
         """Apply all or nothing, then call `done` with an empty text or with what failed."""
@@ -102,7 +102,9 @@ class ConfigCommands:
         current = self._config.text(row.name)
         try:
             value = (
-                row.kind.canonical_words(text.split(), current) if _adds_up(row) else row.kind.canonical(text)
+                row.value_type.canonical_words(text.split(), current)
+                if _adds_up(row)
+                else row.value_type.canonical(text)
             )
             value.encode()
         except UnicodeEncodeError:

@@ -29,13 +29,13 @@ from garrison.node.border import (
 )
 from garrison.node.config import Config
 from garrison.node.shell.bridge import Bridge
-from garrison.node.shell.commands import Commands
 from garrison.node.shell.config_commands import ConfigCommands
+from garrison.node.shell.control_commands import Commands
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
 
 if TYPE_CHECKING:
-    from garrison.node.shell.cluster import Cluster
+    from garrison.node.shell.cluster_shell import Cluster
 
 STOP_TIMEOUT_S = 5.0
 """How long the data plane may take to write what is buffered and end."""
@@ -65,7 +65,7 @@ class ControlPlane:
         loop.set_exception_handler(self._unexpected)
 
     def _new_cluster(self) -> Cluster:
-        from garrison.node.shell.cluster import Cluster
+        from garrison.node.shell.cluster_shell import Cluster
 
         return Cluster(self._config, self._log, self.bridge, self._loop, self.fail)
 
@@ -111,7 +111,7 @@ class ControlPlane:
         return code
 
     def request_shutdown(self, flags: set[str]) -> bool:
-        """A signal asks for the end; whether it was heard."""
+        """Begin the shutdown that a signal asks for; False if one is under way already."""
         try:
             self.shutdown.begin(flags)
         except ShutdownError as error:

@@ -25,7 +25,7 @@ TRANSPORT_BYTES_MAX = 64 << 10
 
 
 class LinkOwner(Protocol):
-    """Who hears of a link. `link_closed` comes once for a link that was opened, unless we dropped it."""
+    """Receives the events of a link. `link_closed` comes once for each opened link that we did not drop."""
 
     def link_opened(self, link: BusLink) -> None: ...
     def link_closed(self, link: BusLink, why: str) -> None: ...
@@ -88,13 +88,13 @@ class BusLink(asyncio.Protocol):
         return self._control_bytes + self._bulk_bytes + held
 
     def drop(self) -> None:
-        """Close after what the transport holds; the owner hears no more of this link."""
+        """Flush what the transport holds, then close; the owner gets no more events of this link."""
         self._silent = True
         if self._transport is not None:
             self._transport.close()
 
     def abort(self, why: str) -> None:
-        """Close at once; the owner is told why."""
+        """Close at once and report why to the owner."""
         self._why = why
         if self._transport is not None:
             self._transport.abort()

@@ -25,7 +25,7 @@ SYNC_DELAY_S: Final = 1.0
 
 
 class Saver:
-    """Writes one file; `failed` is told once if that cannot be done, after which nothing more is written."""
+    """Writes one file; `failed` is called once if that fails, and nothing more is written then."""
 
     def __init__(self, path: str, loop: asyncio.AbstractEventLoop, failed: Failed) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class Saver:
             done()
 
     def save_soon(self, text: str) -> None:
-        """Write when nothing is being written; only the youngest of several texts is."""
+        """Write as soon as no write is under way; of several waiting texts only the latest."""
         self._waiting = text
         self._write_waiting()
 

@@ -150,7 +150,7 @@ class Sentinels:
         self._carry_out()
 
     def _save(self) -> None:
-        """Write the file; none where no Sentinel was ever heard."""
+        """Write the file, unless no Sentinel has ever been seen."""
         if not self._peers.has_heard() and not os.path.exists(FILE):
             return
         try:
@@ -293,13 +293,13 @@ def read_answer(address: object, primary: object) -> Answer:
     if address is None:
         return Answer(knows_name=False)
     if not isinstance(address, list) or len(address) != 2:
-        return Answer(error="its answer is no address")
+        return Answer(error="its answer is not an address")
     fields = _fields(primary)
     try:
         named = (_text(address[0]), int(address[1]))
         epoch = int(fields.get("config-epoch", "0"))
     except ValueError:
-        return Answer(error="its answer is no address")
+        return Answer(error="its answer is not an address")
     return Answer(named, epoch, frozenset(fields.get("flags", "").split(",")))
 
 

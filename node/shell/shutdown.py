@@ -53,7 +53,7 @@ class Shutdown:
         return self._waiting is not None or self.is_final
 
     def begin(self, flags: set[str], aborted: Callable[[str], None] | None = None) -> None:
-        """Start going down. `aborted` is told if it is called off. Raises ShutdownError."""
+        """Start the shutdown. `aborted` is called if it is called off. Raises ShutdownError."""
         if "save" in flags and "force" not in flags:
             self._log.warning("SHUTDOWN SAVE refused: snapshots are not built yet")
             raise ShutdownError(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from garrison.base import glob
 from garrison.base.reply import OK, Error, NullArray, Simple
 from garrison.sentinel.core import describe, explain, selection
-from garrison.sentinel.core.command_table import BY_NAME, help_lines
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Level
 from garrison.sentinel.core.failover import Failovers
@@ -20,8 +20,8 @@ from garrison.sentinel.core.links import HELLO_CHANNEL, Links
 from garrison.sentinel.core.monitors import Monitors
 from garrison.sentinel.core.options import LOG_LEVELS, NUMBER_MAX, PRIMARY_OPTIONS, SETTINGS, number
 from garrison.sentinel.core.settings import Monitor
+from garrison.sentinel.core.subcommand_table import BY_NAME, help_lines
 from garrison.sentinel.core.votes import Votes
-from garrison.sentinel.core.world import World
 
 PRIMARIES_MAX = 10_000
 """Primaries that one Sentinel watches; SENTINEL MONITOR of more is refused."""
@@ -31,7 +31,7 @@ SCRIPTS_DENIED = Error(
     "configuration directive in your Sentinel configuration"
 )
 WHILE_UNSAVED = frozenset({"ckquorum", "help", "myid", "status"})
-"""What is answered while nothing can be saved: it promises nobody anything."""
+"""Commands that are answered while the state cannot be saved: they promise nothing."""
 SIMULATED = ("crash-after-election", "crash-after-promotion")
 
 
@@ -56,7 +56,7 @@ class Commands:
 
     def __init__(
         self,
-        world: World,
+        context: Context,
         links: Links,
         monitors: Monitors,
         hellos: Hellos,
@@ -64,7 +64,7 @@ class Commands:
         down: Down,
         failovers: Failovers,
     ) -> None:
-        self._world = world
+        self._context = context
         self._links = links
         self._monitors = monitors
         self._hellos = hellos
@@ -77,7 +77,7 @@ class Commands:
         words = [word.decode("utf-8", "surrogateescape") for word in argv]
         name = words[0].upper()
         if name == "ROLE":
-            return ["sentinel", list(self._world.primaries)]
+            return ["sentinel", list(self._context.primaries)]
         if name == "PUBLISH":
             return self._publish(argv)
         try:
@@ -99,12 +99,12 @@ class Commands:
             raise RefusalError(f"ERR unknown subcommand '{words[1][:128]}'. Try SENTINEL HELP.")
         if len(words) != row.arity if row.arity > 0 else len(words) < -row.arity:
             raise RefusalError(f"ERR wrong number of arguments for 'sentinel|{row.name}' command")
-        if self._world.is_unsaved and row.name not in WHILE_UNSAVED:
-            raise RefusalError(unsaved(self._world.unsaved_reason))
+        if self._context.is_unsaved and row.name not in WHILE_UNSAVED:
+            raise RefusalError(unsaved(self._context.unsaved_reason))
         return getattr(self, row.method)(words[2:])
 
     def _named(self, name: str) -> Primary:
-        primary = self._world.primaries.get(name)
+        primary = self._context.primaries.get(name)
         if primary is None:
             raise RefusalError(NO_SUCH_PRIMARY)
         return primary
@@ -115,23 +115,23 @@ class Commands:
         return help_lines()
 
     def myid(self, words: list[str]) -> object:
-        return self._world.my_id
+        return self._context.my_id
 
     def pending_scripts(self, words: list[str]) -> object:
         raise RefusalError("ERR the shell answers SENTINEL PENDING-SCRIPTS")
 
     def address(self, words: list[str]) -> object:
-        primary = self._world.primaries.get(words[0])
+        primary = self._context.primaries.get(words[0])
         if primary is None:
             return NullArray
         address = primary.current_address()
-        return [self._world.shown(address), str(address.port)]
+        return [self._context.shown(address), str(address.port)]
 
     def primary(self, words: list[str]) -> object:
         return self._fields(self._named(words[0]))
 
     def primaries(self, words: list[str]) -> object:
-        return [self._fields(primary) for primary in self._world.primaries.values()]
+        return [self._fields(primary) for primary in self._context.primaries.values()]
 
     def replicas(self, words: list[str]) -> object:
         return [self._fields(replica) for replica in self._named(words[0]).replicas.values()]
@@ -140,12 +140,12 @@ class Commands:
         return [self._fields(peer) for peer in self._named(words[0]).peers.values()]
 
     def _fields(self, instance: Instance) -> dict[str, str]:
-        return describe.fields(self._world, instance)
+        return describe.fields(self._context, instance)
 
     def info_cache(self, words: list[str]) -> object:
         reply: list[object] = []
         for name in words:
-            primary = self._world.primaries.get(name)
+            primary = self._context.primaries.get(name)
             if primary is not None:
                 nodes: list[DataNode] = [primary, *primary.replicas.values()]
                 reply += [name, [self._cached(node) for node in nodes]]
@@ -154,7 +154,7 @@ class Commands:
     def _cached(self, node: DataNode) -> list[object]:
         if not node.info_ms:
             return [0, None]
-        return [self._world.now_ms - node.info_ms, node.info_text]
+        return [self._context.now_ms - node.info_ms, node.info_text]
 
     def ckquorum(self, words: list[str]) -> object:
         primary = self._named(words[0])
@@ -167,12 +167,12 @@ class Commands:
     def status(self, words: list[str]) -> object:
         if len(words) > 1:
             raise RefusalError("ERR wrong number of arguments for 'sentinel|status' command")
-        chosen = [self._named(words[0])] if words else list(self._world.primaries.values())
+        chosen = [self._named(words[0])] if words else list(self._context.primaries.values())
         return {
-            "id": self._world.my_id,
-            "epoch": self._world.epoch,
-            "tilt": int(self._world.in_tilt),
-            "primaries": [explain.status(self._world, primary) for primary in chosen],
+            "id": self._context.my_id,
+            "epoch": self._context.epoch,
+            "tilt": int(self._context.in_tilt),
+            "primaries": [explain.status(self._context, primary) for primary in chosen],
         }
 
     # What other Sentinels ask.
@@ -182,7 +182,7 @@ class Commands:
         port, epoch = number(port_text), _epoch(epoch_text)
         if port < 0 or epoch < 0:
             raise RefusalError("ERR value is not an integer or out of range")
-        primary = self._world.find_primary(host, port)
+        primary = self._context.find_primary(host, port)
         is_down = int(self._down.answer(primary))
         if primary is None or candidate == "*":
             return [is_down, "*", 0]
@@ -200,39 +200,39 @@ class Commands:
             raise RefusalError("ERR syntax error")
         if primary.failing_over:
             raise RefusalError("INPROG Failover already in progress")
-        if selection.choose(self._world, primary) is None:
+        if selection.choose(self._context, primary) is None:
             raise RefusalError("NOGOODSLAVE No suitable replica to promote")
         if coordinated and (primary.is_down or not primary.link.command.up):
             raise RefusalError(
                 "NOPRIMARY A coordinated failover needs a primary that can be reached; "
                 "use SENTINEL FAILOVER without COORDINATED"
             )
-        self._world.event("+user-failover", primary, "#coordinated" if coordinated else "", Level.NOTICE)
+        self._context.event("+user-failover", primary, "#coordinated" if coordinated else "", Level.NOTICE)
         self._failovers.start(primary, forced=True, coordinated=coordinated)
-        self._world.look_now(primary)
+        self._context.look_now(primary)
         return OK
 
     def monitor(self, words: list[str]) -> object:
         name, host, port_text, quorum_text = words
-        world = self._world
+        context = self._context
         quorum, port = number(quorum_text), number(port_text)
         if quorum < 0:
             raise RefusalError("ERR Invalid quorum")
         if port < 0:
             raise RefusalError("ERR Invalid port")
-        if not world.is_usable(host):
+        if not context.is_usable(host):
             raise RefusalError("ERR Invalid IP address or hostname specified")
         if quorum == 0:
             raise RefusalError("ERR Quorum must be 1 or greater.")
         if not 1 <= port <= 65535:
             raise RefusalError("ERR Invalid port number.")
-        if name in world.primaries:
+        if name in context.primaries:
             raise RefusalError("ERR Duplicate master name.")
-        if len(world.primaries) >= PRIMARIES_MAX:
+        if len(context.primaries) >= PRIMARIES_MAX:
             raise RefusalError(f"ERR this Sentinel watches {PRIMARIES_MAX} primaries already, its most")
         if not name or any(not (c.isalnum() or c in "._-") for c in name):
             raise RefusalError("ERR Invalid master name: letters, digits and the three characters .-_ only")
-        tunables = world.tunables
+        tunables = context.tunables
         # A promise of an earlier life under this name may have been forgotten: none is given twice.
         monitor = Monitor(
             name,
@@ -241,10 +241,10 @@ class Commands:
             quorum,
             tunables.default_down_after,
             tunables.default_failover_timeout,
-            leader_epoch=world.epoch,
+            leader_epoch=context.epoch,
         )
         self._monitors.add(monitor)
-        world.save()
+        context.save()
         return OK
 
     def remove(self, words: list[str]) -> object:
@@ -252,13 +252,13 @@ class Commands:
         return OK
 
     def reset(self, words: list[str]) -> object:
-        chosen = [p for p in self._world.primaries.values() if glob.matches(words[0], p.name)]
+        chosen = [p for p in self._context.primaries.values() if glob.matches(words[0], p.name)]
         for primary in chosen:
             self._monitors.reset(primary)
         return len(chosen)
 
     def flushconfig(self, words: list[str]) -> object:
-        self._world.save()
+        self._context.save()
         return OK
 
     def set(self, words: list[str]) -> object:
@@ -270,9 +270,9 @@ class Commands:
             if option is None or len(rest) < 1 + option.words:
                 raise RefusalError(f"ERR Unknown option or number of arguments for SENTINEL SET '{rest[0]}'")
             value = tuple(rest[1 : 1 + option.words])
-            if option.script and self._world.settings.deny_scripts_reconfig:
+            if option.script and self._context.settings.deny_scripts_reconfig:
                 raise RefusalError(SCRIPTS_DENIED)
-            if option.script and value[0] and not self._world.settings.can_run(value[0]):
+            if option.script and value[0] and not self._context.settings.can_run(value[0]):
                 raise RefusalError(f"ERR {option.script} script seems non existing or non executable")
             if option.refuses(value):
                 raise RefusalError(f"ERR Invalid argument '{value[0]}' for SENTINEL SET '{rest[0]}'")
@@ -281,11 +281,11 @@ class Commands:
         for name, option, value in changes:
             option.apply(primary.monitor, value)
             shown = "******" if name.startswith("auth-pass") else " ".join(value)
-            self._world.event("+set", primary, f"{name} {shown}")
+            self._context.event("+set", primary, f"{name} {shown}")
             if name.startswith("auth-"):
                 self._reconnect(primary)
-        self._world.save()
-        self._world.look_now(primary)
+        self._context.save()
+        self._context.look_now(primary)
         return OK
 
     def _reconnect(self, primary: Primary) -> None:
@@ -297,7 +297,7 @@ class Commands:
         action = words[0].upper()
         if action == "GET" and len(words) >= 2:
             wanted = [name for name in SETTINGS if any(glob.matches(w, name) for w in words[1:])]
-            return {name: SETTINGS[name].read(self._world.settings) for name in wanted}
+            return {name: SETTINGS[name].read(self._context.settings) for name in wanted}
         if action != "SET" or len(words) < 3 or len(words) % 2 == 0:
             raise RefusalError("ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.")
         changes = list(zip(words[1::2], words[2::2], strict=True))
@@ -308,22 +308,22 @@ class Commands:
             if setting.refuses(value):
                 raise RefusalError(f"ERR Invalid value '{value}' to SENTINEL CONFIG SET '{name}'")
         for name, value in changes:
-            SETTINGS[name.lower()].apply(self._world.settings, value)
+            SETTINGS[name.lower()].apply(self._context.settings, value)
             self._configured(name.lower(), value)
-        self._world.save()
+        self._context.save()
         return OK
 
     def _configured(self, name: str, value: str) -> None:
         if name == "loglevel":
             assert value.lower() in LOG_LEVELS
-            self._world.effects.configured[name] = value.lower()
+            self._context.effects.configured[name] = value.lower()
         if name in ("sentinel-user", "sentinel-pass"):
-            for instance in self._world.all_instances():
+            for instance in self._context.all_instances():
                 if isinstance(instance, Peer):
                     self._links.moved(instance, instance.address)
 
     def debug(self, words: list[str]) -> object:
-        tunables = self._world.tunables
+        tunables = self._context.tunables
         names = {field.replace("_", "-"): field for field in type(tunables).__slots__}
         if not words:
             return {name.upper(): str(getattr(tunables, field)) for name, field in names.items()}
@@ -348,9 +348,11 @@ class Commands:
         for name in wanted:
             if name not in SIMULATED:
                 raise RefusalError("ERR Unknown failure simulation specified")
-        self._world.simulated_failures = set(wanted)
+        self._context.simulated_failures = set(wanted)
         for name in wanted:
-            self._world.say(Level.WARNING, f"Failure simulation: this Sentinel will {name.replace('-', ' ')}")
+            self._context.say(
+                Level.WARNING, f"Failure simulation: this Sentinel will {name.replace('-', ' ')}"
+            )
         return OK
 
 

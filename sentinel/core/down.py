@@ -16,23 +16,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import Instance, Peer, Primary, State, primary_of
 from garrison.sentinel.core.lost_data import LostData
-from garrison.sentinel.core.world import World
 
 ASK_PERIOD_WHEN_URGENT_MS: Final = 100
 URGENT_FOR_MS: Final = 5_000
-"""So long after S_DOWN the others are asked more often than `ask-period`."""
+"""For this long after S_DOWN the others are asked more often than `ask-period`."""
 ANSWER_PERIODS_MAX: Final = 5
-"""What another Sentinel has said about the primary counts for so many ask-periods."""
+"""How many ask-periods another Sentinel's answer about the primary counts for."""
 
 
 class Down:
     """Finds servers down, and asks the other Sentinels about primaries."""
 
-    def __init__(self, world: World, lost_data: LostData) -> None:
-        self._world = world
+    def __init__(self, context: Context, lost_data: LostData) -> None:
+        self._context = context
         self._lost_data = lost_data
 
     def check(self, instance: Instance) -> None:
@@ -43,42 +43,42 @@ class Down:
         elif instance.is_down:
             self._found_up(instance)
         else:
-            self._world.look_at(instance, max(self._world.now_ms + 10, sure_ms))
+            self._context.look_at(instance, max(self._context.now_ms + 10, sure_ms))
         if isinstance(instance, Primary):
             self._count(instance)
 
     def _finding(self, instance: Instance) -> tuple[str, int]:
         """Why it is down, or an empty text and when to look again."""
-        world, link = self._world, instance.link
+        context, link = self._context, instance.link
         owner = primary_of(instance)
         limit_ms = self.limit_ms(instance)
         silent_ms = 0
         if link.unanswered_awake_ms >= 0:
-            silent_ms = world.awake_ms - link.unanswered_awake_ms
+            silent_ms = context.awake_ms - link.unanswered_awake_ms
         if not link.command.up:
-            silent_ms = max(silent_ms, world.awake_ms - link.available_awake_ms)
+            silent_ms = max(silent_ms, context.awake_ms - link.available_awake_ms)
         loss = ""
         if isinstance(instance, Primary):
             self._suspect(instance, 2 * silent_ms > limit_ms)
             loss = self._lost_data.judge(instance)
         if silent_ms > limit_ms:
             return f"no valid reply to PING for {silent_ms} ms", 0
-        again_ms = world.now_ms + int(limit_ms - silent_ms) + 1
+        again_ms = context.now_ms + int(limit_ms - silent_ms) + 1
         if isinstance(instance, Primary):
             if not instance.is_suspected:
-                again_ms = world.now_ms + int(limit_ms / 2 - silent_ms) + 1
+                again_ms = context.now_ms + int(limit_ms / 2 - silent_ms) + 1
             reason = self._claims(instance, owner.monitor.down_after_ms) or loss
             if reason:
                 return reason, 0
             if instance.role_reported == "slave" or instance.reboot_ms:
-                again_ms = min(again_ms, world.now_ms + 100)
+                again_ms = min(again_ms, context.now_ms + 100)
         return "", again_ms
 
     def _suspect(self, primary: Primary, is_suspected: bool) -> None:
-        """Half of the time has passed: its replicas tell now how far they have come, not only at its end."""
+        """Half of the time has passed: ask its replicas for their offsets now, not only at the end."""
         if is_suspected and not primary.is_suspected:
             for replica in primary.replicas.values():
-                self._world.look_now(replica)
+                self._context.look_now(replica)
         primary.is_suspected = is_suspected
 
     def limit_ms(self, instance: Instance) -> float:
@@ -87,12 +87,12 @@ class Down:
         return wanted + min(float(wanted), instance.link.slack_ms)
 
     def _claims(self, primary: Primary, down_after_ms: int) -> str:
-        """What a primary says itself that makes it unfit."""
-        world = self._world
-        for_ms = world.now_ms - primary.role_reported_ms
-        if primary.role_reported == "slave" and for_ms > down_after_ms + 2 * world.tunables.info_period:
+        """Whether the primary's own report makes it unfit."""
+        context = self._context
+        for_ms = context.now_ms - primary.role_reported_ms
+        if primary.role_reported == "slave" and for_ms > down_after_ms + 2 * context.tunables.info_period:
             return f"calls itself a replica for {for_ms} ms"
-        loading_ms = world.now_ms - primary.reboot_ms
+        loading_ms = context.now_ms - primary.reboot_ms
         if primary.reboot_ms and loading_ms > primary.monitor.reboot_down_after_ms:
             return f"restarted and not ready for {loading_ms} ms"
         return ""
@@ -101,14 +101,14 @@ class Down:
         instance.down_reason = reason
         if instance.is_down:
             return
-        instance.down_since_ms = self._world.now_ms
-        self._world.event("+sdown", instance)
+        instance.down_since_ms = self._context.now_ms
+        self._context.event("+sdown", instance)
         if isinstance(instance, Primary):
             self.ask(instance, urgent=True)
 
     def _found_up(self, instance: Instance) -> None:
         instance.down_since_ms, instance.down_reason = 0, ""
-        self._world.event("-sdown", instance)
+        self._context.event("-sdown", instance)
         if isinstance(instance, Primary):
             for peer in instance.peers.values():
                 peer.holds_down = False
@@ -121,65 +121,65 @@ class Down:
             agreeing = 1 + sum(peer.holds_down for peer in primary.peers.values())
         if agreeing >= primary.monitor.quorum:
             if not primary.is_odown:
-                primary.odown_since_ms = self._world.now_ms
-                self._world.event("+odown", primary, f"#quorum {agreeing}/{primary.monitor.quorum}")
+                primary.odown_since_ms = self._context.now_ms
+                self._context.event("+odown", primary, f"#quorum {agreeing}/{primary.monitor.quorum}")
                 for replica in primary.replicas.values():
-                    self._world.look_now(replica)
+                    self._context.look_now(replica)
         elif primary.is_odown:
             primary.odown_since_ms = 0
-            self._world.event("-odown", primary)
+            self._context.event("-odown", primary)
 
     def ask(self, primary: Primary, *, urgent: bool = False) -> None:
         """Ask the other Sentinels whether they hold it down and, if we want to lead, for their votes."""
-        world = self._world
+        context = self._context
         if not primary.is_down and not primary.failing_over:
             return
-        candidate = world.my_id if primary.attempt.state is State.WAIT_START else "*"
+        candidate = context.my_id if primary.attempt.state is State.WAIT_START else "*"
         period = self._ask_period(primary)
         for peer in primary.peers.values():
-            if world.now_ms - peer.answered_ms > ANSWER_PERIODS_MAX * world.tunables.ask_period:
+            if context.now_ms - peer.answered_ms > ANSWER_PERIODS_MAX * context.tunables.ask_period:
                 peer.holds_down = False
-            if urgent or world.now_ms - peer.asked_ms >= period:
+            if urgent or context.now_ms - peer.asked_ms >= period:
                 self._ask(primary, peer, candidate)
-        world.look_at(primary, world.now_ms + period)
+        context.look_at(primary, context.now_ms + period)
 
     def _ask(self, primary: Primary, peer: Peer, candidate: str) -> None:
-        world = self._world
+        context = self._context
         # A vote is wanted for the epoch that we run in; in a newer one we would take it from another.
-        epoch = world.epoch if candidate == "*" else primary.attempt.epoch
+        epoch = context.epoch if candidate == "*" else primary.attempt.epoch
         words = (
-            "SENTINEL", "is-master-down-by-addr", world.shown(primary.address), str(primary.address.port),
+            "SENTINEL", "is-master-down-by-addr", context.shown(primary.address), str(primary.address.port),
             str(epoch), candidate,
         )  # fmt: skip
-        if world.send(peer.link.command, peer, [word.encode() for word in words], self._told):
-            peer.asked_ms = world.now_ms
+        if context.send(peer.link.command, peer, [word.encode() for word in words], self._vote_answered):
+            peer.asked_ms = context.now_ms
 
     def _ask_period(self, primary: Primary) -> int:
-        period = self._world.tunables.ask_period
+        period = self._context.tunables.ask_period
         since_ms = primary.down_since_ms or primary.attempt.changed_ms
         electing = primary.attempt.state is State.WAIT_START
-        if electing or (self._world.now_ms - since_ms < URGENT_FOR_MS and not primary.is_odown):
+        if electing or (self._context.now_ms - since_ms < URGENT_FOR_MS and not primary.is_odown):
             return min(ASK_PERIOD_WHEN_URGENT_MS, period)
         return period
 
-    def _told(self, instance: Instance, reply: object) -> None:
+    def _vote_answered(self, instance: Instance, reply: object) -> None:
         """The reply: whether it holds the primary down, its vote, and the epoch of that."""
         assert isinstance(instance, Peer)
         if isinstance(reply, ReplyError):
-            self._world.say(Level.VERBOSE, f"sentinel {instance.run_id} does not answer: {reply}")
+            self._context.say(Level.VERBOSE, f"sentinel {instance.run_id} does not answer: {reply}")
             return
         if not isinstance(reply, list) or len(reply) != 3:
             return
         down, leader, epoch = reply
         if not isinstance(down, int) or not isinstance(leader, bytes) or not isinstance(epoch, int):
             return
-        instance.answered_ms = self._world.now_ms
+        instance.answered_ms = self._context.now_ms
         # If we do not hold it down (any more), the answer was late, and may be about the former primary.
         instance.holds_down = down == 1 and instance.primary.is_down
         if leader != b"*":
             instance.vote, instance.vote_epoch = leader.decode("ascii", "replace"), epoch
-        self._world.look_now(instance.primary)
+        self._context.look_now(instance.primary)
 
     def answer(self, primary: Primary | None) -> bool:
-        """What we say when another Sentinel asks whether we hold a primary down."""
-        return primary is not None and primary.is_down and not self._world.in_tilt
+        """Our answer to another Sentinel that asks whether a primary is down."""
+        return primary is not None and primary.is_down and not self._context.in_tilt

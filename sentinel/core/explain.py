@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from garrison.sentinel.core import selection, turns
+from garrison.sentinel.core import failover_start, selection
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.instances import Primary
-from garrison.sentinel.core.world import World
 
 
-def status(world: World, primary: Primary) -> dict[str, Any]:
+def status(context: Context, primary: Primary) -> dict[str, Any]:
     """One primary: a tree of texts, numbers and lists."""
     address = primary.current_address()
     return {
         "name": primary.name,
-        "address": f"{world.shown(address)}:{address.port}",
+        "address": f"{context.shown(address)}:{address.port}",
         "state": state_of(primary),
-        "reason": reason(world, primary),
+        "reason": reason(context, primary),
         "quorum": primary.monitor.quorum,
         "majority": primary.majority,
         "config_epoch": primary.config_epoch,
@@ -31,15 +31,15 @@ def status(world: World, primary: Primary) -> dict[str, Any]:
                 "behind_bytes": max(0, primary.offset - verdict.replica.offset),
                 "priority": verdict.replica.priority,
                 "refuses": 1 if verdict.replica.refuses else 0,
-                "fit": 0 if verdict.objection else 1,
-                "reason": verdict.objection,
+                "fit": 0 if verdict.reason_against else 1,
+                "reason": verdict.reason_against,
             }
-            for verdict in selection.judge(world, primary)
+            for verdict in selection.judge(context, primary)
         ],
         "sentinels": [
             {
                 "id": peer.run_id,
-                "address": f"{world.shown(peer.address)}:{peer.address.port}",
+                "address": f"{context.shown(peer.address)}:{peer.address.port}",
                 "state": "down" if peer.is_down else "up",
                 "holds_primary_down": int(peer.holds_down),
                 "reason": peer.down_reason,
@@ -58,18 +58,20 @@ def state_of(primary: Primary) -> str:
     return "suspected" if primary.is_down else "up"
 
 
-def reason(world: World, primary: Primary) -> str:
+def reason(context: Context, primary: Primary) -> str:
     """Why it is failing over, or why not, in one sentence."""
-    if world.in_tilt:
-        left_ms = world.tilt_since_ms + world.tunables.tilt_period - world.now_ms
+    if context.in_tilt:
+        left_ms = context.tilt_since_ms + context.tunables.tilt_period - context.now_ms
         return f"not failing over because this Sentinel was asleep (TILT), for {left_ms} ms more"
-    if world.is_unsaved:
-        return f"not failing over because this Sentinel cannot save its configuration: {world.unsaved_reason}"
+    if context.is_unsaved:
+        return (
+            f"not failing over because this Sentinel cannot save its configuration: {context.unsaved_reason}"
+        )
     if primary.failing_over:
         return f"failing over in epoch {primary.attempt.epoch}, step {primary.attempt.state.value}"
     if primary.is_odown:
-        objection, _ = turns.objection(world, primary)
-        return f"not failing over yet because {objection}" if objection else "about to fail over"
+        reason_to_wait, _ = failover_start.reason_to_wait(context, primary)
+        return f"not failing over yet because {reason_to_wait}" if reason_to_wait else "about to fail over"
     if primary.is_down:
         agreeing = 1 + sum(peer.holds_down for peer in primary.peers.values())
         return (
@@ -83,13 +85,13 @@ def reason(world: World, primary: Primary) -> str:
         return f"it is up, but could not be failed over: {warning}"
     if not primary.replicas:
         return "it is up, but has no replica to fail over to"
-    if selection.choose(world, primary) is None:
+    if selection.choose(context, primary) is None:
         return "it is up, but no replica is fit to be promoted"
     return "it is up"
 
 
 def quorum_problem(primary: Primary) -> str:
-    """What SENTINEL CKQUORUM complains of; empty if enough Sentinels are there."""
+    """Why SENTINEL CKQUORUM fails; empty if enough Sentinels are reachable."""
     usable = usable_sentinels(primary)
     problems = []
     if usable < primary.monitor.quorum:

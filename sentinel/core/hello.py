@@ -18,11 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level
 from garrison.sentinel.core.instances import Address, Instance, Peer, Primary, is_host
 from garrison.sentinel.core.links import Links, attach
 from garrison.sentinel.core.monitors import Monitors
-from garrison.sentinel.core.world import World
 
 HELLO_BYTES_MAX: Final = 1_024
 PEERS_MAX: Final = 256
@@ -83,19 +83,19 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
-def ours(world: World, primary: Primary, receiver: Instance) -> Hello:
-    """What we say of ourselves and of this primary to one server."""
-    settings = world.settings
+def ours(context: Context, primary: Primary, receiver: Instance) -> Hello:
+    """The hello about ourselves and this primary for one server."""
+    settings = context.settings
     host = settings.announce_ip or receiver.link.local_ip or "127.0.0.1"
     address = primary.current_address()
     sender = Address(host, settings.announce_port or settings.port)
-    world.announced[sender] = world.now_ms
+    context.announced[sender] = context.now_ms
     return Hello(
         sender,
-        world.my_id,
-        world.epoch,
+        context.my_id,
+        context.epoch,
         primary.name,
-        Address(world.shown(address), address.port),
+        Address(context.shown(address), address.port),
         primary.config_epoch,
     )
 
@@ -103,78 +103,78 @@ def ours(world: World, primary: Primary, receiver: Instance) -> Hello:
 class Hellos:
     """Takes the hellos of other Sentinels."""
 
-    def __init__(self, world: World, links: Links, monitors: Monitors) -> None:
-        self._world = world
+    def __init__(self, context: Context, links: Links, monitors: Monitors) -> None:
+        self._context = context
         self._links = links
         self._monitors = monitors
         self._doubles: dict[Address, int] = {}
-        """Who else uses our id, and when we first heard that; forgotten with a new id."""
+        """Who else uses our id, and since when we know; forgotten with a new id."""
         self._refused: set[str] = set()
-        """Senders of hellos that were ignored, as far as that was told."""
+        """Senders whose hellos were ignored and of whom that was logged."""
 
-    def _objection(self, hello: Hello) -> str:
+    def _reason_against(self, hello: Hello) -> str:
         """Why a hello is not believed; empty if it is."""
-        world = self._world
-        if not world.is_usable(hello.sender.host) or not world.is_usable(hello.primary.host):
+        context = self._context
+        if not context.is_usable(hello.sender.host) or not context.is_usable(hello.primary.host):
             return "it has names and resolve-hostnames is no"
-        if max(hello.epoch, hello.config_epoch) > world.epoch + EPOCH_STEP_MAX:
-            return f"its epoch is more than {EPOCH_STEP_MAX} ahead of ours, {world.epoch}"
+        if max(hello.epoch, hello.config_epoch) > context.epoch + EPOCH_STEP_MAX:
+            return f"its epoch is more than {EPOCH_STEP_MAX} ahead of ours, {context.epoch}"
         return ""
 
     def heard(self, text: bytes) -> None:
-        """One message of the hello channel, from whichever server. Our own come back too."""
+        """Receive one message of the hello channel, from any server. Our own come back too."""
         hello = decode(text)
         if hello is None:
             return
-        if hello.run_id == self._world.my_id:
+        if hello.run_id == self._context.my_id:
             self._heard_own_id(hello)
             return
-        primary = self._world.primaries.get(hello.name)
+        primary = self._context.primaries.get(hello.name)
         if primary is None or hello.sender.port == 0:
             return
-        objection = self._objection(hello)
-        if objection:
+        reason_against = self._reason_against(hello)
+        if reason_against:
             # Said once: the next one comes in two seconds.
             level = Level.VERBOSE if hello.run_id in self._refused else Level.NOTICE
             if len(self._refused) < PEERS_MAX:
                 self._refused.add(hello.run_id)
-            self._world.say(level, f"A hello is ignored, as {objection}: {hello}")
+            self._context.say(level, f"A hello is ignored, as {reason_against}: {hello}")
             return
-        if hello.sender in self._world.own_addresses():
+        if hello.sender in self._context.own_addresses():
             # Ours, of when we had another id, or of whoever was at our address before us.
             return
         peer = self._peer(primary, hello)
         # Behind a configuration's epoch we could never be elected: nobody votes in one that is past.
         epoch = max(hello.epoch, hello.config_epoch)
-        if epoch > self._world.epoch:
-            self._world.epoch = epoch
-            self._world.event("+new-epoch", None, str(epoch), unnamed=primary)
-            self._world.save()
+        if epoch > self._context.epoch:
+            self._context.epoch = epoch
+            self._context.event("+new-epoch", None, str(epoch), unnamed=primary)
+            self._context.save()
         if peer is not None:
-            peer.heard_hello_ms = self._world.now_ms
+            peer.heard_hello_ms = self._context.now_ms
             peer.names, peer.names_epoch = hello.primary, hello.config_epoch
         self._configure(primary, hello)
 
     def _heard_own_id(self, hello: Hello) -> None:
         """It is ours, or that of another Sentinel with our id."""
-        world = self._world
-        own = world.own_addresses()
+        context = self._context
+        own = context.own_addresses()
         if not own or hello.sender in own or hello.sender > min(own):
             return
         if len(self._doubles) >= PEERS_MAX:
             self._doubles.clear()
-        first_ms = self._doubles.setdefault(hello.sender, world.now_ms)
-        if world.now_ms - first_ms < world.tunables.publish_period // 2:
+        first_ms = self._doubles.setdefault(hello.sender, context.now_ms)
+        if context.now_ms - first_ms < context.tunables.publish_period // 2:
             return
-        old_id, world.my_id = world.my_id, f"{world.rng.getrandbits(160):040x}"
+        old_id, context.my_id = context.my_id, f"{context.rng.getrandbits(160):040x}"
         self._doubles.clear()
-        for primary in world.primaries.values():
+        for primary in context.primaries.values():
             # What we have promised stays promised, but is not said again: one voice would count as two.
             primary.vote = ""
         where = f"{hello.sender.host}:{hello.sender.port}"
-        text = f"The Sentinel at {where} has our id {old_id}: we take a new one, {world.my_id}"
-        world.say(Level.WARNING, f"{text}. Give each Sentinel a configuration file of its own")
-        world.save()
+        text = f"The Sentinel at {where} has our id {old_id}: we take a new one, {context.my_id}"
+        context.say(Level.WARNING, f"{text}. Give each Sentinel a configuration file of its own")
+        context.save()
 
     def _peer(self, primary: Primary, hello: Hello) -> Peer | None:
         """The sender as we know it, learned or moved if need be."""
@@ -182,7 +182,7 @@ class Hellos:
         if peer is not None and peer.address == hello.sender:
             return peer
         if peer is None and len(primary.peers) >= PEERS_MAX:
-            self._world.say(
+            self._context.say(
                 Level.WARNING, f"{primary.name} has {PEERS_MAX} Sentinels: {hello.run_id} is ignored"
             )
             return None
@@ -195,18 +195,18 @@ class Hellos:
     def _add(self, primary: Primary, run_id: str, address: Address) -> Peer:
         """A Sentinel that was not known."""
         peer = self.remember(primary, run_id, address)
-        self._world.event("+sentinel", peer, level=Level.NOTICE)
-        self._world.save()
+        self._context.event("+sentinel", peer, level=Level.NOTICE)
+        self._context.save()
         return peer
 
     def remember(self, primary: Primary, run_id: str, address: Address) -> Peer:
         """A Sentinel that the configuration file names."""
         link = self._links.peer_link(run_id, address)
         peer = Peer(address, link, run_id, primary=primary)
-        peer.heard_hello_ms = self._world.now_ms
+        peer.heard_hello_ms = self._context.now_ms
         attach(peer)
         primary.peers[run_id] = peer
-        self._world.look_now(peer)
+        self._context.look_now(peer)
         return peer
 
     def _move(self, peer: Peer, address: Address) -> None:
@@ -214,37 +214,39 @@ class Hellos:
         self._retire_address(peer.primary, address)
         self._links.readdress(peer, address)
         peer.down_since_ms = 0
-        self._world.event("+sentinel-address-switch", peer.primary, f"ip {address.host} port {address.port} "
-                          f"for {peer.run_id}", Level.NOTICE)  # fmt: skip
-        self._world.save()
-        self._world.look_now(peer)
+        text = f"ip {address.host} port {address.port} for {peer.run_id}"
+        self._context.event("+sentinel-address-switch", peer.primary, text, Level.NOTICE)
+        self._context.save()
+        self._context.look_now(peer)
 
     def _retire_address(self, primary: Primary, address: Address) -> None:
         """Another Sentinel was known there: it is reached there no longer, until it says where it is."""
         for other in primary.peers.values():
-            if other.address.port and self._world.same(other.address, address):
+            if other.address.port and self._context.same(other.address, address):
                 self._links.retire(other)
 
     def _configure(self, primary: Primary, hello: Hello) -> None:
         """Take a newer configuration over."""
-        world = self._world
+        context = self._context
         if hello.config_epoch < primary.config_epoch:
             return
         current = primary.current_address()
-        is_same = world.same(current, hello.primary)
+        is_same = context.same(current, hello.primary)
         if hello.config_epoch == primary.config_epoch:
             if is_same or not hello.config_epoch or primary.failing_over or hello.primary >= current:
                 return
-            if not world.ip(current.host) or not world.ip(hello.primary.host):
-                return  # Two names may be of one server; they are told again.
-            world.event("+config-conflict", primary, f"epoch {hello.config_epoch} also names {hello.primary}")
+            if not context.ip(current.host) or not context.ip(hello.primary.host):
+                return  # Two names may be of one server; hellos are repeated.
+            context.event(
+                "+config-conflict", primary, f"epoch {hello.config_epoch} also names {hello.primary}"
+            )
         primary.config_epoch = hello.config_epoch
-        world.save()
+        context.save()
         if is_same:
             return
         sender = f"sentinel {hello.run_id} {hello.sender.host} {hello.sender.port} @ {primary.name}"
-        address = f"{world.shown(primary.address)} {primary.address.port}"
-        world.event("+config-update-from", None, f"{sender} {address}", unnamed=primary)
+        address = f"{context.shown(primary.address)} {primary.address.port}"
+        context.event("+config-update-from", None, f"{sender} {address}", unnamed=primary)
         old = primary.address
-        world.reconfigured(primary, "observer", "start", old, hello.primary)
+        context.reconfigured(primary, "observer", "start", old, hello.primary)
         self._monitors.switch(primary, hello.primary)

@@ -27,7 +27,7 @@ _DATABASE: Final = re.compile(rb"^db\d+:keys=(\d+)", re.MULTILINE)
 
 @dataclass(slots=True)
 class Report:
-    """What a server says of itself."""
+    """A server's INFO, as far as a Sentinel needs it."""
 
     run_id: str = ""
     uptime_ms: int = 0

@@ -42,7 +42,7 @@ _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
 
 
 def is_host(text: str) -> bool:
-    """Whether a text can be a name or an address. Hosts that others tell end in our configuration file."""
+    """Whether a text can be a name or an address. Hosts that others announce get into our file."""
     return _HOST.fullmatch(text) is not None
 
 
@@ -84,7 +84,7 @@ class Connection:
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """How we reach a server, and what its PONGs have told. `awake` times leave out our own pauses."""
+    """How we reach a server, and when it answered. `awake` times leave out our own pauses."""
 
     command: Connection = field(default_factory=lambda: Connection(subscribed=False))
     listening: Connection = field(default_factory=lambda: Connection(subscribed=True))
@@ -155,9 +155,9 @@ class DataNode(Instance):
     role_reported_ms: int = 0
     history: str = ""
     """The identity of its replication history."""
-    told_role_ms: int = NEVER_MS
+    role_sent_ms: int = NEVER_MS
     """When we last sent it REPLICAOF ..."""
-    unheeded: int = 0
+    ignored_orders: int = 0
     """... and how often since it last changed its role or its primary."""
     keys: int = 0
     offset: int = 0
@@ -249,8 +249,8 @@ class Attempt:
     coordinated: bool = False
     """The primary is alive and hands over itself."""
     promoted: Replica | None = None
-    heeded: bool = False
-    """The promoted replica has answered that it does what it was told."""
+    is_obeyed: bool = False
+    """The promoted replica has acknowledged the order."""
     not_before_ms: int = NEVER_MS
     """The next attempt of our own begins no sooner."""
     not_before_reason: str = ""

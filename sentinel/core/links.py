@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
     NEVER_MS,
@@ -21,7 +22,6 @@ from garrison.sentinel.core.instances import (
     Primary,
     primary_of,
 )
-from garrison.sentinel.core.world import World
 
 HELLO_CHANNEL: Final = b"__sentinel__:hello"
 RECONNECT_PERIOD_MS: Final = 1_000
@@ -31,13 +31,13 @@ RECONNECT_PERIOD_MS: Final = 1_000
 class Links:
     """Opens, authenticates, watches and closes connections."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def upkeep(self, instance: Instance) -> None:
         """Connect what is not connected."""
         link = instance.link
-        if self._world.settings.resolve_hostnames and not self._world.ip(instance.address.host):
+        if self._context.settings.resolve_hostnames and not self._context.ip(instance.address.host):
             return
         if instance.address.port == 0:
             return
@@ -45,43 +45,43 @@ class Links:
         if isinstance(instance, DataNode):
             wanted.append(link.listening)
         for connection in wanted:
-            if not connection.id and self._world.now_ms - connection.tried_ms >= self._patience(instance):
-                self._world.connect(connection, link, instance.address)
+            if not connection.id and self._context.now_ms - connection.tried_ms >= self._patience(instance):
+                self._context.connect(connection, link, instance.address)
 
     def _patience(self, instance: Instance) -> int:
         return min(RECONNECT_PERIOD_MS, max(100, primary_of(instance).monitor.down_after_ms // 4))
 
     def up(self, link_id: int, local_ip: str) -> None:
         """A connection is established."""
-        found = self._world.connection(link_id)
+        found = self._context.connection(link_id)
         if found is None:
             return
         connection, link = found
         instance = link.users[0]
-        connection.up, connection.since_ms = True, self._world.now_ms
+        connection.up, connection.since_ms = True, self._context.now_ms
         link.local_ip = local_ip
         if link.listening.up or not isinstance(instance, DataNode):
-            link.heard_ms = self._world.now_ms
+            link.heard_ms = self._context.now_ms
         self._authenticate(connection, instance)
         kind = b"pubsub" if connection.subscribed else b"cmd"
-        title = b"sentinel-%b-%b" % (self._world.my_id[:8].encode(), kind)
-        self._world.send(connection, instance, (b"CLIENT", b"SETNAME", title), promises=False)
+        title = b"sentinel-%b-%b" % (self._context.my_id[:8].encode(), kind)
+        self._context.send(connection, instance, (b"CLIENT", b"SETNAME", title), promises=False)
         if connection.subscribed:
-            link.heard_ms = self._world.now_ms
-            self._world.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL), promises=False)
+            link.heard_ms = self._context.now_ms
+            self._context.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL), promises=False)
         elif isinstance(instance, Peer):
-            self._world.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified, promises=False)
+            self._context.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified, promises=False)
         elif isinstance(instance, DataNode):
             # The process behind it may be a new one.
             instance.info_asked_ms = NEVER_MS
             if isinstance(instance, Primary):
                 instance.heard_before_ms = link.replied_ms
-        link.pinged_ms = min(link.pinged_ms, self._world.now_ms - 60_000)
+        link.pinged_ms = min(link.pinged_ms, self._context.now_ms - 60_000)
         for user in link.users:
-            self._world.look_now(user)
+            self._context.look_now(user)
 
     def _authenticate(self, connection: Connection, instance: Instance) -> None:
-        settings = self._world.settings
+        settings = self._context.settings
         if isinstance(instance, Peer):
             user, password = settings.sentinel_user, settings.sentinel_pass
             if not password:
@@ -92,12 +92,12 @@ class Links:
         if password:
             words = (user, password) if user else (password,)
             command = (b"AUTH", *(word.encode("utf-8", "surrogateescape") for word in words))
-            self._world.send(connection, instance, command, self._authenticated, promises=False)
+            self._context.send(connection, instance, command, self._authenticated, promises=False)
 
     def _authenticated(self, instance: Instance, reply: object) -> None:
         if isinstance(reply, ReplyError):
-            text = f"{self._world.describe(instance)}: authentication failed: {reply}"
-            self._world.say(Level.WARNING, f"{text}; check auth-pass and auth-user (or sentinel-pass)")
+            text = f"{self._context.describe(instance)}: authentication failed: {reply}"
+            self._context.say(Level.WARNING, f"{text}; check auth-pass and auth-user (or sentinel-pass)")
 
     def _identified(self, instance: Instance, reply: object) -> None:
         """Who answers at a Sentinel's address. It may be another one now, even ourselves.
@@ -113,9 +113,9 @@ class Links:
 
     def retire(self, peer: Peer) -> None:
         """A Sentinel is reached at its address no longer, until it says where it is."""
-        self._world.event("+sentinel-invalid-addr", peer)
+        self._context.event("+sentinel-invalid-addr", peer)
         self.readdress(peer, Address(peer.address.host, 0))
-        self._world.save()
+        self._context.save()
 
     def readdress(self, peer: Peer, address: Address) -> None:
         """A Sentinel has another address. What was answered at the former one may be of somebody else."""
@@ -126,39 +126,39 @@ class Links:
 
     def down(self, link_id: int) -> None:
         """A connection has failed or was closed by the other side."""
-        found = self._world.connection(link_id)
+        found = self._context.connection(link_id)
         if found is None:
             return
         connection, link = found
         was_up = connection.up
-        self._world.forget_connection(connection)
+        self._context.forget_connection(connection)
         for user in list(link.users):
             if was_up:
                 name = "-pubsub-link" if connection.subscribed else "-cmd-link"
-                self._world.event(name, user, "#connection lost", Level.DEBUG)
-            self._world.look_now(user)
+                self._context.event(name, user, "#connection lost", Level.DEBUG)
+            self._context.look_now(user)
 
     def watch(self, instance: Instance) -> None:
         """Replace connections that are established but silent."""
-        world, link = self._world, instance.link
-        period = world.tunables.min_link_reconnect_period
+        context, link = self._context, instance.link
+        period = context.tunables.min_link_reconnect_period
         half = primary_of(instance).monitor.down_after_ms // 2
         command = link.command
         if (
             command.up
-            and world.now_ms - command.since_ms > min(period, 2 * half)
+            and context.now_ms - command.since_ms > min(period, 2 * half)
             and link.unanswered_awake_ms >= 0
-            and world.awake_ms - link.unanswered_awake_ms > half
-            and world.now_ms - link.replied_ms > half
+            and context.awake_ms - link.unanswered_awake_ms > half
+            and context.now_ms - link.replied_ms > half
         ):
-            world.close(command)
+            context.close(command)
         listening = link.listening
         if (
             listening.up
-            and world.now_ms - listening.since_ms > period
-            and world.now_ms - link.heard_ms > 3 * world.tunables.publish_period
+            and context.now_ms - listening.since_ms > period
+            and context.now_ms - link.heard_ms > 3 * context.tunables.publish_period
         ):
-            world.close(listening)
+            context.close(listening)
 
     def close_all(self, instance: Instance) -> None:
         """The instance is no longer wanted: close what no other instance uses."""
@@ -168,11 +168,11 @@ class Links:
         if link.users:
             self._disown(link, instance)
             return
-        self._world.close(link.command)
-        self._world.close(link.listening)
-        for key, value in list(self._world.peer_links.items()):
+        self._context.close(link.command)
+        self._context.close(link.listening)
+        for key, value in list(self._context.peer_links.items()):
             if value is link:
-                del self._world.peer_links[key]
+                del self._context.peer_links[key]
 
     def _disown(self, link: Link, instance: Instance) -> None:
         """Replies to what this instance has asked come, but nobody takes them."""
@@ -185,20 +185,20 @@ class Links:
         """The instance listens elsewhere now: what is connected leads to the wrong place."""
         instance.address = address
         for connection in (instance.link.command, instance.link.listening):
-            self._world.close(connection)
-            connection.tried_ms = self._world.now_ms - RECONNECT_PERIOD_MS
-        self._world.look_now(instance)
+            self._context.close(connection)
+            connection.tried_ms = self._context.now_ms - RECONNECT_PERIOD_MS
+        self._context.look_now(instance)
 
     def peer_link(self, run_id: str, address: Address) -> Link:
         """The link to another Sentinel, which all primaries share that both watch."""
         key = (run_id, address)
-        if key not in self._world.peer_links:
-            self._world.peer_links[key] = new_link(self._world)
-        return self._world.peer_links[key]
+        if key not in self._context.peer_links:
+            self._context.peer_links[key] = new_link(self._context)
+        return self._context.peer_links[key]
 
     def answered(self, link_id: int, token: int, reply: object) -> None:
         """Lead a reply to whom it is for. Unknown links and tokens are those of connections given up."""
-        found = self._world.connection(link_id)
+        found = self._context.connection(link_id)
         if found is None:
             return
         waiting = found[0].waiting
@@ -210,9 +210,9 @@ class Links:
                 return
 
 
-def new_link(world: World) -> Link:
+def new_link(context: Context) -> Link:
     """A link without connections, to a server that counts as available until it has had time to answer."""
-    return Link(available_awake_ms=world.awake_ms, replied_ms=world.now_ms, heard_ms=world.now_ms)
+    return Link(available_awake_ms=context.awake_ms, replied_ms=context.now_ms, heard_ms=context.now_ms)
 
 
 def attach(instance: Instance) -> None:

@@ -39,9 +39,9 @@ from collections import Counter
 from enum import Enum
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.info import Report
 from garrison.sentinel.core.instances import Life, Primary, Replica
-from garrison.sentinel.core.world import World
 
 KEYS_KEPT_ONE_IN: Final = 2
 """With fewer than one in so many of a replica's keys a primary is not what that replica was in sync with. The
@@ -49,7 +49,7 @@ engine refuses by the same measure (`replication/younger.rs`)."""
 DOWN_AFTERS_CUT_OFF: Final = 10
 """A replica that was cut off for longer than so many down-after-milliseconds knows too little."""
 INFO_PERIODS_FRESH: Final = 2
-"""What a replica said counts for so many of its periods, if its link was up ..."""
+"""How many periods a replica's report counts for, if its link was up ..."""
 INFO_FRESH_WHEN_CUT_OFF_MS: Final = 5_000
 """... and for so long, if it was down: then it is asked every second."""
 DOUBT_MS_MAX: Final = 5_000
@@ -57,12 +57,12 @@ DOUBT_MS_MAX: Final = 5_000
 
 
 class Speaks(Enum):
-    """What a replica says of the data of its primary."""
+    """A replica's testimony about the data of its primary."""
 
     FOR = "it follows them"
     AGAINST = "it keeps those of a former life"
     OPEN = "it has not said yet"
-    NONE = "it knows nothing of them"
+    NONE = "it has no evidence"
 
 
 def cut_off_max_ms(primary: Primary) -> int:
@@ -70,16 +70,16 @@ def cut_off_max_ms(primary: Primary) -> int:
     return DOWN_AFTERS_CUT_OFF * primary.monitor.down_after_ms
 
 
-def testimony(world: World, primary: Primary, replica: Replica) -> Speaks:
-    """What one replica says now."""
+def testimony(context: Context, primary: Primary, replica: Replica) -> Speaks:
+    """The present testimony of one replica."""
     life = primary.life
     if replica.is_down:
         return Speaks.NONE
     if not replica.info_ms or replica.info_ms < life.seen_ms:
         return Speaks.OPEN
-    if not replica.keys or not _is_fresh(world, replica):
+    if not replica.keys or not _is_fresh(context, replica):
         return Speaks.NONE
-    is_follower = replica.role_reported == "slave" and world.same(replica.follows, primary.address)
+    is_follower = replica.role_reported == "slave" and context.same(replica.follows, primary.address)
     if is_follower and replica.link_up:
         return Speaks.FOR
     came_back_empty = life.had_keys and not life.keys
@@ -96,12 +96,12 @@ def testimony(world: World, primary: Primary, replica: Replica) -> Speaks:
     return Speaks.AGAINST if KEYS_KEPT_ONE_IN * life.keys < replica.keys else Speaks.FOR
 
 
-def _is_fresh(world: World, replica: Replica) -> bool:
+def _is_fresh(context: Context, replica: Replica) -> bool:
     """Whether what it said last still counts."""
     fresh_ms = INFO_FRESH_WHEN_CUT_OFF_MS
     if replica.link_up:
-        fresh_ms = INFO_PERIODS_FRESH * world.tunables.info_period
-    return world.now_ms - replica.info_ms <= fresh_ms
+        fresh_ms = INFO_PERIODS_FRESH * context.tunables.info_period
+    return context.now_ms - replica.info_ms <= fresh_ms
 
 
 def was_in_touch(primary: Primary, replica: Replica) -> bool:
@@ -113,49 +113,51 @@ def was_in_touch(primary: Primary, replica: Replica) -> bool:
     return ended_ms - (replica.info_ms - replica.link_down_ms) <= cut_off_max_ms(primary)
 
 
-def is_in_doubt(world: World, primary: Primary) -> bool:
+def is_in_doubt(context: Context, primary: Primary) -> bool:
     """Whether we cannot vouch for its data yet: this may be a new life of it, which has lost them."""
     command = primary.link.command
     if not command.up:
         return True
-    is_open = any(testimony(world, primary, replica) is Speaks.OPEN for replica in primary.replicas.values())
-    if is_open and _is_waiting(world, primary):
+    is_open = any(
+        testimony(context, primary, replica) is Speaks.OPEN for replica in primary.replicas.values()
+    )
+    if is_open and _is_waiting(context, primary):
         return True
-    if world.now_ms - command.since_ms >= DOUBT_MS_MAX:
+    if context.now_ms - command.since_ms >= DOUBT_MS_MAX:
         return False
     return primary.info_ms < command.since_ms or primary.life.loading or is_open
 
 
-def _is_waiting(world: World, primary: Primary) -> bool:
+def _is_waiting(context: Context, primary: Primary) -> bool:
     """Whether a replica speaks against it, and those that are open have time left to speak."""
     since_ms = primary.life.doubted_since_ms
-    return since_ms != 0 and world.now_ms - since_ms < primary.monitor.down_after_ms
+    return since_ms != 0 and context.now_ms - since_ms < primary.monitor.down_after_ms
 
 
 class LostData:
     """Takes in what INFO says of it, and finds primaries that have lost their data."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def begins_life(self, primary: Primary, report: Report) -> None:
         """A primary has another run id than before, or its first: its replicas are asked about it."""
-        world = self._world
-        born_ms = world.now_ms - report.uptime_ms
+        context = self._context
+        born_ms = context.now_ms - report.uptime_ms
         if primary.run_id:
             ended_ms = min(born_ms, primary.heard_before_ms or born_ms)
             for replica in primary.replicas.values():
                 replica.parted_ms = replica.parted_ms or ended_ms
         former = primary.life
         primary.life = Life(
-            seen_ms=world.now_ms,
+            seen_ms=context.now_ms,
             born_ms=born_ms,
             keys=report.keys,
             had_keys=primary.keys > 0 or (former.had_keys and former.lost_data_since_ms > 0),
             lost_data_since_ms=former.lost_data_since_ms,
         )
         for replica in primary.replicas.values():
-            world.ask_info_soon(replica)
+            context.ask_info_soon(replica)
 
     def note_primary(self, primary: Primary, report: Report) -> None:
         """INFO of a primary, whose run id is noted already."""
@@ -167,29 +169,29 @@ class LostData:
     def note_replica(self, replica: Replica, report: Report) -> None:
         """INFO of a replica. What it refused stays known when it follows this primary no longer."""
         primary = replica.primary
-        if report.role != "slave" or not self._world.same(report.follows, primary.address):
+        if report.role != "slave" or not self._context.same(report.follows, primary.address):
             return
         replica.refuses = report.refuses
         if report.link_up:
             replica.synced_run_id, replica.parted_ms = primary.run_id, 0
 
     def judge(self, primary: Primary) -> str:
-        """Why it counts as having lost its data, or an empty text; each change is told."""
-        world, life = self._world, primary.life
-        said = {replica: testimony(world, primary, replica) for replica in primary.replicas.values()}
+        """Why it counts as having lost its data, or an empty text; each change raises an event."""
+        context, life = self._context, primary.life
+        said = {replica: testimony(context, primary, replica) for replica in primary.replicas.values()}
         count = Counter(said.values())
         against, others, still_open = count[Speaks.AGAINST], count[Speaks.FOR], count[Speaks.OPEN]
         if not against or primary.role_reported != "master":
             against, life.doubted_since_ms, life.doubts = 0, 0, ""
         else:
-            life.doubted_since_ms = life.doubted_since_ms or world.now_ms
+            life.doubted_since_ms = life.doubted_since_ms or context.now_ms
             keepers = [replica for replica, word in said.items() if word is Speaks.AGAINST]
             life.doubts = _in_words(keepers, against + others + still_open)
         if primary.has_lost_data:
             # One that ends again and again is not given back its good name each time it begins.
-            is_new = world.now_ms - life.seen_ms < primary.monitor.down_after_ms
+            is_new = context.now_ms - life.seen_ms < primary.monitor.down_after_ms
             against += still_open if is_new else 0
-        elif _is_waiting(world, primary):
+        elif _is_waiting(context, primary):
             others += still_open
         self._found(primary, is_lost=against > others)
         return f"it has lost its data: {life.doubts}" if primary.has_lost_data else ""
@@ -197,11 +199,11 @@ class LostData:
     def _found(self, primary: Primary, *, is_lost: bool) -> None:
         if is_lost == primary.has_lost_data:
             return
-        primary.life.lost_data_since_ms = self._world.now_ms if is_lost else 0
+        primary.life.lost_data_since_ms = self._context.now_ms if is_lost else 0
         if is_lost:
-            self._world.event("+lost-data", primary, f"#{primary.life.doubts}")
+            self._context.event("+lost-data", primary, f"#{primary.life.doubts}")
         else:
-            self._world.event("-lost-data", primary)
+            self._context.event("-lost-data", primary)
 
 
 def _in_words(keepers: list[Replica], voices: int) -> str:

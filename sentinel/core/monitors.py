@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level
 from garrison.sentinel.core.instances import GONE, Address, Attempt, Life, Link, Primary, Replica
 from garrison.sentinel.core.links import Links, attach, new_link
 from garrison.sentinel.core.settings import Monitor
-from garrison.sentinel.core.world import World
 
 REPLICAS_PER_PRIMARY_MAX: Final = 1_000
 """Replicas that are remembered for one primary; SENTINEL RESET forgets those that are gone."""
@@ -23,83 +23,83 @@ START_SPREAD_MS: Final = 1_000
 class Monitors:
     """The table of primaries."""
 
-    def __init__(self, world: World, links: Links) -> None:
-        self._world = world
+    def __init__(self, context: Context, links: Links) -> None:
+        self._context = context
         self._links = links
 
     def add(self, monitor: Monitor) -> Primary:
         """Watch a primary. Its name must be new."""
-        world = self._world
-        assert monitor.name not in world.primaries
-        link = new_link(world)
+        context = self._context
+        assert monitor.name not in context.primaries
+        link = new_link(context)
         primary = Primary(Address(monitor.host, monitor.port), link, monitor=monitor)
         attach(primary)
-        primary.role_reported, primary.role_reported_ms = "master", world.now_ms
+        primary.role_reported, primary.role_reported_ms = "master", context.now_ms
         primary.config_epoch, primary.vote_epoch = monitor.config_epoch, monitor.leader_epoch
-        world.primaries[monitor.name] = primary
-        world.index_address(primary)
+        context.primaries[monitor.name] = primary
+        context.index_address(primary)
         self._spread(primary)
         for host, port in monitor.known_replicas:
             self.add_replica(primary, Address(host, port), announce=False)
-        world.event("+monitor", primary, f"quorum {monitor.quorum}")
+        context.event("+monitor", primary, f"quorum {monitor.quorum}")
         return primary
 
     def _spread(self, primary: Primary) -> None:
         """Neither 1,000 primaries at one moment, nor all Sentinels in step."""
-        crowd = min(START_SPREAD_MS, len(self._world.primaries))
-        self._world.look_at(primary, self._world.now_ms + self._world.rng.randrange(max(1, crowd)))
+        crowd = min(START_SPREAD_MS, len(self._context.primaries))
+        self._context.look_at(primary, self._context.now_ms + self._context.rng.randrange(max(1, crowd)))
 
     def remove(self, primary: Primary) -> None:
         """Watch it no longer."""
-        self._world.event("-monitor", primary)
+        self._context.event("-monitor", primary)
         for member in list(primary.members()):
             self._links.close_all(member)
             member.due_ms = GONE
-        del self._world.primaries[primary.name]
-        self._world.index_address(primary, primary.address)
-        self._world.save()
+        del self._context.primaries[primary.name]
+        self._context.index_address(primary, primary.address)
+        self._context.save()
 
     def add_replica(self, primary: Primary, address: Address, announce: bool = True) -> Replica | None:
         """A replica that was not known; None if there are too many."""
-        world = self._world
+        context = self._context
         if len(primary.replicas) >= REPLICAS_PER_PRIMARY_MAX:
             text = f"{primary.name} has {REPLICAS_PER_PRIMARY_MAX} replicas: {address} is not watched"
-            world.say(Level.WARNING, f"{text}; SENTINEL RESET {primary.name} forgets those that are gone")
+            context.say(Level.WARNING, f"{text}; SENTINEL RESET {primary.name} forgets those that are gone")
             return None
-        replica = Replica(address, new_link(world), primary=primary)
+        replica = Replica(address, new_link(context), primary=primary)
         attach(replica)
-        replica.role_reported, replica.role_reported_ms = "slave", world.now_ms
-        replica.follows_since_ms = world.now_ms
+        replica.role_reported, replica.role_reported_ms = "slave", context.now_ms
+        replica.follows_since_ms = context.now_ms
         primary.replicas[address] = replica
         if announce:
-            world.event("+slave", replica, level=Level.NOTICE)
-            world.save()
-        world.look_now(replica)
+            context.event("+slave", replica, level=Level.NOTICE)
+            context.save()
+        context.look_now(replica)
         return replica
 
     def drop_replica(self, replica: Replica, why: str) -> None:
         """Watch it no longer."""
-        self._world.say(Level.NOTICE, f"{self._world.describe(replica)} is not watched: {why}")
+        self._context.say(Level.NOTICE, f"{self._context.describe(replica)} is not watched: {why}")
         self._links.close_all(replica)
         replica.due_ms = GONE
         replica.primary.replicas.pop(replica.address, None)
-        self._world.save()
+        self._context.save()
 
     def switch(self, primary: Primary, address: Address) -> None:
-        """The primary is at another address now: tell it, and start afresh there."""
-        world = self._world
+        """The primary is at another address now: announce it, and start afresh there."""
+        context = self._context
         old = primary.address
-        names = f"{primary.name} {world.shown(old)} {old.port} {world.shown(address)} {address.port}"
-        replicas = [each for each in primary.replicas if not world.same(each, address)]
-        if not world.same(old, address):
+        names = f"{primary.name} {context.shown(old)} {old.port} {context.shown(address)} {address.port}"
+        replicas = [each for each in primary.replicas if not context.same(each, address)]
+        if not context.same(old, address):
             replicas.append(old)
         self._forget(primary, keep_peers=True)
         self._links.moved(primary, address)
-        world.index_address(primary, old)
-        world.event("+switch-master", None, names, unnamed=primary)
+        context.index_address(primary, old)
+        context.event("+switch-master", None, names, unnamed=primary)
         for each in replicas:
             self.add_replica(primary, each)
-        world.save()
+        context.save()
 
     def reset(self, primary: Primary) -> None:
         """SENTINEL RESET: forget replicas, other Sentinels and what is going on, and learn it anew.
@@ -110,8 +110,8 @@ class Monitors:
             self.switch(primary, primary.current_address())
         self._forget(primary, keep_peers=False)
         self._links.moved(primary, primary.address)
-        self._world.event("+reset-master", primary)
-        self._world.save()
+        self._context.event("+reset-master", primary)
+        self._context.save()
 
     def _forget(self, primary: Primary, *, keep_peers: bool) -> None:
         members: list[Replica] = list(primary.replicas.values())
@@ -133,12 +133,12 @@ class Monitors:
         primary.reboot_ms = primary.heard_before_ms = 0
         primary.life, primary.history = Life(), ""
         primary.run_id, primary.info_ms, primary.info_text = "", 0, b""
-        primary.role_reported, primary.role_reported_ms = "master", self._world.now_ms
+        primary.role_reported, primary.role_reported_ms = "master", self._context.now_ms
         self._renew(primary.link)
 
     def _renew(self, link: Link) -> None:
         """What the link has measured is of the former server."""
-        fresh = new_link(self._world)
+        fresh = new_link(self._context)
         link.available_awake_ms, link.unanswered_awake_ms = fresh.available_awake_ms, -1
         link.replied_ms, link.heard_ms = fresh.replied_ms, fresh.heard_ms
         link.round_trip_ms = link.round_trip_spread_ms = 0.0

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.instances import Primary, Replica
 from garrison.sentinel.core.lost_data import Speaks, cut_off_max_ms, testimony, was_in_touch
-from garrison.sentinel.core.world import World
 
 PING_PERIODS_FRESH: Final = 5
 INFO_PERIODS_FRESH_URGENT: Final = 5
@@ -25,18 +25,18 @@ class Verdict(NamedTuple):
     """A replica, and why it cannot be promoted; an empty text if it can."""
 
     replica: Replica
-    objection: str
+    reason_against: str
 
 
-def judge(world: World, primary: Primary) -> Iterator[Verdict]:
+def judge(context: Context, primary: Primary) -> Iterator[Verdict]:
     """All replicas, in no order."""
     for replica in primary.replicas.values():
-        yield Verdict(replica, _objection(world, primary, replica))
+        yield Verdict(replica, _reason_against(context, primary, replica))
 
 
-def choose(world: World, primary: Primary) -> Replica | None:
+def choose(context: Context, primary: Primary) -> Replica | None:
     """The replica to promote; None where none is fit."""
-    fit = [verdict.replica for verdict in judge(world, primary) if not verdict.objection]
+    fit = [verdict.replica for verdict in judge(context, primary) if not verdict.reason_against]
     return min(fit, key=_rank, default=None)
 
 
@@ -45,14 +45,14 @@ def _rank(replica: Replica) -> tuple[int, int, str]:
     return (replica.priority, -replica.offset, replica.run_id or "g")
 
 
-def _objection(world: World, primary: Primary, replica: Replica) -> str:
-    now_ms = world.now_ms
+def _reason_against(context: Context, primary: Primary, replica: Replica) -> str:
+    now_ms = context.now_ms
     if replica.is_down:
         return f"it is down itself ({replica.down_reason})"
     if not replica.link.command.up:
         return "not connected to it"
-    silent_ms = world.awake_ms - replica.link.available_awake_ms
-    if silent_ms > PING_PERIODS_FRESH * world.tunables.ping_period:
+    silent_ms = context.awake_ms - replica.link.available_awake_ms
+    if silent_ms > PING_PERIODS_FRESH * context.tunables.ping_period:
         return f"its last reply to PING is {silent_ms} ms old"
     if replica.priority == 0:
         return "its replica-priority is 0"
@@ -60,16 +60,16 @@ def _objection(world: World, primary: Primary, replica: Replica) -> str:
         return "it has not answered INFO yet"
     urgent = primary.is_down
     periods, period_ms = (
-        (INFO_PERIODS_FRESH_URGENT, 1_000) if urgent else (INFO_PERIODS_FRESH, world.tunables.info_period)
+        (INFO_PERIODS_FRESH_URGENT, 1_000) if urgent else (INFO_PERIODS_FRESH, context.tunables.info_period)
     )
     age_ms = now_ms - replica.info_ms
-    if age_ms > max(periods * period_ms, PING_PERIODS_FRESH * world.tunables.ping_period):
+    if age_ms > max(periods * period_ms, PING_PERIODS_FRESH * context.tunables.ping_period):
         return f"its last INFO is {age_ms} ms old"
-    keeps_lost_data = testimony(world, primary, replica) is Speaks.AGAINST
+    keeps_lost_data = testimony(context, primary, replica) is Speaks.AGAINST
     if primary.has_lost_data:
         if not replica.keys:
             return "it holds no data either"
-        if replica.link_up and world.same(replica.follows, primary.address):
+        if replica.link_up and context.same(replica.follows, primary.address):
             return "it has taken the younger history of its primary, which has lost its data"
     elif keeps_lost_data:
         return "it keeps data of a former life of its primary, against those that follow it now"

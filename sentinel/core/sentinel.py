@@ -48,6 +48,7 @@ from typing import Final
 
 from garrison.sentinel.core import describe, state_lines
 from garrison.sentinel.core.commands import Commands
+from garrison.sentinel.core.context import AWAKE_STEP_MS, AWAKE_STEP_MS_MAX, Context, Randomness
 from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Effects, Level, Send
 from garrison.sentinel.core.failover import Failovers
@@ -60,7 +61,6 @@ from garrison.sentinel.core.polling import Polling
 from garrison.sentinel.core.roles import Roles
 from garrison.sentinel.core.settings import SentinelSettings
 from garrison.sentinel.core.votes import Votes
-from garrison.sentinel.core.world import AWAKE_STEP_MS, AWAKE_STEP_MS_MAX, Randomness, World
 
 TICK_MS_MAX: Final = 100
 """The longest time between two ticks; `next_deadline_ms` may ask for an earlier one."""
@@ -74,20 +74,20 @@ class SentinelCore:
     """See the module's documentation."""
 
     def __init__(self, settings: SentinelSettings, rng: Randomness, *, now_ms: int, wall_ms: int) -> None:
-        world = self._world = World(settings, rng, now_ms, wall_ms)
-        self._links = Links(world)
-        self._monitors = Monitors(world, self._links)
-        lost_data = LostData(world)
-        self._roles = Roles(world, self._monitors, lost_data)
-        self._polling = Polling(world, self._roles)
-        self._down = Down(world, lost_data)
-        self._votes = Votes(world)
+        context = self._context = Context(settings, rng, now_ms, wall_ms)
+        self._links = Links(context)
+        self._monitors = Monitors(context, self._links)
+        lost_data = LostData(context)
+        self._roles = Roles(context, self._monitors, lost_data)
+        self._polling = Polling(context, self._roles)
+        self._down = Down(context, lost_data)
+        self._votes = Votes(context)
         self._failovers = Failovers(
-            world, self._down, self._votes, self._polling, self._roles, self._monitors
+            context, self._down, self._votes, self._polling, self._roles, self._monitors
         )
-        self._hellos = Hellos(world, self._links, self._monitors)
+        self._hellos = Hellos(context, self._links, self._monitors)
         self._commands = Commands(
-            world, self._links, self._monitors, self._hellos, self._votes, self._down, self._failovers
+            context, self._links, self._monitors, self._hellos, self._votes, self._down, self._failovers
         )
         self._last_tick_ms = self._heard_ms = now_ms
         self._went_back_ms = 0
@@ -95,15 +95,15 @@ class SentinelCore:
         self._start()
 
     def _start(self) -> None:
-        world = self._world
-        if not world.my_id:
-            world.my_id = f"{world.rng.getrandbits(160):040x}"
-        world.save()
-        world.say(Level.WARNING, f"Sentinel ID is {world.my_id}")
-        for monitor in world.settings.monitors:
+        context = self._context
+        if not context.my_id:
+            context.my_id = f"{context.rng.getrandbits(160):040x}"
+        context.save()
+        context.say(Level.WARNING, f"Sentinel ID is {context.my_id}")
+        for monitor in context.settings.monitors:
             primary = self._monitors.add(monitor)
             for host, port, run_id in monitor.known_sentinels:
-                if run_id != world.my_id and run_id not in primary.peers:
+                if run_id != context.my_id and run_id not in primary.peers:
                     self._hellos.remember(primary, run_id, Address(host, port))
 
     # Inputs.
@@ -117,15 +117,15 @@ class SentinelCore:
         self._advance()
 
     def _watch_clock(self, gap_ms: int) -> None:
-        world, tunables = self._world, self._world.tunables
+        context, tunables = self._context, self._context.tunables
         if gap_ms < 0 or gap_ms > tunables.tilt_trigger:
-            world.tilt_since_ms = world.now_ms
-            world.event("+tilt", None, "#tilt mode entered")
-        elif world.in_tilt and world.now_ms - world.tilt_since_ms > tunables.tilt_period:
-            world.tilt_since_ms = 0
-            world.event("-tilt", None, "#tilt mode exited")
-            for instance in world.all_instances():
-                world.look_now(instance)
+            context.tilt_since_ms = context.now_ms
+            context.event("+tilt", None, "#tilt mode entered")
+        elif context.in_tilt and context.now_ms - context.tilt_since_ms > tunables.tilt_period:
+            context.tilt_since_ms = 0
+            context.event("-tilt", None, "#tilt mode exited")
+            for instance in context.all_instances():
+                context.look_now(instance)
 
     def link_up(self, link_id: int, local_ip: str, now_ms: int) -> None:
         """A Connect effect succeeded; `local_ip` is our own address on it."""
@@ -148,74 +148,74 @@ class SentinelCore:
     def message(self, link_id: int, channel: bytes, payload: bytes, now_ms: int) -> None:
         """A message of a channel that we listen to."""
         self._pass_time(now_ms)
-        found = self._world.connection(link_id)
+        found = self._context.connection(link_id)
         if found is not None:
-            found[1].heard_ms = self._world.now_ms
+            found[1].heard_ms = self._context.now_ms
             self._hellos.heard(payload)
         self._advance()
 
     def resolved(self, host: str, address: str, now_ms: int) -> None:
         """The answer to a Resolve effect; without an address the last one is kept."""
         self._pass_time(now_ms)
-        if self._world.resolved(host, address):
-            for instance in self._world.all_instances():
+        if self._context.resolved(host, address):
+            for instance in self._context.all_instances():
                 if instance.address.host == host:
-                    self._world.look_now(instance)
+                    self._context.look_now(instance)
         self._advance()
 
     def command(self, ticket: int, argv: Sequence[bytes], now_ms: int) -> None:
         """A client's command; see COMMANDS above."""
         self._pass_time(now_ms)
         value = self._commands.answer(argv)
-        self._world.effects.replies.append((ticket, value))
+        self._context.effects.replies.append((ticket, value))
         self._advance()
 
     def save_failed(self, reason: str, now_ms: int) -> None:
         """The configuration could not be written: it is tried again after SAVE_RETRY_MS."""
         self._pass_time(now_ms)
-        world = self._world
-        world.save()
-        self._save_again_ms = world.now_ms + SAVE_RETRY_MS
-        world.unsaved_reason = reason
-        if not world.is_unsaved:
-            world.unsaved_since_ms = world.now_ms
-            for primary in world.primaries.values():
+        context = self._context
+        context.save()
+        self._save_again_ms = context.now_ms + SAVE_RETRY_MS
+        context.unsaved_reason = reason
+        if not context.is_unsaved:
+            context.unsaved_since_ms = context.now_ms
+            for primary in context.primaries.values():
                 self._failovers.give_up_unsaved(primary)
 
     def saved(self, now_ms: int) -> None:
         """The configuration was written."""
         self._pass_time(now_ms)
-        world = self._world
-        if not world.is_unsaved:
+        context = self._context
+        if not context.is_unsaved:
             return
-        for_ms = world.now_ms - world.unsaved_since_ms
-        world.say(Level.WARNING, f"The configuration is saved again, after {for_ms} ms without")
-        world.unsaved_since_ms, world.unsaved_reason = 0, ""
-        for primary in world.primaries.values():
-            world.look_now(primary)
+        for_ms = context.now_ms - context.unsaved_since_ms
+        context.say(Level.WARNING, f"The configuration is saved again, after {for_ms} ms without")
+        context.unsaved_since_ms, context.unsaved_reason = 0, ""
+        for primary in context.primaries.values():
+            context.look_now(primary)
 
     def unsent(self, sends: Sequence[Send], why: str, now_ms: int) -> None:
         """These commands were not sent."""
         self._pass_time(now_ms)
-        self._world.unsent(sends, why)
+        self._context.unsent(sends, why)
         self._advance()
 
     def _pass_time(self, now_ms: int) -> None:
-        world = self._world
+        context = self._context
         step_ms = now_ms - self._heard_ms
         self._heard_ms = now_ms
         if step_ms < 0:
             # It must not, but it did: go on from where we were, rather than stand still until it is there.
             self._went_back_ms -= step_ms
-            world.wall_offset_ms += step_ms
+            context.wall_offset_ms += step_ms
             step_ms = 0
-        world.awake_ms += AWAKE_STEP_MS if step_ms > AWAKE_STEP_MS_MAX else step_ms
-        world.now_ms += step_ms
+        context.awake_ms += AWAKE_STEP_MS if step_ms > AWAKE_STEP_MS_MAX else step_ms
+        context.now_ms += step_ms
 
     def _advance(self) -> None:
         """Look at everything whose time has come."""
         for _ in range(ROUNDS_MAX):
-            instances = list(self._world.due())
+            instances = list(self._context.due())
             if not instances:
                 return
             for instance in instances:
@@ -223,11 +223,11 @@ class SentinelCore:
                     self._look_at(instance)
 
     def _look_at(self, instance: Instance) -> None:
-        """What is to be done for one server: connect, ask, find it down, fail over."""
+        """Do what is due for one server: connect, ask, judge whether it is down, fail over."""
         self._links.upkeep(instance)
         self._links.watch(instance)
         self._polling.poll(instance)
-        if self._world.in_tilt:
+        if self._context.in_tilt:
             return
         self._down.check(instance)
         if isinstance(instance, Primary):
@@ -238,28 +238,28 @@ class SentinelCore:
 
     def next_deadline_ms(self) -> int:
         """When `tick` is wanted at the latest, by the clock of the inputs."""
-        due_ms = self._world.next_due_ms()
+        due_ms = self._context.next_due_ms()
         latest_ms = self._last_tick_ms + TICK_MS_MAX
         return latest_ms if due_ms is None else min(latest_ms, due_ms - self._went_back_ms)
 
     def take(self) -> Effects:
         """All effects since the last call."""
-        world = self._world
-        taken, world.effects = world.effects, Effects()
-        if world.must_save and not (world.is_unsaved and world.now_ms < self._save_again_ms):
-            world.must_save = False
-            taken.persist = state_lines.lines(world)
+        context = self._context
+        taken, context.effects = context.effects, Effects()
+        if context.must_save and not (context.is_unsaved and context.now_ms < self._save_again_ms):
+            context.must_save = False
+            taken.persist = state_lines.lines(context)
         return taken
 
     def info_section(self, running_scripts: int = 0, queued_scripts: int = 0) -> str:
         """INFO sentinel, without its heading."""
-        return describe.info_section(self._world, running_scripts, queued_scripts)
+        return describe.info_section(self._context, running_scripts, queued_scripts)
 
     @property
     def my_id(self) -> str:
-        return self._world.my_id
+        return self._context.my_id
 
     @property
-    def world(self) -> World:
+    def context(self) -> Context:
         """For the simulator's checkers; a shell has no business with it."""
-        return self._world
+        return self._context

@@ -63,7 +63,7 @@ class SentinelSettings:
 
     port: int = 26379
     bind: tuple[str, ...] = ()
-    """Listening addresses; the first one is where outgoing connections come from, if it is no wildcard."""
+    """Listening addresses; outgoing connections come from the first one, unless it is a wildcard."""
     my_id: str = ""
     """40 hexadecimal digits; a new one is drawn and saved where it is empty."""
     current_epoch: int = 0

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.instances import Primary
 from garrison.sentinel.core.settings import SentinelSettings
-from garrison.sentinel.core.world import World
 
 
-def lines(world: World) -> tuple[str, ...]:
+def lines(context: Context) -> tuple[str, ...]:
     """All of them, in the order of the file."""
-    return tuple(_lines(world))
+    return tuple(_lines(context))
 
 
-def _lines(world: World) -> Iterator[str]:
-    settings = world.settings
-    yield f"sentinel myid {world.my_id}"
+def _lines(context: Context) -> Iterator[str]:
+    settings = context.settings
+    yield f"sentinel myid {context.my_id}"
     yield from _of_settings(settings)
-    for primary in world.primaries.values():
-        yield from _of_primary(world, primary)
-    yield f"sentinel current-epoch {world.epoch}"
+    for primary in context.primaries.values():
+        yield from _of_primary(context, primary)
+    yield f"sentinel current-epoch {context.epoch}"
 
 
 def _of_settings(settings: SentinelSettings) -> Iterator[str]:
@@ -42,10 +42,10 @@ def _of_settings(settings: SentinelSettings) -> Iterator[str]:
             yield f"sentinel {name} {value}"
 
 
-def _of_primary(world: World, primary: Primary) -> Iterator[str]:
+def _of_primary(context: Context, primary: Primary) -> Iterator[str]:
     monitor, name = primary.monitor, _quoted(primary.name)
     address = primary.current_address()
-    yield f"sentinel monitor {name} {world.shown(address)} {address.port} {monitor.quorum}"
+    yield f"sentinel monitor {name} {context.shown(address)} {address.port} {monitor.quorum}"
     for option, value, default in (
         ("down-after-milliseconds", monitor.down_after_ms, 30_000),
         ("failover-timeout", monitor.failover_timeout_ms, 180_000),
@@ -64,12 +64,12 @@ def _of_primary(world: World, primary: Primary) -> Iterator[str]:
     yield f"sentinel leader-epoch {name} {primary.vote_epoch}"
     known = [replica.address for replica in primary.replicas.values()]
     if address != primary.address:
-        known = [each for each in known if not world.same(each, address)] + [primary.address]
+        known = [each for each in known if not context.same(each, address)] + [primary.address]
     for each in known:
-        yield f"sentinel known-replica {name} {world.shown(each)} {each.port}"
+        yield f"sentinel known-replica {name} {context.shown(each)} {each.port}"
     for peer in primary.peers.values():
         # Port 0 says that nobody knows where it is. It counts as a voter all the same.
-        where = f"{world.shown(peer.address)} {peer.address.port}"
+        where = f"{context.shown(peer.address)} {peer.address.port}"
         yield f"sentinel known-sentinel {name} {where} {peer.run_id}"
 
 

@@ -12,13 +12,13 @@ from garrison.sentinel.core.instances import State
 
 
 class Happened(Enum):
-    """What carries a failover on."""
+    """The events that advance a failover."""
 
     STARTED = "a failover is tried"
     ELECTED = "this Sentinel leads it"
     CHOSEN = "a replica is chosen"
     CHOSEN_TO_TAKE_OVER = "a replica is chosen, and the primary is to hand over"
-    TOLD = "the replica was told to be primary"
+    TOLD = "the replica was sent REPLICAOF NO ONE"
     ACCEPTED = "the primary has begun to hand over"
     PROMOTED = "the replica is primary"
     FOLLOWED = "the replicas follow, or time is up"

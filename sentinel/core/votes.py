@@ -9,7 +9,7 @@ everything). So two leaders of one epoch would need two majorities of the same S
 only the epoch of the last vote is known, not whom it was for: that is enough to give no second one.
 
 BEHAVIOUR. Epochs are counted for all primaries together, votes are given for each. That another primary's
-election has raised the epoch meanwhile is no reason to refuse a vote, or the elections of many primaries
+election has raised the epoch meanwhile does not justify refusing a vote, or the elections of many primaries
 that fail at one moment would undo each other.
 """
 
@@ -17,38 +17,38 @@ from __future__ import annotations
 
 from typing import Final
 
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.instances import Primary, State
-from garrison.sentinel.core.world import World
 
 VOTED_DESYNC_MS: Final = 1_000
-"""Those who voted for the same leader do not all come back to the matter at one moment."""
+"""Random delay, so that voters for one leader do not all try again at once."""
 
 
 class Votes:
     """Gives votes and counts them."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def vote(self, primary: Primary, epoch: int, candidate: str) -> tuple[str, int]:
         """Vote for a candidate if we have no vote yet in this epoch: (whom we voted for, in which epoch)."""
-        world = self._world
-        if epoch > world.epoch:
-            world.epoch = epoch
-            world.event("+new-epoch", None, str(epoch), unnamed=primary)
-            world.save()
+        context = self._context
+        if epoch > context.epoch:
+            context.epoch = epoch
+            context.event("+new-epoch", None, str(epoch), unnamed=primary)
+            context.save()
         if primary.vote_epoch < epoch and primary.config_epoch < epoch:
             primary.vote, primary.vote_epoch = candidate, epoch
-            world.event("+vote-for-leader", None, f"{candidate} {epoch}", unnamed=primary)
-            world.save()
-            if candidate != world.my_id:
+            context.event("+vote-for-leader", None, f"{candidate} {epoch}", unnamed=primary)
+            context.save()
+            if candidate != context.my_id:
                 self._leave_it_to(primary, candidate)
         return primary.vote, primary.vote_epoch
 
     def _leave_it_to(self, primary: Primary, candidate: str) -> None:
         """Another leads: we do not start one of our own beside it."""
-        attempt, now_ms = primary.attempt, self._world.now_ms
-        voted_ms = now_ms + self._world.rng.randrange(VOTED_DESYNC_MS)
+        attempt, now_ms = primary.attempt, self._context.now_ms
+        voted_ms = now_ms + self._context.rng.randrange(VOTED_DESYNC_MS)
         if attempt.state is State.NONE:
             attempt.started_ms = voted_ms
         attempt.not_before_ms = voted_ms + 2 * primary.monitor.failover_timeout_ms

@@ -198,7 +198,7 @@ async def test_a_primary_that_moves_as_it_runs_stays_the_primary(compose: Compos
         await call_all(SENTINELS, "SENTINEL", "SET", NAME, "down-after-milliseconds", "1000")
 
 
-async def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(compose: Compose) -> None:
+async def test_primary_asleep_during_failover_acknowledges_nothing(compose: Compose) -> None:
     old = await settled()
     await keep(old, "awake")
     reader, writer = await asyncio.open_connection("127.0.0.1", PORTS[old])

@@ -8,10 +8,10 @@ import time
 
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
-from garrison.node.core.cluster import ClusterCore
+from garrison.node.core.cluster_core import ClusterCore
+from garrison.node.core.context import ReplicationFacts
 from garrison.node.core.effects import Connect, Drop, PlaneAction, Send
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.core.world import ReplicationFacts
 
 
 def now_ms() -> int:

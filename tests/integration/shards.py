@@ -11,8 +11,8 @@ from typing import Any
 from garrison.client import Connection, ReplyError, key_slot, open_connection
 from garrison.client.core.resp import Arg
 from garrison.cluster.core.topology import Node
-from garrison.cluster.local import LocalCluster, LocalNode
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
+from garrison.cluster.local.process import LocalProcess
 from tests.integration.group_on_hosts import until
 
 REPLY_TIMEOUT_S = 60.0
@@ -38,16 +38,16 @@ class Shard:
 
 async def shards_of(cluster: LocalCluster) -> list[Shard]:
     """The shards of a healthy cluster, in the order of their primaries."""
-    survey = await cluster.wait_healthy()
+    state = await cluster.wait_healthy()
     return [
         Shard(
             node,
-            survey.slots_of[node.id],
+            state.slots_of[node.id],
             cluster.node(node.address),
-            [cluster.node(replica.address) for replica in survey.replicas_of(node.id)],
+            [cluster.node(replica.address) for replica in state.replicas_of(node.id)],
         )
-        for node in survey.primaries
-        if survey.slots_of.get(node.id)
+        for node in state.primaries
+        if state.slots_of.get(node.id)
     ]
 
 

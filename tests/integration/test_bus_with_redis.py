@@ -16,7 +16,7 @@ import redis
 
 from garrison.node.border import Follow, Promote
 from garrison.node.core import nodes_file
-from garrison.node.core.world import ReplicationFacts
+from garrison.node.core.context import ReplicationFacts
 from tests.conftest import find_free_port
 
 from .bare_node import BareNode, now_ms

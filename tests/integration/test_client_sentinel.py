@@ -242,7 +242,7 @@ async def test_a_killed_primary_costs_time_but_no_error(watched: Watched) -> Non
         assert load.errors == []
 
 
-async def test_a_planned_failover_is_followed_although_the_old_primary_still_claims_its_role(
+async def test_planned_failover_is_followed_despite_old_primarys_claim(
     watched: Watched,
 ) -> None:
     await watched.settled()

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from garrison.client import Client, Connection, ReplyError, connect, key_slot, open_connection
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
-from garrison.cluster.demo_load import Load
-from garrison.cluster.local import LocalCluster, LocalNode
+from garrison.cluster.demo.load import Load
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
 from tests.integration.processes import wait_stopped
 
 NODE_TIMEOUT_MS = 1000
@@ -37,14 +37,14 @@ async def client(cluster: LocalCluster) -> AsyncIterator[Client[bytes]]:
     await client.close()
 
 
-async def survey_of(cluster: LocalCluster) -> Survey:
-    async with cluster.fleet() as fleet:
-        return await fleet.survey()
+async def cluster_state_of(cluster: LocalCluster) -> ClusterState:
+    async with cluster.admin() as admin:
+        return await admin.cluster_state()
 
 
 async def start_load(cluster: LocalCluster, client: Client[bytes]) -> Load:
-    survey = await survey_of(cluster)
-    shards = {node.address: survey.slots_of[node.id] for node in survey.primaries}
+    state = await cluster_state_of(cluster)
+    shards = {node.address: state.slots_of[node.id] for node in state.primaries}
     load = Load(client, shards, TASKS_PER_SHARD)
     load.start()
     await asyncio.sleep(0.5)
@@ -60,10 +60,10 @@ async def stop_and_judge(load: Load) -> None:
     assert losses.confirmed == 0
 
 
-def victim_of(survey: Survey, cluster: LocalCluster, position: int) -> tuple[Node, LocalNode, Address]:
+def victim_of(state: ClusterState, cluster: LocalCluster, position: int) -> tuple[Node, LocalNode, Address]:
     """A primary, its process, and the address of its replica."""
-    primary = survey.primaries[position]
-    return primary, cluster.node(primary.address), survey.replicas_of(primary.id)[0].address
+    primary = state.primaries[position]
+    return primary, cluster.node(primary.address), state.replicas_of(primary.id)[0].address
 
 
 async def becomes_primary(address: Address) -> None:
@@ -84,7 +84,7 @@ async def test_a_killed_primary_is_replaced_and_comes_back(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
     load = await start_load(cluster, client)
-    _, process, heir = victim_of(await survey_of(cluster), cluster, 0)
+    _, process, heir = victim_of(await cluster_state_of(cluster), cluster, 0)
     await process.kill()
     await becomes_primary(heir)
     await asyncio.sleep(0.5)
@@ -95,7 +95,7 @@ async def test_a_killed_primary_is_replaced_and_comes_back(
 
 async def test_a_killed_replica_disturbs_nobody(cluster: LocalCluster, client: Client[bytes]) -> None:
     load = await start_load(cluster, client)
-    _, _, replica = victim_of(await survey_of(cluster), cluster, 1)
+    _, _, replica = victim_of(await cluster_state_of(cluster), cluster, 1)
     await cluster.node(replica).kill()
     await asyncio.sleep(2 * NODE_TIMEOUT_MS / 1000)
     await cluster.restart(cluster.node(replica))
@@ -107,12 +107,10 @@ async def test_a_stopped_primary_acknowledges_nothing_when_it_wakes(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
     """A write that waits in its socket while it sleeps through a failover must not be answered OK."""
-    survey = await survey_of(cluster)
-    primary, process, heir = victim_of(survey, cluster, 0)
+    state = await cluster_state_of(cluster)
+    primary, process, heir = victim_of(state, cluster, 0)
     key = next(
-        name
-        for name in (f"wake:{n}" for n in range(100_000))
-        if key_slot(name) in survey.slots_of[primary.id]
+        name for name in (f"wake:{n}" for n in range(100_000)) if key_slot(name) in state.slots_of[primary.id]
     )
     late = [await open_connection(primary.address.host, primary.address.port, timeout=30) for _ in range(3)]
     process.signal(signal.SIGSTOP)
@@ -136,11 +134,11 @@ async def test_a_primary_without_its_majority_stops_writing(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
     """Two of three primaries sleep, with all replicas: the third must refuse before anyone else could win."""
-    survey = await survey_of(cluster)
-    alone = survey.primaries[0]
+    state = await cluster_state_of(cluster)
+    alone = state.primaries[0]
     others = [node for node in cluster.nodes if node.address != alone.address]
     key = next(
-        name for name in (f"alone:{n}" for n in range(100_000)) if key_slot(name) in survey.slots_of[alone.id]
+        name for name in (f"alone:{n}" for n in range(100_000)) if key_slot(name) in state.slots_of[alone.id]
     )
     connection = await open_connection(alone.address.host, alone.address.port)
     assert await connection.call("SET", key, "before") == b"OK"
@@ -171,12 +169,12 @@ async def test_every_node_is_restarted_under_load(cluster: LocalCluster, client:
     """A rolling restart as docs/admin.md has it: a primary hands over first, as it comes back empty."""
     load = await start_load(cluster, client)
     for node in cluster.nodes:
-        survey = await survey_of(cluster)
-        primary = next((each for each in survey.primaries if each.address == node.address), None)
+        state = await cluster_state_of(cluster)
+        primary = next((each for each in state.primaries if each.address == node.address), None)
         if primary is not None:
-            heir = survey.replicas_of(primary.id)[0].address
-            async with cluster.fleet() as fleet:
-                await fleet.call(heir, "CLUSTER", "FAILOVER")
+            heir = state.replicas_of(primary.id)[0].address
+            async with cluster.admin() as admin:
+                await admin.call(heir, "CLUSTER", "FAILOVER")
             await becomes_primary(heir)
             await cluster.wait_healthy()
         await node.stop()

@@ -19,10 +19,10 @@ import pytest
 import pytest_asyncio
 
 from garrison.client import Client, connect, key_slot
-from garrison.cluster.core.survey import Survey
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
-from garrison.cluster.local import GARRISON_NODE, LocalCluster, LocalNode
-from garrison.cluster.local_process import free_ports
+from garrison.cluster.local.cluster import GARRISON_NODE, LocalCluster, LocalNode
+from garrison.cluster.local.process import free_ports
 
 KEYS = 12_000
 COMMANDS = {"garrison": GARRISON_NODE, "redis": ("redis-server",)}
@@ -83,13 +83,13 @@ def entry(cluster: LocalCluster) -> Address:
     return cluster.nodes[0].address
 
 
-async def survey_of(cluster: LocalCluster) -> Survey:
-    async with cluster.fleet() as fleet:
-        return await fleet.survey()
+async def cluster_state_of(cluster: LocalCluster) -> ClusterState:
+    async with cluster.admin() as admin:
+        return await admin.cluster_state()
 
 
 async def primaries(cluster: LocalCluster) -> list[Node]:
-    return (await survey_of(cluster)).primaries
+    return (await cluster_state_of(cluster)).primaries
 
 
 async def demand_all_keys(client: Client[bytes]) -> None:
@@ -134,7 +134,7 @@ class Writers:
         await asyncio.gather(*self._tasks)
 
 
-async def test_reshard_under_load_moves_the_slots_and_no_caller_sees_an_error(
+async def test_reshard_under_load_shows_callers_no_error(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
     target = (await primaries(cluster))[0]
@@ -146,13 +146,13 @@ async def test_reshard_under_load_moves_the_slots_and_no_caller_sees_an_error(
     assert answer.document["slots_moved"] == 1000
     assert writers.errors == []
     assert writers.done > 100
-    owned = (await survey_of(cluster)).slots_of[target.id]
+    owned = (await cluster_state_of(cluster)).slots_of[target.id]
     assert len(owned) == len(target.slots) + 1000
     await demand_all_keys(client)
     await demand_healthy(cluster)
 
 
-async def test_a_reshard_killed_at_any_moment_leaves_every_key_and_the_next_one_finishes(
+async def test_killed_reshard_keeps_every_key_and_next_one_finishes(
     cluster: LocalCluster, client: Client[bytes]
 ) -> None:
     moment = random.Random(7)
@@ -167,7 +167,7 @@ async def test_a_reshard_killed_at_any_moment_leaves_every_key_and_the_next_one_
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
         await process.communicate()
-        opened += len((await survey_of(cluster)).open_slots)
+        opened += len((await cluster_state_of(cluster)).open_slots)
         await demand_all_keys(client)
     target = (await primaries(cluster))[1]
     answer = await cli("reshard", entry(cluster), "--to", target.id, "--slots", "10", "--yes", "--json")
@@ -178,9 +178,9 @@ async def test_a_reshard_killed_at_any_moment_leaves_every_key_and_the_next_one_
 
 
 async def _until_moving(cluster: LocalCluster, process: asyncio.subprocess.Process, target: Node) -> None:
-    async with cluster.fleet() as fleet:
+    async with cluster.admin() as admin:
         while process.returncode is None:
-            mine = (await fleet.view(target.address)).myself
+            mine = (await admin.view(target.address)).myself
             if mine.importing or mine.slots != target.slots:
                 return
             await asyncio.sleep(0.002)
@@ -196,17 +196,38 @@ async def test_ctrl_c_stops_at_a_slot_boundary_and_says_how_to_go_on(
     _, err = await process.communicate()
     assert process.returncode == 4, err
     assert "run the same command again with --slots" in err.decode()
-    survey = await survey_of(cluster)
-    assert survey.open_slots == ()
-    moved = len(survey.slots_of[target.id]) - len(target.slots)
+    state = await cluster_state_of(cluster)
+    assert state.open_slots == ()
+    moved = len(state.slots_of[target.id]) - len(target.slots)
     assert 0 < moved < 5000
+    await demand_all_keys(client)
+
+
+async def test_a_stored_plan_is_resumed_after_a_stop(
+    cluster: LocalCluster, client: Client[bytes], tmp_path: Path
+) -> None:
+    target = min(await primaries(cluster), key=lambda node: len(node.slots))
+    plan = tmp_path / "plan.json"
+    words = ("reshard", entry(cluster), "--to", target.id, "--slots", "5000", "--save-plan", str(plan))
+    process = await start_cli(*words, "--yes")
+    await _until_moving(cluster, process, target)
+    process.send_signal(signal.SIGTERM)
+    _, err = await process.communicate()
+    assert process.returncode == 4, err
+    assert f"--plan {plan}" in err.decode()
+    resumed = await cli("reshard", entry(cluster), "--plan", str(plan), "--yes", "--json")
+    assert resumed.exit_code == 0, resumed.out + resumed.err
+    assert 0 < resumed.document["slots_moved"] < 5000
+    assert len((await cluster_state_of(cluster)).slots_of[target.id]) == len(target.slots) + 5000
+    again = await cli("reshard", entry(cluster), "--plan", str(plan), "--yes", "--json")
+    assert again.document["moves"] == []
     await demand_all_keys(client)
 
 
 async def test_rebalance_evens_the_slots_out(cluster: LocalCluster) -> None:
     answer = await cli("rebalance", entry(cluster), "--cluster-threshold", "0", "--json")
     assert answer.exit_code == 0, answer.out + answer.err
-    sizes = sorted(len(slots) for slots in (await survey_of(cluster)).slots_of.values())
+    sizes = sorted(len(slots) for slots in (await cluster_state_of(cluster)).slots_of.values())
     assert sizes == [5461, 5461, 5462]
     again = await cli("rebalance", entry(cluster), "--json")
     assert again.document["moves"] == []
@@ -216,20 +237,20 @@ async def test_fix_closes_finishes_and_assigns(cluster: LocalCluster, client: Cl
     a, b, c = await primaries(cluster)
     held = sorted({key_slot(f"key:{number}") for number in range(KEYS)} & a.slots)
     one, two, three, four = held[:4]
-    async with cluster.fleet() as fleet:
+    async with cluster.admin() as admin:
         # Marked on the target alone, without keys; on the source alone; on both, with one key over.
-        await fleet.call(b.address, "CLUSTER", "SETSLOT", one, "IMPORTING", a.id)
-        await fleet.call(a.address, "CLUSTER", "SETSLOT", two, "MIGRATING", c.id)
-        await fleet.call(b.address, "CLUSTER", "SETSLOT", three, "IMPORTING", a.id)
-        await fleet.call(a.address, "CLUSTER", "SETSLOT", three, "MIGRATING", b.id)
-        key = (await fleet.call(a.address, "CLUSTER", "GETKEYSINSLOT", three, 1))[0]
-        await fleet.call(a.address, "MIGRATE", b.address.host, b.address.port, key, 0, 1000)
+        await admin.call(b.address, "CLUSTER", "SETSLOT", one, "IMPORTING", a.id)
+        await admin.call(a.address, "CLUSTER", "SETSLOT", two, "MIGRATING", c.id)
+        await admin.call(b.address, "CLUSTER", "SETSLOT", three, "IMPORTING", a.id)
+        await admin.call(a.address, "CLUSTER", "SETSLOT", three, "MIGRATING", b.id)
+        key = (await admin.call(a.address, "CLUSTER", "GETKEYSINSLOT", three, 1))[0]
+        await admin.call(a.address, "MIGRATE", b.address.host, b.address.port, key, 0, 1000)
         # Keys on both sides and the source's mark lost, as after a failover of the source.
-        await fleet.call(b.address, "CLUSTER", "SETSLOT", four, "IMPORTING", a.id)
-        await fleet.call(a.address, "CLUSTER", "SETSLOT", four, "MIGRATING", b.id)
-        key = (await fleet.call(a.address, "CLUSTER", "GETKEYSINSLOT", four, 1))[0]
-        await fleet.call(a.address, "MIGRATE", b.address.host, b.address.port, key, 0, 1000)
-        await fleet.call(a.address, "CLUSTER", "SETSLOT", four, "STABLE")
+        await admin.call(b.address, "CLUSTER", "SETSLOT", four, "IMPORTING", a.id)
+        await admin.call(a.address, "CLUSTER", "SETSLOT", four, "MIGRATING", b.id)
+        key = (await admin.call(a.address, "CLUSTER", "GETKEYSINSLOT", four, 1))[0]
+        await admin.call(a.address, "MIGRATE", b.address.host, b.address.port, key, 0, 1000)
+        await admin.call(a.address, "CLUSTER", "SETSLOT", four, "STABLE")
     sick = await cli("check", entry(cluster), "--json")
     assert sick.exit_code == 1
     assert {finding["code"] for finding in sick.document["findings"]} == {"open"}
@@ -237,19 +258,19 @@ async def test_fix_closes_finishes_and_assigns(cluster: LocalCluster, client: Cl
     assert [r["action"] for r in plan.document["repairs"]] == ["close", "finish", "finish"]
     answer = await cli("fix", entry(cluster), "--json")
     assert answer.exit_code == 0, answer.out + answer.err
-    owners = (await survey_of(cluster)).owners
+    owners = (await cluster_state_of(cluster)).owners
     assert [owners[slot] for slot in (one, two, three, four)] == [a.id, c.id, b.id, b.id]
     await demand_all_keys(client)
     await demand_healthy(cluster)
 
 
 async def test_fix_gives_slots_without_owner_to_a_primary(cluster: LocalCluster) -> None:
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
         empty = _empty_slot()
-        for node in survey.nodes.values():
+        for node in state.nodes.values():
             if node.is_primary:
-                await fleet.call(node.address, "CLUSTER", "DELSLOTS", empty)
+                await admin.call(node.address, "CLUSTER", "DELSLOTS", empty)
     answer = await cli("fix", entry(cluster))
     assert answer.exit_code == 0, answer.out + answer.err
     assert f"assign slots {empty}" in answer.out
@@ -276,7 +297,7 @@ async def test_a_node_joins_takes_its_share_and_leaves(cluster: LocalCluster, cl
         assert replica.exit_code == 0, replica.out + replica.err
         shared = await cli("rebalance", entry(cluster), "--cluster-use-empty-masters")
         assert shared.exit_code == 0, shared.out + shared.err
-        assert len((await survey_of(cluster)).slots_of[new_id]) == 4096
+        assert len((await cluster_state_of(cluster)).slots_of[new_id]) == 4096
         await demand_all_keys(client)
         await demand_healthy(cluster)
         refused = await cli("del-node", entry(cluster), new_id)
@@ -285,7 +306,7 @@ async def test_a_node_joins_takes_its_share_and_leaves(cluster: LocalCluster, cl
         for name in (str(spare.address), new_id):
             left = await cli("del-node", entry(cluster), name, "--drain")
             assert left.exit_code == 0, left.out + left.err
-        assert len((await survey_of(cluster)).nodes) == 6
+        assert len((await cluster_state_of(cluster)).nodes) == 6
         await demand_all_keys(client)
         await demand_healthy(cluster)
     finally:
@@ -350,7 +371,7 @@ async def test_call_and_set_timeout_reach_every_node(cluster: LocalCluster) -> N
     ("words", "exit_code", "message"),
     [
         (("check", "127.0.0.1:1"), 3, "cannot connect to 127.0.0.1:1"),
-        (("reshard", "ENTRY", "--to", "nobody", "--slots", "5", "--yes"), 2, "is no node of this cluster"),
+        (("reshard", "ENTRY", "--to", "nobody", "--slots", "5", "--yes"), 2, "is not a node of this cluster"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--slots", "5", "--from", "ENTRY"), 2, "also a source"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--slots", "5"), 2, "add --yes"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--ranges", "9-5", "--yes"), 2, "must rise"),
@@ -358,6 +379,8 @@ async def test_call_and_set_timeout_reach_every_node(cluster: LocalCluster) -> N
         (("create", "ENTRY", "ENTRY", "ENTRY", "--yes"), 2, "more than once"),
         (("add-node", "ENTRY", "ENTRY"), 1, "knows 5 other nodes already"),
         (("import", "ENTRY", "--from", "ENTRY"), 1, "is itself a cluster node"),
+        (("reshard", "ENTRY", "--plan", "/dev/null", "--yes"), 2, "is not a reshard plan"),
+        (("reshard", "ENTRY", "--plan", "plan.json", "--slots", "5"), 2, "says already what moves"),
         (("check", "nonsense"), 2, "host:port"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from garrison.client import ClientError, connect, key_slot
 from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.topology import Address
-from garrison.cluster.manager.fleet import Access, Fleet
+from garrison.cluster.manager.admin_client import Access, AdminClient
 from garrison.cluster.manager.form import form
 from tests.integration.group_on_hosts import NODE_PORT, Server, until
 from tests.integration.namespaces import Network, network, reason_to_skip
@@ -59,11 +59,11 @@ async def test_slots_take_writes_again_after_flows_were_dropped(
     url = [f"redis://{server.address}:{server.port}" for server in servers]
     async with await connect(url, call_timeout_s=1.0) as client:
         for round_number in range(2):
-            async with Fleet(Address(servers[0].address, NODE_PORT), Access()) as fleet:
-                survey = await fleet.survey()
-            primary = sorted(survey.primaries, key=lambda node: node.address)[round_number % 3]
+            async with AdminClient(Address(servers[0].address, NODE_PORT), Access()) as admin:
+                state = await admin.cluster_state()
+            primary = sorted(state.primaries, key=lambda node: node.address)[round_number % 3]
             victim = next(server for server in servers if server.address == primary.address.host)
-            slots = survey.slots_of[primary.id]
+            slots = state.slots_of[primary.id]
             key = next(f"key:{n}" for n in range(10_000_000) if key_slot(f"key:{n}") in slots)
             await client.set(key, "before")
             assert net.drop_flows(victim.host, [server.host for server in servers], to_port) >= 5

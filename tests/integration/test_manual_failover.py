@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from garrison.client import ReplyError
-from garrison.cluster.local import LocalCluster, LocalNode
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
 from tests.integration.group_on_hosts import until
 from tests.integration.shards import (
     Shard,

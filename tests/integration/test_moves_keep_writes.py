@@ -1,4 +1,4 @@
-"""Slots that move under writes, and whose source, target or mover fails: every acknowledged write is found.
+"""Slots that move under writes, and whose source, target or manager fails: every acknowledged write is found.
 
 Six real node processes serve all tests; each leaves the cluster healthy for the next one.
 """
@@ -18,12 +18,13 @@ import pytest_asyncio
 
 from garrison.client import Client, ClientError, ReplyError, connect, key_slot
 from garrison.cluster.core.check import check
-from garrison.cluster.core.moves import Move
 from garrison.cluster.core.ranges import format_slots
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local import LocalCluster, LocalNode
-from garrison.cluster.manager.mover import Mover, set_slots
+from garrison.cluster.local.cluster import LocalCluster, LocalNode
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.progress import Silent
+from garrison.cluster.manager.slot_commands import set_slots
 from tests.integration.group_on_hosts import until
 from tests.integration.processes import wait_stopped
 from tests.integration.shards import (
@@ -38,7 +39,7 @@ from tests.integration.shards import (
 from tests.integration.test_cluster_manager import cli, start_cli
 
 NODE_TIMEOUT_MS = 1500
-MOVES = 2
+MARKS = 2
 TASKS = 16
 BIG_BYTES = 40_000
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -64,11 +65,11 @@ async def cluster(running: LocalCluster) -> AsyncIterator[LocalCluster]:
 
 
 async def _repaired(cluster: LocalCluster) -> bool:
-    async with cluster.fleet() as fleet:
-        survey = await fleet.survey()
-    findings = check(survey)
-    for node in survey.primaries if any(each.code == "data-lost" for each in findings) else []:
-        if survey.facts[node.id].data_lost:
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+    findings = check(state)
+    for node in state.primaries if any(each.code == "data-lost" for each in findings) else []:
+        if state.statuses[node.id].data_lost:
             await call(cluster.node(node.address), "CLUSTER", "SERVE-EMPTY")
     if any(each.severity == "error" or each.code == "stray-keys" for each in findings):
         await cli("fix", cluster.nodes[0].address)
@@ -126,7 +127,7 @@ async def test_a_reshard_to_and_fro_keeps_every_increment(
     for key in keys:
         await client.hset(key, {"payload": "x" * BIG_BYTES, "count": 0})
     counters = Counters(client, keys, transaction=transaction)
-    for _ in range(MOVES):
+    for _ in range(MARKS):
         target = next(shard for shard in await shards_of(cluster) if slot not in shard.slots)
         words = ("--ranges", str(slot), "--to", target.id, "--yes")
         answer = await cli("reshard", cluster.nodes[0].address, *words)
@@ -150,7 +151,7 @@ def values_in(slots: tuple[int, ...], count: int) -> dict[str, str]:
 
 
 async def mark(source: Shard, target: Shard, slots: tuple[int, ...]) -> None:
-    """Open the slots as a mover does: on the target, then on the source."""
+    """Open the slots as a migration does: on the target, then on the source."""
     for node, state, peer in ((target, "IMPORTING", source.id), (source, "MIGRATING", target.id)):
         replies = await ask_all(node.owner, [tuple(each) for each in set_slots(slots, state, peer)])
         assert replies == [b"OK"] * len(slots)
@@ -175,9 +176,9 @@ async def demand_finished(cluster: LocalCluster, slots: tuple[int, ...], owners:
         entry = next(node for node in cluster.nodes if node.running).address
         answer = await cli("fix", entry)
         assert answer.exit_code == 0, answer.out + answer.err
-        async with cluster.fleet() as fleet:
-            survey = await fleet.survey()
-        return not survey.open_slots and {survey.owners.get(slot) for slot in slots} <= owners
+        async with cluster.admin() as admin:
+            state = await admin.cluster_state()
+        return not state.open_slots and {state.owners.get(slot) for slot in slots} <= owners
 
     await until(fixed, "fix finishes the move")
 
@@ -241,8 +242,8 @@ async def test_a_replica_of_a_killed_source_goes_on_with_the_move(
 
 
 @dataclass
-class HeldUpMover(Mover):
-    """A mover that stands still between its last listing and the hand-over, as one that got SIGSTOP."""
+class HeldUpMigration(KeyByKeyMigration):
+    """A migration that stands still between its last listing and the hand-over, as one that got SIGSTOP."""
 
     at_rest: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -262,17 +263,17 @@ async def test_a_mover_that_slept_through_a_failover_loses_nothing(
     await write(source.owner, old, copies=1)
     addresses = {shard.id: shard.primary.address for shard in (source, target, third)}
     heir = source.replicas[0]
-    async with cluster.fleet() as fleet:
-        mover = HeldUpMover(fleet, addresses, Silent())
-        moving = asyncio.create_task(mover.run([Move(source.id, target.id, slots)]))
-        await mover.at_rest.wait()
+    async with cluster.admin() as admin:
+        migration = HeldUpMigration(admin, addresses, Silent())
+        moving = asyncio.create_task(migration.run([Move(source.id, target.id, slots)]))
+        await migration.at_rest.wait()
         await source.owner.kill()
         await elected(heir)
         for key, value in new.items():
             await client.set(key, value)
         await cluster.restart(source.owner)
         await cluster.wait_healthy()
-        mover.woken.set()
+        migration.woken.set()
         with contextlib.suppress(ManagerError):
             await moving
     await demand_finished(cluster, slots, {target.id, await id_of(heir)})

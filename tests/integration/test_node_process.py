@@ -118,9 +118,7 @@ def test_a_port_in_use_is_one_sentence_and_a_failure(start: Callable[..., Node],
     assert "Traceback" not in second.text()
 
 
-def test_a_bad_directive_names_file_line_value_and_what_is_allowed(
-    start: Callable[..., Node], tmp_path: Path
-) -> None:
+def test_bad_directive_names_file_line_and_allowed_values(start: Callable[..., Node], tmp_path: Path) -> None:
     path = tmp_path / "node.conf"
     path.write_text("timeout 1\nmaxclients many\n")
     node = start(str(path), ready=False)

@@ -92,7 +92,7 @@ def test_a_full_sync_under_writes_and_then_partial_ones(
         ("garrison", "garrison", "garrison"),
     ],
 )
-def test_a_promoted_replica_is_followed_by_its_sibling_without_a_full_sync(
+def test_sibling_follows_promoted_replica_without_full_sync(
     field: Field, kinds: tuple[str, str, str]
 ) -> None:
     primary, promoted, sibling = (field.start(kind) for kind in kinds)

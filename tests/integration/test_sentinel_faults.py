@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from garrison.client import ClientError
-from garrison.cluster.local_group import NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 
 pytestmark = pytest.mark.timeout(180)
 WAIT_S = 60.0
@@ -126,7 +126,7 @@ async def _later(acknowledged: list[int], written: int) -> bool:
     return len(acknowledged) > written
 
 
-async def test_a_primary_that_comes_back_empty_is_replaced_by_one_with_the_data(group: LocalGroup) -> None:
+async def test_empty_returning_primary_is_replaced_by_one_with_data(group: LocalGroup) -> None:
     old = await group.primary()
     await write(group, "precious")
     for sentinel in group.sentinels:  # what a server holds is known from INFO, every ten seconds otherwise
@@ -148,7 +148,7 @@ async def _seen_with_data(group: LocalGroup) -> bool:
     return True
 
 
-async def test_a_stopped_sentinel_neither_hinders_nor_undoes_a_failover(group: LocalGroup) -> None:
+async def test_stopped_sentinel_neither_hinders_nor_undoes_failover(group: LocalGroup) -> None:
     old = await group.primary()
     sleeper = group.sentinels[2]
     sleeper.signal(signal.SIGSTOP)
@@ -228,7 +228,7 @@ async def test_copied_sentinels_with_one_id_still_leave_one_primary(group: Local
     await settled(group, new)
 
 
-async def test_a_sentinel_that_cannot_save_orders_nothing_then_or_later(group: LocalGroup) -> None:
+async def test_sentinel_that_cannot_save_sends_no_orders_ever(group: LocalGroup) -> None:
     """Its file is gone, as if the disk refused; what it was asked for meanwhile is not made up for."""
     sentinel, old = group.sentinels[0], await group.primary()
     await write(group, "before")

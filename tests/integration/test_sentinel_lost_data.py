@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from garrison.client import ClientError
-from garrison.cluster.local_group import NAME, LocalGroup
-from garrison.cluster.local_process import LocalProcess
+from garrison.cluster.local.process import LocalProcess
+from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 from tests.integration.test_sentinel_faults import all_name_another, settled, until
 
 pytestmark = pytest.mark.timeout(180)
@@ -72,7 +72,7 @@ async def test_data_half_a_second_old_survive(tmp_path: Path, replicas: int, wri
         assert sum(f"+lost-data master {NAME} " in text for text in logs) >= group.quorum
 
 
-async def test_an_empty_primary_that_knows_its_sentinels_acknowledges_nothing(tmp_path: Path) -> None:
+async def test_empty_primary_knowing_sentinels_acknowledges_nothing(tmp_path: Path) -> None:
     """It has lost its data but not the names of its Sentinels, and they do not vouch for it."""
     async with watched(tmp_path, 2) as group:
         peers = group.nodes[0].directory / "sentinel-peers.conf"

@@ -148,7 +148,7 @@ def info(node: Process, name: str) -> str:
     return str(node.client.info("replication").get(name, ""))
 
 
-def test_a_killed_primary_comes_back_as_a_replica_and_acknowledges_nothing(field: Field) -> None:
+def test_killed_primary_returns_as_replica_and_acknowledges_none(field: Field) -> None:
     house = House(field)
     house.primary.kill()
     house.wait_for_failover()
@@ -174,7 +174,7 @@ def _role(node: Process) -> str:
         return ""
 
 
-def test_a_primary_that_slept_through_a_failover_acknowledges_nothing(field: Field) -> None:
+def test_primary_asleep_during_failover_acknowledges_nothing(field: Field) -> None:
     house = House(field)
     writers = [Pestering(house.primary.port, f"slept:{number}") for number in range(3)]
     for writer in writers:
@@ -256,7 +256,7 @@ def test_configured_sentinels_are_asked_with_a_password(field: Field) -> None:
     assert node.client.config_get(name) == {name: f"mymaster 127.0.0.1 {sentinel.port}"}
 
 
-def test_without_sentinels_nothing_is_asked_and_nothing_is_written(field: Field) -> None:
+def test_without_sentinels_nothing_is_sent_or_written(field: Field) -> None:
     node = field.start("garrison")
     node.process.send_signal(signal.SIGSTOP)
     time.sleep(1.3)

@@ -52,7 +52,7 @@ class Chaos:
             action = self._actions[self.rng.randrange(len(self._actions))]
             action()
             sim.run(self.rng.randrange(10, 2 * self.timeout_ms + 500))
-        self.mend()
+        self.heal()
         limit_ms = 60_000 + 12 * self.timeout_ms
         if not sim.run_until(self._has_converged, limit_ms, 200):
             raise BrokenInvariantError(
@@ -63,7 +63,7 @@ class Chaos:
     def _has_converged(self) -> bool:
         """Whether all is well; an administrator gives up data that no node has any more."""
         for node in self.sim.nodes.values():
-            if node.up and node.core.world.data.is_lost and self.sim.now_ms - self._mended_ms > PATIENCE_MS:
+            if node.up and node.core.context.data.is_lost and self.sim.now_ms - self._mended_ms > PATIENCE_MS:
                 node.command("SERVE-EMPTY")
         return not self.sim.checks.converged()
 
@@ -74,7 +74,7 @@ class Chaos:
         if not sim.run_until(lambda: not sim.checks.copies_differ(), 15_000, 200):
             raise BrokenInvariantError(f"seed {sim.seed}: {sim.checks.copies_differ()}")
 
-    def mend(self) -> None:
+    def heal(self) -> None:
         """Everything works again from here on."""
         sim = self.sim
         self._mended, self._mended_ms = True, sim.now_ms
@@ -132,7 +132,7 @@ class Chaos:
 
     def _flap(self) -> None:
         """One primary loses single links for about as long as others need to suspect it."""
-        primaries = [n for n in self.sim.nodes.values() if n.up and n.core.world.me.votes()]
+        primaries = [n for n in self.sim.nodes.values() if n.up and n.core.context.me.votes()]
         if not primaries:
             return
         one = primaries[self.rng.randrange(len(primaries))].name
@@ -246,7 +246,7 @@ class Chaos:
         node = self._running()
         if node is None or not node.core.is_replica:
             return
-        table = node.core.world.table
+        table = node.core.context.table
         mine = table.me.primary
         if mine is None or len(mine.replicas) < 2:
             return
@@ -259,8 +259,8 @@ class Chaos:
         source, target = self._running(), self._running()
         if source is None or target is None or source is target:
             return
-        mine = source.core.world.me
-        if not mine.votes() or not target.core.world.me.votes() or len(self.sim.checks.elected) == 0:
+        mine = source.core.context.me
+        if not mine.votes() or not target.core.context.me.votes() or len(self.sim.checks.elected) == 0:
             return
         first = mine.slots.bit_length() - 1
         for slot in range(first, max(first - 3, 0), -1):

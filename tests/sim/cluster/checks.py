@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
 from garrison.node.core.nodes import Node
@@ -89,7 +89,7 @@ class Checks:
                 self.fail(
                     f"{node.name} asks for votes in epoch {frame.current_epoch}, synced {disk.current_epoch}"
                 )
-        synced = max(disk.own_epoch, disk.current_epoch if node.core.world.claim is not None else 0)
+        synced = max(disk.own_epoch, disk.current_epoch if node.core.context.claim is not None else 0)
         if not frame.primary_id and any(frame.slots) and frame.config_epoch > synced:
             self.fail(f"{node.name} claims with epoch {frame.config_epoch}, synced {synced}")
 
@@ -97,12 +97,12 @@ class Checks:
         if frame.current_epoch > node.disk.vote_epoch:
             self.fail(f"{node.name} votes in epoch {frame.current_epoch}, synced {node.disk.vote_epoch}")
         key = (node.name, frame.current_epoch)
-        world = node.core.world
-        primary = world.table.by_id[world.last_vote_for]
+        context = node.core.context
+        primary = context.table.by_id[context.last_vote_for]
         if key in self.votes:
             self.fail(f"{node.name} votes twice in epoch {frame.current_epoch}, now over {primary.node_id}")
         self.votes[key] = primary.node_id
-        candidate = world.table.by_id.get(primary.voted_for)
+        candidate = context.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
             forced = (candidate.node_id, frame.current_epoch) in self._overruling
             self._promises.vote(node, primary.node_id, forced=forced)
@@ -110,9 +110,9 @@ class Checks:
 
     def _judge_vote(self, node: SimNode, primary: Node, candidate: Node) -> None:
         """No vote for data that is less than what a sibling in order has told this voter to have."""
-        world = node.core.world
+        context = node.core.context
         since_ms = primary.fail_ms if primary.is_failing() else max(primary.data_lost_ms, primary.no_lease_ms)
-        if world.now_ms - since_ms > world.vote_window_ms():
+        if context.now_ms - since_ms > context.vote_window_ms():
             return
         for sibling in primary.replicas:
             if (
@@ -132,15 +132,17 @@ class Checks:
     def after_step(self, node: SimNode) -> None:
         """A node has taken a step: is its new claim the only one of its epoch for these slots?"""
         self._promises.after_step(node)
-        world = node.core.world
-        me = world.me
-        assert world.last_vote_epoch <= world.current_epoch, f"{node.name}: the vote is ahead of the epoch"
+        context = node.core.context
+        me = context.me
+        assert context.last_vote_epoch <= context.current_epoch, (
+            f"{node.name}: the vote is ahead of the epoch"
+        )
         if not me.is_primary():
             self._last_claim.pop(me.node_id, None)
             return
         # A slot that is moving away may be claimed by the source's new primary and, without a vote, by the
         # target. What they acknowledge is judged by what is read in the end.
-        slots = me.slots & ~sl.from_slots(world.table.migrating)
+        slots = me.slots & ~sl.from_slots(context.table.migrating)
         claim = (me.config_epoch, slots)
         before = self._last_claim.get(me.node_id)
         if claim == before:
@@ -158,13 +160,13 @@ class Checks:
         same_epoch[me.node_id] = same_epoch.get(me.node_id, 0) | slots
         if before is None or not before[1]:
             self.elected.append((me.config_epoch, slots, node.name))
-            if self.lease_is_checked and not world.data.is_lost:
+            if self.lease_is_checked and not context.data.is_lost:
                 self._judge_winner(node)
 
     def _judge_winner(self, node: SimNode) -> None:
         """Whoever takes slots over must have their data; by a planned hand-over, all of it."""
         here = node.plane.contents()
-        table = node.core.world.table
+        table = node.core.context.table
         shard = self._shard(table.me.slots, table.migrating)
         mine = {key: acked for key, acked in shard.items() if acked.node != node.name}
         if len(mine) and self.writes >= SETTLED_WRITES_MIN and not any(key in here for key in mine):
@@ -175,7 +177,7 @@ class Checks:
             return
         for key, acked in mine.items():
             former = self._sim.nodes[acked.node]
-            if former.life != acked.life or not former.up or former.core.world.data.is_lost:
+            if former.life != acked.life or not former.up or former.core.context.data.is_lost:
                 continue
             value = node.plane.value(key)
             if value is None or int(value) < acked.value:
@@ -191,12 +193,12 @@ class Checks:
 
     def acknowledged(self, node: SimNode, key: bytes, value: bytes) -> None:
         """A node acknowledges a write to its slots: nobody may have been elected over it."""
-        world = node.core.world
-        me = world.me
+        context = node.core.context
+        me = context.me
         self.writes += 1
         self.last_write_ms[node.name] = self._sim.now_ms
         self.acked[key] = Acknowledged(int(value), node.name, node.life, self._sim.now_ms)
-        if world.data.is_lost:
+        if context.data.is_lost:
             self.fail(f"{node.name} acknowledges a write although it has lost its data")
         if not self.lease_is_checked:
             return
@@ -216,19 +218,19 @@ class Checks:
     def converged(self) -> str:
         """Empty if all running nodes agree and serve; else what is missing."""
         nodes = [node for node in self._sim.nodes.values() if node.up]
-        first = nodes[0].core.world.table
+        first = nodes[0].core.context.table
         expected = {n.node_id: n.slots for n in first if n.slots}
         for node in nodes:
-            world = node.core.world
-            owners = {n.node_id: n.slots for n in world.table if n.slots}
+            context = node.core.context
+            owners = {n.node_id: n.slots for n in context.table if n.slots}
             if owners != expected:
                 return f"{node.name} and {nodes[0].name} disagree about the owners"
-            if not world.state_ok:
+            if not context.state_ok:
                 return f"the cluster state of {node.name} is fail"
-            suspects = [n.node_id for n in world.table if n.is_suspect()]
+            suspects = [n.node_id for n in context.table if n.is_suspect()]
             if suspects:
                 return f"{node.name} suspects {suspects}"
-            me = world.me
+            me = context.me
             if me.is_replica() and (me.primary is None or not me.primary.slots):
                 return f"{node.name} follows a primary without slots"
             if me.votes() and not node.may_write():
@@ -243,17 +245,17 @@ class Checks:
     def unsynced(self) -> str:
         """Empty if every running replica has its primary's data and every owner its own."""
         for node in self._sim.nodes.values():
-            world = node.core.world
-            if node.up and world.me.is_replica() and not world.data.is_in_sync():
+            context = node.core.context
+            if node.up and context.me.is_replica() and not context.data.is_in_sync():
                 return f"{node.name} is not in sync with its primary"
-            if node.up and world.data.is_lost:
+            if node.up and context.data.is_lost:
                 return f"{node.name} has lost its data"
         return ""
 
     def copies_differ(self) -> str:
         """Empty if each replica holds what its primary holds; ask when nobody has written for a while."""
         for node in self._sim.nodes.values():
-            primary = node.core.world.me.primary
+            primary = node.core.context.me.primary
             if primary is None:
                 continue
             other = self._sim.nodes[self._sim.name_of(primary.node_id)]

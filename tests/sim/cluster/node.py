@@ -8,10 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from garrison.node.border import ClusterState, SlotTable
-from garrison.node.core.cluster import ClusterCore
+from garrison.node.core.cluster_core import ClusterCore
+from garrison.node.core.context import ReplicationFacts
 from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.core.world import ReplicationFacts
 
 from .disk import Disk
 from .network import BUS, CLIENTS, Connection
@@ -79,7 +79,7 @@ class SimNode:
         )
         self.writer = Writer(self)
         self._admin = self.plane.open_local("admin")
-        self.carry_out()
+        self.heal()
 
     def crash(self) -> None:
         if not self.up:
@@ -111,7 +111,7 @@ class SimNode:
             self._inbox.append(action)
         else:
             action()
-            self.carry_out()
+            self.heal()
 
     # The timer.
 
@@ -148,7 +148,7 @@ class SimNode:
             return
         assert isinstance(token, int)
         self._keep(token, connection, 0)
-        if token in self.core.world.links:
+        if token in self.core.context.links:
             self.core.link_up(token, self.address, self.now_ms())
         else:
             self._hang_up(token)
@@ -220,7 +220,7 @@ class SimNode:
 
     # Effects.
 
-    def carry_out(self) -> None:
+    def heal(self) -> None:
         """Carry out what the core wants, as the shell does: nothing overtakes a promise on its way to the
         disk."""
         if self._carrying:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from garrison.node._engine import BareEngine
 from garrison.node.border import Command, Event, Log, LogLevel, Published, Replication, Request
-from garrison.node.core.world import ReplicationFacts
-from garrison.node.shell.replication import facts_of
+from garrison.node.core.context import ReplicationFacts
+from garrison.node.shell.replication_facts import facts_of
 
 from .network import Connection
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Promises:
 
     def after_step(self, node: SimNode) -> None:
         """Note whom a node suspects."""
-        table = node.core.world.table
+        table = node.core.context.table
         for other in table:
             if other.flags & (fl.PFAIL | fl.FAIL):
                 self._suspected_ms.setdefault(other.node_id, {})[table.me.node_id] = self._now()
@@ -47,27 +47,27 @@ class Promises:
     def verdict(self, node: SimNode, data: bytes) -> None:
         """A node broadcasts FAIL: how many voting primaries have suspected the other one?"""
         failing_id = bus.decode(data).failing_id
-        world = node.core.world
-        since_ms = self._now() - LATE_TIMEOUTS * world.timeout_ms - LATE_MS
+        context = node.core.context
+        since_ms = self._now() - LATE_TIMEOUTS * context.timeout_ms - LATE_MS
         suspected_ms = self._suspected_ms.get(failing_id, {})
-        suspicious = [v for v in world.table.voters() if suspected_ms.get(v.node_id, -1) >= since_ms]
-        count = len(suspicious) + (world.me.votes() and world.me not in suspicious)
-        if count < world.table.majority():
+        suspicious = [v for v in context.table.voters() if suspected_ms.get(v.node_id, -1) >= since_ms]
+        count = len(suspicious) + (context.me.votes() and context.me not in suspicious)
+        if count < context.table.majority():
             self._fail(f"{node.name} broadcasts FAIL of {failing_id}, which {count} primaries have suspected")
 
     def pong(self, node: SimNode, to_id: str, data: bytes) -> None:
         """A node answers, or announces itself to, another one."""
-        world = node.core.world
-        to = world.table.get(to_id)
-        if to is None or not to.is_primary() or not world.me.votes():
+        context = node.core.context
+        to = context.table.get(to_id)
+        if to is None or not to.is_primary() or not context.me.votes():
             return
         frame = bus.decode(data)
         if any(entry.node_id == to_id and entry.flags & (fl.PFAIL | fl.FAIL) for entry in frame.gossip):
             return
-        key = world.me.node_id, to_id
+        key = context.me.node_id, to_id
         self._granted_ms[key] = self._now()
         voted_ms = self._voted_ms.get(key)
-        if voted_ms is not None and self._now() - voted_ms < world.vote_window_ms():
+        if voted_ms is not None and self._now() - voted_ms < context.vote_window_ms():
             self._fail(
                 f"{node.name} grants a lease to {to_id}, {self._now() - voted_ms} ms after its vote for a "
                 "replica of it"
@@ -75,13 +75,13 @@ class Promises:
 
     def vote(self, node: SimNode, primary_id: str, *, forced: bool) -> None:
         """A node votes for a replica of a primary."""
-        world = node.core.world
-        key = world.me.node_id, primary_id
+        context = node.core.context
+        key = context.me.node_id, primary_id
         self._voted_ms[key] = self._now()
         granted_ms = self._granted_ms.get(key)
         if forced or granted_ms is None:
             return
-        if self._now() - granted_ms < world.timeout_ms:
+        if self._now() - granted_ms < context.timeout_ms:
             self._fail(
                 f"{node.name} votes for a replica of {primary_id} {self._now() - granted_ms} ms after it has "
                 "granted that one a lease"

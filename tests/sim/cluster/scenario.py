@@ -1,4 +1,4 @@
-"""One seed, one run with callers: the real client, the real mover, real engines, and faults of one kind.
+"""One seed, one run with callers: the real client, the real migration, real engines, and faults of one kind.
 
 What must survive depends on the kind (`KINDS`): without a failure every acknowledged operation, with one
 failure at a time every confirmed one (WAIT 1). In the end the cluster heals, the slots that a broken move
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from garrison.client import Client, ClientError
 from garrison.client.core import topology as client_topology
 from garrison.client.settings import make_settings
-from garrison.cluster.core.moves import Move
+from garrison.cluster.core.reshard_plan import Move
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.fleet import Access, Fleet
-from garrison.cluster.manager.mover import Mover
-from garrison.cluster.manager.moving import ReshardRequest, fix, reshard
+from garrison.cluster.manager.admin_client import Access, AdminClient
+from garrison.cluster.manager.key_by_key import KeyByKeyMigration
+from garrison.cluster.manager.key_migration import MigrateOptions
+from garrison.cluster.manager.reshard import ReshardRequest, fix, reshard
 from garrison.cluster.manager.session import Session
-from garrison.cluster.manager.transfer import TransferOptions
 from tests.sim.common.loop import SimulatedLoop
 
 from .callers import Caller, Record
@@ -44,17 +44,17 @@ HEAL_MS_MAX = 60_000
 @contextlib.contextmanager
 def sleeping_manager(sleep_s: Callable[[], float]) -> Iterator[None]:
     """A manager that is stopped (Ctrl-Z, a suspended laptop) before each change of ownership."""
-    hand_over = Mover.hand_over
+    hand_over = KeyByKeyMigration.hand_over
 
-    async def late(mover: Mover, window: Move) -> None:
+    async def late(migration: KeyByKeyMigration, window: Move) -> None:
         await asyncio.sleep(sleep_s())
-        await hand_over(mover, window)
+        await hand_over(migration, window)
 
-    Mover.hand_over = late  # type: ignore[method-assign]
+    KeyByKeyMigration.hand_over = late  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Mover.hand_over = hand_over  # type: ignore[method-assign]
+        KeyByKeyMigration.hand_over = hand_over  # type: ignore[method-assign]
 
 
 class Scenario:
@@ -141,17 +141,17 @@ class Scenario:
 
     def session(self) -> Session:
         return Session(
-            Access(timeout_s=2.0), options=TransferOptions(2 * self.timeout_ms, keys_per_write_max=5)
+            Access(timeout_s=2.0), options=MigrateOptions(2 * self.timeout_ms, keys_per_write_max=5)
         )
 
     async def move(self) -> None:
         """Move the slots from whoever has them to another primary, by the command that users give."""
         entry = self.entry()
-        async with Fleet(entry, Access(timeout_s=2.0)) as fleet:
-            survey = await fleet.survey()
-        owner = survey.owners.get(self.slots()[0])
+        async with AdminClient(entry, Access(timeout_s=2.0)) as admin:
+            state = await admin.cluster_state()
+        owner = state.owners.get(self.slots()[0])
         targets = sorted(
-            node.id for node in survey.primaries if node.id != owner and survey.slots_of.get(node.id)
+            node.id for node in state.primaries if node.id != owner and state.slots_of.get(node.id)
         )
         if not targets:
             raise ManagerError("no other primary")
@@ -207,8 +207,8 @@ class Scenario:
 
     async def _call(self, node: SimNode, *words: str) -> None:
         try:
-            async with Fleet(Address(node.address, 7000)) as fleet:
-                await fleet.call(Address(node.address, 7000), *words)
+            async with AdminClient(Address(node.address, 7000)) as admin:
+                await admin.call(Address(node.address, 7000), *words)
         except ManagerError as error:
             self.notes.append(f"{self.sim.now_ms}: {error}")
 

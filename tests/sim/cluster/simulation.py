@@ -104,7 +104,7 @@ class Simulation:
 
     @staticmethod
     def _known(node: SimNode) -> int:
-        return sum(1 for n in node.core.world.table if not n.in_handshake())
+        return sum(1 for n in node.core.context.table if not n.in_handshake())
 
     @staticmethod
     def _ok(reply: str) -> None:

@@ -65,7 +65,7 @@ def test_replica_without_its_primarys_data_hands_nothing_over() -> None:
     kept = {key: acked.value for key, acked in sim.checks.acked.items() if acked.node == "B"}
     assert kept
     sim.run(8000)
-    owner = next(node for node in sim.nodes.values() if node.core.world.me.slots >> 5461 & 1)
+    owner = next(node for node in sim.nodes.values() if node.core.context.me.slots >> 5461 & 1)
     for key, value in kept.items():
         found = owner.plane.value(key)
         assert found is not None, f"{owner.name} does not have {key!r}"
@@ -92,7 +92,7 @@ def test_mark_of_a_move_waits_for_the_replica() -> None:
     assert sim.nodes["A"].command("SETSLOT", 100, "MIGRATING", sim.id("B")) == "OK"
     sim.nodes["A"].crash()
     assert sim.run_until(lambda: not sim.nodes["D"].core.is_replica, 4 * TIMEOUT_MS)
-    moving = sim.nodes["D"].core.world.table.migrating
+    moving = sim.nodes["D"].core.context.table.migrating
     assert {slot: node.node_id for slot, node in moving.items()} == {100: sim.id("B")}
 
 
@@ -145,7 +145,7 @@ def test_every_frame_advances_the_clock() -> None:
     for _ in range(20):
         sim.run(7)
         b.core.frame(-1, b"", b.now_ms())
-        seen.append(b.core.world.now_ms - b.now_ms())
+        seen.append(b.core.context.now_ms - b.now_ms())
     assert seen == [0] * 20
 
 
@@ -164,27 +164,27 @@ def test_voter_that_restarts_remembers_its_vote(restarts: bool) -> None:
     sim = formed()
     sim.nodes["A"].crash()
     assert sim.run_until(lambda: bool(said(sim, "Failover auth granted")), 4 * TIMEOUT_MS, 1)
-    voter = next(node for node in (sim.nodes["B"], sim.nodes["C"]) if node.core.world.last_vote_epoch)
-    promised = voter.core.world.last_vote_epoch, voter.core.world.last_vote_for
+    voter = next(node for node in (sim.nodes["B"], sim.nodes["C"]) if node.core.context.last_vote_epoch)
+    promised = voter.core.context.last_vote_epoch, voter.core.context.last_vote_for
     if restarts:
         voter.crash()
         voter.start()
-    assert (voter.core.world.last_vote_epoch, voter.core.world.last_vote_for) == promised
+    assert (voter.core.context.last_vote_epoch, voter.core.context.last_vote_for) == promised
     assert promised[1] == sim.id("A")
 
 
 def test_replica_that_is_reset_leaves_its_shard() -> None:
     sim = formed()
     d = sim.nodes["D"]
-    shard_id = d.core.world.me.shard_id
-    assert shard_id == sim.nodes["A"].core.world.me.shard_id
+    shard_id = d.core.context.me.shard_id
+    assert shard_id == sim.nodes["A"].core.context.me.shard_id
     assert d.command("RESET", "SOFT") == "OK"
-    assert d.core.world.me.shard_id not in ("", shard_id)
+    assert d.core.context.me.shard_id not in ("", shard_id)
 
 
 def test_replica_that_never_synced_is_not_in_the_slot_map() -> None:
     sim = formed()
-    row = sim.nodes["B"].core.world.table.by_id[sim.id("D")]
+    row = sim.nodes["B"].core.context.table.by_id[sim.id("D")]
     assert b"10.0.0.4" in sim.nodes["B"].raw_command("CLUSTER", "SLOTS")
     row.offset = 0
     assert b"10.0.0.4" not in sim.nodes["B"].raw_command("CLUSTER", "SLOTS")
@@ -200,12 +200,12 @@ def test_claim_of_another_costs_no_sync(monkeypatch: pytest.MonkeyPatch) -> None
         sync(text, done)
 
     monkeypatch.setattr(disk, "sync", counted)
-    first = sim.nodes["C"].core.world.me.slots.bit_length() - 1
+    first = sim.nodes["C"].core.context.me.slots.bit_length() - 1
     assert sim.nodes["A"].command("SETSLOT", first, "IMPORTING", sim.id("C")) == "OK"
     assert sim.nodes["C"].command("SETSLOT", first, "MIGRATING", sim.id("A")) == "OK"
     assert sim.nodes["A"].command("SETSLOT", first, "NODE", sim.id("A")) == "OK"
     sim.run(500)
-    assert sim.nodes["E"].core.world.table.by_id[sim.id("A")].slots >> first & 1
+    assert sim.nodes["E"].core.context.table.by_id[sim.id("A")].slots >> first & 1
     assert synced == []
 
 

@@ -64,7 +64,7 @@ class Writer:
             # What was not answered when the engine closed the connection was not acknowledged.
             self._session, self._last = node.plane.open_local("writer"), None
             self._sent.clear()
-        me = node.core.world.me
+        me = node.core.context.me
         if not me.is_primary() or not me.slots or len(self._sent) >= UNANSWERED_MAX:
             return
         slot = (me.slots & -me.slots).bit_length() - 1 + node.sim.rng.randrange(3)

@@ -1,6 +1,6 @@
 """An asyncio event loop whose clock and sockets are simulated.
 
-The client library, the fleet and the mover run on it as they are: `loop.time()` is simulated time,
+The client library, the admin client and the slot migration run on it as they are: `loop.time()` is simulated,
 `loop.create_connection` dials in the simulated network. Where a real loop would wait for its selector, this
 one carries out simulated events until something is ready to run. So a whole run, callers included, comes
 from one seed."""

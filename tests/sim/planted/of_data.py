@@ -7,7 +7,7 @@ from typing import Final
 from .fault import Change, Directed, Fault
 
 DATA_SET: Final = "node/core/data_set.py"
-MOVES: Final = "node/core/slot_moves.py"
+MARKS: Final = "node/core/slot_migration.py"
 DIRECTED: Final = "tests/sim/cluster/test_directed.py"
 SHELL: Final = "tests/unit/node/shell"
 
@@ -19,7 +19,7 @@ DATA: Final = (
         (
             Change(
                 "node/core/manual_failover.py",
-                "end is not None and world.data.is_in_sync() and world.facts.offset >= end",
+                "end is not None and context.data.is_in_sync() and context.facts.offset >= end",
                 "end is not None",
             ),
             Change(
@@ -35,7 +35,7 @@ DATA: Final = (
         "owner-serves-without-its-data",
         "An owner of slots that starts without its data serves them empty.",
         "3: a node that lost its data is no owner",
-        (Change("node/core/cluster.py", "world.data.is_lost = True", "world.data.serve()"),),
+        (Change("node/core/cluster_core.py", "context.data.is_lost = True", "context.data.serve()"),),
         Directed(f"{DIRECTED}::test_owner_that_starts_without_its_data_serves_nobody"),
         quick=True,
     ),
@@ -45,7 +45,7 @@ DATA: Final = (
         "5: marks reach the replicas before they take effect",
         (
             Change(
-                MOVES,
+                MARKS,
                 'if missing and change.action != "NODE":',
                 'if missing and change.action == "":',
             ),
@@ -60,8 +60,8 @@ DATA: Final = (
         (
             Change(
                 "node/core/packets.py",
-                "            self._moves.take(sender, told.moves)\n",
-                "            self._world.moves_taken = told.moves.version\n",
+                "            self._migrations.take(sender, told.marks)\n",
+                "            self._context.marks_taken = told.marks.version\n",
             ),
         ),
         Directed(f"{DIRECTED}::test_mark_of_a_move_waits_for_the_replica"),
@@ -71,7 +71,7 @@ DATA: Final = (
         "stale-import-is-ended",
         "The target of a move takes the slot although its source has been replaced.",
         "5: an import whose source has changed is stale",
-        (Change(MOVES, "node is me and slot in table.stale_imports:", "node is me and slot < 0:"),),
+        (Change(MARKS, "node is me and slot in table.stale_imports:", "node is me and slot < 0:"),),
         Directed(f"{DIRECTED}::test_import_whose_source_has_changed_is_stale"),
         quick=True,
     ),
@@ -81,7 +81,7 @@ DATA: Final = (
         "13: STABLE first",
         (
             Change(
-                MOVES,
+                MARKS,
                 "if target is not None and target is not node:",
                 "if target is not None and target is me:",
             ),
@@ -110,8 +110,8 @@ DATA: Final = (
         (
             Change(
                 "node/core/sentinel_hold.py",
-                "self._effects.append(LetGo(self._round))",
-                "self._effects.append(LetGo(0))",
+                "self._effects.append(ReleaseHold(self._round))",
+                "self._effects.append(ReleaseHold(0))",
             ),
         ),
         Directed("tests/unit/node/core/test_sentinel_hold.py::test_what_ends_a_hold_says_which"),
@@ -137,8 +137,8 @@ DATA: Final = (
         (
             Change(
                 "node/core/ownership.py",
-                "        world.changed()\n        if from_mine and mine",
-                "        world.changed(sync=True)\n        if from_mine and mine",
+                "        context.changed()\n        if from_mine and mine",
+                "        context.changed(sync=True)\n        if from_mine and mine",
             ),
         ),
         Directed(f"{DIRECTED}::test_claim_of_another_costs_no_sync"),
@@ -150,12 +150,12 @@ DATA: Final = (
         "19: a lost identity is not replaced silently",
         (
             Change(
-                "node/shell/cluster.py",
+                "node/shell/cluster_shell.py",
                 "if not text and os.path.exists(previous) and os.path.getsize(previous):",
                 "if text == previous:",
             ),
         ),
-        Directed(f"{SHELL}/test_cluster.py::test_empty_file_beside_a_previous_one_stops_the_start"),
+        Directed(f"{SHELL}/test_cluster_shell.py::test_empty_file_beside_a_previous_one_stops_the_start"),
         quick=True,
     ),
     Fault(
@@ -164,9 +164,9 @@ DATA: Final = (
         "19: who leaves a shard has another shard id",
         (
             Change(
-                "node/core/commands.py",
-                "            world.data.leave_shard()\n            me.shard_id = world.new_id()\n",
-                "            world.data.leave_shard()\n",
+                "node/core/cluster_commands.py",
+                "            context.data.leave_shard()\n            me.shard_id = context.new_id()\n",
+                "            context.data.leave_shard()\n",
             ),
         ),
         Directed(f"{DIRECTED}::test_replica_that_is_reset_leaves_its_shard"),

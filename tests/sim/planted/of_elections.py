@@ -19,13 +19,13 @@ ELECTIONS: Final = (
         (
             Change(
                 ELECTION,
-                "if world.last_vote_epoch == world.current_epoch:",
-                "if world.last_vote_epoch > world.current_epoch:",
+                "if context.last_vote_epoch == context.current_epoch:",
+                "if context.last_vote_epoch > context.current_epoch:",
             ),
             Change(
                 ELECTION,
-                "world.now_ms - primary.voted_ms < world.vote_window_ms() and primary.voted_for",
-                "world.now_ms - primary.voted_ms < 0 and primary.voted_for",
+                "context.now_ms - primary.voted_ms < context.vote_window_ms()",
+                "context.now_ms - primary.voted_ms < 0",
             ),
         ),
         Seeds("cluster"),
@@ -37,8 +37,8 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/failure.py",
-                "if failures < world.table.majority():",
-                "if failures < world.table.majority() - 1:",
+                "if failures < context.table.majority():",
+                "if failures < context.table.majority() - 1:",
             ),
         ),
         Seeds("cluster"),
@@ -51,8 +51,8 @@ ELECTIONS: Final = (
         (
             Change(
                 ELECTION,
-                "if world.silence_ms(primary) <= world.promised_ms():",
-                "if world.silence_ms(primary) < 0:",
+                "if context.silence_ms(primary) <= context.promised_ms():",
+                "if context.silence_ms(primary) < 0:",
             ),
         ),
         Seeds("cluster"),
@@ -64,7 +64,7 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/heartbeat.py",
-                "            or world.now_ms - node.voted_ms < world.vote_window_ms()\n",
+                "            or context.now_ms - node.voted_ms < context.vote_window_ms()\n",
                 "",
             ),
         ),
@@ -77,11 +77,11 @@ ELECTIONS: Final = (
         (
             Change(
                 OWNERSHIP,
-                "            self._world.send_update(link, node, kept)\n            return\n",
+                "            self._context.send_update(link, node, kept)\n            return\n",
                 "            return\n",
             ),
         ),
-        Directed(f"{UNIT}/test_cluster.py::test_an_older_claim_is_answered_with_update_before_the_pong"),
+        Directed(f"{UNIT}/test_cluster_core.py::test_an_older_claim_is_answered_with_update_before_the_pong"),
     ),
     Fault(
         "hand-over-without-the-offset",
@@ -90,7 +90,7 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/manual_failover.py",
-                "end is not None and world.data.is_in_sync() and world.facts.offset >= end",
+                "end is not None and context.data.is_in_sync() and context.facts.offset >= end",
                 "end is not None",
             ),
         ),
@@ -104,8 +104,8 @@ ELECTIONS: Final = (
         (
             Change(
                 ELECTION,
-                "mine = (-world.facts.offset, world.me.node_id)",
-                "mine = (world.facts.offset, world.me.node_id)",
+                "mine = (-context.facts.offset, context.me.node_id)",
+                "mine = (context.facts.offset, context.me.node_id)",
             ),
             Change(
                 ELECTION, "if (-node.offset, node.node_id) < mine", "if (node.offset, node.node_id) < mine"
@@ -139,8 +139,8 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/nodes_file.py",
-                "world.last_vote_epoch = saved.last_vote_epoch",
-                "world.last_vote_epoch = 0",
+                "context.last_vote_epoch = saved.last_vote_epoch",
+                "context.last_vote_epoch = 0",
             ),
         ),
         Directed(f"{DIRECTED}::test_voter_that_restarts_remembers_its_vote"),
@@ -186,8 +186,8 @@ ELECTIONS: Final = (
         "11: every input advances the clock first",
         (
             Change(
-                "node/core/cluster.py",
-                '        """One whole frame came by a link."""\n        self._world.pass_time(now_ms)\n',
+                "node/core/cluster_core.py",
+                '        """One whole frame came by a link."""\n        self._context.pass_time(now_ms)\n',
                 '        """One whole frame came by a link."""\n',
             ),
         ),
@@ -201,8 +201,8 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/heartbeat.py",
-                "return world.awake_ms - link.pings[0][1] > world.timeout_ms // 2",
-                "return world.awake_ms < 0",
+                "return context.awake_ms - link.pings[0][1] > context.timeout_ms // 2",
+                "return context.awake_ms < 0",
             ),
         ),
         Directed(f"{DIRECTED}::test_primary_whose_flows_are_dropped_gets_its_lease_back"),
@@ -215,8 +215,8 @@ ELECTIONS: Final = (
         (
             Change(
                 "node/core/lease.py",
-                "if world.now_ms >= (self._told_ms or 0) and not self._overruled:",
-                "if world.now_ms >= (self._told_ms or 0):",
+                "if context.now_ms >= (self._ends_ms or 0) and not self._overruled:",
+                "if context.now_ms >= (self._ends_ms or 0):",
             ),
         ),
         Directed(f"{DIRECTED}::test_takeover_waits_for_no_lease_of_the_former_primary"),

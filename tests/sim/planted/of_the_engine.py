@@ -54,7 +54,7 @@ ENGINE: Final = (
         "7: a check is repeated after every wait",
         (
             Change(
-                f"{CORE}/command/dispatch.rs",
+                f"{CORE}/dispatch/execute.rs",
                 "is_some_and(|transaction| transaction.is_under_way())",
                 "is_some()",
             ),
@@ -80,13 +80,13 @@ ENGINE: Final = (
         "12: one key is one key, however often it is named",
         (
             Change(
-                f"{CORE}/command/routing.rs",
+                f"{CORE}/dispatch/routing.rs",
                 "                let slot = key_slot(key);\n                let target",
                 "                let slot = key_slot(key);\n"
                 "                let again = found.is_some();\n                let target",
             ),
             Change(
-                f"{CORE}/command/routing.rs",
+                f"{CORE}/dispatch/routing.rs",
                 "target.has_several_keys |= target.first != key;",
                 "target.has_several_keys |= again;",
             ),

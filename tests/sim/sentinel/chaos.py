@@ -91,7 +91,7 @@ class Chaos:
         while sim.now_ms < end_ms:
             self.rng.choice(self._actions)()
             sim.run(self.rng.randrange(10, self.down_after_ms + 2_500))
-        self.mend()
+        self.heal()
         sim.run(1_000)  # Who was stopped until now notices it, rather than look as if all were well.
         self._settle("after healing")
         sim.run(SETTLED_MS)
@@ -114,7 +114,7 @@ class Chaos:
                 self.sim.checks.fail(f"{host.name}: {host.ticks} ticks and {host.sends} commands in a second")
             host.ticks = host.sends = 0
 
-    def mend(self) -> None:
+    def heal(self) -> None:
         """Everything works again from here on."""
         sim = self.sim
         self._mended = True
@@ -156,7 +156,7 @@ class Chaos:
 
     def _primary(self) -> DataServer | None:
         host, group = self._sentinel(), self.rng.choice(list(self.sim.groups.values()))
-        known = host.core.world.primaries.get(group.name)
+        known = host.core.context.primaries.get(group.name)
         return None if known is None else self.sim.server_at(*known.current_address())
 
     def _kill_server(self) -> None:
@@ -367,8 +367,8 @@ class Chaos:
         host, name = self._running(), self._group_name()
         if host is None or not all(server.alive for server in self.sim.servers.values()):
             return
-        if name in host.core.world.primaries:
-            known = host.core.world.primaries[name].current_address()
+        if name in host.core.context.primaries:
+            known = host.core.context.primaries[name].current_address()
             self.sim.trace(host.name, f"is told REMOVE {name}")
             self.sim.checks.administered(host, name)
             host.ask("SENTINEL", "REMOVE", name)
@@ -376,7 +376,7 @@ class Chaos:
 
     def _take_up(self, host: SentinelHost, name: str, known: tuple[str, int]) -> None:
         """Until it is accepted: one that cannot save refuses."""
-        if not host.alive or name in host.core.world.primaries:
+        if not host.alive or name in host.core.context.primaries:
             return
         self.sim.trace(host.name, f"is told MONITOR {name} {known}")
         monitor = self._monitor(self.sim.groups[name])
@@ -385,7 +385,7 @@ class Chaos:
             *("SENTINEL", "SET", name, "down-after-milliseconds", str(monitor.down_after_ms)),
             *("failover-timeout", str(monitor.failover_timeout_ms)),
         )
-        if name not in host.core.world.primaries:
+        if name not in host.core.context.primaries:
             self.sim.schedule(TAKE_UP_RETRY_MS, lambda: self._take_up(host, name, known))
 
 

@@ -117,7 +117,7 @@ class Checks:
                 self._changed(host, name, before.primaries[name], now)
             self._administered.discard((host.name, name))
             self._configured(host, name, now)
-            self._voted(host, name, host.core.world.primaries[name])
+            self._voted(host, name, host.core.context.primaries[name])
 
     def _changed(self, host: SentinelHost, name: str, before: Configuration, now: Configuration) -> None:
         is_same_epoch = now.epoch == before.epoch and (name, now.epoch) not in self.excused
@@ -177,10 +177,10 @@ class Checks:
 
     def ticked(self, host: SentinelHost) -> None:
         """When nothing is left to do, memory and disk say the same."""
-        disk, world = self.disks[host.name], host.core.world
-        if world.epoch != disk.epoch:
-            self.fail(f"{host.name} is in epoch {world.epoch}, its disk in {disk.epoch}")
-        for name, primary in world.primaries.items():
+        disk, context = self.disks[host.name], host.core.context
+        if context.epoch != disk.epoch:
+            self.fail(f"{host.name} is in epoch {context.epoch}, its disk in {disk.epoch}")
+        for name, primary in context.primaries.items():
             known = disk.primaries[name]
             if (primary.config_epoch, primary.vote_epoch) != known[
                 1:
@@ -208,13 +208,13 @@ class Checks:
             self._forced.add((host.name, event.text.split(":")[0]))
 
     def _selected(self, host: SentinelHost, name: str) -> None:
-        world = host.core.world
-        primary = world.primaries.get(name)
+        context = host.core.context
+        primary = context.primaries.get(name)
         chosen = primary.attempt.promoted if primary is not None else None
         if primary is None or chosen is None:
             return
-        for replica, objection in judge(world, primary):
-            if not objection and replica.priority == chosen.priority and replica.offset > chosen.offset:
+        for replica, reason_against in judge(context, primary):
+            if not reason_against and replica.priority == chosen.priority and replica.offset > chosen.offset:
                 self.fail(
                     f"{host.name} promotes a replica of {name} with offset {chosen.offset}, but another one "
                     f"that is fit has {replica.offset}"
@@ -226,7 +226,7 @@ class Checks:
             self._forced.discard((host.name, name))
             self.excused[name, epoch] = f"{host.name} was forced without a majority"
             return
-        primary, run_id = host.core.world.primaries[name], host.core.my_id
+        primary, run_id = host.core.context.primaries[name], host.core.my_id
         if run_id in self.shared_ids:
             self.excused[name, epoch] = f"{host.name} shares its id"
         supporters = sum(vote == run_id for vote in self.votes.get((name, epoch), {}).values())
@@ -263,16 +263,16 @@ class Checks:
         return ""
 
     def _unsettled(self, host: SentinelHost, name: str) -> str:
-        world = host.core.world
-        primary = world.primaries[name]
-        if world.in_tilt:
+        context = host.core.context
+        primary = context.primaries[name]
+        if context.in_tilt:
             return "TILT"
         if primary.failing_over:
             return f"{name} fails over"
         for member in primary.members():
             is_ghost = member.kind.value == "sentinel" and self._is_ghost(member.run_id)
             if (member.is_down or not member.link.command.up) and not is_ghost:
-                return f"{world.describe(member)} is down or not connected"
+                return f"{context.describe(member)} is down or not connected"
         known = {primary.current_address(), *primary.replicas}
         for server in self._sim.groups[name].servers:
             if (server.ip, server.port) not in known:
@@ -290,14 +290,14 @@ class Checks:
 
     def _divided(self, name: str) -> str:
         sim, group = self._sim, self._sim.groups[name]
-        named = {host.name: host.core.world.primaries[name] for host in sim.sentinels.values()}
+        named = {host.name: host.core.context.primaries[name] for host in sim.sentinels.values()}
         claims = {(*each.current_address(), each.config_epoch) for each in named.values()}
         if len(claims) != 1:
             return f"{name} is at {sorted(claims)}"
         host, port, _ = claims.pop()
         primary = sim.server_at(host, port)
         if primary is None or primary.role != "master":
-            return f"{name} is at {host}:{port}, which is no primary"
+            return f"{name} is at {host}:{port}, which is not a primary"
         for server in group.servers:
             follows = (primary.ip, primary.port)
             if server is not primary and (server.follows != follows or not server.link_up):

@@ -93,7 +93,7 @@ class SentinelHost(Host):
             self.ticks += 1
             self.core.tick(self.now_ms)
             self.carry_out()
-            if life == self.life and not self.core.world.is_unsaved:
+            if life == self.life and not self.core.context.is_unsaved:
                 self.watcher.ticked(self)
         delay_ms = self.core.next_deadline_ms() - self.now_ms
         self.network.clock.after(min(TICK_MS_MAX, max(1, delay_ms)), lambda: self._tick(life))
@@ -133,7 +133,7 @@ class SentinelHost(Host):
             self._owed.merge(effects)
             effects, self._owed = self._owed, Effects()
             self.core.saved(self.now_ms)
-        elif effects.persist is not None or self.core.world.is_unsaved:
+        elif effects.persist is not None or self.core.context.is_unsaved:
             effects = self._without_promises(effects)
         life, dies_after = self.life, None
         if effects.persist is not None:
@@ -158,7 +158,7 @@ class SentinelHost(Host):
     def _without_promises(self, effects: Effects) -> Effects:
         """The disk is full: what is done all the same."""
         why = "no space left on device"
-        refusal = None if self.core.world.is_unsaved else unsaved(why)
+        refusal = None if self.core.context.is_unsaved else unsaved(why)
         if effects.persist is not None:
             self.core.save_failed(why, self.now_ms)
         now, void = effects.without_promises(refusal)

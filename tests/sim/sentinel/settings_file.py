@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from garrison.base.config_text import lines_of
-from garrison.sentinel.config_lines import read_lines
+from garrison.sentinel.config.lines import read_lines
 from garrison.sentinel.core.settings import SentinelSettings
 
 

@@ -42,7 +42,7 @@ def measure(seed: int, down_after_ms: int = 1_000, sentinels: int = 3, *, stoppe
         group.servers[0].kill()
     begin_ms = sim.now_ms + down_after_ms
     named = lambda: [  # noqa: E731
-        host.core.world.primaries["g"].current_address() != group.first for host in sim.sentinels.values()
+        host.core.context.primaries["g"].current_address() != group.first for host in sim.sentinels.values()
     ]
     found = []
     for done in (

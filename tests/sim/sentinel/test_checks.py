@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from garrison.sentinel.core.commands import Commands
+from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.hello import Hellos
 from garrison.sentinel.core.instances import Primary
 from garrison.sentinel.core.roles import Roles
 from garrison.sentinel.core.settings import Monitor
 from garrison.sentinel.core.votes import Votes
-from garrison.sentinel.core.world import World
 
 from .chaos import Chaos
 from .checks import BrokenInvariantError
@@ -31,10 +31,10 @@ def formed(quorum: int = 2) -> Simulation:
 
 def test_a_second_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     def generous(votes: Votes, primary: Primary, epoch: int, candidate: str) -> tuple[str, int]:
-        world = votes._world
-        world.epoch = max(world.epoch, epoch)
+        context = votes._context
+        context.epoch = max(context.epoch, epoch)
         primary.vote, primary.vote_epoch = candidate, epoch
-        world.save()
+        context.save()
         return candidate, epoch
 
     sim = formed()
@@ -47,14 +47,14 @@ def test_a_second_vote(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_promise_that_is_not_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     sim = formed()
-    monkeypatch.setattr(World, "save", lambda world: None)
+    monkeypatch.setattr(Context, "save", lambda context: None)
     with pytest.raises(BrokenInvariantError, match="S1 asks in epoch 1, but the disk has 0"):
         sim.sentinels["S1"].ask("SENTINEL", "FAILOVER", "g")
 
 
 def test_a_leader_without_a_majority(monkeypatch: pytest.MonkeyPatch) -> None:
     sim = formed(quorum=1)
-    monkeypatch.setattr(Votes, "leader", lambda votes, primary, epoch: votes._world.my_id)
+    monkeypatch.setattr(Votes, "leader", lambda votes, primary, epoch: votes._context.my_id)
     for name in ("S2", "S3"):
         sim.network.cut(sim.sentinels["S1"], sim.sentinels[name])
     sim.servers["A"].kill()
@@ -84,7 +84,7 @@ def test_a_reply_that_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     sim = formed()
     monkeypatch.setattr(Commands, "answer", lambda commands, argv: None)
     host = sim.sentinels["S1"]
-    host.core.world.effects.replies = _Nothing()
+    host.core.context.effects.replies = _Nothing()
     with pytest.raises(AssertionError, match="no answer to"):
         host.ask("SENTINEL", "MYID")
 
@@ -105,7 +105,7 @@ def test_two_primaries_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_busy_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Roles, "was_just_told", lambda roles, node: False)
+    monkeypatch.setattr(Roles, "was_just_sent_role", lambda roles, node: False)
     chaos = Chaos(7)
     sim = chaos.sim
     for _ in range(3):

@@ -17,7 +17,7 @@ from garrison.base.config_text import (
     lines_of_options,
     split_words,
 )
-from garrison.base.kinds import quoted
+from garrison.base.value_types import quoted
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_options() -> None:
 
 
 def test_a_word_where_an_option_must_be() -> None:
-    with pytest.raises(ConfigError, match="'port' is no option"):
+    with pytest.raises(ConfigError, match="'port' is not an option"):
         list(lines_of_options(["port", "1"]))
 
 

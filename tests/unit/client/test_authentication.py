@@ -45,7 +45,7 @@ async def test_missing_or_wrong_credentials_are_authentication_errors(locked: in
             await connect(f"redis://{login}127.0.0.1:{locked}", protocol=protocol)
 
 
-async def test_a_forbidden_key_is_an_authentication_error_and_not_retried(locked: int) -> None:
+async def test_forbidden_key_raises_authentication_error_unretried(locked: int) -> None:
     async with await connect(f"redis://ann:pw@127.0.0.1:{locked}") as client:
         assert await client.get("r:1") is None
         with pytest.raises(AuthenticationError, match="NOPERM"):

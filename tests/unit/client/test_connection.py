@@ -95,7 +95,7 @@ async def test_call_many_above_the_limit_goes_in_pieces(fake: Any) -> None:
     await connection.close()
 
 
-async def test_a_retired_connection_finishes_what_was_sent_and_takes_nothing_else(fake: Any) -> None:
+async def test_retired_connection_finishes_sent_commands_only(fake: Any) -> None:
     gate = asyncio.Event()
 
     async def slow(command: list[bytes]) -> bytes:
@@ -159,7 +159,7 @@ async def test_commands_still_unwritten_are_known_not_executed(fake: Any) -> Non
         assert caught.value.maybe_executed is maybe
 
 
-async def test_in_flight_commands_are_bounded_and_callers_wait_their_turn(fake: Any) -> None:
+async def test_in_flight_commands_are_bounded_and_callers_queue(fake: Any) -> None:
     gate = asyncio.Event()
 
     async def slow(command: list[bytes]) -> bytes:
@@ -278,7 +278,7 @@ async def test_nobody_listening_is_a_connection_failed_error(fake: Any) -> None:
         await open_connection("127.0.0.1", port)
 
 
-async def test_a_server_that_never_answers_the_handshake_is_a_connection_failed_error(fake: Any) -> None:
+async def test_silent_handshake_raises_connection_failed_error(fake: Any) -> None:
     server = await fake(never)
     with pytest.raises(ConnectionFailedError, match="connect_timeout_s"):
         await open_connection("127.0.0.1", server.port, protocol=3, timeout=0.1)
@@ -312,7 +312,7 @@ def test_a_wrong_option_is_named_with_what_is_allowed() -> None:
         make_settings({"call_timeout_s": -1})
 
 
-async def test_a_given_up_connection_is_closed_on_the_server_before_anything_else(fake: Any) -> None:
+async def test_abandoned_connection_is_closed_before_anything_else(fake: Any) -> None:
     ids = itertools.count(7)
 
     async def script(command: list[bytes]) -> bytes | None:

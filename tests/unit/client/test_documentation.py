@@ -71,7 +71,7 @@ def test_doctests(name: str) -> None:
     assert failed == 0
 
 
-def test_every_option_is_a_limit_a_time_or_a_switch_with_its_unit_last() -> None:
+def test_every_option_name_ends_with_its_unit() -> None:
     switches = {"username", "password", "client_name", "database", "protocol", "decode", "retry"}
     switches |= {"sentinel_username", "sentinel_password", "sentinel_tls"}
     for name in Settings.model_fields:

@@ -95,7 +95,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     await cluster.b.server.stop()
 
 
-async def test_moved_is_followed_at_once_and_the_new_owner_is_remembered(cluster: Cluster) -> None:
+async def test_moved_is_followed_at_once_and_remembered(cluster: Cluster) -> None:
     cluster.a.replies = [cluster.b.line("MOVED", LOW_SLOT)]
     async with await cluster.client() as client:
         cluster.owners = [(0, 16383, cluster.b)]
@@ -204,7 +204,7 @@ async def test_the_policy_never_repeats_not_even_reads(cluster: Cluster) -> None
             await client.get(LOW)
 
 
-async def test_what_was_certainly_not_executed_is_repeated_under_every_policy(cluster: Cluster) -> None:
+async def test_unexecuted_command_is_repeated_under_every_policy(cluster: Cluster) -> None:
     async with await cluster.client(retry="never") as client:
         assert await client.incr(LOW) == b"OK"
         await cluster.a.server.stop()
@@ -225,7 +225,7 @@ async def test_the_deadline_ends_the_retries_and_tells_the_last_error(cluster: C
         assert caught.value.maybe_executed is False
 
 
-async def test_two_nodes_that_redirect_to_each_other_end_at_the_deadline(cluster: Cluster) -> None:
+async def test_redirect_loop_between_two_nodes_ends_at_deadline(cluster: Cluster) -> None:
     cluster.a.default = cluster.b.line("MOVED", LOW_SLOT)
     cluster.b.default = cluster.a.line("MOVED", LOW_SLOT)
     async with await cluster.client(call_timeout_s=0.5) as client:
@@ -290,7 +290,7 @@ async def test_a_hanging_node_does_not_hold_up_the_refresh(cluster: Cluster) -> 
         assert client.node_of(LOW).port == cluster.b.server.port
 
 
-async def test_what_waits_at_a_silent_node_goes_to_the_node_that_replaced_it(cluster: Cluster) -> None:
+async def test_commands_waiting_at_silent_node_go_to_its_successor(cluster: Cluster) -> None:
     async with await cluster.client(silence_refresh_s=0.1, reply_timeout_s=60) as client:
         await client.set(LOW, 1)
 
@@ -400,7 +400,7 @@ async def test_a_batch_does_not_try_a_dead_node_for_each_call(cluster: Cluster) 
         assert await kept is True
 
 
-async def test_a_batch_refused_by_a_node_that_left_waits_for_the_new_map_once(cluster: Cluster) -> None:
+async def test_batch_refused_by_departed_node_waits_for_new_map_once(cluster: Cluster) -> None:
     cluster.a.default = b"-CLUSTERDOWN Hash slot not served\r\n"
     # A pause for each of the calls would last much longer than the deadline.
     options = {"backoff_first_s": 4.0, "backoff_max_s": 4.0, "call_timeout_s": 30.0}

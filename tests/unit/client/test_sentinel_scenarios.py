@@ -167,7 +167,7 @@ async def test_one_sentinel_is_enough_to_find_all_and_the_primary(field: Field) 
     assert "ROLE" in field.old.server.names()
 
 
-async def test_the_only_sentinel_that_knows_the_newest_configuration_is_believed(field: Field) -> None:
+async def test_only_sentinel_with_newest_configuration_is_believed(field: Field) -> None:
     field.fail_over(told_by=1)
     field.old.role = "master"
     async with await field.client(field.url(2)) as client:
@@ -175,7 +175,7 @@ async def test_the_only_sentinel_that_knows_the_newest_configuration_is_believed
     assert "ROLE" not in field.old.server.names()
 
 
-async def test_a_sentinel_that_invents_a_primary_delays_the_client_and_does_not_stop_it(
+async def test_lying_sentinel_delays_the_client_without_stopping_it(
     field: Field,
 ) -> None:
     nobody = FakeNode()
@@ -207,7 +207,7 @@ async def test_a_hanging_sentinel_costs_little(field: Field) -> None:
         assert client.primaries() == [field.old.address]
 
 
-async def test_an_announced_switch_moves_the_client_at_once_and_drops_the_old_connection(
+async def test_announced_switch_moves_client_and_drops_old_connection(
     field: Field,
 ) -> None:
     async with await field.client() as client:
@@ -244,7 +244,7 @@ async def test_a_reply_on_its_way_from_the_old_primary_is_waited_for(field: Fiel
         assert await call == 7
 
 
-async def test_what_waits_for_room_on_the_old_primary_goes_to_the_new_one(field: Field) -> None:
+async def test_commands_waiting_for_room_go_to_the_new_primary(field: Field) -> None:
     async with await field.client(silence_refresh_s=5.0, in_flight_commands_max=2) as client:
         await listening(field, client)
         field.old.reply = None
@@ -261,7 +261,7 @@ async def test_what_waits_for_room_on_the_old_primary_goes_to_the_new_one(field:
     assert sent_to(field.old) == ["INCR"] * 2
 
 
-async def test_a_silent_old_primary_is_given_up_and_what_may_be_repeated_is(field: Field) -> None:
+async def test_silent_old_primary_is_left_and_safe_commands_repeated(field: Field) -> None:
     async with await field.client(silence_refresh_s=0.2) as client:
         await listening(field, client)
         field.old.reply = None
@@ -285,9 +285,7 @@ async def test_readonly_leads_to_the_new_primary(field: Field) -> None:
 
 
 @pytest.mark.parametrize("line", [b"-LOADING soon\r\n", b"-MASTERDOWN link\r\n"])
-async def test_a_primary_that_cannot_serve_now_makes_the_sentinels_be_asked(
-    field: Field, line: bytes
-) -> None:
+async def test_primary_that_cannot_serve_triggers_sentinel_query(field: Field, line: bytes) -> None:
     async with await field.client() as client:
         field.old.reply = line
         call = asyncio.create_task(client.set("a", 1))
@@ -297,7 +295,7 @@ async def test_a_primary_that_cannot_serve_now_makes_the_sentinels_be_asked(
     assert sent_to(field.new) == ["SET"]
 
 
-async def test_a_restarted_primary_gets_no_command_before_it_has_told_its_role(field: Field) -> None:
+async def test_restarted_primary_gets_no_command_before_role_is_known(field: Field) -> None:
     async with await field.client() as client:
         await client.set("a", 1)
         field.old.role = "slave"
@@ -347,7 +345,7 @@ async def test_calls_that_are_not_repeated_wait_for_a_primary_too(field: Field) 
 # ---- what errors say ---------------------------------------------------------------------------
 
 
-async def test_a_call_that_ends_without_a_primary_says_what_each_sentinel_said(field: Field) -> None:
+async def test_call_without_primary_reports_each_sentinels_answer(field: Field) -> None:
     async with await field.client(call_timeout_s=0.5) as client:
         field.old.role = "slave"
         field.sentinels[1].refusal = b"-ERR busy\r\n"

@@ -189,7 +189,7 @@ async def test_bytes_that_are_not_text_survive_decoding(setting: tuple[Client[An
     assert await client.dump("raw") == await client.dump("copy")
 
 
-async def test_contradictory_options_are_refused_before_anything_is_sent(
+async def test_contradictory_options_are_refused_before_sending(
     setting: tuple[Client[Any], Text],
 ) -> None:
     client, _ = setting

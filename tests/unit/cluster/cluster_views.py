@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from garrison.cluster.core.cluster_state import ClusterState, NodeStatus, cluster_state_of
 from garrison.cluster.core.ranges import to_ranges
-from garrison.cluster.core.survey import Facts, Survey, survey_of
 from garrison.cluster.core.topology import Address, Node, View
 
 
@@ -17,12 +17,12 @@ def replica(name: str, primary: str, **more: object) -> Node:
     return node(name, flags=frozenset({"slave"}), primary_id=primary * 40, **more)
 
 
-def survey(
+def state(
     *nodes: Node,
     opinions: Mapping[str, tuple[Node, ...]] | None = None,
-    facts: Mapping[str, Facts] | None = None,
+    statuses: Mapping[str, NodeStatus] | None = None,
     silent: Collection[str] = (),
-) -> Survey:
+) -> ClusterState:
     """All ``nodes`` see the same table, but for those whose own ``opinions`` are given by name."""
     table = {each.id: each for each in nodes}
     views = []
@@ -32,4 +32,4 @@ def survey(
         seen = dict(table)
         seen.update({other.id: other for other in (opinions or {}).get(each.id[0], ())})
         views.append(View(seen, each.id))
-    return survey_of(views, {name * 40: fact for name, fact in (facts or {}).items()})
+    return cluster_state_of(views, {name * 40: status for name, status in (statuses or {}).items()})

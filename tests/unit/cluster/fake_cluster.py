@@ -1,4 +1,4 @@
-"""A naive cluster in memory that speaks what the mover says, and can stop listening after any command.
+"""A naive cluster in memory that speaks what the manager says, and can stop listening after any command.
 
 It is the model against which the order of the steps is tested: after *every* command it can be asked
 whether each key is still reached from each node by following redirects, as a client does.
@@ -6,13 +6,13 @@ whether each key is still reached from each node by following redirects, as a cl
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from garrison.client import ReplyError, key_slot
+from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.ranges import to_ranges
-from garrison.cluster.core.survey import Survey
 from garrison.cluster.core.topology import Address, Node, View
-from garrison.cluster.manager.fleet import Access, Command, accepted
+from garrison.cluster.manager.admin_client import Access, Command, accepted
 
 REDIRECTS_MAX = 5
 
@@ -37,7 +37,7 @@ class FakeNode:
 
 @dataclass
 class FakeCluster:
-    """Also stands in for the fleet: it has ``call_many``, ``demand_many`` and ``survey``."""
+    """Also stands in for the admin client: it has ``call_many``, ``demand_many`` and ``cluster_state``."""
 
     nodes: dict[str, FakeNode]
     access: Access = field(default_factory=Access)
@@ -89,14 +89,14 @@ class FakeCluster:
         node = next(node for node in self.nodes.values() if node.address == address)
         return View({node.id: self._line(node, node)}, node.id)
 
-    async def survey(self) -> Survey:
+    async def cluster_state(self) -> ClusterState:
         """Everybody has heard of everything, as after some seconds of gossip."""
         self.gossip()
         views = {}
         for node in self.nodes.values():
             table = {other.id: self._line(node, other) for other in self.nodes.values()}
             views[node.id] = View(table, node.id)
-        return Survey(views)
+        return ClusterState(views)
 
     def _line(self, viewer: FakeNode, other: FakeNode) -> Node:
         mine = viewer is other
@@ -108,6 +108,12 @@ class FakeCluster:
             migrating=dict(other.migrating) if mine else {},
             importing=dict(other.importing) if mine else {},
         )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """An admin client closes its connections here; the model has none."""
 
     def gossip(self) -> None:
         """Each slot's claimant with the greatest epoch wins everywhere; a loser drops what it holds of it."""

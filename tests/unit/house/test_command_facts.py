@@ -12,9 +12,9 @@ import pytest
 from garrison.client.core.commands import Retry, find_command
 from garrison.node._engine import BareEngine
 from garrison.node.border import Command as HandedUp
-from garrison.node.core.cluster import ClusterCore
+from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.settings import ClusterSettings
-from garrison.sentinel.shell import command_table as sentinel
+from garrison.sentinel.server import command_table as sentinel
 
 WALL_MS = 1_700_000_000_000
 NOT_OF_A_CLIENT = {"migrate", "restore-asking"}

@@ -1,4 +1,4 @@
-"""The table of directives says who heeds each one; here it is held against who really does."""
+"""The table of directives says who uses each one; here it is compared with who really does."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import garrison
 from garrison.node import __main__ as node
 from garrison.node import _engine
 from garrison.sentinel import __main__ as sentinel
-from garrison.sentinel.shell.login import REDIS_VERSION as REDIS_VERSION_OF_SENTINEL
+from garrison.sentinel.server.login import REDIS_VERSION as REDIS_VERSION_OF_SENTINEL
 
 WALL_MS = 1_700_000_000_000
 

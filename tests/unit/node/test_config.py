@@ -22,7 +22,7 @@ def test_defaults() -> None:
     assert config.bus_port == 16379
 
 
-def test_options_win_over_the_file_and_the_file_over_the_environment(tmp_path: Path) -> None:
+def test_options_override_file_and_file_overrides_environment(tmp_path: Path) -> None:
     path = tmp_path / "a.conf"
     path.write_text("maxclients 20\ntimeout 20\n")
     environment = {"GARRISON_MAXCLIENTS": "10", "GARRISON_TIMEOUT": "10", "GARRISON_HZ": "11"}
@@ -90,7 +90,7 @@ def test_what_would_be_less_safe_without_is_refused(arguments: tuple[str, ...]) 
     assert "not built yet" in refusal(*arguments)
 
 
-def test_the_line_that_redis_writes_for_the_default_user_is_taken() -> None:
+def test_default_user_line_written_by_redis_is_accepted() -> None:
     load(["--user", "default", "on", "nopass", "sanitize-payload", "~*", "&*", "+@all"])
     digest = "#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
     load(["--requirepass", "secret", "--user", "default", "on", digest, "~*", "&*", "+@all"])

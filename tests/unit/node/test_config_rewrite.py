@@ -54,7 +54,7 @@ def test_what_is_new_is_appended_below_the_signature_once() -> None:
     assert twice.endswith("timeout 5\nhz 20\n")
 
 
-def test_a_directive_back_at_its_default_is_written_where_it_stands() -> None:
+def test_directive_back_at_default_is_rewritten_in_place() -> None:
     assert "timeout 0" in rewrite("timeout 5\n", {name: row.default for name, row in DIRECTIVES.items()})
 
 

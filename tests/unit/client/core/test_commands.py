@@ -58,7 +58,7 @@ async def test_keys_are_those_that_a_real_server_finds(redis_server: Any, text: 
     assert sorted(row.keys(words[row.word_count :])) == sorted(expected)
 
 
-async def test_read_means_readonly_and_every_keyed_command_is_in_the_table(redis_server: Any) -> None:
+async def test_read_class_means_readonly_for_every_keyed_command(redis_server: Any) -> None:
     connection = await open_connection("127.0.0.1", redis_server.port)
     server: dict[str, tuple[set[bytes], int]] = {}
 

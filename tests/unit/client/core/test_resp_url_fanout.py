@@ -78,7 +78,7 @@ def test_sentinel_urls() -> None:
         ("sentinel://u:hidden@a:0/x", "a port of 1 to 65535"),
     ],
 )
-def test_a_malformed_sentinel_url_says_how_to_write_it_and_no_password(url: str, message: str) -> None:
+def test_malformed_sentinel_url_error_hides_the_password(url: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         parse_url(url)
     assert "hidden" not in str(caught.value)

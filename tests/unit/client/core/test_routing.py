@@ -53,7 +53,7 @@ def test_each_error_has_its_decision(error: Exception, expected: Decision) -> No
         assert decide(error, retry, "safe", finds_primaries=True) == expected
 
 
-def test_a_lost_connection_is_decided_by_the_retry_class_and_the_policy() -> None:
+def test_lost_connection_is_retried_by_class_and_policy() -> None:
     unsent = ConnectionLostError("x", maybe_executed=False)
     sent = ConnectionLostError("x", maybe_executed=True)
     for policy in ("safe", "always", "never"):

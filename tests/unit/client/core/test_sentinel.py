@@ -44,7 +44,7 @@ def known(epoch: int = 1) -> Discovery:
     return found
 
 
-def test_all_are_asked_at_once_and_the_role_is_checked_before_it_counts() -> None:
+def test_sentinels_are_asked_at_once_and_role_is_verified() -> None:
     found = discovery()
     assert found.begin(0.0) == [Ask(A), Ask(B), Ask(C)]
     assert found.heard(A, says(A, OLD, 1), 0.0) == []
@@ -66,7 +66,7 @@ def test_those_that_do_not_answer_are_waited_for_briefly() -> None:
     assert found.tick(5.0 + PATIENCE_S) == [Check(OLD)]
 
 
-def test_a_stale_sentinel_does_not_win_even_when_its_node_claims_to_be_a_primary() -> None:
+def test_stale_sentinel_loses_even_if_its_node_claims_primary() -> None:
     found = discovery()
     found.begin(0.0)
     found.heard(A, says(A, OLD, 1), 0.0)
@@ -144,7 +144,7 @@ def ask_all(found: Discovery, now: float) -> list[Effect]:
     return found.heard(C, says(C, OLD, 1), now)
 
 
-def test_an_unreachable_claim_of_a_minority_is_abandoned_after_a_while_and_stays_so() -> None:
+def test_unreachable_minority_claim_is_abandoned_for_good() -> None:
     found = discovery()
     assert ask_all(found, 0.0) == [Check(NEW)]
     assert found.checked(NEW, Role.UNREACHABLE, "", 0.0) == []
@@ -173,7 +173,7 @@ def test_what_a_dead_sentinel_knew_is_not_forgotten_at_once() -> None:
         found.checked(expected.node, Role.UNREACHABLE, "", now)
 
 
-def test_sentinels_that_were_set_up_anew_are_believed_with_their_low_epoch() -> None:
+def test_recreated_sentinels_are_believed_despite_low_epoch() -> None:
     found = known(epoch=7)
     found.begin(1.0)
     found.heard(A, says(A, NEW, 0), 1.0)
@@ -183,7 +183,7 @@ def test_sentinels_that_were_set_up_anew_are_believed_with_their_low_epoch() -> 
     assert (found.primary, found.epoch) == (NEW, 0)
 
 
-def test_of_one_epoch_the_most_frequent_claim_is_checked_first_and_then_the_next() -> None:
+def test_most_frequent_claim_of_an_epoch_is_checked_first() -> None:
     found = discovery()
     found.begin(0.0)
     found.heard(A, says(A, THIRD, 0), 0.0)
@@ -229,7 +229,7 @@ def test_a_learned_sentinel_that_moved_is_followed() -> None:
     assert found.sentinels == [A, moved]
 
 
-def test_a_learned_sentinel_that_is_gone_is_forgotten_and_a_seed_never() -> None:
+def test_gone_sentinel_is_forgotten_unless_it_is_a_seed() -> None:
     found = discovery(A, B)
     found.begin(0.0)
     found.heard(A, says(A, OLD, 1, (other(C),)), 0.0)
@@ -264,7 +264,7 @@ claims = st.tuples(st.sampled_from([OLD, NEW, THIRD]), st.integers(0, 3))
 answers = st.one_of(claims, st.none())
 
 
-class World:
+class Context:
     """Delivers answers and checks in an order that is drawn, and watches the invariants."""
 
     def __init__(self, said: dict[Address, tuple[Address, int] | None], roles: dict[Address, Role]) -> None:
@@ -304,47 +304,47 @@ class World:
 def test_in_every_order_the_newest_claim_wins_or_nobody(
     said: list[tuple[Address, int] | None], roles: tuple[Role, ...], order: list[int]
 ) -> None:
-    world = World(
+    context = Context(
         {Address("sentinel", at): claim for at, claim in enumerate(said)},
         dict(zip((OLD, NEW, THIRD), roles, strict=True)),
     )
-    world.take(world.found.begin(0.0))
+    context.take(context.found.begin(0.0))
     choices = iter([*order, *[0] * 100])
-    while world.pending:
-        world.deliver(next(choices))
-    assert not world.found.is_busy(world.now), "a round ends"
+    while context.pending:
+        context.deliver(next(choices))
+    assert not context.found.is_busy(context.now), "a round ends"
     made = [claim for claim in said if claim is not None]
     newest = max((epoch for _, epoch in made), default=-1)
     at_the_top = {address for address, epoch in made if epoch == newest}
-    if any(world.roles[address] is Role.PRIMARY for address in at_the_top):
-        assert world.found.primary in at_the_top
-    elif world.found.primary is not None:
-        votes = sum(address == world.found.primary for address, _ in made)
+    if any(context.roles[address] is Role.PRIMARY for address in at_the_top):
+        assert context.found.primary in at_the_top
+    elif context.found.primary is not None:
+        votes = sum(address == context.found.primary for address, _ in made)
         assert votes > len(said) // 2, "an older claim needs a majority"
         denials = (Role.REPLICA, Role.UNREADABLE)
-        assert all(world.roles[address] in denials for address in at_the_top), "and a denial"
+        assert all(context.roles[address] in denials for address in at_the_top), "and a denial"
 
 
 @given(st.permutations(SENTINELS), st.lists(st.integers(0, 100), max_size=30), st.booleans())
 def test_after_a_failover_the_order_of_the_news_does_not_matter(
     order: list[Address], deliveries: list[int], old_still_claims: bool
 ) -> None:
-    world = World(dict.fromkeys(SENTINELS, (OLD, 1)), {OLD: Role.PRIMARY, NEW: Role.PRIMARY})
-    world.take(world.found.begin(0.0))
-    while world.pending:
-        world.deliver(0)
-    assert world.found.primary == OLD
-    world.roles[OLD] = Role.PRIMARY if old_still_claims else Role.UNREACHABLE
+    context = Context(dict.fromkeys(SENTINELS, (OLD, 1)), {OLD: Role.PRIMARY, NEW: Role.PRIMARY})
+    context.take(context.found.begin(0.0))
+    while context.pending:
+        context.deliver(0)
+    assert context.found.primary == OLD
+    context.roles[OLD] = Role.PRIMARY if old_still_claims else Role.UNREACHABLE
     for at, sentinel in enumerate(order):
-        world.said[sentinel] = (NEW, 2)
-        world.take(world.found.news(sentinel))
+        context.said[sentinel] = (NEW, 2)
+        context.take(context.found.news(sentinel))
         for choice in deliveries[at::3]:
-            if world.pending:
-                world.deliver(choice)
+            if context.pending:
+                context.deliver(choice)
         if at == 0:
-            while world.pending:
-                world.deliver(0)
-        assert world.found.primary != OLD or any(isinstance(one, Ask) for one in world.pending)
-    while world.pending:
-        world.deliver(0)
-    assert world.found.primary == NEW
+            while context.pending:
+                context.deliver(0)
+        assert context.found.primary != OLD or any(isinstance(one, Ask) for one in context.pending)
+    while context.pending:
+        context.deliver(0)
+    assert context.found.primary == NEW

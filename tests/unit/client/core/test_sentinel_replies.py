@@ -1,4 +1,4 @@
-"""Reading what Sentinels and nodes say: both protocols, and replies that are no such thing."""
+"""Reading what Sentinels and nodes say: both protocols, and replies of the wrong shape."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_report_is_read_in_both_protocols(replies: list[Any]) -> None:
     assert len(questions("db")) == len(replies)
 
 
-def test_a_sentinel_without_myid_or_with_a_nameless_neighbour_is_read_too() -> None:
+def test_sentinel_reply_without_myid_or_names_is_read() -> None:
     unknown = reply_error("ERR Unknown subcommand 'MYID'")
     report = read_report([PRIMARY, ["n", "1"], [{"ip": "h", "port": "0"}], unknown], "db")
     assert report == Report("", Address("n", 1), 7, "master,s_down", ())

@@ -70,7 +70,7 @@ def test_shards_say_the_same_as_slots() -> None:
     assert parse_cluster_shards(flat(shards), asked_host="x") == expected
 
 
-def test_shards_leave_out_replicas_that_are_not_online_and_choose_the_port() -> None:
+def test_shards_omit_offline_replicas_and_choose_the_port() -> None:
     shards = [shard([0, 16383], node(A, "master", **{"tls-port": 7443}), node(R, "replica", "loading"))]
     assert parse_cluster_shards(shards, asked_host="x").nodes() == [A]
     assert parse_cluster_shards(shards, asked_host="x", tls=True).nodes() == [Address("10.0.0.1", 7443)]

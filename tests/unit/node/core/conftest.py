@@ -14,7 +14,7 @@ import pytest
 
 from garrison.node._engine import BareEngine
 from garrison.node.border import Command
-from garrison.node.core.cluster import ClusterCore
+from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.effects import Effects
 from garrison.node.core.settings import ClusterSettings
 

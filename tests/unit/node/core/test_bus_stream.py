@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.node.core import bus
-from garrison.node.core.bus import Frame, encode
+from garrison.node.core import bus_codec as bus
+from garrison.node.core.bus_codec import Frame, encode
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.bus_stream import FrameSplitter
 
@@ -56,7 +56,7 @@ def feed_byte_by_byte(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"RCmb" + (1 << 31).to_bytes(4, "big"), b"GET /", b"RCmb" + bytes(4)])
-def test_a_bad_beginning_is_refused_byte_by_byte_and_after_good_frames(data: bytes) -> None:
+def test_bad_frame_header_is_refused_in_any_chunking(data: bytes) -> None:
     with pytest.raises(BadFrameError):
         feed_byte_by_byte(data)
     splitter = FrameSplitter()

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from garrison.node.core import bus, nodes_file
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
+from garrison.node.core import nodes_file
 from garrison.node.core.effects import Effects, Send
 from garrison.node.core.nodes import Node
 from tests.sim.cluster.node import SimNode
@@ -32,7 +33,7 @@ def sim() -> Simulation:
 
 
 def row(sim: Simulation, name: str) -> Node:
-    return sim.nodes["B"].core.world.table.by_id[sim.id(name)]
+    return sim.nodes["B"].core.context.table.by_id[sim.id(name)]
 
 
 def request(sim: Simulation, candidate: str = "D", **changes: object) -> bus.Frame:
@@ -78,9 +79,9 @@ def test_a_vote_is_synced_with_its_epoch_and_primary(sim: Simulation) -> None:
 
 def test_votes_that_may_still_decide_survive_a_restart(sim: Simulation) -> None:
     voter = sim.nodes["B"]
-    row(sim, "C").voted_ms = voter.core.world.now_ms - 100
+    row(sim, "C").voted_ms = voter.core.context.now_ms - 100
     ask(sim, request(sim))
-    voter.core.world.save(sync=True)
+    voter.core.context.save(sync=True)
     text = voter.core.take().persist
     assert f"lastVoteFor {sim.id('A')},{sim.id('C')}" in text
     again = nodes_file.load(text)
@@ -93,7 +94,7 @@ def test_one_vote_an_epoch(sim: Simulation) -> None:
     assert votes(ask(sim, request(sim, current_epoch=EPOCH - 1))) == 0
 
 
-def test_another_replica_of_that_primary_waits_but_the_same_may_ask_again(sim: Simulation) -> None:
+def test_second_replica_waits_but_same_candidate_may_ask_again(sim: Simulation) -> None:
     assert votes(ask(sim, request(sim))) == 1
     assert votes(ask(sim, request(sim, "G", current_epoch=EPOCH + 1))) == 0
     assert votes(ask(sim, request(sim, current_epoch=EPOCH + 2))) == 1
@@ -102,8 +103,8 @@ def test_another_replica_of_that_primary_waits_but_the_same_may_ask_again(sim: S
 
 
 def test_an_epoch_of_the_past_gets_no_vote(sim: Simulation) -> None:
-    world = sim.nodes["B"].core.world
-    assert votes(ask(sim, request(sim, current_epoch=world.current_epoch - 1))) == 0
+    context = sim.nodes["B"].core.context
+    assert votes(ask(sim, request(sim, current_epoch=context.current_epoch - 1))) == 0
 
 
 def test_a_claim_with_an_old_epoch_gets_the_news_instead(sim: Simulation) -> None:
@@ -115,13 +116,13 @@ def test_a_claim_with_an_old_epoch_gets_the_news_instead(sim: Simulation) -> Non
     assert (update.update_id, update.update_epoch) == (primary.node_id, 40)
 
 
-def test_a_candidate_without_data_gets_no_vote_where_there_was_data(sim: Simulation) -> None:
+def test_candidate_without_data_gets_no_vote_if_shard_had_data(sim: Simulation) -> None:
     row(sim, "A").offset = 5
     assert votes(ask(sim, request(sim, offset=0))) == 0
     assert votes(ask(sim, request(sim, offset=5))) == 1
 
 
-def test_no_vote_while_the_primary_is_up_except_in_a_manual_failover(sim: Simulation) -> None:
+def test_vote_while_primary_is_up_needs_a_manual_failover(sim: Simulation) -> None:
     row(sim, "A").flags &= ~fl.FAIL
     assert votes(ask(sim, request(sim))) == 0
     assert votes(ask(sim, request(sim, current_epoch=EPOCH + 1, message_flags=bus.FLAG_FORCE_ACK))) == 1
@@ -130,7 +131,7 @@ def test_no_vote_while_the_primary_is_up_except_in_a_manual_failover(sim: Simula
 def test_a_voter_that_has_just_heard_the_primary_votes_later(sim: Simulation) -> None:
     """The others' verdict came while this node still heard it: its answer may have renewed the lease."""
     voter = sim.nodes["B"]
-    row(sim, "A").data_awake_ms = voter.core.world.awake_ms - TIMEOUT_MS + 300
+    row(sim, "A").data_awake_ms = voter.core.context.awake_ms - TIMEOUT_MS + 300
     assert votes(ask(sim, request(sim))) == 0
     given = []
     for _ in range(10):
@@ -151,7 +152,7 @@ def test_a_voter_that_has_just_started_votes_later(sim: Simulation) -> None:
 
 def test_a_primary_without_slots_has_no_vote(sim: Simulation) -> None:
     voter = sim.nodes["B"]
-    voter.core.world.table.assign(voter.core.world.me.slots, None)
+    voter.core.context.table.assign(voter.core.context.me.slots, None)
     assert votes(ask(sim, request(sim))) == 0
 
 
@@ -162,11 +163,11 @@ def test_a_primary_that_serves_empty_again_is_not_replaced(synced_since: bool) -
     simulation.form(3)
     simulation.run(1500)
     replica = simulation.nodes["D"]
-    world, synced = replica.core.world, replica.core.world.facts
-    primary = world.me.primary
+    context, synced = replica.core.context, replica.core.context.facts
+    primary = context.me.primary
     assert primary is not None
-    assert world.data.is_in_sync()
-    primary.data_lost_ms = world.now_ms
+    assert context.data.is_in_sync()
+    primary.data_lost_ms = context.now_ms
     if synced_since:
         replica.core.replication(dataclasses.replace(synced, link_up=False), replica.now_ms())
         replica.core.replication(synced, replica.now_ms())

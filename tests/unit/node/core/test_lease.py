@@ -8,27 +8,27 @@ import pytest
 
 from garrison.node.core import flags as fl
 from garrison.node.core import slots as sl
+from garrison.node.core.context import Context
 from garrison.node.core.effects import LEASE_FOREVER_MS
 from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
 from garrison.node.core.settings import ClusterSettings
-from garrison.node.core.world import World
 
 TIMEOUT_MS = 1000
 MARGIN_MS = 100
 
 
-def cluster(voters: int) -> tuple[World, list[Node], Lease]:
-    """A world whose first voter is this node."""
+def cluster(voters: int) -> tuple[Context, list[Node], Lease]:
+    """A context whose first voter is this node."""
     me = Node("a" * 40, flags=fl.MYSELF | fl.PRIMARY)
     settings = ClusterSettings(cluster_node_timeout=TIMEOUT_MS)
-    world = World(settings, random.Random(1), me, 10_000, 0)
+    context = Context(settings, random.Random(1), me, 10_000, 0)
     nodes = [me] + [Node(f"{n:040x}", flags=fl.PRIMARY) for n in range(1, voters)]
     for index, node in enumerate(nodes):
         if node is not me:
-            world.table.add(node)
-        world.table.assign(sl.from_slots([index]), node)
-    return world, nodes, Lease(world)
+            context.table.add(node)
+        context.table.assign(sl.from_slots([index]), node)
+    return context, nodes, Lease(context)
 
 
 def test_the_majority_decides_and_the_slowest_of_it_counts() -> None:
@@ -62,13 +62,13 @@ def test_two_voters_need_each_other() -> None:
 
 
 def test_a_replica_has_none() -> None:
-    world, nodes, lease = cluster(3)
+    context, nodes, lease = cluster(3)
     lease.granted(nodes[1], 9_900)
-    world.table.set_replica(nodes[0], nodes[1])
+    context.table.set_replica(nodes[0], nodes[1])
     assert lease.news() == 0
 
 
-def test_the_votes_of_an_election_are_promises_and_older_ones_are_not() -> None:
+def test_only_votes_of_the_current_election_are_promises() -> None:
     _, nodes, lease = cluster(3)
     lease.granted(nodes[1], 9_990)
     lease.claimed_anew()
@@ -78,30 +78,30 @@ def test_the_votes_of_an_election_are_promises_and_older_ones_are_not() -> None:
 
 
 def test_a_winner_that_is_confirmed_in_time_goes_on() -> None:
-    world, nodes, lease = cluster(3)
+    context, nodes, lease = cluster(3)
     lease.claimed_anew()
     lease.elected(9_990, [nodes[1]])
     lease.news()
-    world.now_ms = 10_500
+    context.now_ms = 10_500
     lease.granted(nodes[1], 10_400)
     assert lease.news() == 10_400 + TIMEOUT_MS - MARGIN_MS
 
 
-def test_a_winner_that_is_confirmed_too_late_waits_out_the_other_lease() -> None:
+def test_late_confirmed_winner_waits_out_the_other_lease() -> None:
     """Its lease lapsed before a majority heard its claim: meanwhile they may have promised the old one."""
-    world, nodes, lease = cluster(3)
+    context, nodes, lease = cluster(3)
     lease.claimed_anew()
     lease.elected(9_990, [nodes[1]])
     lease.news()
-    world.now_ms = 20_000
+    context.now_ms = 20_000
     lease.granted(nodes[1], 19_990)
     assert lease.news() == 0
-    world.now_ms = 20_000 + TIMEOUT_MS
+    context.now_ms = 20_000 + TIMEOUT_MS
     lease.granted(nodes[1], 20_900)
     assert lease.news() == 20_900 + TIMEOUT_MS - MARGIN_MS
 
 
 def test_without_the_lease_a_primary_writes_as_redis_does() -> None:
-    world, _, lease = cluster(3)
-    world.settings = world.settings.with_changes(cluster_write_lease=False)
+    context, _, lease = cluster(3)
+    context.settings = context.settings.with_changes(cluster_write_lease=False)
     assert lease.news() == LEASE_FOREVER_MS

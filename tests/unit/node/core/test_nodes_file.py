@@ -147,4 +147,4 @@ def test_a_node_starts_from_its_file(solo: Solo) -> None:
     again = Solo(saved=text, seed=2)
     assert again.core.node_id == solo.core.node_id
     assert again.ask("MYSHARDID") == solo.ask("MYSHARDID")
-    assert nodes_file.from_world(again.core.world) == load(text)
+    assert nodes_file.from_context(again.core.context) == load(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from garrison.node.border import DropSlots
-from garrison.node.core import bus
+from garrison.node.core import bus_codec as bus
 from garrison.node.core import slots as sl
 from garrison.node.core.effects import Send
 
 from .conftest import Solo
-from .test_cluster import PEER, heartbeat, meet
+from .test_cluster_core import PEER, heartbeat, meet
 
 OTHER = "e" * 40
 
@@ -38,7 +38,7 @@ class Claims:
         self.solo.core.frame(self.links[name], bus.encode(frame), self.solo.now_ms)
 
     def owner(self, slot: int) -> str:
-        node = self.solo.core.world.table.owner(slot)
+        node = self.solo.core.context.table.owner(slot)
         return node.node_id if node is not None else ""
 
 
@@ -58,7 +58,7 @@ def test_the_larger_epoch_has_the_slot_whoever_is_heard_first(claims: Claims) ->
     assert [claims.owner(slot) for slot in (1, 2, 3)] == [PEER, OTHER, OTHER]
 
 
-def test_an_owner_that_won_others_does_not_keep_what_it_no_longer_claims(claims: Claims) -> None:
+def test_owner_that_won_slots_does_not_keep_unclaimed_ones(claims: Claims) -> None:
     """Seed 1181: we heard that PEER won slot 5 with epoch 21, not that it had lost slot 1 to epoch 20."""
     claims.hear(PEER, 17, 1)
     claims.hear(PEER, 21, 5)
@@ -69,7 +69,7 @@ def test_an_owner_that_won_others_does_not_keep_what_it_no_longer_claims(claims:
     assert claims.hear(PEER, 21, 5)[0].type != bus.UPDATE
 
 
-def test_a_claim_older_than_the_last_one_of_the_slot_is_refuted_all_the_same(claims: Claims) -> None:
+def test_claim_older_than_the_slots_last_one_is_refuted(claims: Claims) -> None:
     claims.hear(PEER, 17, 1)
     claims.hear(PEER, 21, 5)
     update, pong = claims.hear(OTHER, 16, 1)
@@ -102,29 +102,29 @@ def test_others_are_not_told_what_an_owner_no_longer_claims(claims: Claims) -> N
 
 
 def test_a_replica_learns_its_shard_from_its_primary(claims: Claims) -> None:
-    world = claims.solo.core.world
+    context = claims.solo.core.context
     claims.solo.raw("REPLICATE", PEER)
     claims.tell_shard(PEER, "5" * 40)
-    assert world.me.shard_id == "5" * 40
+    assert context.me.shard_id == "5" * 40
     claims.tell_shard(OTHER, "6" * 40)
-    assert world.me.shard_id == "5" * 40
+    assert context.me.shard_id == "5" * 40
 
 
 def test_who_lost_its_last_slot_elsewhere_follows_its_shard(claims: Claims) -> None:
     """A shard whose replica took over while this node was down: some of its slots have moved on since."""
-    world = claims.solo.core.world
+    context = claims.solo.core.context
     claims.solo.raw("ADDSLOTS", 1, 2, 3)
-    claims.tell_shard(PEER, world.me.shard_id)
+    claims.tell_shard(PEER, context.me.shard_id)
     claims.hear(PEER, 20, 1, 2)
-    assert world.me.is_primary()
+    assert context.me.is_primary()
     claims.hear(OTHER, 21, 3)
-    assert world.me.primary is not None
-    assert world.me.primary.node_id == PEER
+    assert context.me.primary is not None
+    assert context.me.primary.node_id == PEER
 
 
 def test_a_move_goes_on_to_the_successor_of_its_target(claims: Claims) -> None:
     """The target of the move has no slot yet: no claim tells that another node took its place."""
-    table = claims.solo.core.world.table
+    table = claims.solo.core.context.table
     claims.solo.raw("ADDSLOTS", 1, 2)
     for name, shard in ((PEER, "5" * 40), (OTHER, "6" * 40)):
         claims.tell_shard(name, shard)
@@ -146,38 +146,38 @@ def import_slot(claims: Claims, shard_id: str) -> None:
     assert claims.solo.ask("SETSLOT", 2, "NODE", claims.solo.core.node_id) == "+OK"
 
 
-def test_a_slot_claimed_back_by_its_former_shard_is_an_import_again(claims: Claims) -> None:
+def test_slot_claimed_back_by_former_shard_is_an_import_again(claims: Claims) -> None:
     """OTHER was elected in the place of PEER and does not know that slot 2 is here: only we have its keys."""
-    world = claims.solo.core.world
+    context = claims.solo.core.context
     import_slot(claims, "5" * 40)
     claims.tell_shard(OTHER, "5" * 40)
-    assert world.table.imported == {2: "5" * 40}
+    assert context.table.imported == {2: "5" * 40}
     link = claims.links[OTHER]
     frame = heartbeat(bus.PING, sender=OTHER, config_epoch=99, slots=sl.to_bitmap(sl.from_slots([2, 3])))
     claims.solo.core.frame(link, bus.encode(frame), claims.solo.now_ms)
     effects = claims.solo.core.take()
     assert not any(isinstance(action, DropSlots) for action in effects.plane)
     assert claims.owner(2) == OTHER
-    assert world.table.importing[2].node_id == OTHER
-    assert world.table.stale_imports == {2}
+    assert context.table.importing[2].node_id == OTHER
+    assert context.table.stale_imports == {2}
 
 
-def test_where_a_slot_came_from_is_forgotten_when_that_shard_knows(claims: Claims) -> None:
-    world = claims.solo.core.world
+def test_slot_origin_is_forgotten_once_that_shard_knows(claims: Claims) -> None:
+    context = claims.solo.core.context
     import_slot(claims, "5" * 40)
     claims.tell_shard(OTHER, "5" * 40)
     claims.hear(OTHER, 8, 2)
     claims.hear(PEER, 9, 3)
-    assert world.table.imported == {2: "5" * 40}
+    assert context.table.imported == {2: "5" * 40}
     claims.hear(OTHER, 8)
-    assert world.table.imported == {}
+    assert context.table.imported == {}
     claims.hear(OTHER, 99, 2)
-    assert world.table.importing == {}
+    assert context.table.importing == {}
 
 
 def test_no_claim_is_made_in_an_epoch_that_was_voted_away(claims: Claims) -> None:
-    world = claims.solo.core.world
-    world.me.config_epoch = world.current_epoch = 30
+    context = claims.solo.core.context
+    context.me.config_epoch = context.current_epoch = 30
     assert claims.solo.ask("BUMPEPOCH").startswith("+STILL 30")
-    world.last_vote_epoch = 30
+    context.last_vote_epoch = 30
     assert claims.solo.ask("BUMPEPOCH").startswith("+BUMPED 31")

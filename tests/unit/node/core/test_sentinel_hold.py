@@ -108,7 +108,7 @@ def test_another_primary_is_followed() -> None:
     assert not bench.hold.is_on
 
 
-def test_a_single_sentinel_that_knows_of_a_later_failover_stops_the_others() -> None:
+def test_one_sentinel_with_a_later_failover_overrules_others() -> None:
     bench = Bench()
     bench.says(names(ME), names(ME), names(OTHER, epoch=2))
     bench.run(3000)
@@ -143,10 +143,10 @@ def test_data_in_doubt_do_not_count_for_this_node() -> None:
     assert "s2:2 names 10.0.1.1:6379 (this node, epoch 1, data_in_doubt)" in bench.warnings()[-1]
     bench.says(names(ME), names(ME), doubting)
     bench.run(ASK_PERIOD_MS)
-    assert bench.outcome == [ReleaseHold(1)], "one that doubts is no veto"
+    assert bench.outcome == [ReleaseHold(1)], "one that doubts does not veto"
 
 
-def test_an_address_where_nobody_is_may_be_where_this_node_was_before() -> None:
+def test_unused_address_may_be_this_nodes_former_one() -> None:
     bench = Bench()
     bench.says(names(MOVED), names(MOVED), names(MOVED))
     bench.run(3000)
@@ -244,7 +244,7 @@ def test_forgetting_all_sentinels_and_an_order_end_it() -> None:
     assert bench.outcome == []
 
 
-def test_a_sentinel_that_is_learned_meanwhile_is_asked_and_counts() -> None:
+def test_sentinel_learned_meanwhile_is_asked_and_counts() -> None:
     bench = Bench()
     bench.says(names(ME), None, None)
     bench.run(100)

@@ -96,10 +96,10 @@ def test_the_file_brings_all_of_it_back() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: text[:-12], "no checksum"),
+        (lambda text: text[:-12], "not a checksum"),
         (lambda text: text.replace("10.0.0.1", "10.0.0.2"), "line 4: the checksum does not match"),
-        (lambda text: "", "line 1: the last line is no checksum"),
-        (lambda text: text + "more\n", "no checksum"),
+        (lambda text: "", "line 1: the last line is not a checksum"),
+        (lambda text: text + "more\n", "not a checksum"),
     ],
 )
 def test_damage_is_an_error_with_its_place(change: object, said: str) -> None:

@@ -132,7 +132,7 @@ async def test_a_data_plane_that_ends_unasked_takes_the_node_down(
     assert "out of descriptors" in log_path.read_text()
 
 
-async def test_an_unexpected_exception_is_logged_and_takes_the_node_down(
+async def test_unexpected_exception_is_logged_and_stops_the_node(
     control: ControlPlane, plane: Any, log_path: Path
 ) -> None:
     plane.emit("surprise")

@@ -72,7 +72,7 @@ async def test_only_the_youngest_of_several_texts_is_written(slow: SlowDisk) -> 
     saver.close()
 
 
-async def test_a_promise_is_written_after_what_came_before_and_told_when_done(slow: SlowDisk) -> None:
+async def test_promise_is_written_in_order_and_reported_when_synced(slow: SlowDisk) -> None:
     saver = Saver("f", asyncio.get_running_loop(), pytest.fail)
     done: list[str] = []
     saver.save_soon("a")

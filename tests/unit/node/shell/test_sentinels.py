@@ -21,9 +21,9 @@ def test_no_name_is_an_answer_and_nonsense_is_none() -> None:
     assert read_answer(None, ReplyError("ERR No such master with that name")) == Answer(knows_name=False)
     assert read_answer(ReplyError("NOAUTH Authentication required."), None).error.startswith("NOAUTH")
     for address in (b"x", [b"a"], [b"a", b"b"], 7):
-        assert read_answer(address, FIELDS).error == "its answer is no address"
+        assert read_answer(address, FIELDS).error == "its answer is not an address"
     broken = [b"flags", b"master", b"config-epoch", b"many"]
-    assert read_answer([b"a", b"1"], broken).error == "its answer is no address"
+    assert read_answer([b"a", b"1"], broken).error == "its answer is not an address"
 
 
 def test_an_address_is_known_by_the_run_id() -> None:

@@ -74,7 +74,7 @@ class Driver:
 
     @property
     def primary(self) -> Primary:
-        return self.core.world.primaries["g"]
+        return self.core.context.primaries["g"]
 
     def carry_out(self) -> None:
         effects = self.core.take()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 from garrison.base.reply import OK, Error, NullArray
-from garrison.sentinel.core.command_table import ROWS
 from garrison.sentinel.core.instances import Address
+from garrison.sentinel.core.subcommand_table import ROWS
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 UNKNOWN = "ERR No such master with that name"
 ALLOWED = "letters, digits and the three characters .-_ only"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, run_id
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, run_id
 
 COMMON = ["name", "ip", "port", "runid", "flags", "link-pending-commands", "link-refcount"]
 PINGS = ["last-ping-sent", "last-ok-ping-reply", "last-ping-reply"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, STEP_MS, Driver, info, run_id
 
 from garrison.sentinel.core.effects import ReplyError
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, STEP_MS, Driver, info, run_id
 
 QUESTION = b"SENTINEL is-master-down-by-addr"
 

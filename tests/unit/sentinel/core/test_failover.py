@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
-
 from garrison.base.reply import OK
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import Address, State
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    Driver,
+    info,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 QUESTION = b"SENTINEL is-master-down-by-addr"
@@ -93,7 +100,7 @@ def test_a_newer_configuration_is_not_overwritten() -> None:
     driver.kill(PRIMARY)
     driver.run(2_000)
     driver.hello(2, epoch=9, names=PRIMARY, config_epoch=9)
-    driver.primary.attempt.heeded = True
+    driver.primary.attempt.is_obeyed = True
     driver.info[FIRST] = info(run_id=run_id(60))
     driver.names()
     driver.run(400)
@@ -134,7 +141,7 @@ def test_votes_after_a_pause_of_ours_are_too_late() -> None:
     driver.answers[QUESTION] = lambda place, argv: [1, b"*", 0]
     driver.kill(PRIMARY)
     driver.run(2_000)
-    driver.core.world.tunables.tilt_trigger = 60_000
+    driver.core.context.tunables.tilt_trigger = 60_000
     epoch = driver.primary.attempt.epoch
     for number in (2, 3):
         peer = driver.primary.peers[run_id(number)]
@@ -213,12 +220,12 @@ def test_a_switch_leaves_nothing_of_the_former_servers() -> None:
     obey(driver)
     driver.kill(PRIMARY)
     driver.run(3_000)
-    connected = {id(link) for _, link in driver.core.world._connections.values()}
-    known = {id(member.link) for member in driver.core.world.all_instances()}
+    connected = {id(link) for _, link in driver.core.context._connections.values()}
+    known = {id(member.link) for member in driver.core.context.all_instances()}
     assert connected <= known
 
 
-def test_of_two_forced_failovers_in_one_epoch_the_one_with_the_votes_goes_on() -> None:
+def test_forced_failover_with_more_votes_wins_epoch() -> None:
     driver = with_two_peers()
     driver.answers[QUESTION] = lambda place, argv: [0, run_id(3).encode(), int(argv[4])]
     assert driver.sentinel("FAILOVER", "g") == OK
@@ -256,7 +263,7 @@ def test_the_notification_script_hears_of_every_warning() -> None:
     ]
 
 
-def test_what_was_decided_before_a_long_pause_of_ours_is_not_told_after_it() -> None:
+def test_decision_before_a_long_pause_is_not_sent_after_it() -> None:
     """Another Sentinel may have promoted another replica meanwhile."""
     driver = with_two_peers()
     driver.answers[b"EXEC"] = lambda place, argv: None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 from garrison.sentinel.core.hello import EPOCH_MAX, Hello, decode, encode
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 GOOD = f"10.1.0.2,26379,{run_id(2)},7,g,10.0.0.1,6379,3"
 NAMES = st.text("abcdefghij.-_0123456789", min_size=1, max_size=30)
@@ -83,11 +83,11 @@ def test_a_hello_makes_a_sentinel_known() -> None:
     assert f"sentinel known-sentinel g {PEERS[0][0]} {PEERS[0][1]} {run_id(2)}" in driver.disk
 
 
-def test_a_higher_epoch_moves_the_primary_and_a_lower_one_does_not() -> None:
+def test_only_a_higher_epoch_moves_the_primary() -> None:
     driver = Driver()
     driver.hello(2, epoch=5, names=REPLICAS[0], config_epoch=5)
     assert driver.primary.address == Address(*REPLICAS[0])
-    assert driver.core.world.epoch == 5
+    assert driver.core.context.epoch == 5
     assert {"+new-epoch", "+config-update-from", "+switch-master"} <= set(driver.names())
     driver.hello(3, epoch=4, names=PRIMARY, config_epoch=4)
     driver.hello(3, epoch=5, names=REPLICAS[1], config_epoch=5)
@@ -95,7 +95,7 @@ def test_a_higher_epoch_moves_the_primary_and_a_lower_one_does_not() -> None:
     assert driver.names() == ["+sentinel"]
 
 
-def test_of_two_configurations_of_one_epoch_the_smaller_address_wins() -> None:
+def test_smaller_address_wins_between_configs_of_one_epoch() -> None:
     driver = Driver()
     driver.hello(2, epoch=5, names=REPLICAS[1], config_epoch=5)
     driver.hello(3, epoch=5, names=REPLICAS[0], config_epoch=5)
@@ -125,7 +125,7 @@ def test_our_former_hello_is_of_nobody() -> None:
     assert not driver.primary.peers
 
 
-def test_a_sentinel_that_moves_is_the_same_one_and_its_vote_is_asked_anew() -> None:
+def test_moved_sentinel_keeps_identity_and_is_asked_again() -> None:
     driver = Driver()
     driver.hello(2)
     peer = driver.primary.peers[run_id(2)]
@@ -150,12 +150,12 @@ def test_another_at_the_address_of_a_sentinel_retires_it() -> None:
 def test_our_epoch_is_never_behind_that_of_a_configuration() -> None:
     driver = Driver()
     driver.hello(2, epoch=3, names=REPLICAS[0], config_epoch=7)
-    assert driver.core.world.epoch == 7
+    assert driver.core.context.epoch == 7
 
 
 def test_one_false_hello_cannot_use_up_the_epochs() -> None:
     driver = Driver()
     driver.hello(2, epoch=2**63 - 1, names=REPLICAS[0], config_epoch=2**63 - 1)
-    assert driver.core.world.epoch == 0
+    assert driver.core.context.epoch == 0
     assert driver.primary.address == Address(*PRIMARY)
     assert not driver.primary.peers

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
-
 from garrison.sentinel.core.effects import Resolve
 from garrison.sentinel.core.instances import Address
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 
 def named(announce_hostnames: bool = False, address: str = PRIMARY[0]) -> Driver:
@@ -59,14 +58,14 @@ def test_replicas_follow_the_name_if_names_are_announced() -> None:
     assert driver.sent_to(REPLICAS[0], b"SLAVEOF")[0] == (b"SLAVEOF", b"db.example", b"6379")
 
 
-def test_a_primary_does_not_become_its_own_replica_by_another_spelling() -> None:
+def test_primary_never_follows_itself_by_another_name() -> None:
     driver = named()
     driver.info[PRIMARY] = info(run_id=run_id(50), replicas=(PRIMARY, *REPLICAS))
     driver.run(11_000)
     assert set(driver.primary.replicas) == {Address(*place) for place in REPLICAS}
 
 
-def test_a_name_that_takes_the_address_of_one_that_is_gone_is_another_server() -> None:
+def test_name_reusing_a_gone_address_is_another_server() -> None:
     driver = named(True)
     driver.hosts["other.example"] = REPLICAS[0][0]
     driver.hello(2, names=("other.example", 6379))
@@ -93,7 +92,7 @@ def test_two_names_of_one_server_stay_that() -> None:
     assert driver.primary.config_epoch == 1
 
 
-def test_two_names_of_one_primary_are_no_conflict_before_they_are_resolved() -> None:
+def test_unresolved_names_of_one_primary_do_not_conflict() -> None:
     driver = named(address="")
     driver.hello(2, epoch=1, names=("db.example", PRIMARY[1]), config_epoch=1)
     driver.hello(2, epoch=1, names=PRIMARY, config_epoch=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_driver import REPLICAS, info, info_of_replica, run_id
 
 from garrison.sentinel.core.info import REPLICAS_MAX, Report, read
 from garrison.sentinel.core.instances import UNKNOWN, Address
+from tests.unit.sentinel.core.sentinel_driver import REPLICAS, info, info_of_replica, run_id
 
 FIELDS = (
     "run_id", "role", "master_host", "master_port", "master_link_status", "slave_priority", "slave0", "db0",

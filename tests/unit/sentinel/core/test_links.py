@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
-
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
 
 
 def driver_with(settings: SentinelSettings, **monitor: str) -> Driver:
@@ -66,7 +65,7 @@ def test_a_silent_connection_is_replaced() -> None:
 
 def test_commands_without_replies_do_not_pile_up() -> None:
     driver = driver_with(SentinelSettings())
-    driver.core.world.tunables.min_link_reconnect_period = 10_000_000
+    driver.core.context.tunables.min_link_reconnect_period = 10_000_000
     for name in (b"PING", b"INFO", b"PUBLISH"):
         driver.answers[name] = lambda place, argv: None
     driver.primary.monitor.down_after_ms = 1_000_000

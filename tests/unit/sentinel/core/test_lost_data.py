@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 from garrison.sentinel.core import describe, explain, lost_data, selection
 from garrison.sentinel.core.instances import Address, Replica
 from garrison.sentinel.core.lost_data import DOUBT_MS_MAX, Speaks
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 FIRST, SECOND = REPLICAS
 OLD, NEW = "a" * 40, "b" * 40
@@ -55,15 +55,15 @@ class Group(Driver):
         return self.primary.replicas[Address(*place)]
 
     def says(self, place: tuple[str, int]) -> Speaks:
-        return lost_data.testimony(self.core.world, self.primary, self.replica(place))
+        return lost_data.testimony(self.core.context, self.primary, self.replica(place))
 
-    def objection(self, place: tuple[str, int]) -> str:
-        verdicts = selection.judge(self.core.world, self.primary)
-        return next(verdict.objection for verdict in verdicts if verdict.replica is self.replica(place))
+    def reason_against(self, place: tuple[str, int]) -> str:
+        verdicts = selection.judge(self.core.context, self.primary)
+        return next(verdict.reason_against for verdict in verdicts if verdict.replica is self.replica(place))
 
     @property
     def reason(self) -> str:
-        return explain.reason(self.core.world, self.primary)
+        return explain.reason(self.core.context, self.primary)
 
 
 @pytest.mark.parametrize("seen_with_keys", [True, False])
@@ -100,10 +100,10 @@ def test_the_only_replica_is_enough() -> None:
     group.info[FIRST] = cut_off(0, refuses=NEW)
     group.run(500)
     assert group.primary.has_lost_data
-    assert group.objection(FIRST) == ""
+    assert group.reason_against(FIRST) == ""
 
 
-def test_before_they_have_refused_it_they_show_that_they_hold_more() -> None:
+def test_replicas_with_more_data_speak_before_they_refuse() -> None:
     """A snapshot may take long to come; INFO shows at once what would be lost."""
     group = Group()
     group.restart(count=49)
@@ -145,8 +145,8 @@ def test_one_of_two_that_refuses_is_outvoted_and_shown() -> None:
         "it is up, but 1 of 2 replicas keeps the data of a former life, 1 of them refusing its younger "
         "history: too few to say that it has lost its data"
     )
-    assert group.objection(FIRST).startswith("it keeps data of a former life of its primary")
-    assert group.objection(SECOND) == ""
+    assert group.reason_against(FIRST).startswith("it keeps data of a former life of its primary")
+    assert group.reason_against(SECOND) == ""
 
 
 def test_a_replica_that_was_wiped_does_not_speak_for_the_primary() -> None:
@@ -155,10 +155,10 @@ def test_a_replica_that_was_wiped_does_not_speak_for_the_primary() -> None:
     group.info[FIRST], group.info[SECOND] = cut_off(0, refuses=NEW), in_sync(1, 0)
     group.run(500)
     assert group.primary.has_lost_data
-    assert group.objection(SECOND) == "it holds no data either"
+    assert group.reason_against(SECOND) == "it holds no data either"
 
 
-def test_of_three_the_one_that_has_taken_the_younger_history_is_not_promoted() -> None:
+def test_replica_with_younger_history_is_not_promoted() -> None:
     third = ("10.0.0.4", 6379)
     group = Group()
     group.info[third], group.up = in_sync(2), group.up | {third}
@@ -169,8 +169,8 @@ def test_of_three_the_one_that_has_taken_the_younger_history_is_not_promoted() -
     group.info[third] = info_of_replica(62, **keys(20), slave_repl_offset=1_000_000)
     group.run(500)
     assert group.primary.has_lost_data
-    assert group.objection(third).startswith("it has taken the younger history of its primary")
-    chosen = selection.choose(group.core.world, group.primary)
+    assert group.reason_against(third).startswith("it has taken the younger history of its primary")
+    chosen = selection.choose(group.core.context, group.primary)
     assert chosen is not None
     assert chosen.address == Address(*FIRST)
 
@@ -210,7 +210,7 @@ def test_one_that_was_cut_off_for_long_before_knows_too_little(count: int, is_lo
     group.info[FIRST] = cut_off(0, seconds=60, refuses=NEW)
     group.run(1_000)
     assert group.primary.has_lost_data is is_lost
-    assert group.objection(FIRST).startswith("it was cut off from its primary for 60000 ms")
+    assert group.reason_against(FIRST).startswith("it was cut off from its primary for 60000 ms")
 
 
 def test_the_time_for_which_it_has_refused_does_not_count() -> None:
@@ -221,7 +221,7 @@ def test_the_time_for_which_it_has_refused_does_not_count() -> None:
         group.info[FIRST], group.info[SECOND] = cut_off(0, **seconds), cut_off(1, **seconds)  # type: ignore[arg-type]
         group.run(1_000)
     assert group.primary.has_lost_data
-    assert group.objection(FIRST) == ""
+    assert group.reason_against(FIRST) == ""
 
 
 def test_nor_does_the_time_for_which_the_primary_was_dead() -> None:
@@ -235,10 +235,10 @@ def test_nor_does_the_time_for_which_the_primary_was_dead() -> None:
     group.info[SECOND] = cut_off(1, seconds=30, refuses=NEW)
     group.run(500)
     assert group.primary.has_lost_data
-    assert group.objection(FIRST) == ""
+    assert group.reason_against(FIRST) == ""
 
 
-def test_a_sentinel_that_remembers_nothing_believes_those_that_refuse() -> None:
+def test_sentinel_without_memory_believes_refusing_replicas() -> None:
     driver = Driver()
     driver.info[PRIMARY] = primary_info(1, 3, NEW, uptime_in_seconds=20)
     driver.info[FIRST] = cut_off(0, seconds=22, refuses=NEW)
@@ -308,7 +308,7 @@ def test_a_replica_that_was_promoted_still_speaks_against_it(refuses: str) -> No
 
 
 def flags(driver: Driver) -> str:
-    return describe.fields(driver.core.world, driver.primary)["flags"]
+    return describe.fields(driver.core.context, driver.primary)["flags"]
 
 
 def test_it_is_not_vouched_for_before_its_replicas_have_spoken() -> None:
@@ -351,8 +351,8 @@ def test_a_refusal_is_shown() -> None:
     group.restart()
     group.info[FIRST] = cut_off(0, refuses=NEW)
     group.run(1_000)
-    fields = describe.fields(group.core.world, group.replica(FIRST))
+    fields = describe.fields(group.core.context, group.replica(FIRST))
     assert fields["master-sync-refused"] == NEW
-    assert "master-sync-refused" not in describe.fields(group.core.world, group.replica(SECOND))
-    status = explain.status(group.core.world, group.primary)
+    assert "master-sync-refused" not in describe.fields(group.core.context, group.replica(SECOND))
+    status = explain.status(group.core.context, group.primary)
     assert [replica["refuses"] for replica in status["replicas"]] == [1, 0]

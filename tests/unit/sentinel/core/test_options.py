@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from sentinel_driver import Driver
 
 from garrison.base.log import LEVELS
 from garrison.base.reply import OK, Error
 from garrison.sentinel.core.options import LOG_LEVELS, PRIMARY_OPTIONS, SETTINGS, number
 from garrison.sentinel.core.settings import Monitor, SentinelSettings, Tunables
+from tests.unit.sentinel.core.sentinel_driver import Driver
 
 MISSING = "ERR Unknown option or number of arguments for SENTINEL SET"
 SETS = {
@@ -38,7 +38,7 @@ def test_numbers(text: str, value: int) -> None:
 def test_each_option_is_set_saved_and_told(name: str) -> None:
     value, field, wanted = SETS[name]
     driver = Driver()
-    driver.core.world.settings.deny_scripts_reconfig = False
+    driver.core.context.settings.deny_scripts_reconfig = False
     assert driver.sentinel("SET", "g", name.upper(), value) == OK
     assert getattr(driver.primary.monitor, field) == wanted
     told = [event.text for event in driver.events if event.name == "+set"]
@@ -89,7 +89,7 @@ def test_scripts_are_denied_by_default() -> None:
     assert reply.startswith("ERR Reconfiguration of scripts path is denied for security reasons.")
 
 
-def test_a_script_that_is_none_is_refused_for_the_next_start_would_fail() -> None:
+def test_unrunnable_script_is_refused_at_once() -> None:
     settings = SentinelSettings(deny_scripts_reconfig=False, can_run=lambda path: path == "/good")
     settings.monitors = [Monitor("g", "10.0.0.1", 6379, 2, 1_000, 10_000)]
     driver = Driver(settings)

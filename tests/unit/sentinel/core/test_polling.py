@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, Driver, run_id
 
+from garrison.sentinel.core.context import PENDING_COMMANDS_MAX
 from garrison.sentinel.core.instances import Instance, Peer
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
-from garrison.sentinel.core.world import PENDING_COMMANDS_MAX
+from tests.unit.sentinel.core.sentinel_driver import PEERS, Driver, run_id
 
 PRIMARIES = 150
 
 
-def test_a_stopped_sentinel_that_many_primaries_share_costs_no_more_than_one_that_runs(
+def test_stopped_shared_sentinel_costs_no_more_than_running_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = [(*PEERS[0], run_id(2))]
@@ -24,7 +24,7 @@ def test_a_stopped_sentinel_that_many_primaries_share_costs_no_more_than_one_tha
     for name in (b"CLIENT", b"SENTINEL", b"PING", b"PUBLISH"):
         driver.answers[name] = lambda place, argv: None
     driver.run(5_000)
-    peer = next(iter(driver.core.world.primaries["p0"].peers.values()))
+    peer = next(iter(driver.core.context.primaries["p0"].peers.values()))
     assert len(peer.link.command.waiting) == PENDING_COMMANDS_MAX
     count = 0
     poll = driver.core._polling.poll

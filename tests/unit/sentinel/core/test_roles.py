@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, info, info_of_replica, run_id
 
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    Driver,
+    info,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 
@@ -34,7 +42,7 @@ def claims(driver: Driver) -> None:
     raise AssertionError("we have not seen it")
 
 
-def test_a_claim_that_a_majority_has_outlasted_is_turned_back_soon() -> None:
+def test_claim_that_a_majority_outlasted_is_reverted_soon() -> None:
     driver = confirmed()
     claims(driver)
     driver.run(2_100)
@@ -140,7 +148,7 @@ def test_a_primary_that_was_moved_to_a_stranger_is_left_alone() -> None:
     assert driver.sent_to(PRIMARY, b"SLAVEOF") == []
 
 
-def test_the_primary_under_another_address_is_not_told_to_follow_itself() -> None:
+def test_primary_at_another_address_is_not_sent_itself() -> None:
     driver = confirmed()
     driver.info[PRIMARY] = driver.info[FIRST] = info(run_id=run_id(50), replicas=(SECOND,))
     driver.run(30_000)

@@ -1,13 +1,13 @@
-"""Which replica is promoted: each objection, and the ranking."""
+"""Which replica is promoted: each reason_against, and the ranking."""
 
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info_of_replica
 
 from garrison.sentinel.core import selection
 from garrison.sentinel.core.effects import ReplyError
 from garrison.sentinel.core.instances import Address
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info_of_replica
 
 FIRST, SECOND = REPLICAS
 
@@ -19,11 +19,14 @@ def grown(driver: Driver, ms: int = 1_000) -> Driver:
 
 
 def objections(driver: Driver) -> dict[tuple[str, int], str]:
-    return {tuple(v.replica.address): v.objection for v in selection.judge(driver.core.world, driver.primary)}
+    return {
+        tuple(v.replica.address): v.reason_against
+        for v in selection.judge(driver.core.context, driver.primary)
+    }
 
 
 def chosen(driver: Driver) -> Address | None:
-    found = selection.choose(driver.core.world, driver.primary)
+    found = selection.choose(driver.core.context, driver.primary)
     return None if found is None else found.address
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
-
 from garrison.base.config_text import lines_of
 from garrison.base.reply import Error
-from garrison.sentinel.config_lines import read_lines
+from garrison.sentinel.config.lines import read_lines
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, info, run_id
 
 
 def read_back(lines: tuple[str, ...]) -> SentinelSettings:
@@ -52,7 +51,7 @@ def test_what_is_learned_is_there_after_a_restart() -> None:
     driver.hello(2, epoch=5, names=REPLICAS[0], config_epoch=5)
     driver.run(500)
     again = Driver(read_back(driver.disk))
-    assert again.core.world.epoch == 5
+    assert again.core.context.epoch == 5
     assert again.primary.config_epoch == 5
     assert again.primary.address == REPLICAS[0]
     assert set(again.primary.replicas) == {PRIMARY, REPLICAS[1]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_driver import PEERS, PRIMARY, REPLICAS, STEP_MS, Driver, info_of_replica, run_id
 
 from garrison.base.reply import OK, Error
 from garrison.sentinel.core import explain
@@ -11,6 +10,15 @@ from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Effects, Event, Level, RunScript, Send, UnsentError
 from garrison.sentinel.core.instances import Address, Reconfiguration, State
 from garrison.sentinel.core.sentinel import SAVE_RETRY_MS
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    STEP_MS,
+    Driver,
+    info_of_replica,
+    run_id,
+)
 
 FIRST, SECOND = REPLICAS
 QUESTION = b"SENTINEL is-master-down-by-addr"
@@ -38,14 +46,14 @@ class FullDisk(Driver):
     def _saved_or_split(self, effects: Effects) -> Effects:
         if effects.persist is None:
             promises = [action for action in effects.wire if isinstance(action, Send) and action.promises]
-            assert not (promises and self.core.world.is_unsaved), "the core knows that it cannot save"
+            assert not (promises and self.core.context.is_unsaved), "the core knows that it cannot save"
             return effects
         self.saves_tried += 1
         if not self.is_full:
             self.disk = effects.persist
             self.core.saved(self.now_ms)
             return effects
-        refusal = None if self.core.world.is_unsaved else unsaved(FULL)
+        refusal = None if self.core.context.is_unsaved else unsaved(FULL)
         self.core.save_failed(FULL, self.now_ms)
         now, void = effects.without_promises(refusal)
         self.core.unsent(void, FULL, self.now_ms)
@@ -72,7 +80,7 @@ def formed(**monitor: object) -> FullDisk:
     return driver
 
 
-def test_the_record_is_split_into_what_asks_what_promises_and_what_waits() -> None:
+def test_effects_are_split_into_asking_promising_and_waiting() -> None:
     ping, order = Send(1, (b"PING",), 1, promises=False), Send(1, (b"SLAVEOF",), 2)
     event, script = Event(Level.WARNING, "+sdown", "x"), RunScript("a", ())
     record = Effects(("x",), [ping, order], [event], [(7, OK)], [script], {"loglevel": "debug"})
@@ -110,7 +118,7 @@ def test_no_failover_begins_until_it_can_save() -> None:
     driver.run(10_000)
     assert driver.primary.is_down
     assert "+try-failover" not in driver.names()
-    reason = explain.reason(driver.core.world, driver.primary)
+    reason = explain.reason(driver.core.context, driver.primary)
     assert reason == f"not failing over because this Sentinel cannot save its configuration: {FULL}"
     driver.is_full = False
     driver.run(1_000)
@@ -137,7 +145,7 @@ def test_an_order_that_was_not_sent_ends_the_attempt() -> None:
     def full_now(place: tuple[str, int], argv: tuple[bytes, ...]) -> object:
         if argv[5] != b"*":
             driver.is_full = True
-            driver.core.world.save()
+            driver.core.context.save()
         return asked(place, argv)
 
     driver.answers[QUESTION] = full_now
@@ -150,10 +158,10 @@ def test_an_order_that_was_not_sent_ends_the_attempt() -> None:
     driver.is_full = False
     driver.run(5_000)
     assert not driver.sent_to(FIRST, b"SLAVEOF")
-    assert driver.primary.replicas[Address(*FIRST)].unheeded == 0
+    assert driver.primary.replicas[Address(*FIRST)].ignored_orders == 0
 
 
-def test_a_replica_that_could_not_be_led_is_led_when_there_is_room_again() -> None:
+def test_replica_order_refused_for_space_is_sent_later() -> None:
     driver = formed()
     driver.sentinel("FAILOVER", "g")
     driver.run(200)
@@ -172,7 +180,7 @@ def test_a_replica_that_could_not_be_led_is_led_when_there_is_room_again() -> No
     assert driver.primary.address == Address(*FIRST)
 
 
-def test_a_vote_is_told_when_it_is_on_disk_and_only_to_who_asks_again() -> None:
+def test_vote_is_sent_only_once_on_disk_and_asked_again() -> None:
     driver = formed()
     driver.is_full = True
     question = ("IS-MASTER-DOWN-BY-ADDR", PRIMARY[0], str(PRIMARY[1]))
@@ -215,9 +223,9 @@ def test_a_hello_is_heard_all_the_same() -> None:
 def test_a_command_that_was_not_sent_is_answered_by_an_error() -> None:
     driver = formed()
     said: list[object] = []
-    world, node = driver.core.world, driver.primary
-    world.send(node.link.command, node, (b"PING",), lambda _, reply: said.append(reply), promises=False)
-    world.send(node.link.command, node, (b"FAILOVER",), lambda _, reply: said.append(reply))
+    context, node = driver.core.context, driver.primary
+    context.send(node.link.command, node, (b"PING",), lambda _, reply: said.append(reply), promises=False)
+    context.send(node.link.command, node, (b"FAILOVER",), lambda _, reply: said.append(reply))
     sends = [effect for effect in driver.core.take().wire if isinstance(effect, Send)]
     assert [send.promises for send in sends] == [False, True]
     driver.core.unsent(sends[1:], "why", driver.now_ms)

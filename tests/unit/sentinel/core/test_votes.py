@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PEERS, PRIMARY, Driver, run_id
-
 from garrison.base.reply import Error
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
+from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, Driver, run_id
 
 A, B = run_id(10), run_id(11)
 HOST, PORT = PRIMARY[0], str(PRIMARY[1])
@@ -33,7 +32,7 @@ def test_the_first_come_gets_it() -> None:
 def test_who_only_asks_gets_no_vote() -> None:
     driver = Driver()
     assert asked(driver, 3, "*") == [0, "*", 0]
-    assert driver.core.world.epoch == 0
+    assert driver.core.context.epoch == 0
 
 
 def test_the_vote_is_saved_in_the_step_that_says_it() -> None:
@@ -55,7 +54,7 @@ def test_an_election_of_another_primary_takes_no_vote_away() -> None:
     driver = two_primaries()
     assert asked(driver, 7, A) == [0, A, 7]
     assert asked(driver, 5, B, "10.0.9.1") == [0, B, 5]
-    assert driver.core.world.epoch == 7
+    assert driver.core.context.epoch == 7
 
 
 def test_no_vote_for_an_epoch_that_has_its_configuration() -> None:

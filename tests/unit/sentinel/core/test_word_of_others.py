@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sentinel_driver import PRIMARY, REPLICAS, Driver, Place
-
 from garrison.sentinel.core.effects import Send
+from tests.unit.sentinel.core.sentinel_driver import PRIMARY, REPLICAS, Driver, Place
 
 QUESTION = b"SENTINEL is-master-down-by-addr"
 YES = [1, b"*", 0]
@@ -27,7 +26,7 @@ def questions(driver: Driver) -> list[Send]:
     return [effect for effect in sent if b" ".join(effect.argv[:2]) == QUESTION]
 
 
-def test_an_answer_about_the_former_primary_says_nothing_of_the_new_one() -> None:
+def test_answer_about_former_primary_is_ignored_for_new_one() -> None:
     driver = watching()
     driver.kill(PRIMARY)
 

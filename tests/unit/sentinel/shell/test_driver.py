@@ -11,13 +11,13 @@ import pytest
 
 from garrison.base.log import Log
 from garrison.base.reply import OK
-from garrison.sentinel.config import load
+from garrison.sentinel.config.config import load
 from garrison.sentinel.core.effects import Connect, Effects, Event, Level, RunScript, Send
 from garrison.sentinel.core.sentinel import SentinelCore
-from garrison.sentinel.shell.acl import Users
-from garrison.sentinel.shell.clients import Client
+from garrison.sentinel.server.acl import Users
+from garrison.sentinel.server.clients import Client
+from garrison.sentinel.shell.driver import SAVE_MS_MAX, Sentinel
 from garrison.sentinel.shell.scripts import Scripts
-from garrison.sentinel.shell.sentinel import SAVE_MS_MAX, Sentinel
 
 
 class Core:

@@ -1,0 +1,148 @@
+"""All opinions side by side: what the manager knows after asking every node.
+
+BACKGROUND  A gossip cluster has no single truth: each node has its own table, and the tables
+            become equal some time after each change. A tool that trusts the first node it asks will
+            one day move slots by a stale table.
+INVARIANTS  The owner of a slot is, of the primaries that claim it *for themselves*, the one with the
+            greatest configuration epoch: the rule by which the nodes themselves settle the matter.
+            Where no reachable node claims it, the newest hearsay counts.
+BEHAVIOUR   A state is a value: planners and checks are functions of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from garrison.cluster.core.topology import Address, Node, View
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What a node says about itself beside its table (``CLUSTER INFO``, ``INFO``, ``DBSIZE``)."""
+
+    state_ok: bool = True
+    keys: int = 0
+    link_up: bool | None = None
+    """A replica's link to its primary; None for a primary."""
+    data_lost: bool = False
+    """Whether it has started without the data of the slots that it owns, and so serves them to nobody."""
+    can_write: bool = True
+    """Whether a primary holds its write lease; without it writes are not acknowledged."""
+    stray_keys: int = 0
+    """Keys of slots that it neither owns nor imports."""
+    version: str = ""
+    bytes_per_key: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSlot:
+    """A slot whose migration has begun and not ended."""
+
+    slot: int
+    owner: str | None
+    migrating: Mapping[str, str]
+    """Node that sends it away -> to whom."""
+    importing: Mapping[str, str]
+    """Node that expects it -> from whom."""
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Every node that has a mark or is named by one."""
+        marks = (self.migrating, self.importing)
+        return frozenset(node_id for mark in marks for pair in mark.items() for node_id in pair)
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """The tables and statuses of all nodes that answered, and why the others did not."""
+
+    views: Mapping[str, View]
+    statuses: Mapping[str, NodeStatus] = field(default_factory=dict)
+    unreachable: Mapping[Address, str] = field(default_factory=dict)
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Node]:
+        """Each known node: by its own word where it answered, else by the newest hearsay."""
+        known: dict[str, Node] = {}
+        for view in self.views.values():
+            for node in view.nodes.values():
+                told = known.get(node.id)
+                if node.id not in self.views and (told is None or node.epoch > told.epoch):
+                    known[node.id] = node
+        known.update({node_id: view.myself for node_id, view in self.views.items()})
+        return dict(sorted(known.items(), key=lambda item: (item[1].address, item[0])))
+
+    @cached_property
+    def claims(self) -> Mapping[int, tuple[str, ...]]:
+        """Slot -> who claims it for itself, the greatest epoch first."""
+        claimants = [view.myself for view in self.views.values() if view.myself.is_primary]
+        found: dict[int, tuple[str, ...]] = {}
+        for node in sorted(claimants, key=lambda node: (-node.epoch, node.id)):
+            alone = (node.id,)
+            for slot in node.slots:
+                found[slot] = (*found[slot], node.id) if slot in found else alone
+        return found
+
+    @cached_property
+    def owners(self) -> Mapping[int, str]:
+        """Slot -> id of its owner."""
+        owners: dict[int, str] = {}
+        for node in sorted(self.nodes.values(), key=lambda node: node.epoch):
+            if node.id not in self.views:
+                owners.update(dict.fromkeys(node.slots, node.id))
+        owners.update({slot: claimants[0] for slot, claimants in self.claims.items()})
+        return owners
+
+    @cached_property
+    def slots_of(self) -> Mapping[str, frozenset[int]]:
+        """Primary -> the slots that it owns; primaries without slots are there with none."""
+        owned: dict[str, set[int]] = {node.id: set() for node in self.primaries}
+        for slot, owner in self.owners.items():
+            owned.setdefault(owner, set()).add(slot)
+        return {node_id: frozenset(slots) for node_id, slots in owned.items()}
+
+    @property
+    def primaries(self) -> list[Node]:
+        """All primaries, by address; those that do not answer too, as long as nobody took over."""
+        return [node for node in self.nodes.values() if node.is_primary and not node.in_handshake]
+
+    def replicas_of(self, primary_id: str) -> list[Node]:
+        return [node for node in self.nodes.values() if node.primary_id == primary_id]
+
+    @cached_property
+    def open_slots(self) -> tuple[OpenSlot, ...]:
+        """Migrations that have begun and not ended, by the marks of the primaries that take part."""
+        migrating: dict[int, dict[str, str]] = {}
+        importing: dict[int, dict[str, str]] = {}
+        for node_id, view in self.views.items():
+            if not view.myself.is_primary:
+                continue
+            for slot, peer in view.myself.migrating.items():
+                migrating.setdefault(slot, {})[node_id] = peer
+            for slot, peer in view.myself.importing.items():
+                importing.setdefault(slot, {})[node_id] = peer
+        return tuple(
+            OpenSlot(slot, self.owners.get(slot), migrating.get(slot, {}), importing.get(slot, {}))
+            for slot in sorted(migrating.keys() | importing.keys())
+        )
+
+    def find(self, text: str) -> Node:
+        """Return the node named by id, start of an id, or ``host:port``. LookupError says what exists."""
+        nodes = list(self.nodes.values())
+        found = [node for node in nodes if text in (node.id, str(node.address))]
+        found = found or [node for node in nodes if len(text) >= 4 and node.id.startswith(text)]
+        found = found or [node for node in nodes if node.hostname and _by_hostname(node) == text]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(node.label for node in nodes)
+        what = "names more than one node" if found else "is not a node of this cluster"
+        raise LookupError(f"{text!r} {what}; name one by address or id: {known}")
+
+
+def _by_hostname(node: Node) -> str:
+    return f"{node.hostname}:{node.address.port}"
+
+
+def cluster_state_of(views: Iterable[View], statuses: Mapping[str, NodeStatus] | None = None) -> ClusterState:
+    """Build a cluster state from views alone (tests and the simulator)."""
+    return ClusterState({view.my_id: view for view in views}, statuses or {})

@@ -1,0 +1,209 @@
+"""The nodes of one cluster, reached over the client library: one connection each.
+
+An admin client starts from the address of any one node. :meth:`AdminClient.cluster_state` asks that node who
+else there is, then asks all of them, so that the planners see every node's own table.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from garrison.client import ClientError, Connection, ReplyError, open_connection
+from garrison.client.errors import AuthenticationError
+from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
+from garrison.cluster.core.topology import Address, Node, View, parse_nodes
+from garrison.cluster.errors import ManagerError, UnreachableError
+
+CONNECT_TIMEOUT_S = 5.0
+CONNECTIONS_OPENING_MAX = 64
+Command = Sequence[str | bytes | int]
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to log in to every node."""
+
+    username: str | None = None
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+    timeout_s: float = CONNECT_TIMEOUT_S
+
+
+@dataclass
+class AdminClient:
+    """Connections to the nodes of a cluster. Use it as an async context manager."""
+
+    entry: Address
+    access: Access = field(default_factory=Access)
+    _links: dict[Address, Connection] = field(default_factory=dict)
+    _opening: dict[Address, asyncio.Lock] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        links = list(self._links.values())
+        self._links.clear()
+        await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
+
+    async def link(self, address: Address) -> Connection:
+        """Return the open connection to a node; UnreachableError says why there is none."""
+        async with self._opening.setdefault(address, asyncio.Lock()):
+            if address not in self._links:
+                self._links[address] = await self.open(address, self.access.timeout_s)
+            return self._links[address]
+
+    async def open(self, address: Address, timeout_s: float) -> Connection:
+        """Open a connection of the caller's own, who closes it."""
+        try:
+            return await open_connection(
+                address.host,
+                address.port,
+                username=self.access.username,
+                password=self.access.password,
+                timeout=timeout_s,
+                ssl=self.access.tls,
+            )
+        except AuthenticationError as error:
+            raise UnreachableError(f"{address} refused the login: {error}; give --user and --pass") from error
+        except ClientError as error:
+            raise UnreachableError(str(error)) from error
+
+    async def call(self, address: Address, *command: str | bytes | int) -> Any:
+        """Send one command; an error reply becomes a ManagerError that names node and command."""
+        replies = await self.call_many(address, [command])
+        return accepted(replies[0], address, command)
+
+    async def call_many(self, address: Address, commands: Sequence[Command]) -> list[Any]:
+        """Send commands in one write; error replies are values. A lost link is forgotten."""
+        link = await self.link(address)
+        try:
+            return await link.call_many(commands)
+        except ClientError as error:
+            self._links.pop(address, None)
+            await link.close()
+            raise UnreachableError(f"{address} stopped answering: {error}") from error
+
+    async def demand_many(self, address: Address, commands: Sequence[Command]) -> list[Any]:
+        """As :meth:`call_many`, but the first error reply raises."""
+        replies = await self.call_many(address, commands)
+        for reply, command in zip(replies, commands, strict=True):
+            accepted(reply, address, command)
+        return replies
+
+    async def demand_together(
+        self, address: Address, commands: Sequence[Command], then: Sequence[Command] = ()
+    ) -> list[Any]:
+        """Send ``commands`` as one transaction and ``then`` behind it, all in one write; demand every reply.
+
+        A node makes a promise of each CLUSTER command durable before it answers. Inside one transaction
+        they share one sync of the disk, which makes hundreds of SETSLOT cost what one does.
+        """
+        if not commands:
+            return await self.demand_many(address, then)
+        replies = await self.call_many(address, [("MULTI",), *commands, ("EXEC",), *then])
+        executed = replies[len(commands) + 1]
+        if isinstance(executed, ReplyError):
+            # A server that does not take them in a transaction takes them one by one.
+            return await self.demand_many(address, [*commands, *then])
+        replies = [*executed, *replies[len(commands) + 2 :]]
+        for reply, command in zip(replies, [*commands, *then], strict=True):
+            accepted(reply, address, command)
+        return replies
+
+    async def view(self, address: Address) -> View:
+        """Ask one node for its table."""
+        return _read_view(await self.call(address, "CLUSTER", "NODES"), address)
+
+    async def cluster_state(self) -> ClusterState:
+        """Ask the entry node who there is, then ask everybody at once."""
+        first = await self.view(self.entry)
+        known = [node for node in first.nodes.values() if not node.in_handshake]
+        limit = asyncio.Semaphore(CONNECTIONS_OPENING_MAX)
+
+        async def ask(node: Node) -> tuple[View, NodeStatus] | Exception:
+            # The entry node is asked where it was reached: its own idea of its address may be empty.
+            address = self.entry if node.id == first.my_id else node.address
+            async with limit:
+                try:
+                    return await self._ask(address)
+                except (ManagerError, ValueError) as error:
+                    return error
+
+        answers = await asyncio.gather(*map(ask, known))
+        views: dict[str, View] = {}
+        statuses: dict[str, NodeStatus] = {}
+        silent: dict[Address, str] = {}
+        for node, answer in zip(known, answers, strict=True):
+            if isinstance(answer, Exception):
+                silent[node.address] = str(answer)
+            else:
+                views[answer[0].my_id], statuses[answer[0].my_id] = answer
+        return ClusterState(views, statuses, silent)
+
+    async def _ask(self, address: Address) -> tuple[View, NodeStatus]:
+        commands = [("CLUSTER", "NODES"), ("CLUSTER", "INFO"), ("INFO",), ("DBSIZE",)]
+        nodes, cluster, info, keys = await self.call_many(address, commands)
+        view = _read_view(accepted(nodes, address, commands[0]), address)
+        state = read_fields(cluster)
+        told = read_fields(info)
+        return view, NodeStatus(
+            state_ok=state.get("cluster_state", "ok") == "ok",
+            keys=keys if isinstance(keys, int) else 0,
+            link_up=None if view.myself.is_primary else told.get("master_link_status") == "up",
+            data_lost=state.get("cluster_data", "").startswith("lost"),
+            can_write=state.get("cluster_write_lease") != "lapsed",
+            stray_keys=int(state.get("cluster_keys_stray", 0)),
+            version=told.get("garrison_version", "") or told.get("redis_version", ""),
+            bytes_per_key=_bytes_per_key(told, keys),
+        )
+
+
+def accepted(reply: Any, address: Address, command: Command) -> Any:
+    """Return a reply; an error reply raises ManagerError with what was asked of whom."""
+    if not isinstance(reply, ReplyError):
+        return reply
+    shown = " ".join(str(word) for word in command[:5])
+    advice = ""
+    if "cluster support disabled" in reply.message:
+        advice = "; start that node with --cluster-enabled yes"
+    elif isinstance(reply, AuthenticationError):
+        raise UnreachableError(f"{address} refused {shown}: {reply.message}; give --user and --pass")
+    raise ManagerError(f"{address} refused {shown}: {reply.message}{advice}")
+
+
+def read_fields(reply: Any) -> dict[str, str]:
+    """Read ``name:value`` lines, as of INFO and CLUSTER INFO; an error reply has none."""
+    if not isinstance(reply, bytes | str):
+        return {}
+    text = reply.decode() if isinstance(reply, bytes) else reply
+    pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {name: value.strip() for name, colon, value in pairs if colon}
+
+
+def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:
+    """Node id to address."""
+    return {node.id: node.address for node in primaries}
+
+
+def _read_view(reply: Any, address: Address) -> View:
+    try:
+        return parse_nodes(reply.decode(), address)
+    except ValueError as error:
+        raise ManagerError(str(error)) from error
+
+
+def _bytes_per_key(told: Mapping[str, str], keys: Any) -> float:
+    """The mean size of a key with its value, for progress in bytes; 0 if the node does not report it."""
+    dataset = told.get("used_memory_dataset", "")
+    if not (isinstance(keys, int) and keys and dataset.isdecimal()):
+        return 0.0
+    return int(dataset) / keys

@@ -1,0 +1,121 @@
+"""One command line, two spellings: ours and that of ``redis-cli --cluster``.
+
+Words are rewritten before they are parsed, so that each option is defined once:
+
+- ``--cluster-replicas 1`` is ``--replicas 1``, and so on by the table below;
+- ``--cluster-weight a=1 b=2`` is ``--weight a=1 --weight b=2``;
+- ``check 127.0.0.1 7000`` is ``check 127.0.0.1:7000``;
+- options that belong to every command (``-a``, ``--tls``, ``--json`` ...) may stand anywhere. For
+  ``call`` the words after the address are the command to send, and only ``--cluster-only-...`` is still
+  taken out of them.
+"""
+
+from collections.abc import Sequence
+
+OURS = {
+    "--cluster-replicas": "--replicas",
+    "--cluster-from": "--from",
+    "--cluster-to": "--to",
+    "--cluster-slots": "--slots",
+    "--cluster-yes": "--yes",
+    "--cluster-timeout": "--migrate-timeout",
+    "--cluster-pipeline": "--pipeline",
+    "--cluster-replace": "--replace",
+    "--cluster-weight": "--weight",
+    "--cluster-use-empty-masters": "--use-empty",
+    "--cluster-threshold": "--threshold",
+    "--cluster-simulate": "--dry-run",
+    "--cluster-slave": "--replica",
+    "--cluster-replica": "--replica",
+    "--cluster-master-id": "--primary",
+    "--cluster-search-multiple-owners": "--search-multiple-owners",
+    "--cluster-fix-with-unreachable-masters": "--with-unreachable",
+    "--cluster-fix-with-unreachable-primaries": "--with-unreachable",
+    "--cluster-only-masters": "--only-primaries",
+    "--cluster-only-primaries": "--only-primaries",
+    "--cluster-only-replicas": "--only-replicas",
+    "--cluster-copy": "--copy",
+    "--cluster-from-user": "--from-user",
+    "--cluster-from-pass": "--from-pass",
+    "--cluster-from-askpass": "--from-askpass",
+}
+SHARED_FLAGS = {"--tls", "--insecure", "--askpass", "--no-auth-warning", "--json"}
+SHARED_WITH_VALUE = {"-a", "--pass", "--user", "--cacert", "--cert", "--key", "--sni", "--timeout"}
+FLAGS = {
+    "--yes", "-y", "--dry-run", "--replace", "--use-empty", "--replica", "--with-unreachable", "--copy",
+    "--search-multiple-owners", "--only-primaries", "--only-replicas", "--drain", "--help", "-h", "--fix",
+    "--from-askpass",
+}  # fmt: skip
+CALL_FLAGS = {"--only-primaries", "--only-replicas"}
+
+
+def translate_options(words: Sequence[str]) -> list[str]:
+    """Rewrite the words after ``garrison cluster`` into our own spelling, shared options first."""
+    shared: list[str] = []
+    rest: list[str] = []
+    queue = [_ours(word) for word in words]
+    while queue:
+        word = queue.pop(0)
+        name = word.partition("=")[0]
+        if name in SHARED_FLAGS:
+            shared.append(word)
+        elif name in SHARED_WITH_VALUE:
+            shared.append(word)
+            if "=" not in word and queue:
+                shared.append(queue.pop(0))
+        elif name == "--weight":
+            rest += _weights(word, queue)
+        elif word.startswith("-"):
+            rest.append(word)
+            if name not in FLAGS and "=" not in word and queue:
+                rest.append(queue.pop(0))
+        else:
+            rest.append(word)
+            if len(_positionals(rest)) == 2 and rest[0] == "call":
+                return shared + _call(rest, queue)
+    return shared + _join_host_port(rest)
+
+
+def _ours(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return OURS.get(name, name) + equals + value
+
+
+def _weights(word: str, queue: list[str]) -> list[str]:
+    values = [word.partition("=")[2]] if "=" in word else []
+    while queue and "=" in queue[0] and not queue[0].startswith("-"):
+        values.append(queue.pop(0))
+    return [part for value in values for part in ("--weight", value)] or ["--weight"]
+
+
+def _positionals(words: Sequence[str]) -> list[int]:
+    """Where the words stand that are neither options nor their values."""
+    places = []
+    skip = False
+    for place, word in enumerate(words):
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = "=" not in word and word not in FLAGS
+        else:
+            places.append(place)
+    return places
+
+
+def _call(rest: list[str], queue: list[str]) -> list[str]:
+    """``call address word...``: our flags to the front, the command's words untouched behind ``--``."""
+    flags = [word for word in queue if word in CALL_FLAGS]
+    command = [word for word in queue if word not in CALL_FLAGS]
+    address = rest.pop()
+    if ":" not in address and command and command[0].isdecimal():
+        address = f"{address}:{command.pop(0)}"
+    return [*rest, *flags, address, "--", *command]
+
+
+def _join_host_port(rest: list[str]) -> list[str]:
+    places = _positionals(rest)
+    if len(places) >= 3:
+        host, port = places[1], places[2]
+        if port == host + 1 and ":" not in rest[host] and rest[port].isdecimal():
+            return [*rest[:host], f"{rest[host]}:{rest[port]}", *rest[port + 1 :]]
+    return rest

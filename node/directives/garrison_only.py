@@ -1,0 +1,66 @@
+"""Directives that Redis 7 does not have: our own limits and protections, and Redis 8's bf-*."""
+
+from __future__ import annotations
+
+from garrison.base.value_types import Directive, Integer, Memory, Use, YesNo
+from garrison.node.directives.lists import Rate
+
+C, E = Use.CONTROL, Use.ENGINE
+
+ROWS = (
+    Directive("bf-error-rate", Rate(), "0.01", E, "Error rate of a Bloom filter that nobody has reserved."),
+    Directive("bf-initial-size", Integer(1, 1 << 30), "100", E, "Elements it takes before it grows."),
+    Directive("bf-expansion-factor", Integer(0, 32_768), "2", E, "By how much it grows; 0: not at all."),
+    Directive(
+        "cluster-bus-frame-bytes-max",
+        Memory(4096, 1 << 30),
+        "1048576",
+        C,
+        "Longest frame that the bus accepts.",
+    ),
+    Directive("cluster-bus-links-max", Integer(16), "4096", C, "Most incoming bus links."),
+    Directive(
+        "cluster-bus-control-queue-bytes-max",
+        Memory(65536),
+        "16777216",
+        C,
+        "Most bytes of control frames that wait on one bus link before it is dropped.",
+    ),
+    Directive(
+        "cluster-bus-pubsub-queue-bytes-max",
+        Memory(65536),
+        "33554432",
+        C,
+        "Most bytes of published messages that wait on one bus link; newer ones are dropped and counted.",
+    ),
+    Directive(
+        "cluster-bus-connect-timeout-ms",
+        Integer(10),
+        "5000",
+        C,
+        "Milliseconds after which an attempt to connect to a bus is given up.",
+    ),
+    Directive(
+        "cluster-serve-empty",
+        YesNo(),
+        "no",
+        C,
+        "Let an owner of slots that starts without their data serve them empty, as a cache may; 'no' waits "
+        "for a replica with the data to take its place.",
+    ),
+    Directive(
+        "cluster-migration-ack-timeout-ms",
+        Integer(1, 3_600_000),
+        "2000",
+        E,
+        "Milliseconds that the move of a key waits for the replicas of either side to acknowledge it.",
+    ),
+    Directive(
+        "replica-accept-younger-history",
+        YesNo(),
+        "no",
+        E,
+        "Let a replica give up its data for a primary that came back with a younger and smaller history; "
+        "'no' keeps the data, and the link down, until REPLICAOF is given again.",
+    ),
+)

@@ -1,0 +1,36 @@
+"""Both spellings of the command line mean the same."""
+
+import pytest
+
+from garrison.cluster.redis_cli_options import translate_options
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("create a:1 b:2 --cluster-replicas 1 --cluster-yes", "create a:1 b:2 --replicas 1 --yes"),
+        ("check 127.0.0.1 7000", "check 127.0.0.1:7000"),
+        (
+            "check 127.0.0.1:7000 --cluster-search-multiple-owners",
+            "check 127.0.0.1:7000 --search-multiple-owners",
+        ),
+        (
+            "rebalance h:1 --cluster-weight a=1 b=2 --cluster-simulate",
+            "rebalance h:1 --weight a=1 --weight b=2 --dry-run",
+        ),
+        ("rebalance --cluster-weight=a=1 h:1", "rebalance --weight a=1 h:1"),
+        ("reshard h:1 --cluster-from=x,y --cluster-to z", "reshard h:1 --from=x,y --to z"),
+        ("reshard --cluster-slots 10 h 7000 --yes", "reshard --slots 10 h:7000 --yes"),
+        ("add-node a:1 b:2 --cluster-slave --cluster-master-id x", "add-node a:1 b:2 --replica --primary x"),
+        ("info h:1 -a secret --tls", "-a secret --tls info h:1"),
+        ("--json info h:1 --pass=x", "--json --pass=x info h:1"),
+        ("call h:1 SET k -a --cluster-only-masters", "call --only-primaries h:1 -- SET k -a"),
+        ("call --cluster-only-replicas h 7000 GET k", "call --only-replicas h:7000 -- GET k"),
+        ("call -a pw h:1 PING", "-a pw call h:1 -- PING"),
+        ("set-timeout h 7000 500", "set-timeout h:7000 500"),
+        ("del-node h:1 0123abcd", "del-node h:1 0123abcd"),
+    ],
+)
+def test_translate_options(theirs: str, ours: str) -> None:
+    assert translate_options(theirs.split()) == ours.split()
+    assert translate_options(ours.split())[-1] == ours.split()[-1], "our own spelling must stay as it is"
