@@ -21,7 +21,7 @@ once     a second execution would change the data again (INCR, APPEND, LPUSH), o
 =========  ===============================================================================
 ``2``      the second; ``1,2``: the first and the second
 ``1..``    the first and all that follow; ``1../2`` every second one; ``1..-2`` but the last
-``#2``     the second is the number of keys, which follow it
+``#2``     the second is the number of keys, which follow it; ``#1/2`` each with a value
 ``streams``  the first half of what follows the word STREAMS
 ``any``    no key; any node's answer is as good as another's
 ``node``   no key; the answer is about the node that was asked, so one must be chosen
@@ -64,6 +64,7 @@ state 1       SET SETEX PSETEX SETRANGE GETEX
 state 1../2   MSET
 once  1       SETNX GETSET GETDEL APPEND INCR INCRBY INCRBYFLOAT DECR DECRBY
 once  1../2   MSETNX
+once  #1/2    MSETEX
 # keys
 read  1..     EXISTS TOUCH
 read  1       TYPE TTL PTTL EXPIRETIME PEXPIRETIME DUMP SORT_RO MEMORY_USAGE OBJECT_ENCODING
@@ -115,6 +116,11 @@ once  1       GEORADIUS GEORADIUSBYMEMBER
 once  1,2     GEOSEARCHSTORE
 read  1..     PFCOUNT
 state 1..     PFMERGE
+once  2       PFDEBUG
+# Bloom filters
+read  1       BF.EXISTS BF.MEXISTS BF.CARD BF.INFO BF.SCANDUMP
+state 1       BF.ADD BF.MADD BF.INSERT BF.LOADCHUNK
+once  1       BF.RESERVE
 # streams
 read  1       XLEN XRANGE XREVRANGE XPENDING XINFO_STREAM XINFO_GROUPS XINFO_CONSUMERS
 read  streams XREAD
@@ -236,11 +242,12 @@ def _positions(part: str, args: Sequence[Arg]) -> range:
         start = words.index(b"STREAMS") + 1
         return range(start, start + (len(args) - start) // 2)
     if part.startswith("#"):
-        at = int(part[1:])
-        count = int(to_bytes(args[at - 1]))
-        if at + count > len(args):
-            raise IndexError(count)
-        return range(at, at + count)
+        count_at, _, step = part[1:].partition("/")
+        at = int(count_at)
+        end = at + int(to_bytes(args[at - 1])) * int(step or 1)
+        if end > len(args):
+            raise IndexError(end)
+        return range(at, end, int(step or 1))
     first, dots, rest = part.partition("..")
     start = int(first) - 1
     if not dots:

@@ -99,7 +99,7 @@ pub enum Route {
 
 impl Route {
     /// Whether it is the move of this slot away from here.
-    pub(super) fn is_of(self, wanted: u16) -> bool {
+    pub(in crate::migration) fn is_of(self, wanted: u16) -> bool {
         matches!(self, Route::SlotMove { slot, .. } if slot == wanted)
     }
 }

@@ -3,7 +3,7 @@
 use super::describe::key_flags;
 use super::INVALID_COMMAND;
 use crate::dispatch::table::{table, Entry};
-use crate::dispatch::{Access, Ctx, Failure, Outcome};
+use crate::dispatch::{Access, Ctx, Failure, Flags, Outcome};
 use crate::resp::Args;
 
 /// The keys of a whole command, each with what would be done to it.
@@ -18,6 +18,9 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
     let mut keys = Vec::new();
     for spec in entry.command.keys {
         spec.for_each(args, |index| keys.push((args.get(index), access(entry, spec.access, args))));
+    }
+    if keys.is_empty() && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
+        return Err(Failure::Text("ERR Invalid arguments specified for command"));
     }
     Ok(keys)
 }

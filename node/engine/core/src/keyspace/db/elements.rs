@@ -36,9 +36,21 @@ impl Db {
     /// The elements of a key have changed, or the key itself.
     pub fn elements_changed(&mut self, key: &KeyRef<'_>) {
         let due = self.get(key).and_then(|entry| entry.value().next_due_ms());
-        if due.is_some() || !self.elements_due.by_key.is_empty() {
-            self.elements_due.set(key.bytes, due);
+        self.note_elements_due(key, due);
+    }
+
+    /// When the first element of a key expires, for those who have the value at hand.
+    #[inline]
+    pub fn note_elements_due(&mut self, key: &KeyRef<'_>, due_ms: Option<i64>) {
+        if due_ms.is_some() || self.has_elements_due() {
+            self.elements_due.set(key.bytes, due_ms);
         }
+    }
+
+    /// Whether elements of any key expire.
+    #[inline]
+    pub fn has_elements_due(&self) -> bool {
+        !self.elements_due.by_key.is_empty()
     }
 
     /// A key has gone.

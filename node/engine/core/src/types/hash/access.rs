@@ -85,8 +85,11 @@ impl<'a> Ctx<'a> {
         key: &KeyRef<'_>,
         fields: impl Iterator<Item = &'a [u8]>,
     ) -> Outcome {
+        if !self.db().has_elements_due() {
+            return Ok(());
+        }
         let now_ms = self.field_clock();
-        let Some(hash) = hash_of(self.find(key))? else { return Ok(()) };
+        let Some(hash) = hash_of(self.find_quietly(key))? else { return Ok(()) };
         if hash.next_due().is_none_or(|due| due > now_ms) {
             return Ok(());
         }

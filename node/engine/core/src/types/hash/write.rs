@@ -73,11 +73,10 @@ pub(super) fn change<T>(
         ctx.created(key.bytes);
         return Ok(result);
     }
-    let result = match ctx.db().object_mut(key) {
-        Some(ObjectMut::Hash(hash)) => change(hash, &limits),
-        _ => Err(WRONG_TYPE),
-    };
-    ctx.db().elements_changed(key);
+    let Some(ObjectMut::Hash(hash)) = ctx.db().object_mut(key) else { return Err(WRONG_TYPE) };
+    let result = change(hash, &limits);
+    let due_ms = hash.next_due();
+    ctx.db().note_elements_due(key, due_ms);
     result
 }
 
@@ -145,8 +144,8 @@ pub(super) fn remove<'a>(
     while let (false, Some(field)) = (hash.is_empty(), fields.next()) {
         removed += usize::from(hash.remove(field));
     }
-    let is_empty = hash.is_empty();
-    ctx.db().elements_changed(key);
+    let (is_empty, due_ms) = (hash.is_empty(), hash.next_due());
+    ctx.db().note_elements_due(key, due_ms);
     changed(ctx, key, removed, "hdel");
     if is_empty {
         ctx.db().delete(key);
