@@ -116,7 +116,6 @@ once  1       GEORADIUS GEORADIUSBYMEMBER
 once  1,2     GEOSEARCHSTORE
 read  1..     PFCOUNT
 state 1..     PFMERGE
-once  2       PFDEBUG
 # Bloom filters
 read  1       BF.EXISTS BF.MEXISTS BF.CARD BF.INFO BF.SCANDUMP
 state 1       BF.ADD BF.MADD BF.INSERT BF.LOADCHUNK

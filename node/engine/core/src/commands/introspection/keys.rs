@@ -2,6 +2,7 @@
 
 use super::describe::key_flags;
 use super::INVALID_COMMAND;
+use crate::dispatch::keys::Find;
 use crate::dispatch::table::{table, Entry};
 use crate::dispatch::{Access, Ctx, Failure, Flags, Outcome};
 use crate::resp::Args;
@@ -15,11 +16,14 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
     if entry.command.keys.iter().all(|spec| spec.not_key) {
         return Err(Failure::Text("ERR The command has no key arguments"));
     }
-    let mut keys = Vec::new();
+    let (mut keys, mut is_wrong) = (Vec::new(), false);
     for spec in entry.command.keys {
+        let before = keys.len();
         spec.for_each(args, |index| keys.push((args.get(index), access(entry, spec.access, args))));
+        // A number of keys that is none, or more than there are.
+        is_wrong |= keys.len() == before && matches!(spec.find, Find::KeyNum { .. });
     }
-    if keys.is_empty() && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
+    if (is_wrong || keys.is_empty()) && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
         return Err(Failure::Text("ERR Invalid arguments specified for command"));
     }
     Ok(keys)
