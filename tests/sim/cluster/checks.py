@@ -105,7 +105,7 @@ class Checks:
         candidate = context.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
             forced = (candidate.node_id, frame.current_epoch) in self._overruling
-            self._promises.vote(node, primary.node_id, forced=forced)
+            self._promises.vote(node, primary.node_id, candidate.node_id, forced=forced)
             self._judge_vote(node, primary, candidate)
 
     def _judge_vote(self, node: SimNode, primary: Node, candidate: Node) -> None:
