@@ -74,10 +74,10 @@ class Promises:
             )
 
     def vote(self, node: SimNode, primary_id: str, candidate_id: str, *, forced: bool) -> None:
-        """A node votes for a replica of a primary; an earlier vote of its own may have replaced that replica."""
-        world = node.core.world
-        key = world.me.node_id, primary_id
-        self._voted_ms.pop((world.me.node_id, candidate_id), None)
+        """A node votes for a replica of a primary; its earlier votes may have been against that replica."""
+        context = node.core.context
+        key = context.me.node_id, primary_id
+        self._voted_ms.pop((context.me.node_id, candidate_id), None)
         self._voted_ms[key] = self._now()
         granted_ms = self._granted_ms.get(key)
         if forced or granted_ms is None:
