@@ -32,7 +32,7 @@ class Promises:
     def __init__(self, now: Callable[[], int], fail: Callable[[str], None]) -> None:
         self._now, self._fail = now, fail
         self._suspected_ms: dict[str, dict[str, int]] = {}
-        """Node id -> who suspects it, by id, and when last."""
+        """Node id -> who, voting, suspects it, by id, and when last."""
         self._granted_ms: dict[tuple[str, str], int] = {}
         """(voter, primary), by ids -> when the voter has last answered the primary without a refusal."""
         self._requested_ms: dict[tuple[str, int], int] = {}
@@ -41,20 +41,19 @@ class Promises:
         """(voter, primary), by ids -> when the replica of it that the voter voted for last has asked."""
 
     def after_step(self, node: SimNode) -> None:
-        """Note whom a node suspects."""
+        """Note whom a voting primary suspects."""
         table = node.core.context.table
-        for other in table:
+        for other in table if table.me.votes() else ():
             if other.flags & (fl.PFAIL | fl.FAIL):
                 self._suspected_ms.setdefault(other.node_id, {})[table.me.node_id] = self._now()
 
     def verdict(self, node: SimNode, data: bytes) -> None:
-        """A node broadcasts FAIL: how many voting primaries have suspected the other one?"""
+        """A node broadcasts FAIL: how many have suspected the other one, while they were voting primaries?"""
         failing_id = bus.decode(data).failing_id
         context = node.core.context
         since_ms = self._now() - LATE_TIMEOUTS * context.timeout_ms - LATE_MS
         suspected_ms = self._suspected_ms.get(failing_id, {})
-        suspicious = [v for v in context.table.voters() if suspected_ms.get(v.node_id, -1) >= since_ms]
-        count = len(suspicious) + (context.me.votes() and context.me not in suspicious)
+        count = sum(ms >= since_ms for ms in suspected_ms.values())
         if count < context.table.majority():
             self._fail(f"{node.name} broadcasts FAIL of {failing_id}, which {count} primaries have suspected")
 
