@@ -49,6 +49,7 @@ class Promises:
 
     def verdict(self, node: SimNode, data: bytes) -> None:
         """A node broadcasts FAIL: how many have suspected the other one, while they were voting primaries?"""
+        self.after_step(node)  # It may have come to suspect it in this very step.
         failing_id = bus.decode(data).failing_id
         context = node.core.context
         since_ms = self._now() - LATE_TIMEOUTS * context.timeout_ms - LATE_MS
