@@ -80,7 +80,7 @@ class Checks:
         disk = node.disk
         frame = bus.decode_header(data)
         if frame.type == bus.AUTH_ACK:
-            self._vote(node, frame)
+            self._vote(node, self._sim.id(receiver), frame)
         if self.lease_is_checked and frame.type == bus.FAIL:
             self._promises.verdict(node, data)
         elif self.lease_is_checked and frame.type == bus.PONG and not on_own_link:
@@ -98,16 +98,18 @@ class Checks:
         if not frame.primary_id and any(frame.slots) and frame.config_epoch > synced:
             self.fail(f"{node.name} claims with epoch {frame.config_epoch}, synced {synced}")
 
-    def _vote(self, node: SimNode, frame: bus.Frame) -> None:
+    def _vote(self, node: SimNode, candidate_id: str, frame: bus.Frame) -> None:
         if frame.current_epoch > node.disk.vote_epoch:
             self.fail(f"{node.name} votes in epoch {frame.current_epoch}, synced {node.disk.vote_epoch}")
         key = (node.name, frame.current_epoch)
         context = node.core.context
-        primary = context.table.by_id[context.last_vote_for]
+        candidate = context.table.by_id.get(candidate_id)
+        # The voter may have voted again since: the vote waited for its disk.
+        in_place_of = candidate.primary if candidate is not None else None
+        primary = in_place_of or context.table.by_id[context.last_vote_for]
         if key in self.votes:
             self.fail(f"{node.name} votes twice in epoch {frame.current_epoch}, now over {primary.node_id}")
         self.votes[key] = primary.node_id
-        candidate = context.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
             epoch = frame.current_epoch
             forced = (candidate.node_id, epoch) in self._overruling
