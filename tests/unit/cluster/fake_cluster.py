@@ -80,7 +80,7 @@ class FakeCluster:
         """Harsher than a transaction: the manager may be killed in the middle."""
         return await self.demand_many(address, [*commands, *then])
 
-    async def call_many(self, address: Address, commands: Sequence[Command]) -> list[Any]:
+    async def call_many(self, address: Address, commands: Sequence[Command], lane: int = 0) -> list[Any]:
         self.writes += 1
         node = next(node for node in self.nodes.values() if node.address == address)
         return [self._execute(node, [str(w) if isinstance(w, int) else w for w in each]) for each in commands]
