@@ -96,7 +96,7 @@ class EventClasses(ValueType):
         if "A" in letters:
             letters |= set(self.ALL)
         if set(self.ALL) <= letters:
-            return "A" + "".join(letter for letter in "KEm" if letter in letters)
+            return "A" + "".join(letter for letter in "nKEm" if letter in letters)
         return "".join(letter for letter in self.ORDER if letter in letters)
 
 

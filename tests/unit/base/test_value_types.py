@@ -70,7 +70,7 @@ def test_memory_is_written_with_its_unit(text: str, written: str) -> None:
         ("notify-keyspace-events", "KEA", "AKE"),
         ("notify-keyspace-events", "gKx$d", "g$xdK"),
         ("notify-keyspace-events", "KEmtn", "tnKEm"),
-        ("notify-keyspace-events", "AKEmnt", "AKEm"),
+        ("notify-keyspace-events", "AKEmnt", "AnKEm"),
         ("latency-tracking-info-percentiles", "50.0 99.50 0.001", "50 99.5 0.001"),
         ("shutdown-on-sigterm", "force now", "now force"),
         ("bind", " 127.0.0.1   ::1 ", "127.0.0.1 ::1"),
