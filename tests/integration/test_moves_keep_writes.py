@@ -200,15 +200,19 @@ async def reshard_for_a_while(cluster: LocalCluster, slots: tuple[int, ...], tar
         await process.communicate()
 
 
+@pytest.mark.parametrize("what_of_the_replica", [signal.SIGKILL, signal.SIGSTOP], ids=["absent", "behind"])
 async def test_a_target_without_its_replica_takes_no_key(
-    cluster: LocalCluster, client: Client[bytes]
+    cluster: LocalCluster, client: Client[bytes], what_of_the_replica: signal.Signals
 ) -> None:
-    """The target is killed after the reshard, and its replica was gone before: all keys are at the source."""
+    """The target is killed after the reshard, and its replica took nothing: all keys are at the source."""
     source, target, _ = await shards_of(cluster)
     slots = some_slots(source)
     values = values_in(slots, 1_000)
     await write(source.owner, values, copies=1)
-    await target.replicas[0].kill()
+    if what_of_the_replica is signal.SIGKILL:
+        await target.replicas[0].kill()
+    else:
+        await stop(target.replicas[0])
     await reshard_for_a_while(cluster, slots, target)
     await target.owner.kill()
     replies = await ask_all(source.owner, [("GET", key) for key in values])
