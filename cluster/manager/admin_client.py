@@ -1,4 +1,4 @@
-"""The nodes of one cluster, reached over the client library: one connection each.
+"""The nodes of one cluster, reached over the client library: one connection each, more for parallel work.
 
 An admin client starts from the address of any one node. :meth:`AdminClient.cluster_state` asks that node who
 else there is, then asks all of them, so that the planners see every node's own table.
@@ -38,8 +38,8 @@ class AdminClient:
 
     entry: Address
     access: Access = field(default_factory=Access)
-    _links: dict[Address, Connection] = field(default_factory=dict)
-    _opening: dict[Address, asyncio.Lock] = field(default_factory=dict)
+    _links: dict[tuple[Address, int], Connection] = field(default_factory=dict)
+    _opening: dict[tuple[Address, int], asyncio.Lock] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,12 +54,16 @@ class AdminClient:
         self._links.clear()
         await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
 
-    async def link(self, address: Address) -> Connection:
-        """Return the open connection to a node; UnreachableError says why there is none."""
-        async with self._opening.setdefault(address, asyncio.Lock()):
-            if address not in self._links:
-                self._links[address] = await self.open(address, self.access.timeout_s)
-            return self._links[address]
+    async def link(self, address: Address, lane: int = 0) -> Connection:
+        """Return the open connection to a node; UnreachableError says why there is none.
+
+        A node carries out the commands of one connection one by one; each ``lane`` is a connection more.
+        """
+        key = address, lane
+        async with self._opening.setdefault(key, asyncio.Lock()):
+            if key not in self._links:
+                self._links[key] = await self.open(address, self.access.timeout_s)
+            return self._links[key]
 
     async def open(self, address: Address, timeout_s: float) -> Connection:
         """Open a connection of the caller's own, who closes it."""
@@ -82,13 +86,13 @@ class AdminClient:
         replies = await self.call_many(address, [command])
         return accepted(replies[0], address, command)
 
-    async def call_many(self, address: Address, commands: Sequence[Command]) -> list[Any]:
+    async def call_many(self, address: Address, commands: Sequence[Command], lane: int = 0) -> list[Any]:
         """Send commands in one write; error replies are values. A lost link is forgotten."""
-        link = await self.link(address)
+        link = await self.link(address, lane)
         try:
             return await link.call_many(commands)
         except ClientError as error:
-            self._links.pop(address, None)
+            self._links.pop((address, lane), None)
             await link.close()
             raise UnreachableError(f"{address} stopped answering: {error}") from error
 

@@ -7,9 +7,10 @@ INVARIANTS  Only an empty listing ends a migration. A key that exists on both si
             when this very run may have put it there (an earlier MIGRATE of it broke off), when both
             copies are equal, or when the user said ``--replace``. A Garrison source of a moving slot decides
             that itself: it overwrites, as its own copy is the one that was served.
-BEHAVIOUR   Many slots share one write; its size follows the time it takes. A broken or refused batch is
-            listed again and carried in halves, with a pause that doubles, until ``FAILURES_MAX`` in a
-            row.
+BEHAVIOUR   Many slots travel together, in a load whose size follows the time it takes. A MIGRATE has keys of one
+            slot and waits for replicas on both sides, so the load is spread over ``LANES`` connections. A broken
+            or refused batch is listed again and carried in halves, with a pause that doubles, until
+            ``FAILURES_MAX`` in a row.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient, Command, accepted
 from garrison.cluster.manager.slot_commands import list_keys
 
+LANES = 8
+"""Connections to a source that are used side by side."""
 FAILURES_MAX = 12
 PAUSE_FIRST_S = 0.02
 PAUSE_MAX_S = 2.0
@@ -78,14 +81,14 @@ class KeyMigration:
         return await self.admin.demand_many(self.source, [list_keys(slot) for slot in slots])
 
     async def _carry(self, pending: Sequence[tuple[int, Sequence[bytes]]]) -> int:
-        """Send all listed keys, write by write; return how many arrived."""
+        """Send all listed keys, load by load; return how many arrived."""
         loop = asyncio.get_running_loop()
         total = 0
         queue = deque((slot, deque(keys)) for slot, keys in pending)
         while queue:
             batches = list(_cut(queue, self.sizer.keys))
             started = loop.time()
-            replies = await self.admin.call_many(self.source, [self._migrate(keys) for keys in batches])
+            replies = await self._send(batches)
             elapsed_ms = (loop.time() - started) * 1000
             arrived = await self._judge(batches, replies)
             self.sizer.moved(arrived, elapsed_ms)
@@ -94,6 +97,21 @@ class KeyMigration:
         if total:
             self._failures = 0
         return total
+
+    async def _send(self, batches: Sequence[Sequence[bytes]]) -> list[Any]:
+        """MIGRATE the batches side by side; the replies in the order of the batches."""
+        lanes = [batches[lane::LANES] for lane in range(min(LANES, len(batches)))]
+        writes = (
+            self.admin.call_many(self.source, [self._migrate(keys) for keys in share], lane)
+            for lane, share in enumerate(lanes)
+        )
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        replies: list[Any] = [None] * len(batches)
+        for lane, answer in enumerate(answers):
+            if isinstance(answer, BaseException):
+                raise answer
+            replies[lane::LANES] = answer
+        return replies
 
     def _migrate(self, keys: Sequence[bytes]) -> Command:
         options: list[str | bytes | int] = ["REPLACE"] if self._replace or self.options.replace else []
