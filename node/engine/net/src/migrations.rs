@@ -1,14 +1,15 @@
 //! MIGRATE's side of the sockets: requests to other nodes, and their replies.
 //!
 //! One connection a target, kept for a while; its jobs are sent one behind the other without waiting,
-//! and replies come back in order. A connection that fails, fails all its jobs: the engine still has
+//! and replies come back in order. The jobs of a turn share one WAIT behind them, as each WAIT is a round trip
+//! of the target to its replicas. A connection that fails, fails all its jobs: the engine still has
 //! every key, so nothing is lost and MIGRATE can be given again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use garrison_engine_core::engine::Engine;
-use garrison_engine_core::migration::state::Job;
+use garrison_engine_core::migration::state::{Job, Wait};
 use mio::{Registry, Token};
 
 use crate::mailbox::Mailbox;
@@ -19,18 +20,40 @@ const IDLE_MS_MAX: i64 = 10_000;
 /// Longest reply line to a RESTORE; a target that sends more is not speaking our protocol.
 const REPLY_LINE_BYTES_MAX: usize = 64 * 1024;
 
-struct Sent {
+struct Pending {
     ticket: u64,
     replies_missing: usize,
     replies: Vec<String>,
+    waits: bool,
     deadline_ms: i64,
+}
+
+/// Something whose replies are to come, in the order in which it was sent.
+enum Sent {
+    Job(Pending),
+    /// A WAIT for so many jobs.
+    Wait(usize),
 }
 
 struct Target {
     link: Outbound,
-    jobs: VecDeque<Sent>,
+    sent: VecDeque<Sent>,
+    /// Jobs that have all replies but that of their WAIT.
+    restored: VecDeque<Pending>,
+    /// The WAIT for the jobs of this turn, and how many they are.
+    wait: Option<(Wait, usize)>,
     input: Vec<u8>,
     last_used_ms: i64,
+}
+
+impl Target {
+    /// The jobs under way, the oldest first.
+    fn jobs(&self) -> impl Iterator<Item = &Pending> {
+        self.restored.iter().chain(self.sent.iter().filter_map(|sent| match sent {
+            Sent::Job(job) => Some(job),
+            Sent::Wait(_) => None,
+        }))
+    }
 }
 
 /// Connections to migration targets.
@@ -61,13 +84,32 @@ impl Migrations {
         let Some(target) = self.targets.get_mut(&token) else { return };
         target.link.out.extend_from_slice(&job.request);
         target.last_used_ms = now_ms;
-        target.jobs.push_back(Sent {
+        target.sent.push_back(Sent::Job(Pending {
             ticket: job.ticket,
             replies_missing: job.replies,
-            replies: Vec::with_capacity(job.replies),
+            replies: Vec::with_capacity(job.replies + 1),
+            waits: job.wait.is_some(),
             deadline_ms: now_ms.saturating_add(job.timeout_ms as i64),
-        });
-        if let Err(error) = target.link.flush() {
+        }));
+        if let Some(wait) = job.wait {
+            let (earlier, jobs) = target.wait.unwrap_or((wait, 0));
+            target.wait = Some((earlier.and(wait), jobs + 1));
+        }
+    }
+
+    /// At the end of a turn: sends what its jobs have left, and the WAIT behind them.
+    pub fn flush(&mut self, engine: &mut Engine, registry: &Registry) {
+        let mut failed = Vec::new();
+        for (token, target) in &mut self.targets {
+            if let Some((wait, jobs)) = target.wait.take() {
+                wait.encode(&mut target.link.out);
+                target.sent.push_back(Sent::Wait(jobs));
+            }
+            if let Err(error) = target.link.flush() {
+                failed.push((*token, error));
+            }
+        }
+        for (token, error) in failed {
             self.fail(token, &error, engine, registry);
         }
     }
@@ -82,7 +124,14 @@ impl Migrations {
         let free = self.tokens.clone().find(|token| !self.targets.contains_key(token));
         let token = free.ok_or("too many migration targets at once")?;
         let link = Outbound::connect(&address.0, address.1, Token(token), token as u64, registry, mailbox)?;
-        let target = Target { link, jobs: VecDeque::new(), input: Vec::new(), last_used_ms: now_ms };
+        let target = Target {
+            link,
+            sent: VecDeque::new(),
+            restored: VecDeque::new(),
+            wait: None,
+            input: Vec::new(),
+            last_used_ms: now_ms,
+        };
         self.targets.insert(token, target);
         self.by_address.insert(address.clone(), token);
         Ok(token)
@@ -133,7 +182,7 @@ impl Migrations {
         let overdue: Vec<usize> = self
             .targets
             .iter()
-            .filter(|(_, target)| target.jobs.front().is_some_and(|job| job.deadline_ms <= now_ms))
+            .filter(|(_, target)| target.jobs().next().is_some_and(|job| job.deadline_ms <= now_ms))
             .map(|(token, _)| *token)
             .collect();
         for token in overdue {
@@ -142,7 +191,9 @@ impl Migrations {
         let idle: Vec<usize> = self
             .targets
             .iter()
-            .filter(|(_, target)| target.jobs.is_empty() && target.last_used_ms + IDLE_MS_MAX < now_ms)
+            .filter(|(_, target)| {
+                target.jobs().next().is_none() && target.last_used_ms + IDLE_MS_MAX < now_ms
+            })
             .map(|(token, _)| *token)
             .collect();
         for token in idle {
@@ -155,7 +206,7 @@ impl Migrations {
         let Some(mut target) = self.targets.remove(&token) else { return };
         target.link.close(registry);
         self.by_address.retain(|_, other| *other != token);
-        for job in target.jobs {
+        for job in target.jobs() {
             engine.migration_ended(job.ticket, Err(error.to_owned()));
         }
     }
@@ -167,14 +218,27 @@ fn take_replies(target: &mut Target, engine: &mut Engine) -> Result<(), String> 
     while let Some(end) = target.input[used..].iter().position(|&byte| byte == b'\n') {
         let line = String::from_utf8_lossy(target.input[used..used + end].trim_ascii_end()).into_owned();
         used += end + 1;
-        let Some(job) = target.jobs.front_mut() else {
-            return Err("the target sent a reply that nobody had asked for".into());
-        };
-        job.replies.push(line);
-        job.replies_missing -= 1;
-        if job.replies_missing == 0 {
-            if let Some(job) = target.jobs.pop_front() {
-                engine.migration_ended(job.ticket, Ok(job.replies));
+        match target.sent.front_mut() {
+            None => return Err("the target sent a reply that nobody had asked for".into()),
+            Some(Sent::Wait(jobs)) => {
+                let covered = *jobs;
+                target.sent.pop_front();
+                for mut job in target.restored.drain(..covered) {
+                    job.replies.push(line.clone());
+                    engine.migration_ended(job.ticket, Ok(job.replies));
+                }
+            }
+            Some(Sent::Job(job)) => {
+                job.replies.push(line);
+                job.replies_missing -= 1;
+                if job.replies_missing > 0 {
+                    continue;
+                }
+                let Some(Sent::Job(job)) = target.sent.pop_front() else { continue };
+                match job.waits {
+                    true => target.restored.push_back(job),
+                    false => engine.migration_ended(job.ticket, Ok(job.replies)),
+                }
             }
         }
     }

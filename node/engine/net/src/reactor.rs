@@ -270,6 +270,7 @@ impl Reactor {
             for action in std::mem::take(&mut self.engine.effects.actions) {
                 self.carry_out(action);
             }
+            self.migrations.flush(&mut self.engine, self.poll.registry());
         }
     }
 

@@ -62,7 +62,11 @@ impl BareEngine {
                     Action::Follow { host, port } => out.push(("follow", host, port).into_pyobject(py)?),
                     Action::Unfollow => out.push(("unfollow",).into_pyobject(py)?),
                     Action::Sleep { .. } => {}
-                    Action::Migrate(job) => {
+                    Action::Migrate(mut job) => {
+                        if let Some(wait) = job.wait {
+                            wait.encode(&mut job.request);
+                            job.replies += 1;
+                        }
                         let request = PyBytes::new(py, &job.request);
                         let fields = (job.ticket, job.host, job.port, request, job.replies, job.timeout_ms);
                         out.push(("migrate", fields).into_pyobject(py)?);

@@ -1,6 +1,6 @@
 //! The command MIGRATE: keys sent to another node by RESTORE. What becomes of them is in [`super::settle`].
 
-use super::state::{Item, Job, Migration, Route};
+use super::state::{Item, Job, Migration, Route, Wait};
 use crate::clients::session::{Kind, Suspension};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
@@ -106,11 +106,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
         return Ok(());
     }
     let ack_ms = wanted.timeout_ms.min(ctx.engine.settings.cluster_migration_ack_timeout);
-    if copies_wanted > 0 {
-        let words = [copies_wanted.to_string(), ack_ms.to_string()];
-        encode_command(&mut request, [&b"WAIT"[..], words[0].as_bytes(), words[1].as_bytes()].into_iter());
-        replies += 1;
-    }
+    let wait = (copies_wanted > 0).then_some(Wait { copies: copies_wanted, timeout_ms: ack_ms });
     let ticket = ctx.engine.ticket();
     ctx.engine.cluster.migrations.start(
         ticket,
@@ -131,7 +127,7 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
     ctx.session.suspension = Suspension::Migrate { ticket };
     let Wanted { host, port, timeout_ms, .. } = wanted;
     let timeout_ms = if copies_wanted > 0 { timeout_ms.saturating_add(ack_ms) } else { timeout_ms };
-    let job = Job { ticket, host, port, request, replies, timeout_ms };
+    let job = Job { ticket, host, port, request, replies, wait, timeout_ms };
     ctx.engine.effects.actions.push(crate::engine::effects::Action::Migrate(job));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clients::session::SessionKey;
 use crate::keyspace::Content;
+use crate::resp::encode_command;
 use crate::resp::failure::Outcome;
 
 /// Bytes for a target, and how many replies it will send.
@@ -19,8 +20,34 @@ pub struct Job {
     pub request: Vec<u8>,
     /// How many status replies to wait for.
     pub replies: usize,
+    /// What the target's replicas must have before the job has ended. Several jobs may share one WAIT, which
+    /// comes behind all of them: its reply is then the last one of each.
+    pub wait: Option<Wait>,
     /// How long to wait, in milliseconds.
     pub timeout_ms: u64,
+}
+
+/// A WAIT: that many replicas are to acknowledge what came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How many replicas.
+    pub copies: usize,
+    /// For how long the target waits for them, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Wait {
+    /// Appends the command.
+    pub fn encode(self, request: &mut Vec<u8>) {
+        let words = [self.copies.to_string(), self.timeout_ms.to_string()];
+        encode_command(request, [&b"WAIT"[..], words[0].as_bytes(), words[1].as_bytes()].into_iter());
+    }
+
+    /// One that is enough for both.
+    #[must_use]
+    pub fn and(self, other: Wait) -> Wait {
+        Wait { copies: self.copies.max(other.copies), timeout_ms: self.timeout_ms.max(other.timeout_ms) }
+    }
 }
 
 /// Migrations under way, and what is known of the slots that move away.

@@ -37,7 +37,10 @@ fn send(bench: &mut Bench, client: SessionKey, keys: &str) -> (Job, Vec<String>)
     let words: Vec<&[u8]> =
         line.split(' ').map(|word| if word == "_" { &b""[..] } else { word.as_bytes() }).collect();
     assert_eq!(bench.call(client, &words), "");
-    let job = job(bench).expect("a job has left");
+    let mut job = job(bench).expect("a job has left");
+    if let Some(wait) = job.wait {
+        wait.encode(&mut job.request);
+    }
     let text = String::from_utf8_lossy(&job.request).into_owned();
     let words = text.split("\r\n").filter(|word| !word.starts_with(['$', '*'])).map(str::to_owned);
     let words: Vec<String> = words.filter(|word| word.is_ascii() && !word.is_empty()).collect();
