@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Resolve, Send, Wire
@@ -226,15 +226,15 @@ class SentinelHost(Host):
 
     # What arrives.
 
-    def arrived(self, connection: Connection, data: object) -> None:
+    def arrived(self, connection: Connection, data: Any) -> None:
         if not self.alive:
             return
-        if connection.listener is self and len(data) == 2:  # type: ignore[arg-type]
+        if connection.listener is self and len(data) == 2:
             # A request; a reply has three parts, and one who reaches himself by mistake gets both.
-            token, argv = data  # type: ignore[misc]
+            token, argv = data
             self._serve(connection, token, argv)
         elif self.links.get(connection.tag) is connection:
-            kind, first, second = data  # type: ignore[misc]
+            kind, first, second = data
             if kind == "message":
                 self.core.message(connection.tag, first, second, self.now_ms)
             else:

@@ -81,7 +81,8 @@ def test_a_newer_claim_ends_the_old_primary_at_once() -> None:
     found = known()
     assert found.news(B) == [Ask(B)]
     assert found.heard(B, says(B, NEW, 2), 1.0) == [Check(NEW)]
-    assert found.primary is None
+    primary = found.primary
+    assert primary is None
     found.checked(NEW, Role.PRIMARY, "", 1.0)
     assert (found.primary, found.epoch) == (NEW, 2)
 

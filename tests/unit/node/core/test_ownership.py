@@ -7,6 +7,7 @@ import pytest
 from garrison.node.border import DropSlots
 from garrison.node.core import bus_codec as bus
 from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Extensions
 from garrison.node.core.effects import Send
 
 from .conftest import Solo
@@ -32,9 +33,7 @@ class Claims:
 
     def tell_shard(self, name: str, shard_id: str) -> None:
         """`name` says which shard it belongs to."""
-        frame = heartbeat(
-            bus.PING, sender=name, slots=bytes(2048), extensions=bus.Extensions(shard_id=shard_id)
-        )
+        frame = heartbeat(bus.PING, sender=name, slots=bytes(2048), extensions=Extensions(shard_id=shard_id))
         self.solo.core.frame(self.links[name], bus.encode(frame), self.solo.now_ms)
 
     def owner(self, slot: int) -> str:

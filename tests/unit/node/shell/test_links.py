@@ -170,4 +170,5 @@ def test_the_owner_hears_no_more_of_a_dropped_link(owner: Owner, transport: Fake
     link.drop()
     link.data_received(a_frame())
     link.connection_lost(None)
-    assert owner.closed == owner.received == []
+    assert owner.closed == []
+    assert owner.received == []
