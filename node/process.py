@@ -73,7 +73,7 @@ async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
     log.role = "M"
     log.warning("Server initialized")
     log.notice("Ready to accept connections")
-    readiness.tell()
+    readiness.notify()
     return await control.wait()
 
 

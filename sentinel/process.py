@@ -115,7 +115,7 @@ class _Process:
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        readiness.tell()
+        readiness.notify()
         await self._stopped.wait()
         await self._sentinel.close()
         await self._server.stop()

@@ -15,7 +15,7 @@ import pytest
 
 from garrison.cluster.local import process as local_process
 
-# A busy machine makes no property false: no example has a deadline, and slow drawing is no failure.
+# Properties hold on a busy machine too: no example has a deadline, and slow drawing is not a failure.
 # The examples are the same in every run, which so fails by what has changed; --hypothesis-profile=explore
 # draws new ones each time.
 PATIENT: dict[str, Any] = {

@@ -66,8 +66,8 @@ class ClusterState:
         known: dict[str, Node] = {}
         for view in self.views.values():
             for node in view.nodes.values():
-                told = known.get(node.id)
-                if node.id not in self.views and (told is None or node.epoch > told.epoch):
+                best = known.get(node.id)
+                if node.id not in self.views and (best is None or node.epoch > best.epoch):
                     known[node.id] = node
         known.update({node_id: view.myself for node_id, view in self.views.items()})
         return dict(sorted(known.items(), key=lambda item: (item[1].address, item[0])))

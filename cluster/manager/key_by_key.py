@@ -167,7 +167,7 @@ class KeyByKeyMigration:
         try:
             await self.admin.demand_together(self.address(window.source), owner)
         except ManagerError:
-            # Gossip was quicker. A source that has heard of its last slots' new owner is a replica by
+            # Gossip was quicker. A source that knows of its last slots' new owner is a replica by
             # now and refuses SETSLOT; what matters is that it does not claim them any more.
             source = (await self.admin.view(self.address(window.source))).myself
             if not source.slots.isdisjoint(window.slots):

@@ -11,7 +11,7 @@ INVARIANTS.
 - A primary that says that it has lost its data is believed by a replica, unless that replica got in sync with
   it after it had begun to say so: then an administrator has let it serve as it is.
 - Data is *of this shard* iff its order was given in this shard. A shard goes on when its primary changes by
-  a failover; a node that is told to replicate another shard's primary leaves it. So a replica with the
+  a failover; a node that is ordered to replicate another shard's primary leaves it. So a replica with the
   shard's data may stand although its present primary died before their first sync, and one with another
   shard's data never may.
 - Data of another history than the primary's may stand only if it is the beginning of the primary's: a

@@ -8,11 +8,12 @@ INVARIANTS.
 - One vote per voter and epoch: `last_vote_epoch` is synced before the AUTH_ACK leaves, and the
   candidate's new epoch before its AUTH_REQUEST leaves.
 - Votes are a set of node ids at exactly the epoch of the request; a late one counts for nothing.
-- Ours: a voter that has itself heard the primary within T, or started within T, does not vote (see lease).
+- Ours: a voter that has itself received a frame of the primary within T, or started within T, does not vote
+  (see lease).
 - Ours: data decides (see data_set). A replica without its shard's data never stands, not even when it is
   forced to, and never gets a vote; an offset of another history counts for nothing in the rank. Only
   TAKEOVER overrules this.
-- A voter that has heard of a sibling in order with more of the same data gives that one a vote window to
+- A voter that knows of a sibling in order with more of the same data gives that one a vote window to
   stand.
 - Votes that a manual failover has asked for count until its deadline, as the primary's writes go on after it.
 - Within the vote window a voter votes for one replica of a primary only; for that one again, in a
@@ -351,7 +352,7 @@ class Election:
         return ""
 
     def _better_sibling(self, candidate: Node, primary: Node) -> Node | None:
-        """A replica in order that has more of the same data, by what I have heard; it is given time to
+        """A replica in order that has more of the same data, as far as I know; it is given time to
         stand."""
         context = self._context
         since_ms = _given_up_ms(primary)
@@ -386,7 +387,7 @@ class Election:
         if not primary.is_failing():
             return "its master is up"
         if context.silence_ms(primary) <= context.promised_ms():
-            return "I have heard its master within the node timeout"
+            return "I have received a frame of its master within the node timeout"
         return ""
 
 

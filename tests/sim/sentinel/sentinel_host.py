@@ -33,7 +33,7 @@ class Watcher(Protocol):
     def before_reply(self, host: SentinelHost, argv: tuple[bytes, ...], value: object) -> None:
         """A reply leaves."""
 
-    def told(self, host: SentinelHost, event: Event) -> None:
+    def event_published(self, host: SentinelHost, event: Event) -> None:
         """Something happened."""
 
     def died(self, host: SentinelHost) -> None:
@@ -147,7 +147,7 @@ class SentinelHost(Host):
             self.watcher.died(self)
             return
         for event in effects.events:
-            self.watcher.told(self, event)
+            self.watcher.event_published(self, event)
         for ticket, value in effects.replies:
             self._reply(ticket, value)
         assert not self.tickets, f"{self.name}: no answer to {[argv for _, _, argv in self.tickets.values()]}"

@@ -143,7 +143,7 @@ def test_frames_in_pieces(owner: Owner, transport: FakeTransport) -> None:
     for at in range(0, len(stream), 700):
         link.data_received(stream[at : at + 700])
     assert [len(frame) for frame in owner.received] == [2256, 3000]
-    assert link.heard
+    assert link.has_received
 
 
 @pytest.mark.parametrize(
