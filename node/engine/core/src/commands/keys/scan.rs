@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::base::glob;
-use crate::clients::session::Kind;
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
 use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::keyspace::EntryRef;
 use crate::resp::reply::Reply;
@@ -45,18 +44,17 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     };
     let (mut names, mut found) = (Vec::new(), 0);
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
-    let next = database.scan(cursor, options.count, |entry| {
-        if is_wanted(entry) {
-            Reply::new(&mut names, 2).bulk(entry.key());
-            found += 1;
-        }
-    });
-    let mut reply = ctx.reply();
-    reply.array(2);
-    reply.bulk(next.to_string().as_bytes());
-    reply.array(found);
-    reply.raw(&names);
-    Ok(())
+    let mut reply = Reply::new(&mut ctx.session.out, ctx.session.resp);
+    reply_page(&mut reply, |names| {
+        let mut found = 0;
+        let next = database.scan(cursor, options.count, |entry| {
+            if is_wanted(entry) {
+                names.bulk(entry.key());
+                found += 1;
+            }
+        });
+        Ok((next, found))
+    })
 }
 
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {
