@@ -126,7 +126,7 @@ const SUBCOMMANDS: &[Command] = &[
         "[shardchannel [shardchannel ...]]",
         "Counts each shard channel's listeners.",
     ),
-    help(Group::PubSub, "6.2.0"),
+    help(Group::PubSub, "6.2.0").group_category(None),
 ];
 
 fn subscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::{Command, Flags};
 
+use crate::resp::Args;
 /// A command in the table.
 pub struct Entry {
     /// Its description.

@@ -15,7 +15,8 @@
 use std::ops::Range;
 
 use super::table::{table, Entry};
-use super::{Failure, Flags, Handler};
+use super::{Failure, Flags, Group, Handler};
+use crate::clients::origin::Nested;
 use crate::clients::session::{Session, Suspension};
 use crate::clients::transaction::{Asked, Queued, Transaction};
 use crate::engine::Engine;
@@ -232,7 +233,7 @@ impl Engine {
 }
 
 fn is_cluster(queued: &Queued) -> bool {
-    queued.entry().parent.is_some_and(|container| container.name == "cluster")
+    queued.entry().command.group == Group::Cluster
 }
 
 fn is_control(queued: &Queued) -> bool {

@@ -57,12 +57,15 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST))
         .categories(&["admin", "dangerous"])
         .docs("2.8.12", "O(1)", "", "Says whether this node is a primary or a replica, and how far it is."),
-    Command::new("wait", 3, Group::Generic, wait).flags(Flags::NOSCRIPT.union(Flags::BLOCKING)).docs(
-        "3.0.0",
-        "O(1)",
-        "numreplicas timeout",
-        "Waits until replicas have acknowledged what this client has written.",
-    ),
+    Command::new("wait", 3, Group::Generic, wait)
+        .group_category(Some("connection"))
+        .flags(Flags::NOSCRIPT.union(Flags::BLOCKING))
+        .docs(
+            "3.0.0",
+            "O(1)",
+            "numreplicas timeout",
+            "Waits until replicas have acknowledged what this client has written.",
+        ),
 ];
 
 fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
