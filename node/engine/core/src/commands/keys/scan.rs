@@ -36,13 +36,12 @@ const RANDOM_TRIES_MAX: usize = 100;
 fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(1))?;
     let options = ScanOptions::parse(ctx, 2, true)?;
-    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
+    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let is_wanted = |entry: EntryRef<'_>| {
         (sees_expired || !entry.is_expired(now_ms))
             && options.type_name.is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name))
             && options.matches(entry.key())
     };
-    let (mut names, mut found) = (Vec::new(), 0);
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     let mut reply = Reply::new(&mut ctx.session.out, ctx.session.resp);
     reply_page(&mut reply, |names| {
@@ -59,7 +58,7 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {
     let pattern = ctx.arg(1);
-    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
+    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     Reply::new(&mut ctx.session.out, ctx.session.resp).deferred_array(|reply| {
         let mut found = 0;
