@@ -113,7 +113,7 @@ class SentinelRouter(Router):
             link.listen()
 
     def _raise_if_hopeless(self) -> None:
-        """Waiting helps when a failover is under way, and not when nobody can name a primary at all."""
+        """Waiting helps when a failover is under way, and not when no Sentinel can name a primary."""
         if self._refusal is not None:
             raise self._refusal
         reasons = self._discovery.refusals()

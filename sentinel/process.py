@@ -100,7 +100,7 @@ class _Process:
         self._watch_signals(loop)
 
     def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception that nobody caught: a mistake of ours, which must not end the Sentinel silently."""
+        """An exception that was not caught: a mistake of ours, which must not end the Sentinel silently."""
         error = context.get("exception")
         text = "".join(traceback.format_exception(error)) if error is not None else ""
         self._log.warning(f"{context.get('message', 'unexpected')}\n{text}".rstrip())

@@ -233,7 +233,7 @@ class Discovery:
         return bool(self._checking) or self._is_waiting(now)
 
     def refusals(self) -> set[Reason]:
-        """Why nobody names a primary; empty when somebody does, or has not answered."""
+        """Why no Sentinel names a primary; empty if one does, or has not answered."""
         if any(sentinel.refusal is None for sentinel in self._sentinels.values()):
             return set()
         return {sentinel.refusal.reason for sentinel in self._sentinels.values() if sentinel.refusal}

@@ -124,7 +124,7 @@ class AdminClient:
         return _read_view(await self.call(address, "CLUSTER", "NODES"), address)
 
     async def cluster_state(self) -> ClusterState:
-        """Ask the entry node who there is, then ask everybody at once."""
+        """Ask the entry node for the members, then ask all of them at once."""
         first = await self.view(self.entry)
         known = [node for node in first.nodes.values() if not node.in_handshake]
         limit = asyncio.Semaphore(CONNECTIONS_OPENING_MAX)

@@ -78,7 +78,7 @@ class DataSet:
         self.is_lost = False
 
     def leave_shard(self) -> None:
-        """From now on this node belongs to another shard; what it holds is of no use there."""
+        """From now on this node belongs to another shard; what it holds is useless there."""
         self._shard += 1
 
     def _number(self, *, as_primary: bool) -> int:
@@ -109,7 +109,7 @@ class DataSet:
         return facts.link_up and self._order > 0 and facts.data_order == self._order
 
     def unfit(self) -> str:
-        """Why the data here is none to stand with for the shard; empty if it is."""
+        """Why this node may not stand for the shard with its data; empty if it may."""
         context = self._context
         facts, primary = context.facts, context.me.primary
         origin = self._origins.get(facts.data_order)

@@ -97,7 +97,7 @@ class Election:
         return self._rival_ms or None
 
     def _has_given_up(self, primary: Node) -> bool:
-        """Whether a primary is to be replaced: by the majority's verdict, or by its own word."""
+        """Whether a primary is to be replaced: by the majority's verdict, or because it says so."""
         return primary.is_failing() or self._context.data.is_lost_at(primary) or self._has_no_lease(primary)
 
     def _has_no_lease(self, primary: Node) -> bool:
@@ -314,7 +314,7 @@ class Election:
         )
 
     def _meet_rival(self, sender: Node) -> None:
-        """A replica of another shard asks for votes in the same epoch: whoever loses tries again soon."""
+        """A replica of another shard asks for votes in the same epoch: the loser tries again soon."""
         context = self._context
         if sender.primary is not context.me.primary and not self._rival_ms:
             pause = min(ELECTION_DELAY_MS_MAX, context.timeout_ms // ELECTION_DELAY_SHARE)
@@ -392,5 +392,5 @@ class Election:
 
 
 def _given_up_ms(primary: Node) -> int:
-    """Since when a primary is to be replaced, by the majority's verdict or by its own word."""
+    """Since when a primary is to be replaced, by the majority's verdict or because it says so."""
     return primary.fail_ms if primary.is_failing() else primary.data_lost_ms or primary.no_lease_ms

@@ -118,7 +118,7 @@ class Lease:
         return ends[majority - 1]
 
     def _promised_until(self, voter: Node) -> int:
-        """Until when the last answer of `voter` promises that it votes for nobody in my place."""
+        """Until when the last answer of `voter` promises not to vote for a replacement of mine."""
         context = self._context
         granted_ms = context.now_ms if voter is context.me else voter.granted_ms
         timeout_ms = min(context.timeout_ms, voter.timeout_ms or context.timeout_ms)

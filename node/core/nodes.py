@@ -274,7 +274,7 @@ class NodeTable:
             node.primary = None
 
     def assign(self, slots: int, node: Node | None) -> None:
-        """Give all of `slots` to `node` (None: to nobody), whoever had them."""
+        """Give all of `slots` to `node` (None: to no node), whichever node had them."""
         for other in self.by_id.values():
             if other.slots and other is not node and other.slots & slots:
                 other.slots &= ~slots

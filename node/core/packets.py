@@ -225,7 +225,7 @@ class Packets:
         return True
 
     def _update_address(self, sender: Node, link: Link, frame: bus.Frame) -> None:
-        """A known node speaks to us from another address than the one we have: dial that."""
+        """A known node sends from another address than the one we have: connect to that."""
         context = self._context
         if link is sender.outbound:
             return

@@ -89,7 +89,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class ForgetName:
-    """Nobody watches this node under that name."""
+    """No Sentinel watches this node under that name."""
 
     name: str
 

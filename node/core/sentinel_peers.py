@@ -123,7 +123,7 @@ class Peers:
         return self._drop_others(peers, hello, now_ms) or changed
 
     def _drop_others(self, peers: dict[str, Peer], hello: Hello, now_ms: int) -> bool:
-        """Drop whoever had this address before, and those that have been silent for too long."""
+        """Drop the Sentinel that had this address before, and those that have been silent for too long."""
         gone = [
             run_id
             for run_id, peer in peers.items()
@@ -142,7 +142,7 @@ class Peers:
         return any(self._received.values())
 
     def forget(self, name: str) -> None:
-        """Nobody watches this node under that name any more."""
+        """No Sentinel watches this node under that name any more."""
         self._received.pop(name, None)
         self.primaries.pop(name, None)
 

@@ -350,7 +350,7 @@ class Context:
         return True
 
     def unsent(self, void: Sequence[Send], why: str) -> None:
-        """These commands were not sent: whoever waits for a reply gets an error in its place."""
+        """These commands were not sent: callers that await a reply get an error instead."""
         error = UnsentError(f"not sent: {why}")
         for action in void:
             found = self._connections.get(action.link_id)

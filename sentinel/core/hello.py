@@ -53,7 +53,7 @@ def encode(hello: Hello) -> bytes:
 
 
 def decode(text: bytes) -> Hello | None:
-    """The hello in a message; None where it is none."""
+    """The hello in a message; None if it is not one."""
     if len(text) > HELLO_BYTES_MAX:
         return None
     words = text.decode("utf-8", "surrogateescape").split(",")

@@ -175,7 +175,7 @@ class Links:
                 del self._context.peer_links[key]
 
     def _disown(self, link: Link, instance: Instance) -> None:
-        """Replies to what this instance has asked come, but nobody takes them."""
+        """Ignore the replies that are still to come to what this instance has asked."""
         waiting = link.command.waiting
         for at, (token, _, asked) in enumerate(waiting):
             if asked is instance:

@@ -82,8 +82,7 @@ ENGINE: Final = (
             Change(
                 f"{CORE}/dispatch/routing.rs",
                 "|key| key.slot);\n                let target",
-                "|key| key.slot);\n"
-                "                let again = found.is_some();\n                let target",
+                "|key| key.slot);\n                let again = found.is_some();\n                let target",
             ),
             Change(
                 f"{CORE}/dispatch/routing.rs",
