@@ -301,6 +301,8 @@ class Primary(DataNode):
     replied_before_ms: int = 0
     """When it last answered PING before its present connection was made."""
     life: Life = field(default_factory=Life)
+    idle_since_ms: int = 0
+    """It calls itself a replica, of somebody whom it does not reach: it takes no writes since then; or 0."""
 
     kind = Kind.PRIMARY
 

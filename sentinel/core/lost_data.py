@@ -161,7 +161,9 @@ class LostData:
 
     def note_primary(self, primary: Primary, report: Report) -> None:
         """INFO of a primary, whose run id is noted already."""
-        life = primary.life
+        life, now_ms = primary.life, self._context.now_ms
+        is_idle = report.role == "slave" and not report.link_up
+        primary.idle_since_ms = now_ms - min(report.link_down_ms, report.uptime_ms) if is_idle else 0
         if life.loading:
             life.keys = report.keys
         life.loading = report.loading

@@ -75,7 +75,8 @@ def _reason_against(context: Context, primary: Primary, replica: Replica) -> str
         return "it keeps data of a former life of its primary, against those that follow it now"
     limit_ms = cut_off_max_ms(primary)
     if primary.is_down:
-        limit_ms += now_ms - primary.down_since_ms
+        # Since then nothing was written that the replica could lack.
+        limit_ms += now_ms - min(primary.down_since_ms, primary.idle_since_ms or now_ms)
     if replica.link_down_ms > limit_ms and not (keeps_lost_data and was_in_touch(primary, replica)):
         return f"it was cut off from its primary for {replica.link_down_ms} ms, more than {limit_ms}"
     if (

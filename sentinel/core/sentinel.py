@@ -125,6 +125,9 @@ class SentinelCore:
             context.tilt_since_ms = 0
             context.event("-tilt", None, "#tilt mode exited")
             for instance in context.all_instances():
+                # Who was down before is not news: a failover that goes on now must not choose by that.
+                if not isinstance(instance, Primary):
+                    self._down.check(instance)
                 context.look_now(instance)
 
     def link_up(self, link_id: int, local_ip: str, now_ms: int) -> None:

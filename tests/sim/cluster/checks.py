@@ -71,17 +71,22 @@ class Checks:
 
     # Promises.
 
-    def before_send(self, node: SimNode, receiver: str, data: bytes) -> None:
-        """A frame leaves for the node of that name: what it promises must be on the disk, synced."""
+    def before_send(self, node: SimNode, receiver: str, data: bytes, *, on_own_link: bool) -> None:
+        """A frame leaves for the node of that name: what it promises must be on the disk, synced.
+
+        A PONG on a link that the sender has dialled is an announcement: it answers no ping, so it grants
+        nothing.
+        """
         disk = node.disk
         frame = bus.decode_header(data)
         if frame.type == bus.AUTH_ACK:
-            self._vote(node, frame)
+            self._vote(node, self._sim.id(receiver), frame)
         if self.lease_is_checked and frame.type == bus.FAIL:
             self._promises.verdict(node, data)
-        elif self.lease_is_checked and frame.type == bus.PONG:
+        elif self.lease_is_checked and frame.type == bus.PONG and not on_own_link:
             self._promises.pong(node, self._sim.id(receiver), data)
         if frame.type == bus.AUTH_REQUEST:
+            self._promises.request(node.core.node_id, frame.current_epoch)
             self._forced[node.name] = bool(frame.message_flags & bus.FLAG_FORCE_ACK)
             if frame.message_flags & bus.FLAG_FORCE_ACK:
                 self._overruling.add((node.core.node_id, frame.current_epoch))
@@ -93,19 +98,22 @@ class Checks:
         if not frame.primary_id and any(frame.slots) and frame.config_epoch > synced:
             self.fail(f"{node.name} claims with epoch {frame.config_epoch}, synced {synced}")
 
-    def _vote(self, node: SimNode, frame: bus.Frame) -> None:
+    def _vote(self, node: SimNode, candidate_id: str, frame: bus.Frame) -> None:
         if frame.current_epoch > node.disk.vote_epoch:
             self.fail(f"{node.name} votes in epoch {frame.current_epoch}, synced {node.disk.vote_epoch}")
         key = (node.name, frame.current_epoch)
         context = node.core.context
-        primary = context.table.by_id[context.last_vote_for]
+        candidate = context.table.by_id.get(candidate_id)
+        # The voter may have voted again since: the vote waited for its disk.
+        in_place_of = candidate.primary if candidate is not None else None
+        primary = in_place_of or context.table.by_id[context.last_vote_for]
         if key in self.votes:
             self.fail(f"{node.name} votes twice in epoch {frame.current_epoch}, now over {primary.node_id}")
         self.votes[key] = primary.node_id
-        candidate = context.table.by_id.get(primary.voted_for)
         if candidate is not None and self.lease_is_checked:
-            forced = (candidate.node_id, frame.current_epoch) in self._overruling
-            self._promises.vote(node, primary.node_id, candidate.node_id, forced=forced)
+            epoch = frame.current_epoch
+            forced = (candidate.node_id, epoch) in self._overruling
+            self._promises.vote(node, primary.node_id, candidate.node_id, epoch, forced=forced)
             self._judge_vote(node, primary, candidate)
 
     def _judge_vote(self, node: SimNode, primary: Node, candidate: Node) -> None:

@@ -288,7 +288,8 @@ class SimNode:
                 found = self._links.get(action.link_id)
                 if found is not None:
                     connection, end = found
-                    self.sim.checks.before_send(self, connection.ends[1 - end].name, action.data)
+                    receiver = connection.ends[1 - end].name
+                    self.sim.checks.before_send(self, receiver, action.data, on_own_link=end == 0)
                     self.sim.network.send(*found, "frame", action.data)
             elif isinstance(action, Drop):
                 self._hang_up(action.link_id)

@@ -5,7 +5,8 @@ These look at the frame that breaks it:
 
 - FAIL is broadcast of a node that a majority of the voting primaries has suspected lately.
 - A vote comes later than a lease that the same voter has granted to the primary that is to be replaced.
-- After its vote a voter grants that primary no lease for as long as the election may be won.
+- After its vote a voter grants that primary no lease for as long as the election may be won, which is counted
+  from the candidate's request: the vote itself may have waited for a disk.
 - A vote outlives its voter: nobody votes twice in an epoch, in whichever life."""
 
 from __future__ import annotations
@@ -31,32 +32,34 @@ class Promises:
     def __init__(self, now: Callable[[], int], fail: Callable[[str], None]) -> None:
         self._now, self._fail = now, fail
         self._suspected_ms: dict[str, dict[str, int]] = {}
-        """Node id -> who suspects it, by id, and when last."""
+        """Node id -> who, voting, suspects it, by id, and when last."""
         self._granted_ms: dict[tuple[str, str], int] = {}
         """(voter, primary), by ids -> when the voter has last answered the primary without a refusal."""
-        self._voted_ms: dict[tuple[str, str], int] = {}
-        """(voter, primary), by ids -> when the voter has last voted for a replica of the primary."""
+        self._requested_ms: dict[tuple[str, int], int] = {}
+        """(candidate, epoch) -> when the candidate has first asked for votes in that epoch."""
+        self._standing_ms: dict[tuple[str, str], int] = {}
+        """(voter, primary), by ids -> when the replica of it that the voter voted for last has asked."""
 
     def after_step(self, node: SimNode) -> None:
-        """Note whom a node suspects."""
+        """Note whom a voting primary suspects."""
         table = node.core.context.table
-        for other in table:
+        for other in table if table.me.votes() else ():
             if other.flags & (fl.PFAIL | fl.FAIL):
                 self._suspected_ms.setdefault(other.node_id, {})[table.me.node_id] = self._now()
 
     def verdict(self, node: SimNode, data: bytes) -> None:
-        """A node broadcasts FAIL: how many voting primaries have suspected the other one?"""
+        """A node broadcasts FAIL: how many have suspected the other one, while they were voting primaries?"""
+        self.after_step(node)  # It may have come to suspect it in this very step.
         failing_id = bus.decode(data).failing_id
         context = node.core.context
         since_ms = self._now() - LATE_TIMEOUTS * context.timeout_ms - LATE_MS
         suspected_ms = self._suspected_ms.get(failing_id, {})
-        suspicious = [v for v in context.table.voters() if suspected_ms.get(v.node_id, -1) >= since_ms]
-        count = len(suspicious) + (context.me.votes() and context.me not in suspicious)
+        count = sum(ms >= since_ms for ms in suspected_ms.values())
         if count < context.table.majority():
             self._fail(f"{node.name} broadcasts FAIL of {failing_id}, which {count} primaries have suspected")
 
     def pong(self, node: SimNode, to_id: str, data: bytes) -> None:
-        """A node answers, or announces itself to, another one."""
+        """A node answers a ping of another one."""
         context = node.core.context
         to = context.table.get(to_id)
         if to is None or not to.is_primary() or not context.me.votes():
@@ -66,19 +69,23 @@ class Promises:
             return
         key = context.me.node_id, to_id
         self._granted_ms[key] = self._now()
-        voted_ms = self._voted_ms.get(key)
-        if voted_ms is not None and self._now() - voted_ms < context.vote_window_ms():
+        standing_ms = self._standing_ms.get(key)
+        if standing_ms is not None and self._now() - standing_ms < context.vote_window_ms():
             self._fail(
-                f"{node.name} grants a lease to {to_id}, {self._now() - voted_ms} ms after its vote for a "
-                "replica of it"
+                f"{node.name} grants a lease to {to_id}, {self._now() - standing_ms} ms after a replica "
+                "of it has asked for the vote that it got"
             )
 
-    def vote(self, node: SimNode, primary_id: str, candidate_id: str, *, forced: bool) -> None:
+    def request(self, candidate_id: str, epoch: int) -> None:
+        """A replica asks for votes."""
+        self._requested_ms.setdefault((candidate_id, epoch), self._now())
+
+    def vote(self, node: SimNode, primary_id: str, candidate_id: str, epoch: int, *, forced: bool) -> None:
         """A node votes for a replica of a primary; its earlier votes may have been against that replica."""
         context = node.core.context
         key = context.me.node_id, primary_id
-        self._voted_ms.pop((context.me.node_id, candidate_id), None)
-        self._voted_ms[key] = self._now()
+        self._standing_ms.pop((context.me.node_id, candidate_id), None)
+        self._standing_ms[key] = self._requested_ms[candidate_id, epoch]
         granted_ms = self._granted_ms.get(key)
         if forced or granted_ms is None:
             return

@@ -110,6 +110,27 @@ def test_the_time_that_the_primary_is_down_is_allowed_for() -> None:
     assert objections(driver)[FIRST] == ""
 
 
+def test_the_time_that_the_primary_was_a_replica_itself_is_allowed_for() -> None:
+    """Restarted with an old role it takes no writes: nothing is lost, even where they follow each other."""
+    driver = grown(Driver())
+    driver.info[PRIMARY] = info_of_replica(
+        60,
+        run_id="p" * 40,
+        uptime_in_seconds=55,
+        master_link_status="down",
+        master_link_down_since_seconds=55,
+    )
+    for replica in (FIRST, SECOND):
+        driver.info[replica] = info_of_replica(
+            60, master_link_status="down", master_link_down_since_seconds=60
+        )
+    driver.run(12_000)
+    assert objections(driver)[FIRST].startswith("it was cut off"), "not down yet"
+    driver.run(30_000)
+    assert driver.primary.is_down
+    assert set(objections(driver).values()) == {""}
+
+
 def test_one_that_has_never_been_in_sync() -> None:
     driver = Driver()
     driver.info[FIRST] = info_of_replica(60, slave_repl_offset=0)
