@@ -67,6 +67,7 @@ py-lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p garrison
+	$(BIN)/mypy tests
 
 rust-lint:
 	@.ci/cargo-component rustfmt fmt --manifest-path $(ENGINE) --all --check

@@ -82,7 +82,7 @@ def _quoted(raw: bytes, at: int, out: bytearray) -> int:
 
 
 def _escape(raw: bytes, at: int, quote: int, out: bytearray) -> int:
-    """Append what the escape at `at` stands for; how many bytes it takes, 0 where it is none."""
+    """Append what the escape at `at` stands for; how many bytes it takes, 0 if it is not an escape."""
     following = raw[at + 1]
     if quote == ord("'"):
         if following != quote:

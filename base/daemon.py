@@ -22,7 +22,7 @@ class Readiness:
     def wait_on(self, pipe: int) -> None:
         self._pipe = pipe
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """The process serves."""
         if self._pipe >= 0:
             os.write(self._pipe, b"1")

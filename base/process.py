@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import garrison
+from garrison.base.config_text import ConfigError
 from garrison.base.daemon import Readiness, go_to_background
 from garrison.base.log import Log
+
+EXIT_FAILED = 1
 
 
 class StartError(Exception):
     """Why the process cannot start, in one sentence."""
+
+
+class Config(Protocol):
+    """What every server process is configured with."""
+
+    values: dict[str, str]
+
+    def text(self, name: str) -> str: ...
+
+    def flag(self, name: str) -> bool: ...
+
+    def without_effect(self) -> list[str]: ...
 
 
 def enter(folder: str) -> str:
@@ -37,6 +54,34 @@ def detach(logfile: str, supervised: str, *, daemonize: bool) -> Readiness:
     if daemonize and readiness.supervisor == "no":
         go_to_background(readiness)
     return readiness
+
+
+def run(config: Config, serve: Callable[[Log], int], role: str = "") -> int:
+    """Open the log and serve until the process is shut down; the exit code.
+
+    `role` is the letter of the log's lines, where it does not change. Why the process cannot start is logged,
+    and printed too where the log is not what the user sees.
+    """
+    log = Log(config.text("logfile"), config.text("loglevel"))
+    log.role = role or log.role
+    if config.flag("syslog-enabled"):
+        log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
+    greet(log, config.without_effect())
+    try:
+        return serve(log)
+    except (StartError, OSError, ConfigError) as error:
+        log.warning(f"Cannot start: {error}")
+        if config.text("logfile") or config.flag("daemonize"):
+            refuse(error)
+        return EXIT_FAILED
+    finally:
+        remove_pidfile(config.text("pidfile"))
+
+
+def refuse(error: Exception) -> int:
+    """Print why the process cannot start; the exit code."""
+    print(f"garrison: {error}", file=sys.stderr)
+    return EXIT_FAILED
 
 
 def greet(log: Log, ignored: Sequence[str]) -> None:

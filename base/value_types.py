@@ -211,7 +211,7 @@ class Directive(NamedTuple):
 
 
 def parse_memory(text: str) -> int | None:
-    """Bytes of a text such as 512, 64kb or 2GB; None where it is none. An empty text is 0, as in Redis."""
+    """Bytes of a text such as 512, 64kb or 2GB; None if it is not a size. An empty text is 0, as in Redis."""
     found = _MEMORY.fullmatch(text)
     if found is None or found[3].lower() not in _UNITS:
         return None

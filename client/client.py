@@ -308,8 +308,8 @@ async def connect(
 
 def _options_of(target: Target, options: dict[str, Any]) -> dict[str, Any]:
     """What the URL says, overridden by what the caller says."""
-    told = {"username": target.username, "password": target.password, "database": target.database}
-    return {**{name: value for name, value in told.items() if value}, **target.options, **options}
+    given = {"username": target.username, "password": target.password, "database": target.database}
+    return {**{name: value for name, value in given.items() if value}, **target.options, **options}
 
 
 def _ssl_for_sentinels(

@@ -181,8 +181,8 @@ class ClusterRouter(Router):
 
     def _install(self, topology: Topology) -> None:
         """Replace the whole map in one step."""
-        told = self._pool.told
-        by_address = {address: told(address) for address in topology.nodes()}
+        announced = self._pool.announced
+        by_address = {address: announced(address) for address in topology.nodes()}
         routes = [self.nobody if owner is None else by_address[owner] for owner in topology.owners]
         changed = routes != self.routes
         demoted = set(self.routes) - set(routes)

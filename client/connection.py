@@ -132,7 +132,7 @@ async def open_with_settings(
     """Open a connection and do the handshake, all within ``connect_timeout_s``.
 
     ``fence`` is the identity of a connection that was given up with commands unanswered. The server is
-    told to close it before anything else is sent, so that what it may still hold of those commands is
+    asked to close it before anything else is sent, so that what it may still hold of those commands is
     not executed after the commands that follow.
     """
     loop = asyncio.get_running_loop()

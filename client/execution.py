@@ -153,7 +153,7 @@ class Executor:
         return reply if convert is None else convert(reply)
 
     async def _send_in_turn(self, connection: Connection, packed: bytes, started: float) -> Any:
-        """Wait for room, then send; whoever waited long gets less time for the reply."""
+        """Wait for room, then send; a caller that waited long gets less time for the reply."""
         await connection.wait_ready()
         limit_s = self._settings.call_timeout_s
         if self._now() - started < limit_s * _LATE_SHARE:
@@ -334,6 +334,6 @@ def _failed(error: ClientError) -> asyncio.Future[Any]:
 
 
 def _abandon(future: asyncio.Future[Any]) -> None:
-    """Drop a reply that nobody will take: its place in the queue stays, its error is not reported."""
+    """Drop a reply that no caller awaits: its place in the queue stays, its error is not reported."""
     if not future.cancel() and not future.cancelled():
         future.exception()

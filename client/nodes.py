@@ -136,7 +136,7 @@ class Node:
         """Close all connections, because the node is not what it was; whether none is left.
 
         None of them takes another command. One that waits for replies is kept until they have come,
-        unless ``at_once``: its callers are then told ``reason``.
+        unless ``at_once``: its callers then get ``reason``.
         """
         live, self.live = self.live, None
         if live is not None:
@@ -183,7 +183,7 @@ class NodePool:
             node = self._nodes[address] = Node(address, self)
         return node
 
-    def told(self, address: Address) -> Node:
+    def announced(self, address: Address) -> Node:
         """The node at an address that the cluster announced, after the address map."""
         return self.at(self._translate(address))
 
@@ -215,7 +215,7 @@ def _translator(address_map: AddressMap | None) -> Callable[[Address], Address]:
     if callable(address_map):
         function = address_map
         return lambda address: Address(*function(*address))
-    table = {_as_address(told): _as_address(reached) for told, reached in address_map.items()}
+    table = {_as_address(announced): _as_address(reached) for announced, reached in address_map.items()}
     return lambda address: table.get(address, address)
 
 

@@ -288,7 +288,7 @@ class _Link:
         settings = self._pool.settings
         while not connection.is_closed:
             await asyncio.wait((connection.closed,), timeout=settings.subscriber_ping_interval_s)
-            silent_s = connection.heard_ago_s()
+            silent_s = connection.received_ago_s()
             if silent_s > settings.subscriber_ping_interval_s + settings.reply_timeout_s:
                 return
             connection.write_now(_PING)

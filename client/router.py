@@ -86,7 +86,7 @@ class Router(ABC):
 
     def resolve(self, address: Address, asked: Node) -> Node:
         """The node that a redirect names; an empty host means the host of the node that said so."""
-        return self._pool.told(Address(address.host or asked.address.host, address.port))
+        return self._pool.announced(Address(address.host or asked.address.host, address.port))
 
     def move(self, slot: int, node: Node) -> None:
         """Send ``slot`` to ``node`` from now on: a redirect is newer than the map."""
@@ -115,7 +115,7 @@ class Router(ABC):
     def find(self, address: Address) -> Node:
         """The node at an address, as the cluster announces it or as this machine sees it."""
         known = {node.address: node for node in self._pool.known()}
-        return known.get(address) or self._pool.told(address)
+        return known.get(address) or self._pool.announced(address)
 
     # ---- changes -------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class SentinelLink:
         self._rng = rng
         self._on_answer = on_answer
         self._on_news = on_news
-        self._node = pool.told(address)
+        self._node = pool.announced(address)
         self._asking: asyncio.Task[None] | None = None
         self._ask_again = False
         self._listening: asyncio.Task[None] | None = None
@@ -118,7 +118,7 @@ class SentinelLink:
     def listen(self) -> None:
         """Listen to its announcements from now on, whatever happens to the connection."""
         if self._listening is None:
-            self._listening = asyncio.create_task(self._listen(), name=f"garrison: hear {self.address}")
+            self._listening = asyncio.create_task(self._listen(), name=f"garrison: listen to {self.address}")
 
     async def _listen(self) -> None:
         settings = self._pool.settings
@@ -126,7 +126,7 @@ class SentinelLink:
         while True:
             attempt += 1
             try:
-                if await self._hear_out():
+                if await self._stay_subscribed():
                     attempt = 1
             except (OSError, ClientError) as error:
                 _log.debug("cannot listen to Sentinel %s: %s", self.address, error)
@@ -135,13 +135,13 @@ class SentinelLink:
             )
             await asyncio.sleep(pause_s)
 
-    async def _hear_out(self) -> bool:
-        """Subscribe and stay until the connection ends; whether the Sentinel said anything."""
+    async def _stay_subscribed(self) -> bool:
+        """Subscribe and stay until the connection ends; whether the subscription was accepted."""
         connection = await self._node.connection_apart()
-        heard = False
+        is_subscribed = False
 
         def on_push(push: Any) -> None:
-            nonlocal heard
+            nonlocal is_subscribed
             if isinstance(push, ReplyError):
                 _log.warning("Sentinel %s lets nobody listen: %s", self.address, push.message)
                 connection.shut()
@@ -149,8 +149,8 @@ class SentinelLink:
                 return
             kind, *rest = push
             if kind == "subscribe":
-                # Whatever was announced before this moment was not heard.
-                heard = True
+                # Whatever was announced before this moment was not received.
+                is_subscribed = True
                 self._on_news(self.address)
             elif kind == "message" and read_switch(rest[1], self._name):
                 self._on_news(self.address)
@@ -162,12 +162,12 @@ class SentinelLink:
             await self._stay(connection)
         finally:
             connection.shut()
-        return heard
+        return is_subscribed
 
     async def _stay(self, connection: Connection) -> None:
         settings = self._pool.settings
         while not connection.is_closed:
             await asyncio.wait((connection.closed,), timeout=settings.subscriber_ping_interval_s)
-            if connection.heard_ago_s() > settings.subscriber_ping_interval_s + settings.reply_timeout_s:
+            if connection.received_ago_s() > settings.subscriber_ping_interval_s + settings.reply_timeout_s:
                 return
             connection.write_now(_PING)

@@ -113,7 +113,7 @@ class SentinelRouter(Router):
             link.listen()
 
     def _raise_if_hopeless(self) -> None:
-        """Waiting helps when a failover is under way, and not when nobody can name a primary at all."""
+        """Waiting helps when a failover is under way, and not when no Sentinel can name a primary."""
         if self._refusal is not None:
             raise self._refusal
         reasons = self._discovery.refusals()
@@ -189,7 +189,7 @@ class SentinelRouter(Router):
             self.request_refresh()
 
     def _on_answer(self, sentinel: Address, answer: Report | Refusal) -> None:
-        self._carry_out(self._discovery.heard(sentinel, answer, self._loop.time()))
+        self._carry_out(self._discovery.received(sentinel, answer, self._loop.time()))
 
     def _on_news(self, sentinel: Address) -> None:
         self._carry_out(self._discovery.news(sentinel))
@@ -240,7 +240,7 @@ class SentinelRouter(Router):
         limit_s = self._settings.connect_timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                connection = await self._pool.told(address).connection()
+                connection = await self._pool.announced(address).connection()
                 role = await _ask_role(connection)
             text = f"it says that it is a {role.value}"
         except AuthenticationError as error:
@@ -261,7 +261,7 @@ class SentinelRouter(Router):
     def _follow(self) -> None:
         """Make the routes say what the discovery believes."""
         primary = self._discovery.primary
-        node = self.nobody if primary is None else self._pool.told(primary)
+        node = self.nobody if primary is None else self._pool.announced(primary)
         if self.routes[0] is node:
             return
         self.routes[:] = [node] * SLOT_COUNT

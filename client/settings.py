@@ -74,7 +74,7 @@ class Settings(BaseModel):
     """When commands wait so long without a byte coming, the other nodes are asked for the topology; if
     the silent node has lost its slots meanwhile, its connection is given up before reply_timeout_s."""
     refresh_hedge_s: Seconds = 0.25
-    """A node that has not told the topology after this time is not waited for alone; after the first
+    """A node that has not answered with the topology after this time is not waited for alone; after the first
     Sentinel's answer, the others are waited for so long."""
 
     sentinel_username: str | None = None

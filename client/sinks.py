@@ -23,7 +23,7 @@ class Sink(Protocol):
 
 
 class _Discard:
-    """A sink for replies that nobody waits for, such as that of ASKING."""
+    """A sink for replies that no caller awaits, such as that of ASKING."""
 
     def done(self) -> bool:
         return True

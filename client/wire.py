@@ -86,7 +86,7 @@ class Wire(asyncio.Protocol):
         # Callers that wait for room, in order, with the time since when.
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._granted = 0
-        self._heard_at = 0.0
+        self._received_at = 0.0
         self._sweep_timer: asyncio.TimerHandle | None = None
         shortest = min(settings.reply_timeout_s, settings.call_timeout_s, settings.silence_refresh_s)
         self._sweep_interval_s = min(shortest / _SWEEPS_PER_TIMEOUT, _SWEEP_INTERVAL_MAX_S)
@@ -151,15 +151,15 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(packed)
 
-    def heard_ago_s(self) -> float:
+    def received_ago_s(self) -> float:
         """Seconds since the last byte came."""
-        return self._loop.time() - self._heard_at
+        return self._loop.time() - self._received_at
 
     def silent_s(self) -> float:
         """Seconds for which commands have waited without a byte coming; 0 when none waits."""
         if not self._batches:
             return 0.0
-        return self._loop.time() - max(self._heard_at, self._batches[0][0])
+        return self._loop.time() - max(self._received_at, self._batches[0][0])
 
     def give_up(self, reason: str) -> None:
         """Close at once; every command in flight fails with this reason."""
@@ -252,7 +252,7 @@ class Wire(asyncio.Protocol):
         self.ready = True
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
+        self._received_at = self._loop.time()
         pending = self._pending
         before = len(pending)
         try:

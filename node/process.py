@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
+from garrison.base import process
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
-from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
+from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
 from garrison.node.config import Config, ConfigError
 
 if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane
-
-EXIT_FAILED = 1
 
 
 def run(config: Config) -> int:
@@ -30,21 +28,8 @@ def run(config: Config) -> int:
     try:
         readiness = _prepare(config)
     except (StartError, ConfigError) as error:
-        print(f"garrison: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    log = Log(config.text("logfile"), config.text("loglevel"))
-    if config.flag("syslog-enabled"):
-        log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    greet(log, config.without_effect())
-    try:
-        return _serve(config, log, readiness)
-    except (StartError, OSError, ConfigError) as error:
-        log.warning(f"Cannot start: {error}")
-        if config.text("logfile") or config.flag("daemonize"):
-            print(f"garrison: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    finally:
-        remove_pidfile(config.text("pidfile"))
+        return process.refuse(error)
+    return process.run(config, lambda log: _serve(config, log, readiness))
 
 
 def _prepare(config: Config) -> Readiness:
@@ -88,7 +73,7 @@ async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
     log.role = "M"
     log.warning("Server initialized")
     log.notice("Ready to accept connections")
-    readiness.tell()
+    readiness.notify()
     return await control.wait()
 
 

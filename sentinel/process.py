@@ -12,15 +12,15 @@ import gc
 import os
 import secrets
 import signal
-import sys
 import traceback
 from typing import Any
 
+from garrison.base import process
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.daemon import Readiness
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
-from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
+from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
 from garrison.base.reply import Error
 from garrison.sentinel.config.config import Config
 from garrison.sentinel.config.state_file import StateFile
@@ -31,7 +31,6 @@ from garrison.sentinel.server.pubsub import PUT
 from garrison.sentinel.server.server import Server
 from garrison.sentinel.shell.driver import Sentinel
 
-EXIT_FAILED = 1
 LINKS_RESERVED = 8_192
 """Descriptors kept for links: 1,000 primaries with two replicas each take 6,000, and a few for Sentinels."""
 SHUTDOWN_WORDS = frozenset({b"nosave", b"save", b"now", b"force", b"abort"})
@@ -47,24 +46,14 @@ def run(config: Config) -> int:
             config.text("logfile"), config.text("supervised"), daemonize=config.flag("daemonize")
         )
     except (StartError, ConfigError) as error:
-        print(f"garrison: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    log = Log(config.text("logfile"), config.text("loglevel"))
-    log.role = "X"
-    if config.flag("syslog-enabled"):
-        log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    greet(log, config.without_effect())
-    try:
-        write_pidfile(config.text("pidfile"))
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            return runner.run(_Process(config, log, users, runner.get_loop()).live(readiness))
-    except (StartError, OSError, ConfigError) as error:
-        log.warning(f"Cannot start: {error}")
-        if config.text("logfile") or config.flag("daemonize"):
-            print(f"garrison: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    finally:
-        remove_pidfile(config.text("pidfile"))
+        return process.refuse(error)
+    return process.run(config, lambda log: _serve(config, log, users, readiness), role="X")
+
+
+def _serve(config: Config, log: Log, users: Users, readiness: Readiness) -> int:
+    write_pidfile(config.text("pidfile"))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_Process(config, log, users, runner.get_loop()).live(readiness))
 
 
 def load_users(config: Config) -> Users:
@@ -111,7 +100,7 @@ class _Process:
         self._watch_signals(loop)
 
     def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception that nobody caught: a mistake of ours, which must not end the Sentinel silently."""
+        """An exception that was not caught: a mistake of ours, which must not end the Sentinel silently."""
         error = context.get("exception")
         text = "".join(traceback.format_exception(error)) if error is not None else ""
         self._log.warning(f"{context.get('message', 'unexpected')}\n{text}".rstrip())
@@ -126,7 +115,7 @@ class _Process:
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        readiness.tell()
+        readiness.notify()
         await self._stopped.wait()
         await self._sentinel.close()
         await self._server.stop()

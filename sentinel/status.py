@@ -123,7 +123,7 @@ async def _call(host: str, port: int, user: str, password: str, *words: str) -> 
     except ReplyError as error:
         if "unknown subcommand" in str(error):
             raise StatusError(
-                f"{host}:{port} is no Garrison Sentinel: it does not know SENTINEL STATUS"
+                f"{host}:{port} is not a Garrison Sentinel: it does not know SENTINEL STATUS"
             ) from error
         raise StatusError(f"{host}:{port}: {error}") from error
     except (ClientError, TimeoutError, OSError) as error:

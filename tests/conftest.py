@@ -8,16 +8,21 @@ import random
 import socket
 import tracemalloc  # noqa: F401  pytest imports it while it reports a warning, which fails half-way through an import
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 from garrison.cluster.local import process as local_process
 
-# A busy machine makes no property false: no example has a deadline, and slow drawing is no failure.
+# Properties hold on a busy machine too: no example has a deadline, and slow drawing is not a failure.
 # The examples are the same in every run, which so fails by what has changed; --hypothesis-profile=explore
 # draws new ones each time.
-PATIENT = {"deadline": None, "max_examples": 60, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+PATIENT: dict[str, Any] = {
+    "deadline": None,
+    "max_examples": 60,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
 hypothesis.settings.register_profile("garrison", derandomize=True, **PATIENT)
 hypothesis.settings.register_profile("explore", **PATIENT)
 hypothesis.settings.load_profile("garrison")

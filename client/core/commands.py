@@ -13,7 +13,7 @@ state    the data are the same after two executions as after one (SET, DEL, HSET
          executions is overwritten, as if ours had come a moment later. (That the first one
          is not executed after later commands of ours is seen to by a fence: ``nodes.py``)
 once     a second execution would change the data again (INCR, APPEND, LPUSH), or its reply is
-         what the caller is after (SETNX, GETDEL, RENAME): never repeated unless told so
+         what the caller is after (SETNX, GETDEL, RENAME): never repeated unless asked to
 =======  =================================================================================
 
 ``keys`` says which arguments are keys; arguments are counted from 1, behind the name:

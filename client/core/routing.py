@@ -88,7 +88,7 @@ def decide(error: Exception, retry: Retry, policy: RetryPolicy, *, finds_primari
     if isinstance(error, TryAgainError):
         return _PAUSE
     if isinstance(error, ReadOnlyError) and not finds_primaries:
-        return _FAIL  # Waiting would not help: this is a replica, and nobody told of a primary.
+        return _FAIL  # Waiting would not help: this is a replica, and no primary is known.
     if isinstance(error, (NotNowError, ConnectionFailedError, TopologyError)):
         return _PAUSE_AND_REFRESH
     if isinstance(error, ConnectionLostError) and (not error.maybe_executed or may_repeat(retry, policy)):

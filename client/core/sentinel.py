@@ -24,7 +24,7 @@ BEHAVIOUR
     * *Denied*: the node answers, but not that it is a primary. *Abandoned*: for ``doubt_s`` no majority
       has taken the claim up, and nobody was reached at the address; it stays so until a majority does.
       So a Sentinel that invents an epoch delays the client, and does not stop it. One that names another
-      real primary under the highest epoch cannot be told from the truth: Sentinels are trusted in that.
+      real primary under the highest epoch cannot be recognised: Sentinels are trusted in that.
     * Other Sentinels are learned from each answer and asked at once. One known under two addresses
       is recognised by its id and has one vote. A learned one that has moved is replaced; one that is
       gone, and that nobody names any more, is forgotten.
@@ -42,7 +42,7 @@ __all__ = ["Ask", "Check", "Discovery", "Effect"]
 
 
 class Ask(NamedTuple):
-    """Ask this Sentinel; :meth:`Discovery.heard` takes what comes of it."""
+    """Ask this Sentinel; :meth:`Discovery.received` takes what comes of it."""
 
     sentinel: Address
 
@@ -154,7 +154,7 @@ class Discovery:
         self._roles.clear()
         return [self._ask(known)]
 
-    def heard(self, sentinel: Address, answer: Report | Refusal, now: float) -> list[Effect]:
+    def received(self, sentinel: Address, answer: Report | Refusal, now: float) -> list[Effect]:
         """A Sentinel has answered, or failed to."""
         known = self._sentinels.get(sentinel)
         if known is None:
@@ -166,7 +166,7 @@ class Discovery:
                 known.refused_since = now
             known.refusal = answer
             if answer.reason is Reason.UNKNOWN_NAME:
-                known.report = None  # It does not remember: it has been told to forget.
+                known.report = None  # It does not remember: it was ordered to forget.
         else:
             self._take(known, answer, now)
             effects += self._learn(answer.others)
@@ -233,7 +233,7 @@ class Discovery:
         return bool(self._checking) or self._is_waiting(now)
 
     def refusals(self) -> set[Reason]:
-        """Why nobody names a primary; empty when somebody does, or has not answered."""
+        """Why no Sentinel names a primary; empty if one does, or has not answered."""
         if any(sentinel.refusal is None for sentinel in self._sentinels.values()):
             return set()
         return {sentinel.refusal.reason for sentinel in self._sentinels.values() if sentinel.refusal}

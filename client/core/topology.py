@@ -2,7 +2,7 @@
 
 Both replies are read into one :class:`Topology`, a value that is made whole and never changed. A node
 that does not know under which address clients reach it says ``''``, null or ``'?'``; that means "the
-host you asked", so the reader is told which that was. Text may come as bytes or as str.
+host you asked", so the reader gets that host as an argument. Text may come as bytes or as str.
 
 >>> slots = [[0, 8191, [b"10.0.0.1", 6379, b"id-a"]], [8192, 16383, [b"", 6380, b"id-b"]]]
 >>> topology = parse_cluster_slots(slots, asked_host="10.0.0.9")

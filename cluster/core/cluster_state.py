@@ -62,12 +62,12 @@ class ClusterState:
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
-        """Each known node: by its own word where it answered, else by the newest hearsay."""
+        """Each known node: as it describes itself, or if it did not answer as the newest view does."""
         known: dict[str, Node] = {}
         for view in self.views.values():
             for node in view.nodes.values():
-                told = known.get(node.id)
-                if node.id not in self.views and (told is None or node.epoch > told.epoch):
+                best = known.get(node.id)
+                if node.id not in self.views and (best is None or node.epoch > best.epoch):
                     known[node.id] = node
         known.update({node_id: view.myself for node_id, view in self.views.items()})
         return dict(sorted(known.items(), key=lambda item: (item[1].address, item[0])))
@@ -103,7 +103,7 @@ class ClusterState:
 
     @property
     def primaries(self) -> list[Node]:
-        """All primaries, by address; those that do not answer too, as long as nobody took over."""
+        """All primaries, by address; also those that do not answer, unless a replica has taken over."""
         return [node for node in self.nodes.values() if node.is_primary and not node.in_handshake]
 
     def replicas_of(self, primary_id: str) -> list[Node]:

@@ -119,7 +119,7 @@ class Load:
                     shard.succeeded(key, value)
 
     async def _confirm(self, shard: ShardRecord) -> None:
-        """Keep moving ``shard.confirmed`` behind the log, by WAIT on whoever serves the shard now."""
+        """Keep moving ``shard.confirmed`` behind the log, by WAIT on the node that serves the shard now."""
         probe = self._keys[shard.primary][0] + ":confirm"
         tag = "{" + self._keys[shard.primary][0] + "}"
         while not self._stopping:

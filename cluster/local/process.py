@@ -71,7 +71,7 @@ class LocalProcess:
             await self.process.wait()
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for a process that does not heed it."""
+        """SIGTERM, and SIGKILL for a process that ignores it."""
         if self.process is None:
             return
         self.signal(signal.SIGTERM)
@@ -89,7 +89,7 @@ class LocalProcess:
 
 
 def _end_with_parent() -> None:
-    """Runs in the new process: ask the kernel for SIGTERM when whoever started it dies, even by SIGKILL."""
+    """Runs in the new process: ask the kernel for SIGTERM when the parent dies, even by SIGKILL."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

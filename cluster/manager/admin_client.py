@@ -128,7 +128,7 @@ class AdminClient:
         return _read_view(await self.call(address, "CLUSTER", "NODES"), address)
 
     async def cluster_state(self) -> ClusterState:
-        """Ask the entry node who there is, then ask everybody at once."""
+        """Ask the entry node for the members, then ask all of them at once."""
         first = await self.view(self.entry)
         known = [node for node in first.nodes.values() if not node.in_handshake]
         limit = asyncio.Semaphore(CONNECTIONS_OPENING_MAX)
@@ -158,16 +158,16 @@ class AdminClient:
         nodes, cluster, info, keys = await self.call_many(address, commands)
         view = _read_view(accepted(nodes, address, commands[0]), address)
         state = read_fields(cluster)
-        told = read_fields(info)
+        fields = read_fields(info)
         return view, NodeStatus(
             state_ok=state.get("cluster_state", "ok") == "ok",
             keys=keys if isinstance(keys, int) else 0,
-            link_up=None if view.myself.is_primary else told.get("master_link_status") == "up",
+            link_up=None if view.myself.is_primary else fields.get("master_link_status") == "up",
             data_lost=state.get("cluster_data", "").startswith("lost"),
             can_write=state.get("cluster_write_lease") != "lapsed",
             stray_keys=int(state.get("cluster_keys_stray", 0)),
-            version=told.get("garrison_version", "") or told.get("redis_version", ""),
-            bytes_per_key=_bytes_per_key(told, keys),
+            version=fields.get("garrison_version", "") or fields.get("redis_version", ""),
+            bytes_per_key=_bytes_per_key(fields, keys),
         )
 
 
@@ -205,9 +205,9 @@ def _read_view(reply: Any, address: Address) -> View:
         raise ManagerError(str(error)) from error
 
 
-def _bytes_per_key(told: Mapping[str, str], keys: Any) -> float:
+def _bytes_per_key(fields: Mapping[str, str], keys: Any) -> float:
     """The mean size of a key with its value, for progress in bytes; 0 if the node does not report it."""
-    dataset = told.get("used_memory_dataset", "")
+    dataset = fields.get("used_memory_dataset", "")
     if not (isinstance(keys, int) and keys and dataset.isdecimal()):
         return 0.0
     return int(dataset) / keys

@@ -82,7 +82,7 @@ async def _save(node: Node, access: Access, directory: Path) -> Saved:
 async def _connected(
     address: Address, access: Access
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A raw connection, logged in: the snapshot is no RESP reply, so the client library cannot read it."""
+    """A raw connection, logged in: the snapshot is not a RESP reply, so the client library cannot read it."""
     reader, writer = await asyncio.open_connection(
         address.host, address.port, ssl=access.tls, limit=LINE_BYTES_MAX
     )

@@ -141,7 +141,7 @@ async def _assign(migration: "KeyByKeyMigration", target: str, slots: Sequence[i
     """Give slots without owner to ``target``, with an epoch that wins against older claims.
 
     The target may still believe in an owner that gave them up a moment ago, and would refuse them as busy: it
-    is told to forget first. Where it believes in none, that is an error reply without meaning.
+    is asked to forget first. Where it believes in none, that is an error reply without meaning.
     """
     address = migration.address(target)
     await migration.admin.call_many(address, [("CLUSTER", "DELSLOTS", slot) for slot in slots])

@@ -126,7 +126,7 @@ class KeyByKeyMigration:
         return replies[len(forget) + len(window.slots) :]
 
     async def _call_off(self, window: Move) -> None:
-        """The source refuses: forget the imports that nobody needs.
+        """The source refuses: forget the imports that are not needed any more.
 
         Nothing else is undone. The source may have refused as another tool moves these slots, and a mark
         that keys have followed must stay until the rest has followed.
@@ -161,13 +161,13 @@ class KeyByKeyMigration:
         return await keys.run(slots, listed)
 
     async def hand_over(self, window: Move) -> None:
-        """Change the owner of emptied slots: the target, then the source, then everybody else."""
+        """Change the owner of emptied slots: the target, then the source, then all others."""
         owner = set_slots(window.slots, "NODE", window.target)
         await self.admin.demand_together(self.address(window.target), owner)
         try:
             await self.admin.demand_together(self.address(window.source), owner)
         except ManagerError:
-            # Gossip was quicker. A source that has heard of its last slots' new owner is a replica by
+            # Gossip was quicker. A source that knows of its last slots' new owner is a replica by
             # now and refuses SETSLOT; what matters is that it does not claim them any more.
             source = (await self.admin.view(self.address(window.source))).myself
             if not source.slots.isdisjoint(window.slots):

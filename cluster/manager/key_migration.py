@@ -7,10 +7,10 @@ INVARIANTS  Only an empty listing ends a migration. A key that exists on both si
             when this very run may have put it there (an earlier MIGRATE of it broke off), when both
             copies are equal, or when the user said ``--replace``. A Garrison source of a moving slot decides
             that itself: it overwrites, as its own copy is the one that was served.
-BEHAVIOUR   Many slots travel together, in a load whose size follows the time it takes. A MIGRATE has keys of one
-            slot and waits for replicas on both sides, so the load is spread over ``LANES`` connections. A broken
-            or refused batch is listed again and carried in halves, with a pause that doubles, until
-            ``FAILURES_MAX`` in a row.
+BEHAVIOUR   Many slots travel together, in a load whose size follows the time it takes. A MIGRATE has keys of
+            one slot and waits for replicas on both sides, so the load is spread over ``LANES`` connections.
+            A broken or refused batch is listed again and carried in halves, with a pause that doubles,
+            until ``FAILURES_MAX`` in a row.
 """
 
 import asyncio

@@ -64,7 +64,7 @@ async def _wait_linked(admin: AdminClient, replica: Address) -> None:
 
 
 async def remove_node(admin: AdminClient, state: ClusterState, node: Node, note: Note) -> None:
-    """Take a node without slots out of the cluster: its replicas go elsewhere, everybody forgets it."""
+    """Take a node without slots out of the cluster: its replicas go elsewhere, all nodes forget it."""
     owned = state.slots_of.get(node.id)
     if owned:
         raise ManagerError(

@@ -22,7 +22,7 @@ DATA. `has_data` says whether the engine has loaded the data of this node's slot
 without it serves nothing (see data_set). `replication` and `tick` bring what the engine knows of it.
 
 TIME. `now_ms` is a clock in milliseconds that never goes back and runs on while the process is
-stopped (CLOCK_BOOTTIME). `wall_ms` is the time since 1970; it is only shown, and told in gossip.
+stopped (CLOCK_BOOTTIME). `wall_ms` is the time since 1970; it is only shown, and sent in gossip.
 Read pending frames from the sockets before calling tick after a pause.
 
 LINKS. The core numbers them; the shell maps numbers to sockets. `Send` on a link that has just

@@ -8,8 +8,8 @@ INVARIANTS.
 - `current_epoch` never falls, and `last_vote_epoch <= current_epoch`.
 - Who raises an epoch or casts a vote calls `save(sync=True)` in the same step, so that the text is
   on disk before any frame of the step leaves (the order of the fields of Effects).
-  So is who the members are: a node that forgets them all is heard by nobody. What they claim is written
-  without a sync, as whoever forgets that is told again, and refuted until then.
+  So is who the members are: nobody listens to a node that forgets them all. What they claim is written
+  without a sync, as whoever forgets that receives it again, and is refuted until then.
 - Two clocks. `now_ms` runs on while the process is stopped; promises to others (leases, votes) use it.
   `awake_ms` advances with it from input to input, but by AWAKE_STEP_MS only over a gap of more than
   AWAKE_STEP_MS_MAX; silence of others is measured on it, so that a pause of our own is never held against a

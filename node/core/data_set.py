@@ -11,7 +11,7 @@ INVARIANTS.
 - A primary that says that it has lost its data is believed by a replica, unless that replica got in sync with
   it after it had begun to say so: then an administrator has let it serve as it is.
 - Data is *of this shard* iff its order was given in this shard. A shard goes on when its primary changes by
-  a failover; a node that is told to replicate another shard's primary leaves it. So a replica with the
+  a failover; a node that is ordered to replicate another shard's primary leaves it. So a replica with the
   shard's data may stand although its present primary died before their first sync, and one with another
   shard's data never may.
 - Data of another history than the primary's may stand only if it is the beginning of the primary's: a
@@ -78,7 +78,7 @@ class DataSet:
         self.is_lost = False
 
     def leave_shard(self) -> None:
-        """From now on this node belongs to another shard; what it holds is of no use there."""
+        """From now on this node belongs to another shard; what it holds is useless there."""
         self._shard += 1
 
     def _number(self, *, as_primary: bool) -> int:
@@ -109,7 +109,7 @@ class DataSet:
         return facts.link_up and self._order > 0 and facts.data_order == self._order
 
     def unfit(self) -> str:
-        """Why the data here is none to stand with for the shard; empty if it is."""
+        """Why this node may not stand for the shard with its data; empty if it may."""
         context = self._context
         facts, primary = context.facts, context.me.primary
         origin = self._origins.get(facts.data_order)

@@ -86,8 +86,8 @@ class Descriptions:
     def _endpoint(self, node: Node, outside: bool) -> str | None:
         settings = self._context.settings
         if outside and settings.cluster_outside_endpoint:
-            told = settings.cluster_outside_endpoint
-            return None if told == "unknown" else told
+            endpoint = settings.cluster_outside_endpoint
+            return None if endpoint == "unknown" else endpoint
         if settings.cluster_preferred_endpoint_type == "unknown-endpoint":
             return None
         return self._serving.host(node)

@@ -1,7 +1,7 @@
 """What a step of the control plane wants done, as one record whose fields are in the order of doing.
 
 The order is the safety argument: an epoch or a vote is on disk before the frame that promises it
-leaves, and peers are told before the engine acts on it. Records of consecutive inputs may be
+leaves, and peers are sent it before the engine acts on it. Records of consecutive inputs may be
 merged, then persisted once: the merged text is the youngest and contains every earlier promise.
 """
 

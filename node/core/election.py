@@ -8,11 +8,12 @@ INVARIANTS.
 - One vote per voter and epoch: `last_vote_epoch` is synced before the AUTH_ACK leaves, and the
   candidate's new epoch before its AUTH_REQUEST leaves.
 - Votes are a set of node ids at exactly the epoch of the request; a late one counts for nothing.
-- Ours: a voter that has itself heard the primary within T, or started within T, does not vote (see lease).
+- Ours: a voter that has itself received a frame of the primary within T, or started within T, does not vote
+  (see lease).
 - Ours: data decides (see data_set). A replica without its shard's data never stands, not even when it is
   forced to, and never gets a vote; an offset of another history counts for nothing in the rank. Only
   TAKEOVER overrules this.
-- A voter that has heard of a sibling in order with more of the same data gives that one a vote window to
+- A voter that knows of a sibling in order with more of the same data gives that one a vote window to
   stand.
 - Votes that a manual failover has asked for count until its deadline, as the primary's writes go on after it.
 - Within the vote window a voter votes for one replica of a primary only; for that one again, in a
@@ -96,7 +97,7 @@ class Election:
         return self._rival_ms or None
 
     def _has_given_up(self, primary: Node) -> bool:
-        """Whether a primary is to be replaced: by the majority's verdict, or by its own word."""
+        """Whether a primary is to be replaced: by the majority's verdict, or because it says so."""
         return primary.is_failing() or self._context.data.is_lost_at(primary) or self._has_no_lease(primary)
 
     def _has_no_lease(self, primary: Node) -> bool:
@@ -313,7 +314,7 @@ class Election:
         )
 
     def _meet_rival(self, sender: Node) -> None:
-        """A replica of another shard asks for votes in the same epoch: whoever loses tries again soon."""
+        """A replica of another shard asks for votes in the same epoch: the loser tries again soon."""
         context = self._context
         if sender.primary is not context.me.primary and not self._rival_ms:
             pause = min(ELECTION_DELAY_MS_MAX, context.timeout_ms // ELECTION_DELAY_SHARE)
@@ -351,7 +352,7 @@ class Election:
         return ""
 
     def _better_sibling(self, candidate: Node, primary: Node) -> Node | None:
-        """A replica in order that has more of the same data, by what I have heard; it is given time to
+        """A replica in order that has more of the same data, as far as I know; it is given time to
         stand."""
         context = self._context
         since_ms = _given_up_ms(primary)
@@ -386,10 +387,10 @@ class Election:
         if not primary.is_failing():
             return "its master is up"
         if context.silence_ms(primary) <= context.promised_ms():
-            return "I have heard its master within the node timeout"
+            return "I have received a frame of its master within the node timeout"
         return ""
 
 
 def _given_up_ms(primary: Node) -> int:
-    """Since when a primary is to be replaced, by the majority's verdict or by its own word."""
+    """Since when a primary is to be replaced, by the majority's verdict or because it says so."""
     return primary.fail_ms if primary.is_failing() else primary.data_lost_ms or primary.no_lease_ms

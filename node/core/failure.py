@@ -10,7 +10,7 @@ INVARIANTS.
 - FAIL is undone only when the node answers us, and for a voting primary not before 2T have passed
   since the FAIL, nor while an election for which I voted may still be won (see lease).
 
-BEHAVIOUR. A new suspicion of a voting primary is told at once to the other voting primaries, not
+BEHAVIOUR. A new suspicion of a voting primary is sent at once to the other voting primaries, not
 with the next random ping, and deadlines are checked when they fall due, not with the next 100 ms.
 """
 
@@ -39,7 +39,7 @@ class Failures:
     def tick(self) -> None:
         """Suspect nodes that have been silent for too long, and judge the suspected ones again."""
         context = self._context
-        told = False
+        is_news = False
         for node in list(context.table):
             if node is context.me or node.flags & (fl.HANDSHAKE | fl.NOADDR):
                 continue
@@ -47,10 +47,10 @@ class Failures:
                 node.flags |= fl.PFAIL
                 context.log("debug", f"*** NODE {node.node_id} possibly failing")
                 context.route()
-                told |= node.votes()
+                is_news |= node.votes()
             if node.flags & fl.PFAIL:
                 self.judge(node)
-        if told and context.me.votes():
+        if is_news and context.me.votes():
             for node in context.table.voters():
                 if node is not context.me and not node.is_suspect():
                     self._heartbeats.ping(node)

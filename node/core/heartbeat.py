@@ -1,4 +1,4 @@
-"""Heartbeats: whom to ping, what a heartbeat tells, and what we take from the gossip in it.
+"""Heartbeats: whom to ping, what a heartbeat says, and what we take from the gossip in it.
 
 BACKGROUND. Each pair of nodes keeps two links, one opened by either. Pings leave on our link to
 the peer, and their pongs come back on it. A heartbeat carries a sample of the node table, so that

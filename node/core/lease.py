@@ -8,16 +8,16 @@ INVARIANTS, and why two primaries of one slot never hold a lease at once. Let P 
 elected primary, T the node timeout, t when the ping left that a voter X answered.
 - P's lease ends at t + T (less a margin), t being the youngest time that a majority has answered. Nodes
   tell each other their T: what X has answered counts for X's T, if that is less than P's.
-- X gives no vote for a replica of P before it has itself heard nothing from P for T (manual failover aside,
-  where P has stopped its writes, and a P that says it has lost its data, which has no lease). So a vote
-  after the answer comes after the lease. A T that was larger a moment ago still binds X.
-- X may hear a P that has no lease and says so: one whose own frames come through, but not the answers to
-  them. X then refuses it the lease, and votes when T has passed since the last answer that it did not
+- X gives no vote for a replica of P before it has itself received nothing from P for T (manual failover
+  aside, where P has stopped its writes, and a P that says it has lost its data, which has no lease). So a
+  vote after the answer comes after the lease. A T that was larger a moment ago still binds X.
+- X may receive frames of a P that has no lease and says so: its own frames come through, but not the answers
+  to them. X then refuses it the lease, and votes when T has passed since the last answer that it did not
   refuse.
 - X, once it suspects P or has voted, answers P's pings with an entry that refuses the lease, until
   the election can no longer be won. Votes that may still decide one are on disk with their
   primaries, so this holds across a restart of X; and X does not vote within T of its start, having
-  forgotten what it heard.
+  forgotten what it received.
 - X answers a claim that it knows to be outdated with UPDATE on the same link, before the pong. So
   a P that returns after R was announced steps down before it can count that pong.
 - R counts the votes as answers to its request. If its lease then lapses before a majority has
@@ -118,7 +118,7 @@ class Lease:
         return ends[majority - 1]
 
     def _promised_until(self, voter: Node) -> int:
-        """Until when the last answer of `voter` promises that it votes for nobody in my place."""
+        """Until when the last answer of `voter` promises not to vote for a replacement of mine."""
         context = self._context
         granted_ms = context.now_ms if voter is context.me else voter.granted_ms
         timeout_ms = min(context.timeout_ms, voter.timeout_ms or context.timeout_ms)

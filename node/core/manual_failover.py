@@ -1,13 +1,13 @@
 """Manual failover: the administrator asks a replica to take over from a primary that is alive.
 
-BACKGROUND. The replica sends MFSTART; the primary pauses its clients' writes and tells its offset
+BACKGROUND. The replica sends MFSTART; the primary pauses its clients' writes and sends its offset
 in heartbeats marked PAUSED; the replica waits until it has reached that offset and is then elected
 without delay, its request marked FORCEACK. So no acknowledged write is lost.
 
 INVARIANTS.
-- The primary tells its offset only once the engine has reported that writes stand still.
+- The primary sends its offset only once the engine has reported that writes stand still.
 - The replica stands only while it is in sync with *this* primary (see data_set) and has reached that
-  offset: a replica that was told to follow a moment ago, and has not its data, waits for it, and gives up
+  offset: a replica that was ordered to follow a moment ago, and has not its data, waits for it, and gives up
   at the limit.
 - The primary's pause outlasts the time in which the replica may win (the limit, then as much again).
 - Both sides give up at the limit; the primary's clients then go on, so votes that come later do not count.

@@ -1,8 +1,8 @@
 """The node table: who is in the cluster, who serves which slots, and what we know of each peer.
 
 BACKGROUND. Every node keeps a record of every other. What is *configuration* (id, address, role,
-epoch, slots) spreads by gossip and is saved in nodes.conf; what is *observation* (when we last
-heard from it, who else misses it) is this node's own and is not.
+epoch, slots) spreads by gossip and is saved in nodes.conf; what is *observation* (when its last
+frame came, who else misses it) is this node's own and is not.
 
 INVARIANTS.
 - A slot has at most one owner: the slot sets of the nodes are disjoint. `assign` keeps it so.
@@ -274,7 +274,7 @@ class NodeTable:
             node.primary = None
 
     def assign(self, slots: int, node: Node | None) -> None:
-        """Give all of `slots` to `node` (None: to nobody), whoever had them."""
+        """Give all of `slots` to `node` (None: to no node), whichever node had them."""
         for other in self.by_id.values():
             if other.slots and other is not node and other.slots & slots:
                 other.slots &= ~slots

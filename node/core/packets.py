@@ -4,7 +4,7 @@ BACKGROUND. Every frame carries the sender's header, so even a FAIL or a PUBLISH
 about epochs, offsets and life. Heartbeats (PING, PONG, MEET) say most.
 
 INVARIANTS.
-- Only a known node's word counts. A stranger can be heard once: by MEET, to be introduced.
+- Only a known node's word counts. A stranger's frame is accepted once: MEET, to be introduced.
 - A claim is judged before the pong that might renew the claimant's lease (see lease, ownership).
 - An id that a peer shows on our own link must be the id we expect there; otherwise the address has
   been taken by another node, and is forgotten.
@@ -225,7 +225,7 @@ class Packets:
         return True
 
     def _update_address(self, sender: Node, link: Link, frame: bus.Frame) -> None:
-        """A known node speaks to us from another address than the one we have: dial that."""
+        """A known node sends from another address than the one we have: connect to that."""
         context = self._context
         if link is sender.outbound:
             return
@@ -336,36 +336,36 @@ class Packets:
         context.changed(sync=True)
 
     def _extensions(self, sender: Node, frame: bus.Frame) -> None:
-        context, told = self._context, frame.extensions
-        if told is None:
+        context, extensions = self._context, frame.extensions
+        if extensions is None:
             if not frame.message_flags & bus.FLAG_EXTENSIONS and sender.hostname:
                 sender.hostname = ""
                 context.changed()
             return
-        self._own_extensions(sender, told)
+        self._own_extensions(sender, extensions)
         before = (sender.hostname, sender.human_name, sender.shard_id)
-        sender.hostname = told.hostname or ""
-        if told.shard_id is not None or told.human_name is not None:
+        sender.hostname = extensions.hostname or ""
+        if extensions.shard_id is not None or extensions.human_name is not None:
             sender.knows_extensions = True
-            sender.human_name = told.human_name or ""
-            sender.shard_id = told.shard_id or sender.shard_id
+            sender.human_name = extensions.human_name or ""
+            sender.shard_id = extensions.shard_id or sender.shard_id
         if before != (sender.hostname, sender.human_name, sender.shard_id):
             if sender is context.me.primary:
                 context.me.shard_id = sender.shard_id
             context.changed()
-        for node_id, seconds in told.forgotten:
+        for node_id, seconds in extensions.forgotten:
             self._forget(sender, node_id, seconds)
 
-    def _own_extensions(self, sender: Node, told: Extensions) -> None:
+    def _own_extensions(self, sender: Node, extensions: Extensions) -> None:
         """Read the extensions that only Garrison's nodes send."""
-        if told.lineage is not None:
-            sender.lineage = told.lineage
-        if told.timeout_ms is not None:
-            sender.timeout_ms = told.timeout_ms
-        if told.marks_seen is not None and sender.primary is self._context.me:
-            sender.marks_seen = told.marks_seen
-        if told.marks is not None:
-            self._migrations.take(sender, told.marks)
+        if extensions.lineage is not None:
+            sender.lineage = extensions.lineage
+        if extensions.timeout_ms is not None:
+            sender.timeout_ms = extensions.timeout_ms
+        if extensions.marks_seen is not None and sender.primary is self._context.me:
+            sender.marks_seen = extensions.marks_seen
+        if extensions.marks is not None:
+            self._migrations.take(sender, extensions.marks)
 
     def _forget(self, sender: Node, node_id: str, seconds: int) -> None:
         """A newer peer passes a FORGET on."""

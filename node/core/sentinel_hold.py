@@ -45,7 +45,7 @@ WARN_DELAY_MS: Final = 1000
 BY_HAND: Final = 'CONFIG SET sentinel-peers "" takes writes without their word'
 VETO: Final = frozenset({"o_down", "failover_in_progress", "failover_expected"})
 """Of the flags of SENTINEL MASTER. The last is that of a Garrison Sentinel that has voted for the leader of a
-failover and has not heard of its end: without it, two that have not would outvote the leader."""
+failover and does not know of its end: without it, two that have not would outvote the leader."""
 DOUBTS: Final = frozenset({"data_in_doubt", "s_down"})
 """Flags of an answer that names this node and yet does not speak for it. The first is that of a Garrison
 Sentinel whose replicas have not spoken yet (`sentinel/core/lost_data.py`)."""
@@ -89,7 +89,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class ForgetName:
-    """Nobody watches this node under that name."""
+    """No Sentinel watches this node under that name."""
 
     name: str
 

@@ -5,7 +5,7 @@ BACKGROUND. A Sentinel publishes on `__sentinel__:hello` of every node that it w
     ip,port,runid,current epoch,name,ip of the primary,port of the primary,configuration epoch
 
 A node that comes back can therefore know whom to ask whether it is still the primary, if it has kept what
-it heard.
+their hellos said.
 
 INVARIANTS. A run id stands for one Sentinel: with another address it has moved. An address stands for one
 Sentinel: with another run id it was set up anew. A Sentinel is forgotten only while others of its group
@@ -28,7 +28,7 @@ NAMES_MAX: Final = 16
 """Most names under which Sentinels may watch this node."""
 
 HEAD: Final = (
-    "# The Sentinels that watch this node, as they have told it. Written by the node; see sentinel-peers.\n"
+    "# The Sentinels that watch this node, as their hellos say. Written by the node; see sentinel-peers.\n"
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,255}")
@@ -81,7 +81,7 @@ class Peer:
 
     host: str
     port: int
-    heard_ms: int
+    received_ms: int
 
 
 class PeersFileError(Exception):
@@ -96,12 +96,12 @@ class Peers:
         self.forget_after_ms = forget_after_ms
         self.configured: dict[str, list[Address]] = {}
         self.primaries: dict[str, Address] = {}
-        self._heard: dict[str, dict[str, Peer]] = {}
+        self._received: dict[str, dict[str, Peer]] = {}
 
     def watchers(self) -> dict[str, tuple[Address, ...]]:
         """The addresses of the Sentinels, by the name under which they watch this node."""
         found = {name: dict.fromkeys(addresses) for name, addresses in self.configured.items()}
-        for name, peers in self._heard.items():
+        for name, peers in self._received.items():
             found.setdefault(name, {}).update(
                 dict.fromkeys((peer.host, peer.port) for peer in peers.values())
             )
@@ -113,7 +113,7 @@ class Peers:
         if len(self.primaries) > NAMES_MAX:
             del self.primaries[hello.name]
             return False
-        peers = self._heard.setdefault(hello.name, {})
+        peers = self._received.setdefault(hello.name, {})
         known = peers.get(hello.run_id)
         changed = known is None or (known.host, known.port) != (hello.host, hello.port)
         if known is None and len(peers) >= self.count_max:
@@ -123,32 +123,32 @@ class Peers:
         return self._drop_others(peers, hello, now_ms) or changed
 
     def _drop_others(self, peers: dict[str, Peer], hello: Hello, now_ms: int) -> bool:
-        """Drop whoever had this address before, and those that have been silent for too long."""
+        """Drop the Sentinel that had this address before, and those that have been silent for too long."""
         gone = [
             run_id
             for run_id, peer in peers.items()
             if run_id != hello.run_id
             and (
                 (peer.host, peer.port) == (hello.host, hello.port)
-                or now_ms - peer.heard_ms > self.forget_after_ms
+                or now_ms - peer.received_ms > self.forget_after_ms
             )
         ]
         for run_id in gone:
             del peers[run_id]
         return bool(gone)
 
-    def has_heard(self) -> bool:
+    def has_received(self) -> bool:
         """Whether any Sentinel's hello was received."""
-        return any(self._heard.values())
+        return any(self._received.values())
 
     def forget(self, name: str) -> None:
-        """Nobody watches this node under that name any more."""
-        self._heard.pop(name, None)
+        """No Sentinel watches this node under that name any more."""
+        self._received.pop(name, None)
         self.primaries.pop(name, None)
 
-    def forget_heard(self) -> None:
+    def forget_received(self) -> None:
         """Keep only what is configured."""
-        self._heard.clear()
+        self._received.clear()
         self.primaries.clear()
 
     # -- the file -----------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Peers:
         """The file's content."""
         lines = [
             f"sentinel {name} {run_id} {peer.host} {peer.port}\n"
-            for name, peers in sorted(self._heard.items())
+            for name, peers in sorted(self._received.items())
             for run_id, peer in sorted(peers.items())
         ]
         text = HEAD + "".join(lines)
@@ -176,9 +176,9 @@ class Peers:
             if not words or line.startswith("#"):
                 continue
             if not _is_entry(words):
-                raise PeersFileError(f"{path}, line {at}: '{line[:100]}' is no Sentinel: {_ADVICE}")
+                raise PeersFileError(f"{path}, line {at}: '{line[:100]}' is not a Sentinel: {_ADVICE}")
             _, name, run_id, host, port = words
-            self._heard.setdefault(name, {})[run_id] = Peer(host, int(port), now_ms)
+            self._received.setdefault(name, {})[run_id] = Peer(host, int(port), now_ms)
 
 
 _ADVICE: Final = "restore the file, or remove it to start without asking the Sentinels that watched this node"

@@ -8,7 +8,7 @@ INVARIANTS.
   required), and always while fewer than a majority of the voting primaries are reachable.
 - An owner that has started without the data of its slots serves nothing (see data_set).
 - A primary that was in the minority, or has just started, waits before it serves again, so that it
-  hears first what was decided without it.
+  learns first what was decided without it.
 
 BEHAVIOUR. `update` is called once per step; whatever changes the answer has asked for it.
 """

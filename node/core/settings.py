@@ -1,4 +1,4 @@
-"""What the control plane can be told: Redis's cluster directives, with underscores, times in milliseconds.
+"""The settings of the control plane: Redis's cluster directives, with underscores, times in milliseconds.
 
 Every limit of the control plane is a field here, so that it has a name, a unit and one place.
 """

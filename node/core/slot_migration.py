@@ -9,10 +9,10 @@ INVARIANTS.
 - A mark takes effect at the primary only after every replica that it can reach has it; so whoever is
   promoted goes on with the move. A replica that is suspected is not waited for.
 - Where a replica does not take the marks in time, MIGRATING, IMPORTING and STABLE are refused and
-  everything is as before. A claim (NODE on the target) is not taken back once a replica has heard of it: it
+  everything is as before. A claim (NODE on the target) is not taken back once a replica knows of it: it
   goes on.
 - Marks are state, not events: the primary repeats its present marks, with their version, until each replica
-  has confirmed that version. A replica that was away hears them with the next heartbeat.
+  has confirmed that version. A replica that was away receives them with the next heartbeat.
 - An import whose source has changed is *stale*: NODE is refused until it is begun again. What was listed as
   empty was the former source; the new one may have acknowledged writes since.
 - Who wins an election in the source's shard without knowing of the hand-over claims the slot back, maybe with
@@ -24,7 +24,7 @@ INVARIANTS.
   needs nothing of the replicas, so it waits for nobody; behind a change that waits it is refused, for by then
   the count is old.
 
-BEHAVIOUR. All changes that come in one step are told to the replicas together. Without replicas nothing
+BEHAVIOUR. All changes that come in one step are sent to the replicas together. Without replicas nothing
 waits."""
 
 from __future__ import annotations

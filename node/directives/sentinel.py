@@ -37,7 +37,7 @@ ROWS = (
         "",
         C,
         "Sentinels that are asked who the primary is before this node takes writes after a start or a "
-        "sleep, beside those that it has heard itself; setting it to nothing forgets those too.",
+        "sleep, beside those whose hellos it has received; setting it to nothing forgets those too.",
     ),
     Directive(
         "sentinel-peers-learn",

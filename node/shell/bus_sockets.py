@@ -149,5 +149,5 @@ class _Accepted(BusLink):
             self._timer.cancel()
 
     def _give_up(self) -> None:
-        if not self.heard:
+        if not self.has_received:
             self.abort("no frame came")

@@ -158,7 +158,7 @@ class ControlPlane:
 
         self.bridge.settings(changes, applied)
 
-    # -- what the data plane tells ------------------------------------------------------------------------
+    # -- what the data plane reports ------------------------------------------------------------------------
 
     def _published(self, event: Published) -> None:
         if self._cluster is not None:

@@ -50,7 +50,7 @@ class BusLink(asyncio.Protocol):
     def __init__(self, owner: LinkOwner, limits: LinkLimits, counters: BusCounters, link_id: int = 0) -> None:
         self.link_id = link_id
         self.remote_ip = self.local_ip = ""
-        self.heard = False
+        self.has_received = False
         self._owner = owner
         self._limits = limits
         self._counters = counters
@@ -99,7 +99,7 @@ class BusLink(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # -- what the transport tells --------------------------------------------------------------------------
+    # -- what the transport reports --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -123,7 +123,7 @@ class BusLink(asyncio.Protocol):
             self._owner.frame_refused(self, error.reason)
             return
         if frames:
-            self.heard = True
+            self.has_received = True
             self._counters.frames_received += len(frames)
             self._owner.frames_received(self, frames)
 

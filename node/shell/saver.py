@@ -133,4 +133,4 @@ class Saver:
 
 
 def _nothing() -> None:
-    """Nobody waits."""
+    """Do nothing when saved: no caller waits."""

@@ -132,7 +132,7 @@ class Sentinels:
         if "sentinel-peers" in changes:
             self._peers.configured = parse_configured(changes["sentinel-peers"])
             if not self._peers.configured:
-                self._peers.forget_heard()
+                self._peers.forget_received()
         for name, factor in (("count-max", 1), ("forget-after-s", 1000)):
             text = changes.get(f"sentinel-peers-{name}")
             if text is not None:
@@ -151,7 +151,7 @@ class Sentinels:
 
     def _save(self) -> None:
         """Write the file, unless no Sentinel has ever been seen."""
-        if not self._peers.has_heard() and not os.path.exists(FILE):
+        if not self._peers.has_received() and not os.path.exists(FILE):
             return
         try:
             disk.replace(FILE, self._peers.to_text())

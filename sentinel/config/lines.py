@@ -42,7 +42,7 @@ class _Reader:
             return word
         raise ValueError(
             "Can't resolve instance hostname. "
-            "(It is no IP address; 'sentinel resolve-hostnames yes' permits names)"
+            "(It is not an IP address; 'sentinel resolve-hostnames yes' permits names)"
         )
 
     def script(self, path: str) -> str:

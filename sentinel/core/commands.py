@@ -88,7 +88,7 @@ class Commands:
     def _publish(self, argv: Sequence[bytes]) -> object:
         if len(argv) != 3 or argv[1] != HELLO_CHANNEL:
             return Error("ERR Only HELLO messages are accepted by Sentinel instances.")
-        self._hellos.heard(argv[2])
+        self._hellos.received(argv[2])
         return 1
 
     def _sentinel(self, words: list[str]) -> object:

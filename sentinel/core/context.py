@@ -1,7 +1,7 @@
 """What the parts of a Sentinel share: its settings, the servers it knows, its clocks, and its effects.
 
 TWO CLOCKS. `now_ms` runs on while the process is stopped; `awake_ms` counts a long gap between two ticks
-as one short step. Silence is measured on the second: a Sentinel that did not run for a while has heard
+as one short step. Silence is measured on the second: a Sentinel that did not run for a while has received
 nothing, and that says nothing about the others.
 """
 
@@ -350,7 +350,7 @@ class Context:
         return True
 
     def unsent(self, void: Sequence[Send], why: str) -> None:
-        """These commands were not sent: whoever waits for a reply gets an error in its place."""
+        """These commands were not sent: callers that await a reply get an error instead."""
         error = UnsentError(f"not sent: {why}")
         for action in void:
             found = self._connections.get(action.link_id)

@@ -44,7 +44,7 @@ def fields(context: Context, instance: Instance) -> dict[str, str]:
     elif isinstance(instance, Replica):
         shown |= _of_replica(context, instance)
     elif isinstance(instance, Peer):
-        shown["last-hello-message"] = str(context.now_ms - instance.heard_hello_ms)
+        shown["last-hello-message"] = str(context.now_ms - instance.hello_received_ms)
         shown["voted-leader"] = instance.vote or "?"
         shown["voted-leader-epoch"] = str(instance.vote_epoch)
     return shown

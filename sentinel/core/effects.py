@@ -4,11 +4,11 @@ The order is the safety argument: an epoch or a vote is on disk, synced, before 
 promises it leaves. Records of consecutive inputs may be merged and then carried out once.
 
 WHEN THE DISK REFUSES. What was decided is valid now, not when there is room again: by then a vote that is
-asked for may be of a past epoch, and a replica that is told to be primary one of two. So nothing that
+asked for may be of a past epoch, and a replica that is ordered to be primary one of two. So nothing that
 promises or orders is kept for later. `without_promises` splits the record: what only asks (PING, INFO) goes
 out all the same, or the silence of others would be our own; questions for votes, hellos and orders are
-void, and the core decides anew once it can save; clients are told to ask another Sentinel; what is only
-told waits.
+void, and the core decides anew once it can save; clients are asked to try another Sentinel; what is only
+published waits.
 """
 
 from __future__ import annotations

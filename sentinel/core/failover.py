@@ -2,11 +2,11 @@
 
 BACKGROUND. A primary is O_DOWN, or an administrator asks. One Sentinel is elected for a new epoch,
 chooses a replica and makes it primary; once INFO of the replica confirms it, the epoch becomes the
-configuration's epoch and is told to all in hellos. The other replicas are led to the new primary,
+configuration's epoch and is published to all in hellos. The other replicas are led to the new primary,
 `parallel-syncs` at a time; then the record is switched. A *coordinated* failover asks the living primary
 to hand over: it holds writes until the replica has everything.
 
-INVARIANTS. Nobody is told to be primary, or whom to follow, by a decision that is older than the step
+INVARIANTS. Nobody is ordered to be primary, or whom to follow, by a decision that is older than the step
 has time; after a pause of ours, or while nothing can be saved, it is given up and decided anew. Only the
 leader of an epoch gives it to a configuration (`votes.py`), so two configurations never share one,
 unless administrators force failovers in minorities. The configuration's epoch changes only after the

@@ -8,7 +8,7 @@ epoch, since its leader was elected in it; so all Sentinels that hear each other
 Two administrators who forced failovers without a majority may have made two of one epoch: there the
 smaller address wins, everywhere.
 
-A COPIED CONFIGURATION gives two Sentinels one id, and one voice where there should be two. Each hears
+A COPIED CONFIGURATION gives two Sentinels one id, and one voice where there should be two. Each receives
 hellos with its own id from an address that it never called its own; the one with the larger address draws
 a new id. A single such hello may be one of its own former life that was on its way for long.
 """
@@ -53,7 +53,7 @@ def encode(hello: Hello) -> bytes:
 
 
 def decode(text: bytes) -> Hello | None:
-    """The hello in a message; None where it is none."""
+    """The hello in a message; None if it is not one."""
     if len(text) > HELLO_BYTES_MAX:
         return None
     words = text.decode("utf-8", "surrogateescape").split(",")
@@ -121,13 +121,13 @@ class Hellos:
             return f"its epoch is more than {EPOCH_STEP_MAX} ahead of ours, {context.epoch}"
         return ""
 
-    def heard(self, text: bytes) -> None:
+    def received(self, text: bytes) -> None:
         """Receive one message of the hello channel, from any server. Our own come back too."""
         hello = decode(text)
         if hello is None:
             return
         if hello.run_id == self._context.my_id:
-            self._heard_own_id(hello)
+            self._received_own_id(hello)
             return
         primary = self._context.primaries.get(hello.name)
         if primary is None or hello.sender.port == 0:
@@ -151,11 +151,11 @@ class Hellos:
             self._context.event("+new-epoch", None, str(epoch), unnamed=primary)
             self._context.save()
         if peer is not None:
-            peer.heard_hello_ms = self._context.now_ms
+            peer.hello_received_ms = self._context.now_ms
             peer.names, peer.names_epoch = hello.primary, hello.config_epoch
         self._configure(primary, hello)
 
-    def _heard_own_id(self, hello: Hello) -> None:
+    def _received_own_id(self, hello: Hello) -> None:
         """It is ours, or that of another Sentinel with our id."""
         context = self._context
         own = context.own_addresses()
@@ -203,7 +203,7 @@ class Hellos:
         """A Sentinel that the configuration file names."""
         link = self._links.peer_link(run_id, address)
         peer = Peer(address, link, run_id, primary=primary)
-        peer.heard_hello_ms = self._context.now_ms
+        peer.hello_received_ms = self._context.now_ms
         attach(peer)
         primary.peers[run_id] = peer
         self._context.look_now(peer)

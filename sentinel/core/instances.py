@@ -98,7 +98,7 @@ class Link:
     """When the oldest PING left that has no reply; -1 if each has its own."""
     replied_ms: int = 0
     """The last reply to PING of any kind."""
-    heard_ms: int = 0
+    received_ms: int = 0
     """The last message of the hello channel."""
     round_trip_ms: float = 0.0
     round_trip_spread_ms: float = 0.0
@@ -205,7 +205,7 @@ class Peer(Instance):
     """Another Sentinel, as far as one primary is concerned."""
 
     primary: Primary = field(kw_only=True)
-    heard_hello_ms: int = 0
+    hello_received_ms: int = 0
     names: Address = UNKNOWN
     """The address of the primary that its last hello named."""
     names_epoch: int = 0
@@ -298,7 +298,7 @@ class Primary(DataNode):
     config_epoch: int = 0
     reboot_ms: int = 0
     """When it was seen restarted, until it answers PING with PONG; 0 if it was not."""
-    heard_before_ms: int = 0
+    replied_before_ms: int = 0
     """When it last answered PING before its present connection was made."""
     life: Life = field(default_factory=Life)
     idle_since_ms: int = 0

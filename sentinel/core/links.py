@@ -61,13 +61,13 @@ class Links:
         connection.up, connection.since_ms = True, self._context.now_ms
         link.local_ip = local_ip
         if link.listening.up or not isinstance(instance, DataNode):
-            link.heard_ms = self._context.now_ms
+            link.received_ms = self._context.now_ms
         self._authenticate(connection, instance)
         kind = b"pubsub" if connection.subscribed else b"cmd"
         title = b"sentinel-%b-%b" % (self._context.my_id[:8].encode(), kind)
         self._context.send(connection, instance, (b"CLIENT", b"SETNAME", title), promises=False)
         if connection.subscribed:
-            link.heard_ms = self._context.now_ms
+            link.received_ms = self._context.now_ms
             self._context.send(connection, instance, (b"SUBSCRIBE", HELLO_CHANNEL), promises=False)
         elif isinstance(instance, Peer):
             self._context.send(connection, instance, (b"SENTINEL", b"MYID"), self._identified, promises=False)
@@ -75,7 +75,7 @@ class Links:
             # The process behind it may be a new one.
             instance.info_asked_ms = NEVER_MS
             if isinstance(instance, Primary):
-                instance.heard_before_ms = link.replied_ms
+                instance.replied_before_ms = link.replied_ms
         link.pinged_ms = min(link.pinged_ms, self._context.now_ms - 60_000)
         for user in link.users:
             self._context.look_now(user)
@@ -156,7 +156,7 @@ class Links:
         if (
             listening.up
             and context.now_ms - listening.since_ms > period
-            and context.now_ms - link.heard_ms > 3 * context.tunables.publish_period
+            and context.now_ms - link.received_ms > 3 * context.tunables.publish_period
         ):
             context.close(listening)
 
@@ -175,7 +175,7 @@ class Links:
                 del self._context.peer_links[key]
 
     def _disown(self, link: Link, instance: Instance) -> None:
-        """Replies to what this instance has asked come, but nobody takes them."""
+        """Ignore the replies that are still to come to what this instance has asked."""
         waiting = link.command.waiting
         for at, (token, _, asked) in enumerate(waiting):
             if asked is instance:
@@ -212,7 +212,7 @@ class Links:
 
 def new_link(context: Context) -> Link:
     """A link without connections, to a server that counts as available until it has had time to answer."""
-    return Link(available_awake_ms=context.awake_ms, replied_ms=context.now_ms, heard_ms=context.now_ms)
+    return Link(available_awake_ms=context.awake_ms, replied_ms=context.now_ms, received_ms=context.now_ms)
 
 
 def attach(instance: Instance) -> None:

@@ -145,7 +145,7 @@ class LostData:
         context = self._context
         born_ms = context.now_ms - report.uptime_ms
         if primary.run_id:
-            ended_ms = min(born_ms, primary.heard_before_ms or born_ms)
+            ended_ms = min(born_ms, primary.replied_before_ms or born_ms)
             for replica in primary.replicas.values():
                 replica.parted_ms = replica.parted_ms or ended_ms
         former = primary.life

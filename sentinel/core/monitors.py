@@ -104,7 +104,7 @@ class Monitors:
     def reset(self, primary: Primary) -> None:
         """SENTINEL RESET: forget replicas, other Sentinels and what is going on, and learn it anew.
 
-        A configuration that has its epoch already is kept: the others may have heard of it.
+        A configuration that has its epoch already is kept: the others may know of it.
         """
         if primary.current_address() != primary.address:
             self.switch(primary, primary.current_address())
@@ -130,7 +130,7 @@ class Monitors:
         primary.attempt = Attempt(epoch=attempt.epoch, ended=attempt.ended)
         primary.down_since_ms = primary.odown_since_ms = 0
         primary.down_reason = ""
-        primary.reboot_ms = primary.heard_before_ms = 0
+        primary.reboot_ms = primary.replied_before_ms = 0
         primary.life, primary.history = Life(), ""
         primary.run_id, primary.info_ms, primary.info_text = "", 0, b""
         primary.role_reported, primary.role_reported_ms = "master", self._context.now_ms
@@ -140,5 +140,5 @@ class Monitors:
         """What the link has measured is of the former server."""
         fresh = new_link(self._context)
         link.available_awake_ms, link.unanswered_awake_ms = fresh.available_awake_ms, -1
-        link.replied_ms, link.heard_ms = fresh.replied_ms, fresh.heard_ms
+        link.replied_ms, link.received_ms = fresh.replied_ms, fresh.received_ms
         link.round_trip_ms = link.round_trip_spread_ms = 0.0

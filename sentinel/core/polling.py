@@ -164,7 +164,7 @@ class Polling:
             instance.said_hello_ms = context.now_ms
 
     def say_hello_to_all(self, primary: Primary) -> None:
-        """The configuration has changed: everybody is to know now, not within two seconds."""
+        """Send the changed configuration to all servers now, not within two seconds."""
         for member in primary.members():
             member.said_hello_ms = min(member.said_hello_ms, self._context.now_ms - 60_000)
             self._context.look_now(member)

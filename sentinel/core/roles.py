@@ -202,7 +202,7 @@ class Roles:
         since_ms = max(since_ms, context.now_ms - HELLO_PERIODS_FRESH * context.tunables.publish_period)
         agreeing = sum(
             peer.names_epoch == primary.config_epoch
-            and peer.heard_hello_ms > since_ms
+            and peer.hello_received_ms > since_ms
             and context.same(peer.names, primary.address)
             for peer in primary.peers.values()
         )

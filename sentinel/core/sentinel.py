@@ -5,7 +5,7 @@ HOW TO DRIVE IT. Every input is a method that takes the time and returns nothing
 `effects.Effects`).
 
     core = SentinelCore(settings, rng, now_ms=..., wall_ms=...)
-    carry_out(core.take())                     # first: may save a new id, opens links, tells +monitor
+    carry_out(core.take())                     # first: may save a new id, opens links, publishes +monitor
     core.tick(now_ms)                          # at least every TICK_MS_MAX, and at next_deadline_ms()
     core.link_up(link_id, local_ip, now_ms)    # a Connect effect succeeded
     core.link_down(link_id, now_ms)            # it failed, or the peer closed; pending replies are lost
@@ -89,7 +89,7 @@ class SentinelCore:
         self._commands = Commands(
             context, self._links, self._monitors, self._hellos, self._votes, self._down, self._failovers
         )
-        self._last_tick_ms = self._heard_ms = now_ms
+        self._last_tick_ms = self._input_ms = now_ms
         self._went_back_ms = 0
         self._save_again_ms = 0
         self._start()
@@ -153,8 +153,8 @@ class SentinelCore:
         self._pass_time(now_ms)
         found = self._context.connection(link_id)
         if found is not None:
-            found[1].heard_ms = self._context.now_ms
-            self._hellos.heard(payload)
+            found[1].received_ms = self._context.now_ms
+            self._hellos.received(payload)
         self._advance()
 
     def resolved(self, host: str, address: str, now_ms: int) -> None:
@@ -205,8 +205,8 @@ class SentinelCore:
 
     def _pass_time(self, now_ms: int) -> None:
         context = self._context
-        step_ms = now_ms - self._heard_ms
-        self._heard_ms = now_ms
+        step_ms = now_ms - self._input_ms
+        self._input_ms = now_ms
         if step_ms < 0:
             # It must not, but it did: go on from where we were, rather than stand still until it is there.
             self._went_back_ms -= step_ms

@@ -55,7 +55,7 @@ class Votes:
         attempt.not_before_reason = f"voted for sentinel {candidate}"
 
     def leader(self, primary: Primary, epoch: int) -> str:
-        """The run id that a majority and the quorum have voted for in this epoch; empty for nobody."""
+        """The run id that a majority and the quorum have voted for in this epoch; empty if there is none."""
         counts: dict[str, int] = {}
         for peer in primary.peers.values():
             if peer.vote and peer.vote_epoch == epoch:

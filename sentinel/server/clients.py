@@ -52,7 +52,7 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._write_paused = self._more_scheduled = self._proceeding = False
 
-    # -- what the transport tells --------------------------------------------------------------------------
+    # -- what the transport reports --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

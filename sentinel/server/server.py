@@ -104,7 +104,7 @@ class Server:
         self._timer = self.loop.call_later(IDLE_CHECK_S, self._look_around)
 
     async def stop(self) -> None:
-        """Accept nobody any more and let go of everybody, after what they are owed has left."""
+        """Stop accepting, flush pending replies, then close all clients."""
         if self._timer is not None:
             self._timer.cancel()
         for server in self._servers:
@@ -173,7 +173,7 @@ class Server:
     # -- requests ------------------------------------------------------------------------------------------
 
     def execute(self, client: Client, argv: list[bytes]) -> None:
-        """One request. A browser's is none: the connection ends without a word."""
+        """Execute one request. A browser's request ends the connection without a reply."""
         if argv[0].lower() in CROSS_PROTOCOL:
             self.log.warning(
                 f"Client {client.address} sends HTTP (POST or Host:): perhaps a browser is abused to reach "

@@ -1,7 +1,7 @@
 """The Sentinel as it runs: the core, driven by what comes from sockets and clocks.
 
 INVARIANTS. The effects of a step are carried out from top to bottom: what is to be kept is on disk,
-synced, before a link is written, an event told or a client answered. If it cannot be kept, or only late,
+synced, before a link is written, an event published or a client answered. If it cannot be kept, or only late,
 what was decided with it is void: no order, hello or vote leaves later than in the step that wanted it
 (`Effects.without_promises`). Events and scripts wait for the disk. Replies that lie ready are read
 before a tick after a pause, so that a process that was stopped does not take others for dead.
@@ -205,7 +205,7 @@ class Sentinel:
     def _carry_out(self, effects: Effects) -> None:
         self.links.carry_out(effects.wire)
         for event in effects.events:
-            self._tell(event)
+            self._deliver(event)
         self._reply(effects)
         for script in effects.scripts:
             self.scripts.run(script)
@@ -232,7 +232,7 @@ class Sentinel:
                 f"no part in anything until it can"
             )
 
-    def _tell(self, event: Event) -> None:
+    def _deliver(self, event: Event) -> None:
         self._log.write(event.level.value, f"{event.name} {event.text}" if event.name else event.text)
         if event.name and event.level is not Level.DEBUG:
             self._publish(event.name.encode(), event.text.encode("utf-8", "surrogateescape"))

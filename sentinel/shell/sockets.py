@@ -4,7 +4,7 @@ BACKGROUND. One Sentinel may hold thousands of links, and each does little: a PI
 ten. So the path of a message is short: one callback of the loop, the parser in C, one call of the core.
 INVARIANTS. Replies reach the core in the order of the commands, each with the token of its own. What a
 step sends on one link leaves in one write. A peer that takes no commands, or whose reply has no end,
-loses its link. After `drop` the core hears no more of a link."""
+loses its link. After `drop` the core receives nothing more of a link."""
 
 from __future__ import annotations
 

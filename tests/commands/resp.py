@@ -36,7 +36,7 @@ class ReplySet(list[Any]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Iterable) and sorted(map(repr, self)) == sorted(map(repr, other))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class IncompleteError(Exception):

@@ -87,8 +87,29 @@ def test_counts_and_positions_in_random_ranges(peers: Peers, seed: int) -> None:
     for index, value in enumerate(values):
         for wire in (peers.redis, peers.garrison):
             wire("SET", f"k{index}", value)
-    numbers = [0, 1, 2, 3, 7, 8, 9, 39, 40, 41, 100, 561, -1, -2, -8, -9, -400, 2**63 - 1, -(2**63), "x"]
-    units = [[], ["BYTE"], ["bit"], ["x"]]
+    numbers: list[Word] = [
+        0,
+        1,
+        2,
+        3,
+        7,
+        8,
+        9,
+        39,
+        40,
+        41,
+        100,
+        561,
+        -1,
+        -2,
+        -8,
+        -9,
+        -400,
+        2**63 - 1,
+        -(2**63),
+        "x",
+    ]
+    units: list[list[Word]] = [[], ["BYTE"], ["bit"], ["x"]]
     for _ in range(400):
         key = f"k{rng.randrange(len(values) + 1)}"
         start, end = rng.choice(numbers), rng.choice(numbers)
@@ -205,7 +226,7 @@ def events(r: Wire, *commands: tuple[Word, ...]) -> list[str]:
     for words in commands:
         r(*words)
     r("PUBLISH", "__keyevent@0__:end", "")
-    heard = []
+    heard: list[str] = []
     while not heard or heard[-1] != "end":
         heard.append(listener.read()[2].decode().partition(":")[2])
     r("CONFIG", "SET", "notify-keyspace-events", "")

@@ -36,7 +36,7 @@ VALUES: dict[str, tuple[Word, ...]] = {
 def sealed(body: bytes, version: int = 10) -> bytes:
     """A payload with a right seal, whatever is in it."""
     data = body + version.to_bytes(2, "little")
-    return data + crc64(data).to_bytes(8, "little")
+    return data + int(crc64(data)).to_bytes(8, "little")
 
 
 def contents(r: Wire, key: str) -> object:
@@ -147,7 +147,7 @@ def test_every_changed_byte_is_noticed(r: Wire) -> None:
         payload[at] ^= 0x10
         assert r.error("RESTORE", "new", 0, bytes(payload)) == SEAL
         payload[at] ^= 0x10
-    assert r.error("RESTORE", "new", 0, payload[:9]) == SEAL
+    assert r.error("RESTORE", "new", 0, bytes(payload[:9])) == SEAL
     assert r.error("RESTORE", "new", 0, "") == SEAL
     assert r.error("RESTORE", "new", 0, sealed(b"\0\1a", version=3000)) == SEAL
 

@@ -105,8 +105,8 @@ def test_refusals_beside_a_replica(pair: Pair) -> None:
     assert pair.replica.error("FAILOVER") == on_a_replica
     assert pair.replica.error("FAILOVER", "TO", "a", "1", "FORCE", "TIMEOUT", "9") == on_a_replica
     assert pair.replica.error("FAILOVER", "ABORT") == "ERR No failover in progress."
-    for words in (("?", "-1"), ("a" * 40, "1"), ("?", "x")):
-        text = pair.replica.another().error("PSYNC", *words, "FAILOVER")
+    for history, offset in (("?", "-1"), ("a" * 40, "1"), ("?", "x")):
+        text = pair.replica.another().error("PSYNC", history, offset, "FAILOVER")
         assert text == "ERR PSYNC FAILOVER replid must match my replid."
     assert field(pair.replica, "role") == "slave"
 

@@ -247,7 +247,7 @@ SAME: list[tuple[Word, ...]] = [
 ]
 
 
-@pytest.mark.parametrize("words", SAME, ids=" ".join)  # type: ignore[arg-type]
+@pytest.mark.parametrize("words", SAME, ids=" ".join)
 def test_same_replies_and_refusals(peers: Peers, words: tuple[Word, ...]) -> None:
     peers.same("RPUSH", "l", "a", "b", "a")
     peers.same("SET", "s", "text")

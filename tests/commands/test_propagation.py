@@ -137,7 +137,7 @@ class Stream:
 
     def until(self, end: bytes) -> list[tuple[bytes, ...]]:
         """The commands up to one that publishes `end`; pings and the like are left out."""
-        commands = []
+        commands: list[tuple[bytes, ...]] = []
         while True:
             try:
                 command = tuple(self.wire._reader.take())

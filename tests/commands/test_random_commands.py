@@ -127,5 +127,5 @@ def test_random_commands(peers: Peers, seed: int) -> None:
         for wire in (peers.redis, peers.garrison):
             wire("SELECT", db)
         for key in KEYS:
-            for words in (["TYPE", key], ["GET", key], ["OBJECT", "ENCODING", key], ["STRLEN", key]):
-                peers.same(*words)
+            for command in (("TYPE",), ("GET",), ("OBJECT", "ENCODING"), ("STRLEN",)):
+                peers.same(*command, key)

@@ -17,8 +17,10 @@ def random_command(rng: random.Random) -> tuple[Word, ...]:
     some_id = f"{rng.randint(0, 60)}-{rng.randint(0, 2)}"
     bound = rng.choice(["-", "+", some_id, f"({some_id}", str(rng.randint(0, 60))])
     count = rng.choice([1, 2, 5, 100])
-    trim = rng.choice([("MAXLEN",), ("MINID",)]) + rng.choice([(), ("=",), ("~",)]) + (rng.randint(0, 50),)
-    fields = rng.choice([("a", 1), ("a", "x"), ("a", 1, "b", -5), ("long", "v" * 90)])
+    trim: list[Word] = [rng.choice(["MAXLEN", "MINID"])]
+    trim += rng.choice([(), ("=",), ("~",)])
+    trim.append(rng.randint(0, 50))
+    fields: tuple[Word, ...] = rng.choice([("a", 1), ("a", "x"), ("a", 1, "b", -5), ("long", "v" * 90)])
     return rng.choice(
         [
             ("XADD", key, "*" if rng.random() < 0.02 else f"{rng.randint(0, 60)}-*", *fields),

@@ -121,7 +121,7 @@ async def keep(primary: str, key: str) -> None:
         await connection.close()
 
 
-async def client_outside() -> Client:
+async def client_outside() -> Client[bytes]:
     """As docs/sentinel.md has it."""
     return await connect(
         FROM_OUTSIDE, address_map=lambda host, port: ("127.0.0.1", port), sentinel_password=PASSWORD

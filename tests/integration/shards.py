@@ -53,7 +53,7 @@ async def shards_of(cluster: LocalCluster) -> list[Shard]:
 
 def keys_in(slots: Collection[int], count: int) -> list[str]:
     """The first `count` keys key:0, key:1 ... that are in one of these slots."""
-    found = []
+    found: list[str] = []
     number = 0
     while len(found) < count:
         if key_slot(f"key:{number}") in slots:

@@ -202,7 +202,7 @@ class Load:
 KINDS = [(servers, sentinels) for sentinels in SENTINELS for servers in SERVERS]
 
 
-def only_over(servers: str) -> Any:
+def only_over(servers: str) -> pytest.MarkDecorator:
     """For a test in which the kind of the nodes makes no difference."""
     kinds = [(kind, sentinels) for kind, sentinels in KINDS if kind == servers]
     return pytest.mark.parametrize("watched", kinds, ids=[kind for _, kind in kinds], indirect=True)

@@ -134,7 +134,7 @@ async def knows_replica(node: LocalNode, replica: LocalNode) -> bool:
     lines = [line.split() for line in (await call(node, "CLUSTER", "NODES")).decode().splitlines()]
     mine = next(fields for fields in lines if "myself" in fields[2])
     theirs = next(fields for fields in lines if fields[1].startswith(f"{replica.address}@"))
-    return theirs[3] == mine[3] and mine[3] != "-"
+    return bool(theirs[3] == mine[3] and mine[3] != "-")
 
 
 async def any_is_primary(nodes: list[LocalNode]) -> bool:

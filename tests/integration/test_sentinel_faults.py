@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,14 @@ async def role(group: LocalGroup, node: LocalProcess) -> bytes:
 
 async def follows(group: LocalGroup, replica: LocalProcess, primary: LocalProcess) -> bool:
     answer = await group.call(replica, "ROLE")
-    return answer[0] == b"slave" and answer[2:4] == [primary.address.port, b"connected"]
+    return bool(answer[0] == b"slave" and answer[2:4] == [primary.address.port, b"connected"])
 
 
 async def settled(group: LocalGroup, primary: LocalProcess) -> None:
     """Exactly one primary, and everybody else follows it."""
     for node in group.nodes:
         if node is not primary and node.running:
-            await until(lambda node=node: follows(group, node, primary), f"{node.address} follows")
+            await until(partial(follows, group, node, primary), f"{node.address} follows")
     assert await role(group, primary) == b"master"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ async def test_a_primary_whose_packets_to_the_sentinels_are_lost(group: Group) -
 
 async def follows(replica: Server, primary: Server) -> bool:
     role = await replica("ROLE")
-    return role[0] == b"slave" and role[1] == primary.address.encode() and role[3] == b"connected"
+    return bool(role[0] == b"slave" and role[1] == primary.address.encode() and role[3] == b"connected")
 
 
 async def test_a_sentinel_that_is_cut_off_alone(group: Group) -> None:
@@ -140,7 +141,7 @@ async def test_sentinels_that_are_cut_off_from_each_other(group: Group) -> None:
         group.net.lose([each for each in hosts if each is not host], at=[host])
     group.net.cut([primary.host], [server.host for server in group.servers if server is not primary])
     for sentinel in group.sentinels:
-        await until(lambda sentinel=sentinel: flagged(group, sentinel, "s_down"), "all hold it down")
+        await until(partial(flagged, group, sentinel, "s_down"), "all hold it down")
     await asyncio.sleep(2 * DOWN_AFTER_MS / 1000)
     assert await epochs(group) == before
     assert {await group.named_by(sentinel) for sentinel in group.sentinels} == {primary}

@@ -85,8 +85,8 @@ class CallersHost:
         self.sim.network.dial(self, (protocol, future), self.sim.at(host), CLIENTS)
         return future
 
-    def connection_made(self, connection: Connection, token: object) -> None:
-        protocol, future = token  # type: ignore[misc]
+    def connection_made(self, connection: Connection, token: Any) -> None:
+        protocol, future = token
         if future.done():
             self.sim.network.close(connection, 0)
             return
@@ -94,8 +94,8 @@ class CallersHost:
         self.loop.call_soon(protocol.connection_made, transport)
         self.loop.call_soon(lambda: None if future.done() else future.set_result(transport))
 
-    def connection_failed(self, token: object, service: str) -> None:
-        _, future = token  # type: ignore[misc]
+    def connection_failed(self, token: Any, service: str) -> None:
+        _, future = token
         if not future.done():
             future.set_exception(ConnectionRefusedError("connection refused"))
 

@@ -205,7 +205,7 @@ class SimNode:
         life, limit_ms = self.life, self.sim.now_ms + ANSWER_MS_MAX
         self.input(lambda: self.plane.say(self._admin, *(str(word).encode() for word in words)))
         while self.up and self.life == life:
-            reply = self.plane.heard(self._admin)
+            reply = self.plane.take_output(self._admin)
             if reply or self.sim.now_ms >= limit_ms or not self.plane.is_open(self._admin):
                 return reply or b"-ERR no answer\r\n"
             self.sim.run(1)

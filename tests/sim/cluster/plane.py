@@ -85,7 +85,7 @@ class Plane:
         data = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
         self._take(lambda: self._engine.receive(key, data))
 
-    def heard(self, key: int) -> bytes:
+    def take_output(self, key: int) -> bytes:
         """Take what a local session has been answered; empty as well if it was closed."""
         data = self._local.get(key, b"")
         if key in self._local:

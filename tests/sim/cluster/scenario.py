@@ -50,7 +50,7 @@ def sleeping_manager(sleep_s: Callable[[], float]) -> Iterator[None]:
         await asyncio.sleep(sleep_s())
         await hand_over(migration, window)
 
-    KeyByKeyMigration.hand_over = late  # type: ignore[method-assign]
+    KeyByKeyMigration.hand_over = late  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

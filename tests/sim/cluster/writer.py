@@ -81,7 +81,7 @@ class Writer:
     def listen(self) -> None:
         """Take the replies that have come."""
         checks = self._node.sim.checks
-        for line in self._node.plane.heard(self._session).split(b"\r\n")[:-1]:
+        for line in self._node.plane.take_output(self._session).split(b"\r\n")[:-1]:
             sent = self._sent.popleft()
             if sent is None:
                 if self._last is not None and not line.startswith((b"-", b":0")):

@@ -34,7 +34,7 @@ DATA: Final = (
     Fault(
         "owner-serves-without-its-data",
         "An owner of slots that starts without its data serves them empty.",
-        "3: a node that lost its data is no owner",
+        "3: a node that lost its data is not an owner",
         (Change("node/core/cluster_core.py", "context.data.is_lost = True", "context.data.serve()"),),
         Directed(f"{DIRECTED}::test_owner_that_starts_without_its_data_serves_nobody"),
         quick=True,
@@ -60,8 +60,8 @@ DATA: Final = (
         (
             Change(
                 "node/core/packets.py",
-                "            self._migrations.take(sender, told.marks)\n",
-                "            self._context.marks_taken = told.marks.version\n",
+                "            self._migrations.take(sender, extensions.marks)\n",
+                "            self._context.marks_taken = extensions.marks.version\n",
             ),
         ),
         Directed(f"{DIRECTED}::test_mark_of_a_move_waits_for_the_replica"),

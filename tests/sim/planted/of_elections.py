@@ -46,7 +46,7 @@ ELECTIONS: Final = (
     ),
     Fault(
         "voter-ignores-its-own-silence",
-        "A voter votes although it has heard the primary within the node timeout.",
+        "A voter votes although it has received a frame of the primary within the node timeout.",
         "a vote comes after every lease that the voter has granted",
         (
             Change(

@@ -81,9 +81,8 @@ ENGINE: Final = (
         (
             Change(
                 f"{CORE}/dispatch/routing.rs",
-                "                let slot = key_slot(key);\n                let target",
-                "                let slot = key_slot(key);\n"
-                "                let again = found.is_some();\n                let target",
+                "|key| key.slot);\n                let target",
+                "|key| key.slot);\n                let again = found.is_some();\n                let target",
             ),
             Change(
                 f"{CORE}/dispatch/routing.rs",

@@ -192,8 +192,8 @@ class Checks:
 
     # What a Sentinel tells.
 
-    def told(self, host: SentinelHost, event: Event) -> None:
-        self._sim.told(host, event)
+    def event_published(self, host: SentinelHost, event: Event) -> None:
+        self._sim.event_published(host, event)
         if event.name == "+new-epoch":
             self._new_epoch[host.name] = int(event.text.split()[-1])
         elif event.name == "+try-failover":

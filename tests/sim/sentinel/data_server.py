@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from garrison.sentinel.core.effects import ReplyError
 
@@ -166,8 +167,8 @@ class DataServer(Host):
         if connection in self.listeners:
             self.listeners.remove(connection)
 
-    def arrived(self, connection: Connection, data: object) -> None:
-        token, argv = data  # type: ignore[misc]
+    def arrived(self, connection: Connection, data: Any) -> None:
+        token, argv = data
         name = argv[0].upper()
         self.network.send(connection, self, ("reply", token, self._answer(connection, name, argv)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from garrison.sentinel.core.commands import unsaved
 from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, Resolve, Send, Wire
@@ -33,7 +33,7 @@ class Watcher(Protocol):
     def before_reply(self, host: SentinelHost, argv: tuple[bytes, ...], value: object) -> None:
         """A reply leaves."""
 
-    def told(self, host: SentinelHost, event: Event) -> None:
+    def event_published(self, host: SentinelHost, event: Event) -> None:
         """Something happened."""
 
     def died(self, host: SentinelHost) -> None:
@@ -147,7 +147,7 @@ class SentinelHost(Host):
             self.watcher.died(self)
             return
         for event in effects.events:
-            self.watcher.told(self, event)
+            self.watcher.event_published(self, event)
         for ticket, value in effects.replies:
             self._reply(ticket, value)
         assert not self.tickets, f"{self.name}: no answer to {[argv for _, _, argv in self.tickets.values()]}"
@@ -226,15 +226,15 @@ class SentinelHost(Host):
 
     # What arrives.
 
-    def arrived(self, connection: Connection, data: object) -> None:
+    def arrived(self, connection: Connection, data: Any) -> None:
         if not self.alive:
             return
-        if connection.listener is self and len(data) == 2:  # type: ignore[arg-type]
+        if connection.listener is self and len(data) == 2:
             # A request; a reply has three parts, and one who reaches himself by mistake gets both.
-            token, argv = data  # type: ignore[misc]
+            token, argv = data
             self._serve(connection, token, argv)
         elif self.links.get(connection.tag) is connection:
-            kind, first, second = data  # type: ignore[misc]
+            kind, first, second = data
             if kind == "message":
                 self.core.message(connection.tag, first, second, self.now_ms)
             else:

@@ -126,7 +126,7 @@ class Simulation:
     def trace(self, name: str, line: str) -> None:
         self.lines.append(f"{self.now_ms:>7} {name}: {line}")
 
-    def told(self, host: SentinelHost, event: Event) -> None:
+    def event_published(self, host: SentinelHost, event: Event) -> None:
         if event.level not in (Level.DEBUG, Level.VERBOSE):
             self.trace(host.name, f"{event.name} {event.text}".strip())
 

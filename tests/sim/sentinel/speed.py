@@ -41,15 +41,16 @@ def measure(seed: int, down_after_ms: int = 1_000, sentinels: int = 3, *, stoppe
     else:
         group.servers[0].kill()
     begin_ms = sim.now_ms + down_after_ms
-    named = lambda: [  # noqa: E731
-        host.core.context.primaries["g"].current_address() != group.first for host in sim.sentinels.values()
-    ]
+
+    def promoted() -> bool:
+        return any(server.follows is None for server in group.servers[1:])
+
+    def named() -> list[bool]:
+        cores = [host.core for host in sim.sentinels.values()]
+        return [core.context.primaries["g"].current_address() != group.first for core in cores]
+
     found = []
-    for done in (
-        lambda: any(server.follows is None for server in group.servers[1:]),
-        lambda: any(named()),
-        lambda: all(named()),
-    ):
+    for done in (promoted, lambda: any(named()), lambda: all(named())):
         assert sim.run_until(done, LIMIT_MS, 1), f"seed {seed}: no failover"
         found.append(sim.now_ms - begin_ms)
     return Times(*found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,13 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.mark.parametrize("protocol", [2, 3])
 async def test_the_url_or_the_options_carry_the_credentials(locked: int, protocol: int) -> None:
-    for url, options in (
+    cases: tuple[tuple[str, dict[str, Any]], ...] = (
         (f"redis://:s%40cret@127.0.0.1:{locked}", {}),
         (f"redis://127.0.0.1:{locked}", {"password": "s@cret"}),
         (f"redis://ann:pw@127.0.0.1:{locked}", {}),
         (f"redis://wrong:wrong@127.0.0.1:{locked}", {"username": "ann", "password": "pw"}),
-    ):
+    )
+    for url, options in cases:
         async with await connect(url, protocol=protocol, **options) as client:
             assert await client.ping()
             assert (await client.call("ACL", "WHOAMI", key="")) in (b"default", b"ann")

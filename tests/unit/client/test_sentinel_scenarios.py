@@ -112,9 +112,9 @@ class Field:
         self.stack = AsyncExitStack()
 
     async def start(self) -> None:
-        for one in (self.old, self.new, *self.sentinels):
-            await one.server.start()
-            self.stack.push_async_callback(one.server.stop)
+        for server in (self.old.server, self.new.server, *(one.server for one in self.sentinels)):
+            await server.start()
+            self.stack.push_async_callback(server.stop)
         for sentinel in self.sentinels:
             sentinel.claim = (self.old, 1)
             sentinel.others = [other for other in self.sentinels if other is not sentinel]

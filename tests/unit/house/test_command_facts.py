@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import hiredis
 import pytest
@@ -59,7 +60,7 @@ class Engine:
         return reader.gets(), [event for event in events if isinstance(event, HandedUp)]
 
 
-def rows_of(rows: list[list[object]]) -> Iterator[Row]:
+def rows_of(rows: list[list[Any]]) -> Iterator[Row]:
     for name, arity, flags, first_key, _, _, categories, _, _, subcommands in rows:
         marks = frozenset(category.removeprefix("@") for category in categories)
         yield Row(name, arity, frozenset(flags), first_key, marks)
@@ -68,7 +69,7 @@ def rows_of(rows: list[list[object]]) -> Iterator[Row]:
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, Row]:
-    rows, _ = Engine().say("COMMAND")
+    rows: Any = Engine().say("COMMAND")[0]
     return {row.name: row for row in rows_of(rows)}
 
 

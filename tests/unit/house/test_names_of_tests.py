@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 LENGTH_MAX = 60
@@ -26,6 +27,5 @@ def test_no_test_has_a_name_that_is_too_long(root: Path) -> None:
 
 def test_no_file_has_two_tests_of_one_name(root: Path) -> None:
     """The second would silently replace the first."""
-    seen: set[tuple[str, Path]] = set()
-    twice = [pair for pair in names_of_tests(root) if pair in seen or seen.add(pair)]
+    twice = [pair for pair, count in Counter(names_of_tests(root)).items() if count > 1]
     assert twice == []

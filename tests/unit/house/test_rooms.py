@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 Module = tuple[str, ...]
@@ -85,14 +86,16 @@ def paths_in(code: str, module: Module) -> Iterator[Module]:
             yield base + parts
 
 
+def with_self(modules: Mapping[Module, Path], at: Module, found: re.Match[str]) -> str:
+    """`use child::` in the module that has the child, as `use self::child::`."""
+    return f"use self::{found[1]}::" if (*at, found[1]) in modules else found[0]
+
+
 def edges_of(modules: Mapping[Module, Path]) -> dict[tuple[str, str], list[str]]:
     """Which room imports from which, with the lines that say where."""
     edges: dict[tuple[str, str], list[str]] = {}
     for module, path in modules.items():
-        code = USE_OF_CHILD.sub(
-            lambda found, at=module: f"use self::{found[1]}::" if (*at, found[1]) in modules else found[0],
-            code_of(path.read_text()),
-        )
+        code = USE_OF_CHILD.sub(partial(with_self, modules, module), code_of(path.read_text()))
         for imported in paths_in(code, module):
             target = imported
             while target and target not in modules:

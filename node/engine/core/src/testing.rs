@@ -1,6 +1,7 @@
 //! For unit tests of commands: an engine, and sessions that talk to it in lines of words.
 
-use crate::clients::session::{Kind, Session, SessionKey};
+use crate::clients::origin::Origin;
+use crate::clients::session::{Session, SessionKey};
 use crate::dispatch::blocking::BlockOn;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::engine::{Clock, Engine};
@@ -66,7 +67,7 @@ impl Bench {
 
     /// Opens a client's session.
     pub fn client(&mut self) -> SessionKey {
-        self.engine.open_session(Kind::Client).key
+        self.engine.open_session(Origin::Client).key
     }
 
     /// Runs a command given as words; returns what the session has to send, lines joined by spaces.

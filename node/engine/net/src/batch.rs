@@ -50,7 +50,7 @@ pub struct Batch {
 impl Batch {
     /// Parses the requests at the start of `bytes`, as far as they are worth looking up in advance.
     fn parse(&mut self, engine: &Engine, session: &Session, parser: &mut Parser, bytes: &[u8]) {
-        if !session.authenticated {
+        if !session.is_authenticated() {
             return;
         }
         let limits = turn::limits(engine, session);
@@ -79,7 +79,7 @@ impl Batch {
                 break;
             }
             let ranges = &self.ranges[request.first as usize..(request.first + request.count) as usize];
-            engine.execute_known(session, Args::new(bytes, ranges), request.ahead.entry);
+            engine.execute_known(session, Args::new(bytes, ranges), &request.ahead);
             used = request.end as usize;
         }
         used

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use garrison_engine_core::clients::session::MigrationTicket;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::migration::state::{Job, Wait};
 use mio::{Registry, Token};
@@ -21,7 +22,7 @@ const IDLE_MS_MAX: i64 = 10_000;
 const REPLY_LINE_BYTES_MAX: usize = 64 * 1024;
 
 struct Pending {
-    ticket: u64,
+    ticket: MigrationTicket,
     replies_missing: usize,
     replies: Vec<String>,
     waits: bool,

@@ -8,7 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::clients::origin::Origin;
+use garrison_engine_core::clients::session::SessionKey;
 use garrison_engine_core::engine::effects::Level;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::Parser;
@@ -249,7 +250,7 @@ impl Reactor {
             connection.flush(session, &mut self.buffers, &mut self.engine.stats.counters.net_output_bytes);
         match sent {
             Sent::All if session.close_after_reply => self.close(key),
-            Sent::All if session.kind == Kind::Replica => self.send_stream(key),
+            Sent::All if session.origin == Origin::Replica => self.send_stream(key),
             Sent::All => {}
             Sent::Part => self.engine.output_is_waiting(key),
             Sent::Broken => self.close(key),
@@ -317,7 +318,7 @@ impl Reactor {
             return;
         }
         let outside = listen::peer_ip(&socket).is_some_and(|ip| self.networks.is_outside(ip));
-        let session = self.engine.open_session(Kind::Client);
+        let session = self.engine.open_session(Origin::Client);
         session.outside = outside;
         session.addr = addr;
         session.laddr = laddr;

@@ -19,7 +19,7 @@ pub struct Executed {
 /// The limits that hold for a session's requests.
 #[inline]
 pub fn limits(engine: &Engine, session: &Session) -> Limits {
-    if session.authenticated {
+    if session.is_authenticated() {
         Limits { bulk_bytes_max: engine.settings.proto_max_bulk_len as usize, ..LIMITS }
     } else {
         LIMITS_UNAUTHENTICATED
@@ -49,7 +49,7 @@ pub fn execute(engine: &mut Engine, session: &mut Session, parser: &mut Parser, 
         let rest = &bytes[used..];
         match parser.parse(rest, &limits) {
             Parsed::Request(len) => {
-                let strange = !session.authenticated;
+                let strange = !session.is_authenticated();
                 engine.execute(session, parser.args(rest));
                 parser.reset();
                 used += len;

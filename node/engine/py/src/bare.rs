@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use garrison_engine_core::clients::session::{Kind, SessionKey};
+use garrison_engine_core::clients::origin::Origin;
+use garrison_engine_core::clients::session::{MigrationTicket, SessionKey};
 use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
 use garrison_engine_core::resp::request::Parser;
@@ -68,7 +69,7 @@ impl BareEngine {
                             job.replies += 1;
                         }
                         let request = PyBytes::new(py, &job.request);
-                        let fields = (job.ticket, job.host, job.port, request, job.replies, job.timeout_ms);
+                        let fields = (job.ticket.0, job.host, job.port, request, job.replies, job.timeout_ms);
                         out.push(("migrate", fields).into_pyobject(py)?);
                     }
                 }
@@ -85,14 +86,14 @@ impl BareEngine {
         touched.sort_unstable();
         touched.dedup();
         touched.sort_by_key(|&key| {
-            self.engine.clients.sessions.get(key).is_none_or(|session| session.kind != Kind::Replica)
+            self.engine.clients.sessions.get(key).is_none_or(|session| session.origin != Origin::Replica)
         });
         let mut outputs = Vec::new();
         for key in touched {
             let Some(session) = self.engine.clients.sessions.get_mut(key) else { continue };
             let mut bytes = if session.close_now { Vec::new() } else { std::mem::take(&mut session.out) };
             let (is_replica, closes) =
-                (session.kind == Kind::Replica, session.close_now || session.close_after_reply);
+                (session.origin == Origin::Replica, session.close_now || session.close_after_reply);
             while is_replica && !closes && bytes.len() < STREAM_BYTES_PER_TURN {
                 let more = self.engine.replica_output(key).to_vec();
                 if more.is_empty() {
@@ -135,7 +136,7 @@ impl BareEngine {
 
     /// A client connects; the number of its session.
     fn open(&mut self, address: &str) -> SessionKey {
-        let session = self.engine.open_session(Kind::Client);
+        let session = self.engine.open_session(Origin::Client);
         session.addr = address.into();
         let key = session.key;
         self.pending.insert(key, Pending::default());
@@ -181,7 +182,7 @@ impl BareEngine {
     /// The target of a MIGRATE has sent its replies, or has failed with `error`.
     fn migration_ended(&mut self, ticket: u64, replies: Vec<String>, error: String) {
         let outcome = if error.is_empty() { Ok(replies) } else { Err(error) };
-        self.engine.migration_ended(ticket, outcome);
+        self.engine.migration_ended(MigrationTicket(ticket), outcome);
     }
 
     /// The turn ends: (actions, outputs, bytes for the primary, events), to be carried out in this order of time:

@@ -8,6 +8,7 @@ import pytest
 
 from garrison.client import open_connection
 from garrison.client.core.commands import Retry, command, find_command, known_commands
+from garrison.client.core.resp import Arg
 from garrison.client.errors import ReplyError, UsageError
 
 # A call for each way in which keys are found; the real server must find the same keys.
@@ -94,12 +95,13 @@ def test_an_option_can_make_a_command_one_that_is_not_repeated() -> None:
 
 
 def test_missing_keys_are_reported() -> None:
-    for words in (
+    cases: tuple[list[Arg], ...] = (
         ["GET"],
         ["EVAL", "return 1", 3, "a"],
         ["EVAL", "return 1", "many", "a"],
         ["XREAD", "COUNT", 1],
-    ):
+    )
+    for words in cases:
         row = find_command(words)
         assert row is not None
         with pytest.raises(UsageError, match="holds no key"):

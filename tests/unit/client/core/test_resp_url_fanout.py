@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import hiredis
 import pytest
 from hypothesis import given
@@ -106,8 +109,7 @@ def test_splitting_and_merging_keeps_every_key_in_its_place(keys: list[bytes], s
     flat = [part for key in keys for part in ([key] if step == 1 else [key, b"v" + key])]
     parts = split(flat, step=step)
     for part in parts:
-        assert {key_slot(key) for key in part.args[::step]} == {part.slot}
-        assert all(
-            part.args[at + 1] == b"v" + part.args[at] for at in range(0, len(part.args), 2) if step == 2
-        )
+        args = cast(Sequence[bytes], part.args)
+        assert {key_slot(key) for key in args[::step]} == {part.slot}
+        assert all(args[at + 1] == b"v" + args[at] for at in range(0, len(args), 2) if step == 2)
     assert merge_in_order(parts, [part.args[::step] for part in parts]) == keys

@@ -38,7 +38,7 @@ def known(epoch: int = 1) -> Discovery:
     found = discovery()
     found.begin(0.0)
     for sentinel in SENTINELS:
-        found.heard(sentinel, says(sentinel, OLD, epoch), 0.0)
+        found.received(sentinel, says(sentinel, OLD, epoch), 0.0)
     found.checked(OLD, Role.PRIMARY, "", 0.0)
     assert found.primary == OLD
     return found
@@ -47,9 +47,9 @@ def known(epoch: int = 1) -> Discovery:
 def test_sentinels_are_asked_at_once_and_role_is_verified() -> None:
     found = discovery()
     assert found.begin(0.0) == [Ask(A), Ask(B), Ask(C)]
-    assert found.heard(A, says(A, OLD, 1), 0.0) == []
-    assert found.heard(B, says(B, OLD, 1), 0.0) == []
-    assert found.heard(C, says(C, OLD, 1), 0.0) == [Check(OLD)]
+    assert found.received(A, says(A, OLD, 1), 0.0) == []
+    assert found.received(B, says(B, OLD, 1), 0.0) == []
+    assert found.received(C, says(C, OLD, 1), 0.0) == [Check(OLD)]
     assert found.primary is None
     assert found.is_busy(0.0)
     assert found.checked(OLD, Role.PRIMARY, "", 0.0) == []
@@ -61,7 +61,7 @@ def test_those_that_do_not_answer_are_waited_for_briefly() -> None:
     found = discovery()
     found.begin(0.0)
     assert found.next_deadline(0.0) is None
-    assert found.heard(B, says(B, OLD, 1), 5.0) == []
+    assert found.received(B, says(B, OLD, 1), 5.0) == []
     assert found.next_deadline(5.0) == 5.0 + PATIENCE_S
     assert found.tick(5.0 + PATIENCE_S) == [Check(OLD)]
 
@@ -69,9 +69,9 @@ def test_those_that_do_not_answer_are_waited_for_briefly() -> None:
 def test_stale_sentinel_loses_even_if_its_node_claims_primary() -> None:
     found = discovery()
     found.begin(0.0)
-    found.heard(A, says(A, OLD, 1), 0.0)
-    found.heard(B, says(B, OLD, 1), 0.0)
-    assert found.heard(C, says(C, NEW, 2), 0.0) == [Check(NEW)]
+    found.received(A, says(A, OLD, 1), 0.0)
+    found.received(B, says(B, OLD, 1), 0.0)
+    assert found.received(C, says(C, NEW, 2), 0.0) == [Check(NEW)]
     assert found.checked(NEW, Role.UNREACHABLE, "no answer", 0.0) == []
     assert found.primary is None
     assert not found.is_busy(0.0)
@@ -80,8 +80,9 @@ def test_stale_sentinel_loses_even_if_its_node_claims_primary() -> None:
 def test_a_newer_claim_ends_the_old_primary_at_once() -> None:
     found = known()
     assert found.news(B) == [Ask(B)]
-    assert found.heard(B, says(B, NEW, 2), 1.0) == [Check(NEW)]
-    assert found.primary is None
+    assert found.received(B, says(B, NEW, 2), 1.0) == [Check(NEW)]
+    primary = found.primary
+    assert primary is None
     found.checked(NEW, Role.PRIMARY, "", 1.0)
     assert (found.primary, found.epoch) == (NEW, 2)
 
@@ -89,11 +90,11 @@ def test_a_newer_claim_ends_the_old_primary_at_once() -> None:
 def test_the_same_news_from_others_change_nothing() -> None:
     found = known()
     found.news(B)
-    found.heard(B, says(B, NEW, 2), 1.0)
+    found.received(B, says(B, NEW, 2), 1.0)
     found.checked(NEW, Role.PRIMARY, "", 1.0)
     for sentinel in (A, C):
         found.news(sentinel)
-        assert found.heard(sentinel, says(sentinel, NEW, 2), 1.1) == [Check(NEW)]
+        assert found.received(sentinel, says(sentinel, NEW, 2), 1.1) == [Check(NEW)]
         assert found.primary == NEW
         assert found.checked(NEW, Role.PRIMARY, "", 1.1) == []
 
@@ -109,7 +110,7 @@ def test_a_primary_that_says_it_is_a_replica_is_none() -> None:
     found = known()
     found.begin(1.0)
     for sentinel in SENTINELS:
-        found.heard(sentinel, says(sentinel, OLD, 1), 1.0)
+        found.received(sentinel, says(sentinel, OLD, 1), 1.0)
     found.checked(OLD, Role.REPLICA, "it says that it is a replica", 1.0)
     assert found.primary is None
     assert "it says that it is a replica" in found.describe()
@@ -118,9 +119,9 @@ def test_a_primary_that_says_it_is_a_replica_is_none() -> None:
 def test_a_denied_claim_of_a_minority_gives_way_to_the_majority() -> None:
     found = discovery()
     found.begin(0.0)
-    found.heard(A, says(A, NEW, 9), 0.0)
-    found.heard(B, says(B, OLD, 1), 0.0)
-    assert found.heard(C, says(C, OLD, 1), 0.0) == [Check(NEW)]
+    found.received(A, says(A, NEW, 9), 0.0)
+    found.received(B, says(B, OLD, 1), 0.0)
+    assert found.received(C, says(C, OLD, 1), 0.0) == [Check(NEW)]
     assert found.checked(NEW, Role.REPLICA, "", 0.0) == [Check(OLD)]
     found.checked(OLD, Role.PRIMARY, "", 0.0)
     assert found.primary == OLD
@@ -129,9 +130,9 @@ def test_a_denied_claim_of_a_minority_gives_way_to_the_majority() -> None:
 def test_a_denied_claim_does_not_give_way_to_a_minority() -> None:
     found = discovery()
     found.begin(0.0)
-    found.heard(A, says(A, NEW, 9), 0.0)
-    found.heard(B, says(B, OLD, 1), 0.0)
-    found.heard(C, DEAD, 0.0)
+    found.received(A, says(A, NEW, 9), 0.0)
+    found.received(B, says(B, OLD, 1), 0.0)
+    found.received(C, DEAD, 0.0)
     assert found.checked(NEW, Role.REPLICA, "", 0.0) == []
     assert found.primary is None
 
@@ -139,9 +140,9 @@ def test_a_denied_claim_does_not_give_way_to_a_minority() -> None:
 def ask_all(found: Discovery, now: float) -> list[Effect]:
     """A round in which A alone names NEW, where nobody is."""
     found.begin(now)
-    found.heard(A, says(A, NEW, 9), now)
-    found.heard(B, says(B, OLD, 1), now)
-    return found.heard(C, says(C, OLD, 1), now)
+    found.received(A, says(A, NEW, 9), now)
+    found.received(B, says(B, OLD, 1), now)
+    return found.received(C, says(C, OLD, 1), now)
 
 
 def test_unreachable_minority_claim_is_abandoned_for_good() -> None:
@@ -153,22 +154,22 @@ def test_unreachable_minority_claim_is_abandoned_for_good() -> None:
     found.checked(OLD, Role.PRIMARY, "", DOUBT_S + 1)
     assert found.primary == OLD
     found.news(A)
-    found.heard(A, says(A, NEW, 9), DOUBT_S + 2)
+    found.received(A, says(A, NEW, 9), DOUBT_S + 2)
     assert found.primary == OLD
-    found.heard(B, says(B, NEW, 9), DOUBT_S + 3)
+    found.received(B, says(B, NEW, 9), DOUBT_S + 3)
     assert found.primary is None
 
 
 def test_what_a_dead_sentinel_knew_is_not_forgotten_at_once() -> None:
     found = known()
     found.news(A)
-    found.heard(A, says(A, NEW, 2), 1.0)
+    found.received(A, says(A, NEW, 2), 1.0)
     found.checked(NEW, Role.UNREACHABLE, "", 1.0)
     for now, expected in ((2.0, Check(NEW)), (3.0 + MEMORY_S, Check(OLD))):
         found.begin(now)
-        effects = found.heard(A, DEAD, now)
-        effects += found.heard(B, says(B, OLD, 1), now)
-        effects += found.heard(C, says(C, OLD, 1), now)
+        effects = found.received(A, DEAD, now)
+        effects += found.received(B, says(B, OLD, 1), now)
+        effects += found.received(C, says(C, OLD, 1), now)
         assert effects == [expected]
         found.checked(expected.node, Role.UNREACHABLE, "", now)
 
@@ -176,9 +177,9 @@ def test_what_a_dead_sentinel_knew_is_not_forgotten_at_once() -> None:
 def test_recreated_sentinels_are_believed_despite_low_epoch() -> None:
     found = known(epoch=7)
     found.begin(1.0)
-    found.heard(A, says(A, NEW, 0), 1.0)
-    found.heard(B, says(B, NEW, 0), 1.0)
-    assert found.heard(C, says(C, NEW, 0), 1.0) == [Check(NEW)]
+    found.received(A, says(A, NEW, 0), 1.0)
+    found.received(B, says(B, NEW, 0), 1.0)
+    assert found.received(C, says(C, NEW, 0), 1.0) == [Check(NEW)]
     found.checked(NEW, Role.PRIMARY, "", 1.0)
     assert (found.primary, found.epoch) == (NEW, 0)
 
@@ -186,9 +187,9 @@ def test_recreated_sentinels_are_believed_despite_low_epoch() -> None:
 def test_most_frequent_claim_of_an_epoch_is_checked_first() -> None:
     found = discovery()
     found.begin(0.0)
-    found.heard(A, says(A, THIRD, 0), 0.0)
-    found.heard(B, says(B, OLD, 0), 0.0)
-    assert found.heard(C, says(C, OLD, 0), 0.0) == [Check(OLD)]
+    found.received(A, says(A, THIRD, 0), 0.0)
+    found.received(B, says(B, OLD, 0), 0.0)
+    assert found.received(C, says(C, OLD, 0), 0.0) == [Check(OLD)]
     assert found.checked(OLD, Role.UNREACHABLE, "", 0.0) == [Check(THIRD)]
     found.checked(THIRD, Role.PRIMARY, "", 0.0)
     assert found.primary == THIRD
@@ -201,9 +202,9 @@ def test_others_are_learned_and_asked_before_it_is_decided() -> None:
     found = discovery(A)
     assert found.begin(0.0) == [Ask(A)]
     others = (other(B), other(C))
-    assert found.heard(A, says(A, OLD, 1, others), 0.0) == [Ask(B), Ask(C)]
-    assert found.heard(B, says(B, NEW, 2, (other(A), other(C))), 0.0) == []
-    assert found.heard(C, says(C, NEW, 2, (other(A), other(B))), 0.0) == [Check(NEW)]
+    assert found.received(A, says(A, OLD, 1, others), 0.0) == [Ask(B), Ask(C)]
+    assert found.received(B, says(B, NEW, 2, (other(A), other(C))), 0.0) == []
+    assert found.received(C, says(C, NEW, 2, (other(A), other(B))), 0.0) == [Check(NEW)]
     assert found.sentinels == [A, B, C]
 
 
@@ -211,10 +212,10 @@ def test_one_sentinel_under_two_addresses_is_one() -> None:
     inside = Address("10.0.0.1", 1)
     found = discovery(A, B)
     found.begin(0.0)
-    assert found.heard(B, says(B, OLD, 1, (other(A, at=inside),)), 0.0) == [Ask(inside)]
-    found.heard(A, says(A, OLD, 1), 0.0)
+    assert found.received(B, says(B, OLD, 1, (other(A, at=inside),)), 0.0) == [Ask(inside)]
+    found.received(A, says(A, OLD, 1), 0.0)
     assert found.sentinels == [A, B]
-    found.heard(B, says(B, OLD, 1, (other(A, at=inside),)), 0.0)
+    found.received(B, says(B, OLD, 1, (other(A, at=inside),)), 0.0)
     assert found.sentinels == [A, B]
 
 
@@ -222,21 +223,21 @@ def test_a_learned_sentinel_that_moved_is_followed() -> None:
     moved = Address("10.0.0.3", 3)
     found = discovery(A)
     found.begin(0.0)
-    found.heard(A, says(A, OLD, 1, (other(C),)), 0.0)
-    found.heard(C, says(C, OLD, 1), 0.0)
-    found.heard(C, DEAD, 1.0)
-    assert Ask(moved) in found.heard(A, says(A, OLD, 1, (other(C, at=moved),)), 1.0)
+    found.received(A, says(A, OLD, 1, (other(C),)), 0.0)
+    found.received(C, says(C, OLD, 1), 0.0)
+    found.received(C, DEAD, 1.0)
+    assert Ask(moved) in found.received(A, says(A, OLD, 1, (other(C, at=moved),)), 1.0)
     assert found.sentinels == [A, moved]
 
 
 def test_gone_sentinel_is_forgotten_unless_it_is_a_seed() -> None:
     found = discovery(A, B)
     found.begin(0.0)
-    found.heard(A, says(A, OLD, 1, (other(C),)), 0.0)
+    found.received(A, says(A, OLD, 1, (other(C),)), 0.0)
     for now in (0.0, MEMORY_S + 1):
         for sentinel in (B, C):
-            found.heard(sentinel, DEAD, now)
-        found.heard(A, says(A, OLD, 1), now)
+            found.received(sentinel, DEAD, now)
+        found.received(A, says(A, OLD, 1), now)
     found.begin(MEMORY_S + 1)
     assert found.sentinels == [A, B]
 
@@ -244,15 +245,15 @@ def test_gone_sentinel_is_forgotten_unless_it_is_a_seed() -> None:
 def test_no_more_sentinels_are_learned_than_allowed() -> None:
     found = discovery(A, sentinels_max=2)
     found.begin(0.0)
-    assert found.heard(A, says(A, OLD, 1, (other(B), other(C))), 0.0) == [Ask(B)]
+    assert found.received(A, says(A, OLD, 1, (other(B), other(C))), 0.0) == [Ask(B)]
 
 
 def test_reasons_are_told_when_nobody_names_a_primary() -> None:
     found = discovery(A, B)
     found.begin(0.0)
-    found.heard(A, DEAD, 0.0)
+    found.received(A, DEAD, 0.0)
     assert found.refusals() == set()
-    found.heard(B, Refusal(Reason.UNKNOWN_NAME, "it monitors: x"), 0.0)
+    found.received(B, Refusal(Reason.UNKNOWN_NAME, "it monitors: x"), 0.0)
     assert found.refusals() == {Reason.UNREACHABLE, Reason.UNKNOWN_NAME}
     assert found.describe() == "Sentinel sentinel:1: it is dead; Sentinel sentinel:2: it monitors: x"
     assert not found.is_busy(0.0)
@@ -291,7 +292,7 @@ class Context:
         else:
             claim = self.said[effect.sentinel]
             answer = DEAD if claim is None else says(effect.sentinel, *claim)
-            self.take(self.found.heard(effect.sentinel, answer, self.now))
+            self.take(self.found.received(effect.sentinel, answer, self.now))
         if self.found.primary is not None:
             assert self.found.primary in self.checked, "believed without its own word"
 

@@ -71,7 +71,7 @@ def test_shards_say_the_same_as_slots() -> None:
 
 
 def test_shards_omit_offline_replicas_and_choose_the_port() -> None:
-    shards = [shard([0, 16383], node(A, "master", **{"tls-port": 7443}), node(R, "replica", "loading"))]
+    shards = [shard([0, 16383], node(A, "master") | {"tls-port": 7443}, node(R, "replica", "loading"))]
     assert parse_cluster_shards(shards, asked_host="x").nodes() == [A]
     assert parse_cluster_shards(shards, asked_host="x", tls=True).nodes() == [Address("10.0.0.1", 7443)]
 
@@ -105,8 +105,8 @@ def test_no_reply_raises_anything_else(reply: Any) -> None:
 @given(st.lists(st.integers(1, 16383), unique=True, max_size=20))
 def test_any_partition_of_the_slots_is_read_back(cuts: list[int]) -> None:
     bounds = [0, *sorted(cuts), 16384]
-    rows = [[a, b - 1, [b"h", 1000 + at]] for at, (a, b) in enumerate(pairwise(bounds))]
-    topology = parse_cluster_slots(list(reversed(rows)), asked_host="x")
+    rows = [(a, b - 1, (b"h", 1000 + at)) for at, (a, b) in enumerate(pairwise(bounds))]
+    topology = parse_cluster_slots([[a, b, [*node]] for a, b, node in reversed(rows)], asked_host="x")
     assert topology.is_complete
     for first, last, (_, port) in rows:
         assert {owner.port for owner in topology.owners[first : last + 1] if owner} == {port}

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ WALL_MS = 1_700_000_000_000
 class Solo:
     """A node alone, with the time in its own hands."""
 
-    def __init__(self, saved: str | None = None, seed: int = 1, **settings: object) -> None:
+    def __init__(self, saved: str | None = None, seed: int = 1, **settings: Any) -> None:
         chosen = ClusterSettings(port=7000, cluster_node_timeout=1000).with_changes(**settings)
         self.now_ms = 1000
         self.core = ClusterCore(chosen, random.Random(seed), saved=saved, now_ms=self.now_ms, wall_ms=WALL_MS)
@@ -50,7 +51,7 @@ class Solo:
 class Whole(Solo):
     """A node alone whose commands come by the real engine, as those of a client do."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.engine = BareEngine({"cluster-enabled": "yes"}, 1, WALL_MS, self.now_ms)
         self.client = self.engine.open("127.0.0.1:50000")

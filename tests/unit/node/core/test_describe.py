@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .conftest import Solo
@@ -23,7 +25,7 @@ from .conftest import Solo
         ),
     ],
 )
-def test_the_endpoint_fits_the_client(settings: dict[str, str], outside: int, endpoint: bytes) -> None:
+def test_the_endpoint_fits_the_client(settings: dict[str, Any], outside: int, endpoint: bytes) -> None:
     solo = Solo(cluster_announce_ip="10.0.0.7", **settings)
     solo.ask("ADDSLOTS", 0)
     one_slot = b"*1\r\n*3\r\n:0\r\n:0\r\n*4\r\n"

@@ -82,7 +82,7 @@ def test_votes_that_may_still_decide_survive_a_restart(sim: Simulation) -> None:
     row(sim, "C").voted_ms = voter.core.context.now_ms - 100
     ask(sim, request(sim))
     voter.core.context.save(sync=True)
-    text = voter.core.take().persist
+    text = voter.core.take().persist or ""
     assert f"lastVoteFor {sim.id('A')},{sim.id('C')}" in text
     again = nodes_file.load(text)
     assert again.votes_for == [sim.id("A"), sim.id("C")]

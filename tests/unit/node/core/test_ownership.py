@@ -7,6 +7,7 @@ import pytest
 from garrison.node.border import DropSlots
 from garrison.node.core import bus_codec as bus
 from garrison.node.core import slots as sl
+from garrison.node.core.bus_extensions import Extensions
 from garrison.node.core.effects import Send
 
 from .conftest import Solo
@@ -30,11 +31,9 @@ class Claims:
         self.solo.core.frame(self.links[name], bus.encode(claim), self.solo.now_ms)
         return [bus.decode(action.data) for action in self.solo.core.take().wire if isinstance(action, Send)]
 
-    def tell_shard(self, name: str, shard_id: str) -> None:
+    def announce_shard(self, name: str, shard_id: str) -> None:
         """`name` says which shard it belongs to."""
-        frame = heartbeat(
-            bus.PING, sender=name, slots=bytes(2048), extensions=bus.Extensions(shard_id=shard_id)
-        )
+        frame = heartbeat(bus.PING, sender=name, slots=bytes(2048), extensions=Extensions(shard_id=shard_id))
         self.solo.core.frame(self.links[name], bus.encode(frame), self.solo.now_ms)
 
     def owner(self, slot: int) -> str:
@@ -104,9 +103,9 @@ def test_others_are_not_told_what_an_owner_no_longer_claims(claims: Claims) -> N
 def test_a_replica_learns_its_shard_from_its_primary(claims: Claims) -> None:
     context = claims.solo.core.context
     claims.solo.raw("REPLICATE", PEER)
-    claims.tell_shard(PEER, "5" * 40)
+    claims.announce_shard(PEER, "5" * 40)
     assert context.me.shard_id == "5" * 40
-    claims.tell_shard(OTHER, "6" * 40)
+    claims.announce_shard(OTHER, "6" * 40)
     assert context.me.shard_id == "5" * 40
 
 
@@ -114,7 +113,7 @@ def test_who_lost_its_last_slot_elsewhere_follows_its_shard(claims: Claims) -> N
     """A shard whose replica took over while this node was down: some of its slots have moved on since."""
     context = claims.solo.core.context
     claims.solo.raw("ADDSLOTS", 1, 2, 3)
-    claims.tell_shard(PEER, context.me.shard_id)
+    claims.announce_shard(PEER, context.me.shard_id)
     claims.hear(PEER, 20, 1, 2)
     assert context.me.is_primary()
     claims.hear(OTHER, 21, 3)
@@ -127,12 +126,12 @@ def test_a_move_goes_on_to_the_successor_of_its_target(claims: Claims) -> None:
     table = claims.solo.core.context.table
     claims.solo.raw("ADDSLOTS", 1, 2)
     for name, shard in ((PEER, "5" * 40), (OTHER, "6" * 40)):
-        claims.tell_shard(name, shard)
+        claims.announce_shard(name, shard)
     claims.solo.raw("SETSLOT", 1, "MIGRATING", OTHER)
     table.set_replica(table.by_id[OTHER], table.by_id[PEER])
     assert table.migrating[1].node_id == OTHER
     table.set_primary(table.by_id[OTHER])
-    claims.tell_shard(OTHER, "5" * 40)
+    claims.announce_shard(OTHER, "5" * 40)
     table.set_replica(table.by_id[OTHER], table.by_id[PEER])
     assert table.migrating[1].node_id == PEER
 
@@ -140,7 +139,7 @@ def test_a_move_goes_on_to_the_successor_of_its_target(claims: Claims) -> None:
 def import_slot(claims: Claims, shard_id: str) -> None:
     """We own slot 1 and take slot 2 from PEER, of that shard."""
     claims.solo.raw("ADDSLOTS", 1)
-    claims.tell_shard(PEER, shard_id)
+    claims.announce_shard(PEER, shard_id)
     claims.hear(PEER, 9, 2, 3)
     claims.solo.raw("SETSLOT", 2, "IMPORTING", PEER)
     assert claims.solo.ask("SETSLOT", 2, "NODE", claims.solo.core.node_id) == "+OK"
@@ -150,7 +149,7 @@ def test_slot_claimed_back_by_former_shard_is_an_import_again(claims: Claims) ->
     """OTHER was elected in the place of PEER and does not know that slot 2 is here: only we have its keys."""
     context = claims.solo.core.context
     import_slot(claims, "5" * 40)
-    claims.tell_shard(OTHER, "5" * 40)
+    claims.announce_shard(OTHER, "5" * 40)
     assert context.table.imported == {2: "5" * 40}
     link = claims.links[OTHER]
     frame = heartbeat(bus.PING, sender=OTHER, config_epoch=99, slots=sl.to_bitmap(sl.from_slots([2, 3])))
@@ -165,7 +164,7 @@ def test_slot_claimed_back_by_former_shard_is_an_import_again(claims: Claims) ->
 def test_slot_origin_is_forgotten_once_that_shard_knows(claims: Claims) -> None:
     context = claims.solo.core.context
     import_slot(claims, "5" * 40)
-    claims.tell_shard(OTHER, "5" * 40)
+    claims.announce_shard(OTHER, "5" * 40)
     claims.hear(OTHER, 8, 2)
     claims.hear(PEER, 9, 3)
     assert context.table.imported == {2: "5" * 40}

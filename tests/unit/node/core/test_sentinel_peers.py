@@ -120,9 +120,9 @@ def test_configured_sentinels_stand_beside_the_others() -> None:
         "mymaster": (("10.0.0.1", 26379), ("10.0.0.9", 26379)),
         "other": (("s1", 1),),
     }
-    known.forget_heard()
+    known.forget_received()
     known.configured = {}
     assert known.watchers() == {}
     for text in ("mymaster", "mymaster host", "mymaster host 0", "my,master host 1", "m h 1 h"):
-        with pytest.raises(ValueError, match=r"is no|followed"):
+        with pytest.raises(ValueError, match=r"is not|followed"):
             parse_configured(text)

@@ -301,8 +301,8 @@ async def test_bus_counters_are_shown_by_cluster_info_and_info(new_node: Callabl
     await asyncio.wait_for(reader.read(), 30)
     writer.close()
     text = (await node.ask("INFO")).decode()
-    names = ("frames_received", "frames_sent", "frames_refused")
-    names += ("messages_dropped", "links_refused", "links_overflowed")
+    names = ["frames_received", "frames_sent", "frames_refused"]
+    names += ["messages_dropped", "links_refused", "links_overflowed"]
     shown = dict(line.split(":", 1) for line in text.split("\r\n") if line.startswith("cluster_bus_"))
     assert {f"cluster_bus_{name}" for name in names} <= shown.keys()
     assert shown["cluster_bus_frames_refused"] == "1"

@@ -143,7 +143,7 @@ def test_frames_in_pieces(owner: Owner, transport: FakeTransport) -> None:
     for at in range(0, len(stream), 700):
         link.data_received(stream[at : at + 700])
     assert [len(frame) for frame in owner.received] == [2256, 3000]
-    assert link.heard
+    assert link.has_received
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,5 @@ def test_the_owner_hears_no_more_of_a_dropped_link(owner: Owner, transport: Fake
     link.drop()
     link.data_received(a_frame())
     link.connection_lost(None)
-    assert owner.closed == owner.received == []
+    assert owner.closed == []
+    assert owner.received == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from garrison.sentinel.core.effects import Connect, Drop, Effects, Event, ReplyError, Resolve, Send
-from garrison.sentinel.core.instances import Primary
+from garrison.sentinel.core.instances import Primary, State
 from garrison.sentinel.core.sentinel import SentinelCore
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
@@ -75,6 +76,11 @@ class Driver:
     @property
     def primary(self) -> Primary:
         return self.core.context.primaries["g"]
+
+    @property
+    def state(self) -> State:
+        """How far the failover has come."""
+        return self.primary.attempt.state
 
     def carry_out(self) -> None:
         effects = self.core.take()
@@ -145,7 +151,7 @@ class Driver:
         self.carry_out()
         return self.replies.pop(self._ticket)
 
-    def sentinel(self, *words: str) -> object:
+    def sentinel(self, *words: str) -> Any:
         return self.ask("SENTINEL", *words)
 
     def hello(self, number: int, *, epoch: int = 0, names: Place = PRIMARY, config_epoch: int = 0) -> None:

@@ -132,7 +132,7 @@ def test_info_cache() -> None:
     driver = Driver()
     driver.kill(REPLICAS[1])
     driver.run(500)
-    name, nodes = driver.sentinel("INFO-CACHE", "g", "unknown")  # type: ignore[misc]
+    name, nodes = driver.sentinel("INFO-CACHE", "g", "unknown")
     assert name == "g"
     assert [text for _, text in nodes] == [driver.info[PRIMARY], driver.info[REPLICAS[0]], None]
     assert all(0 <= age_ms <= 600 for age_ms, _ in nodes)

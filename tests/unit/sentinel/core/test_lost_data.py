@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from garrison.sentinel.core import describe, explain, lost_data, selection
@@ -14,11 +16,11 @@ OLD, NEW = "a" * 40, "b" * 40
 """Histories of the primary."""
 
 
-def keys(count: int) -> dict[str, object]:
+def keys(count: int) -> dict[str, Any]:
     return {"db0": f"keys={count},expires=0"} if count else {}
 
 
-def primary_info(life: int, count: int, history: str = OLD, **values: object) -> bytes:
+def primary_info(life: int, count: int, history: str = OLD, **values: Any) -> bytes:
     return info(run_id=run_id(50 + life), master_replid=history, replicas=REPLICAS, **keys(count), **values)
 
 
@@ -37,7 +39,7 @@ def cut_off(number: int, count: int = 100, seconds: int = 1, refuses: str = "") 
 class Group(Driver):
     """A primary and two replicas in sync with it; `restart` gives the primary a new life."""
 
-    def __init__(self, *, seen_with_keys: bool = True, **monitor: object) -> None:
+    def __init__(self, *, seen_with_keys: bool = True, **monitor: Any) -> None:
         super().__init__(**monitor)
         count = 100 if seen_with_keys else 0
         self.info[PRIMARY] = primary_info(0, count)
@@ -45,7 +47,7 @@ class Group(Driver):
         self.run(1_000)
         assert len(self.primary.replicas) == 2
 
-    def restart(self, count: int = 0, life: int = 1, **values: object) -> None:
+    def restart(self, count: int = 0, life: int = 1, **values: Any) -> None:
         """It is killed, and another process answers at once; what replicas say then is set before `run`."""
         self.kill(PRIMARY)
         self.up.add(PRIMARY)

@@ -117,7 +117,7 @@ def test_each_setting_is_set_and_read(name: str) -> None:
 
 
 def test_settings_by_pattern() -> None:
-    assert set(Driver().sentinel("CONFIG", "GET", "announce-*", "loglevel")) == {  # type: ignore[call-overload]
+    assert set(Driver().sentinel("CONFIG", "GET", "announce-*", "loglevel")) == {
         "announce-hostnames",
         "announce-ip",
         "announce-port",

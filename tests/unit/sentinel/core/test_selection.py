@@ -20,7 +20,7 @@ def grown(driver: Driver, ms: int = 1_000) -> Driver:
 
 def objections(driver: Driver) -> dict[tuple[str, int], str]:
     return {
-        tuple(v.replica.address): v.reason_against
+        (v.replica.address.host, v.replica.address.port): v.reason_against
         for v in selection.judge(driver.core.context, driver.primary)
     }
 

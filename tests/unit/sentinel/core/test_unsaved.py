@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from garrison.base.reply import OK, Error
@@ -68,7 +70,7 @@ class FullDisk(Driver):
         ]
 
 
-def formed(**monitor: object) -> FullDisk:
+def formed(**monitor: Any) -> FullDisk:
     """Two peers that vote for whoever asks."""
     driver = FullDisk(**monitor)
     driver.hello(2)
@@ -169,7 +171,7 @@ def test_replica_order_refused_for_space_is_sent_later() -> None:
     driver.is_full = True
     driver.info[FIRST] = b"role:master\r\nrun_id:" + run_id(60).encode()
     driver.run(1_000)
-    assert driver.primary.attempt.state is State.RECONFIGURE
+    assert driver.state is State.RECONFIGURE
     second = driver.primary.replicas[Address(*SECOND)]
     assert second.reconfiguration is Reconfiguration.NONE
     assert not driver.sent_to(SECOND, b"SLAVEOF")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -93,7 +94,7 @@ class Bench:
     def run(self, script: RunScript) -> None:
         self.done.append(f"run {script.path}")
 
-    def _save(self, state: tuple[str, ...], users: list[str] | None, changed: dict[str, str]) -> None:
+    def _save(self, state: Sequence[str], users: Sequence[str] | None, changed: Mapping[str, str]) -> None:
         if self.disk_fails:
             raise OSError(28, "No space left on device")
         time.sleep(self.disk_takes_s)

@@ -1,6 +1,7 @@
 //! Classes of clients, by which they are listed and their output is limited.
 
-use super::session::{Kind, Session};
+use super::origin::Origin;
+use super::session::Session;
 use crate::resp::failure::Failure;
 
 /// The class of a client, by which lists are filtered and output is limited.
@@ -19,9 +20,9 @@ pub enum Class {
 impl Class {
     /// The class of a session.
     pub fn of(session: &Session) -> Class {
-        match session.kind {
-            Kind::Primary => Class::Primary,
-            Kind::Replica => Class::Replica,
+        match session.origin {
+            Origin::Primary => Class::Primary,
+            Origin::Replica => Class::Replica,
             _ if session.is_subscriber() => Class::PubSub,
             _ => Class::Normal,
         }

@@ -1,7 +1,8 @@
 //! The line that CLIENT LIST, CLIENT INFO and the log have of a client, with Redis's fields.
 
+use super::origin::{Origin, User};
 use super::pubsub::ChannelKind;
-use super::session::{Kind, Session, Suspension};
+use super::session::{Session, Suspension};
 
 /// The line that describes a session, line break included.
 pub fn describe(session: &Session, now_ms: i64) -> String {
@@ -9,7 +10,7 @@ pub fn describe(session: &Session, now_ms: i64) -> String {
     let transaction = session.transaction.as_deref();
     let multi = transaction.filter(|transaction| transaction.open).map_or(-1, |t| t.queue.len() as i64);
     let command = session.last_command.unwrap_or("NULL");
-    let user = if session.authenticated { "default" } else { "(none)" };
+    let user = session.user.map_or("(none)", User::name);
     let text = String::from_utf8_lossy;
     format!(
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
@@ -47,8 +48,8 @@ fn flags(session: &Session) -> String {
     let transaction = session.transaction.as_deref();
     let letters = [
         (session.monitor, 'O'),
-        (session.kind == Kind::Replica, 'S'),
-        (session.kind == Kind::Primary, 'M'),
+        (session.origin == Origin::Replica, 'S'),
+        (session.origin == Origin::Primary, 'M'),
         (session.is_subscriber(), 'P'),
         (transaction.is_some_and(|transaction| transaction.open), 'x'),
         (!matches!(session.suspension, Suspension::None), 'b'),

@@ -4,6 +4,7 @@
 
 pub mod class;
 pub mod describe;
+pub mod origin;
 pub mod pause;
 pub mod pubsub;
 pub mod session;

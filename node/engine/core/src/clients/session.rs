@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::clients::origin::{Origin, User};
 use crate::clients::pubsub::ChannelKind;
 use crate::clients::transaction::Transaction;
 use crate::resp::reply::Reply;
@@ -16,17 +17,15 @@ const SUBSCRIPTION_BYTES: usize = 96;
 /// Index of a session in [`Sessions`]; reused after the session is closed.
 pub type SessionKey = u32;
 
-/// What stands at the other end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// An ordinary client.
-    Client,
-    /// A replica of ours that receives the stream.
-    Replica,
-    /// Our primary: its commands are applied without a reply.
-    Primary,
-    /// The control plane.
-    Internal,
+/// Names a MIGRATE whose keys are on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MigrationTicket(pub u64);
+
+impl MigrationTicket {
+    /// The one after it.
+    pub(crate) const fn next(self) -> Self {
+        MigrationTicket(self.0 + 1)
+    }
 }
 
 /// Why a session takes no further command for now.
@@ -39,8 +38,6 @@ pub enum Suspension {
     Control {
         /// The ticket of the answer.
         ticket: u64,
-        /// CLIENT REPLY asked that the answer be dropped.
-        silent: bool,
     },
     /// EXEC: the control plane answers the control commands of the queue first.
     Exec(Box<crate::clients::transaction::Asked>),
@@ -58,7 +55,7 @@ pub enum Suspension {
     /// MIGRATE waits for the target, under this ticket.
     Migrate {
         /// The ticket of the migration.
-        ticket: u64,
+        ticket: MigrationTicket,
     },
 }
 
@@ -75,8 +72,6 @@ pub struct KeyWait {
     pub on_timeout: fn(&mut Reply<'_>),
     /// Its place in the order of arrival.
     pub arrival: u64,
-    /// CLIENT REPLY asked that the answer be dropped.
-    pub silent: bool,
 }
 
 /// What the session has subscribed to.
@@ -113,14 +108,14 @@ pub struct Session {
     pub id: u64,
     /// Its place in [`Sessions`].
     pub key: SessionKey,
-    /// What stands at the other end.
-    pub kind: Kind,
+    /// Where its commands come from.
+    pub origin: Origin,
+    /// For whom it speaks; nobody before it has authenticated.
+    pub user: Option<User>,
     /// The selected database.
     pub db: usize,
     /// Protocol version, 2 or 3.
     pub resp: u8,
-    /// Whether it may run commands.
-    pub authenticated: bool,
     /// The reply bytes that wait to be sent.
     pub out: Vec<u8>,
     /// Close once `out` is sent.
@@ -129,6 +124,8 @@ pub struct Session {
     pub close_now: bool,
     /// Why it takes no further command, if so.
     pub suspension: Suspension,
+    /// CLIENT REPLY asked that the answer to the command that it waits with be dropped.
+    pub drops_answer: bool,
     /// What it needs to go on, while it waits for keys.
     pub key_wait: Option<Box<KeyWait>>,
     /// READONLY was given: a replica answers reads itself.
@@ -196,10 +193,59 @@ pub enum ReplyMode {
 }
 
 impl Session {
+    /// Whether it speaks for somebody, and may run commands for it.
+    #[inline]
+    pub fn is_authenticated(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// Whether it must not be given its next command yet.
     #[inline]
     pub fn is_suspended(&self) -> bool {
         !matches!(self.suspension, Suspension::None)
+    }
+
+    /// Drops the reply of the command that has just run, or the one that it waits for, if CLIENT REPLY asked for that.
+    pub(crate) fn apply_reply_mode(&mut self, reply_start: usize) {
+        match self.reply_mode {
+            ReplyMode::On => return,
+            ReplyMode::Off => {}
+            ReplyMode::SkipNext => {
+                // That was CLIENT REPLY SKIP, or an EXEC with it.
+                self.reply_mode = ReplyMode::Skip;
+                return;
+            }
+            ReplyMode::Skip => self.reply_mode = ReplyMode::On,
+        }
+        self.out.truncate(reply_start);
+        self.drops_answer = self.is_suspended();
+    }
+
+    /// Drops the reply of a queued command while CLIENT REPLY OFF holds; SKIP is about EXEC as a whole.
+    pub(crate) fn drop_queued_reply(&mut self, reply_start: usize) {
+        if self.reply_mode == ReplyMode::Off {
+            self.out.truncate(reply_start);
+        }
+    }
+
+    /// Drops what a command that waited has answered since, if CLIENT REPLY asked for that when it began; whether so.
+    pub(crate) fn drop_late_reply(&mut self, reply_start: usize) -> bool {
+        let is_dropped = self.drops_answer;
+        if is_dropped {
+            self.out.truncate(reply_start);
+            self.drops_answer = self.is_suspended();
+        }
+        is_dropped
+    }
+
+    /// Answers the command that it waited with, unless CLIENT REPLY asked otherwise; it takes commands again.
+    pub(crate) fn answer_late(&mut self, answer: impl FnOnce(&mut Reply<'_>)) {
+        if !self.drops_answer {
+            answer(&mut Reply::new(&mut self.out, self.resp));
+        }
+        self.drops_answer = false;
+        self.suspension = Suspension::None;
+        self.key_wait = None;
     }
 
     /// The number that confirmations tell: channels and patterns together, or shard channels.
@@ -249,7 +295,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// Opens a session.
-    pub fn open(&mut self, kind: Kind, now_ms: i64) -> &mut Session {
+    pub fn open(&mut self, origin: Origin, now_ms: i64) -> &mut Session {
         let key = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() as SessionKey - 1
@@ -259,14 +305,15 @@ impl Sessions {
         self.slots[key as usize].insert(Box::new(Session {
             id: self.next_id,
             key,
-            kind,
+            origin,
             db: 0,
             resp: 2,
-            authenticated: false,
+            user: None,
             out: Vec::new(),
             close_after_reply: false,
             close_now: false,
             suspension: Suspension::None,
+            drops_answer: false,
             key_wait: None,
             readonly: false,
             asking: false,

@@ -1,6 +1,7 @@
 //! ACL: for now there is one user, `default`, whose password is `requirepass`.
 
 use super::introspection::{categories, CATEGORY_NAMES};
+use crate::clients::origin::User;
 use crate::dispatch::help::help;
 use crate::dispatch::table::table;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
@@ -109,12 +110,13 @@ fn cat(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn whoami(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.reply().bulk(b"default");
+    let name = ctx.session.user.map_or("", User::name);
+    ctx.reply().bulk(name.as_bytes());
     Ok(())
 }
 
 fn users(ctx: &mut Ctx<'_>) -> Outcome {
-    names(ctx, &["default"])
+    names(ctx, &[User::DEFAULT.name()])
 }
 
 /// The hash by which a password is shown, if there is one.
@@ -130,7 +132,7 @@ fn list(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn getuser(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.arg(2) != b"default" {
+    if User::named(ctx.arg(2)).is_none() {
         ctx.reply().null_array();
         return Ok(());
     }
@@ -162,7 +164,7 @@ fn log(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn dryrun(ctx: &mut Ctx<'_>) -> Outcome {
     let text = |index: usize| String::from_utf8_lossy(ctx.arg(index)).into_owned();
-    if ctx.arg(2) != b"default" {
+    if User::named(ctx.arg(2)).is_none() {
         return Err(Failure::new(format!("ERR User '{}' not found", text(2))));
     }
     let Some(entry) = table().find_full(ctx.arg(3)) else {

@@ -1,6 +1,7 @@
 //! The client's own connection: PING, ECHO, HELLO, AUTH, SELECT, RESET, QUIT.
 
 use crate::base::numbers::parse_i64;
+use crate::clients::origin::User;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::resp::failure::SYNTAX;
 
@@ -94,7 +95,7 @@ fn auth(ctx: &mut Ctx<'_>) -> Outcome {
                      Are you sure your configuration is correct?",
                 ));
             }
-            (b"default".as_slice(), ctx.arg(1))
+            (User::DEFAULT.name().as_bytes(), ctx.arg(1))
         }
         3 => (ctx.arg(1), ctx.arg(2)),
         _ => return Err(SYNTAX),
@@ -108,11 +109,12 @@ fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
     let expected = ctx.engine.settings.requirepass.as_bytes();
     let same = expected.len() == password.len()
         && expected.iter().zip(password).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0;
-    if user != b"default" || !(expected.is_empty() || same) {
+    let user = User::named(user).filter(|_| expected.is_empty() || same);
+    if user.is_none() {
         ctx.engine.stats.counters.auth_failures += 1;
         return Err(Failure::Text("WRONGPASS invalid username-password pair or user is disabled."));
     }
-    ctx.session.authenticated = true;
+    ctx.session.user = user;
     Ok(())
 }
 
@@ -143,7 +145,7 @@ fn hello(ctx: &mut Ctx<'_>) -> Outcome {
     if let Some((user, password)) = credentials {
         authenticate(ctx, user, password)?;
     }
-    if !ctx.session.authenticated {
+    if !ctx.session.is_authenticated() {
         return Err(Failure::Text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",

@@ -1,7 +1,6 @@
 //! DEBUG: what tests and the curious need, refused unless `enable-debug-command` allows it.
 
 use crate::base::numbers::{parse_f64, parse_i64};
-use crate::clients::session::Kind;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::effects::{Action, Level};
 use crate::keyspace::Ttl;
@@ -43,7 +42,7 @@ fn debug(ctx: &mut Ctx<'_>) -> Outcome {
         "local" => is_local,
         _ => false,
     };
-    if !allowed && ctx.session.kind != Kind::Internal {
+    if !allowed && !ctx.origin().skips_permissions() {
         return Err(NOT_ALLOWED);
     }
     let (name, len) = (ctx.arg(1), ctx.args.len());

@@ -1,7 +1,6 @@
 //! DUMP and RESTORE: a value as one string, and back; how keys move between servers.
 
 use crate::base::numbers::parse_i64;
-use crate::clients::session::Kind;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::lzf::Compressor;
 use crate::formats::rdb::RdbProblem;
@@ -134,7 +133,7 @@ fn restore(ctx: &mut Ctx<'_>) -> Outcome {
         ttl_ms => Some(ttl_ms.saturating_add(ctx.now_ms())),
     };
     let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= ctx.now_ms());
-    if is_over && !ctx.engine.replication.is_replica() && ctx.session.kind != Kind::Primary {
+    if is_over && !ctx.engine.replication.is_replica() && !ctx.origin().sees_expired() {
         return delete_instead(ctx, &key);
     }
     let clock = options.clock(ctx);

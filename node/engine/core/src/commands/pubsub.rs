@@ -126,7 +126,7 @@ const SUBCOMMANDS: &[Command] = &[
         "[shardchannel [shardchannel ...]]",
         "Counts each shard channel's listeners.",
     ),
-    help(Group::PubSub, "6.2.0"),
+    help(Group::PubSub, "6.2.0").group_category(None),
 ];
 
 fn subscribe(ctx: &mut Ctx<'_>, kind: ChannelKind) -> Outcome {
@@ -172,7 +172,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
     if ctx.engine.settings.cluster_enabled {
         let (channel, message) = (channel.to_vec(), message.to_vec());
         ctx.engine.effects.events.push(Event::Published { channel, message, sharded });
-    } else if !ctx.is_from_primary() {
+    } else if !ctx.origin().skips_checks() {
         let db = ctx.session.db;
         ctx.engine.queue_propagation(db, OwnedArgs::copy(ctx.args));
         ctx.engine.note_hello(channel, message);

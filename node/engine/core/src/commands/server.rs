@@ -151,7 +151,7 @@ fn lolwut(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn monitor(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.engine.call.in_exec {
+    if !ctx.engine.call.frame.may_wait() {
         return Err(Failure::Text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
     }
     if !ctx.session.monitor {

@@ -14,7 +14,7 @@
 
 use super::{Ctx, Failure, Outcome};
 use crate::base::numbers::parse_f64;
-use crate::clients::session::{KeyWait, Kind, ReplyMode, Session, SessionKey, Suspension};
+use crate::clients::session::{KeyWait, Session, SessionKey, Suspension};
 use crate::engine::effects::Action;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
@@ -35,13 +35,12 @@ impl<'a> Ctx<'a> {
     /// The running command has found nothing in these keys of the session's database: it is carried out again when
     /// one of them is ready. It has answered nothing and returns this outcome.
     pub fn block_on(&mut self, keys: impl IntoIterator<Item = &'a [u8]>, what: BlockOn) -> Outcome {
-        if self.engine.call.in_exec || self.session.kind != Kind::Client {
+        if !self.engine.call.frame.may_wait() {
             (what.on_timeout)(&mut self.reply());
             return Ok(());
         }
         let earlier = self.session.key_wait.take();
         let deadline_boot_ms = earlier.as_ref().map_or(what.deadline_boot_ms, |wait| wait.deadline_boot_ms);
-        let silent = earlier.as_ref().map_or(self.session.reply_mode != ReplyMode::On, |wait| wait.silent);
         let keys = (self.session.db, keys.into_iter().map(Box::from).collect());
         let room = &mut self.engine.clients.waiting;
         let arrival =
@@ -53,7 +52,6 @@ impl<'a> Ctx<'a> {
             deadline_boot_ms,
             on_timeout: what.on_timeout,
             arrival,
-            silent,
         }));
         Ok(())
     }
@@ -137,11 +135,8 @@ impl Engine {
     pub(crate) fn run_again(&mut self, session: &mut Session, args: &OwnedArgs) {
         session.suspension = Suspension::None;
         let reply_start = session.out.len();
-        let silent = session.key_wait.as_ref().is_some_and(|wait| wait.silent);
         self.execute(session, args.view());
-        if silent {
-            session.out.truncate(reply_start);
-        }
+        session.drop_late_reply(reply_start);
         if !session.is_suspended() {
             session.key_wait = None;
         }

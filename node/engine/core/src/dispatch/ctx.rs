@@ -2,6 +2,7 @@
 
 use super::table::Entry;
 use crate::base::numbers;
+use crate::clients::origin::Origin;
 use crate::clients::session::Session;
 use crate::engine::Engine;
 use crate::resp::failure::{Failure, Outcome, NOT_AN_INTEGER, NOT_A_FLOAT};
@@ -83,23 +84,24 @@ impl<'a> Ctx<'a> {
 
     /// Replicates this instead of the command as it was given. May be called several times.
     pub fn propagate(&mut self, args: &[&[u8]]) {
-        self.engine.call.verbatim = false;
+        self.engine.call.frame.verbatim = false;
         let db = self.session.db;
         self.engine.queue_propagation(db, OwnedArgs::from_slices(args));
     }
 
     /// Replicates the command as it was given, and besides it what [`Ctx::propagate`] adds.
     pub fn propagate_verbatim(&mut self) {
-        self.engine.call.verbatim = true;
+        self.engine.call.frame.verbatim = true;
     }
 
     /// Replicates nothing, although the keyspace may have changed.
     pub fn suppress_propagation(&mut self) {
-        self.engine.call.verbatim = false;
+        self.engine.call.frame.verbatim = false;
     }
 
-    /// Whether the command comes from our primary, so that it must be applied without checks.
-    pub fn is_from_primary(&self) -> bool {
-        self.session.kind == crate::clients::session::Kind::Primary
+    /// Where the command comes from, and what it may skip for that.
+    #[inline]
+    pub fn origin(&self) -> Origin {
+        self.engine.call.frame.origin
     }
 }

@@ -3,14 +3,14 @@
 //! The checks stand in Redis's order, so that a command that breaks several rules gets the same
 //! error from both.
 
-use super::keys::Begin;
 use super::secrets::hide_secrets;
 use super::table::{table, Entry};
 use super::{Ctx, Failure, Flags, Handler};
-use crate::clients::session::{Kind, ReplyMode, Session, Suspension};
+use crate::clients::origin::{Frame, Origin};
+use crate::clients::session::{ReplyMode, Session, Suspension};
 use crate::clients::waiting::Queue;
 use crate::engine::Engine;
-use crate::keyspace::KeyRef;
+use crate::keyspace::KnownKey;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
 
@@ -19,9 +19,7 @@ use crate::resp::{Args, OwnedArgs};
 pub struct Ahead {
     /// The command.
     pub entry: &'static Entry,
-    hash: u64,
-    slot: u16,
-    has_key: bool,
+    key: KnownKey,
 }
 
 /// Whether to go on with a command.
@@ -39,8 +37,9 @@ impl Engine {
     #[inline]
     pub fn execute(&mut self, session: &mut Session, args: Args<'_>) {
         if !args.is_empty() {
+            self.call.key = KnownKey::NONE;
             self.execute_found(session, args, find(args));
-        } else if session.kind == Kind::Replica {
+        } else if session.origin == Origin::Replica {
             // An empty line is a replica's sign of life.
             self.replication.heard_from(session.key, self.clock.boot_ms);
         }
@@ -53,11 +52,12 @@ impl Engine {
     #[inline]
     pub fn look_ahead(&self, session: &Session, args: Args<'_>) -> Option<Ahead> {
         let entry = find(args).ok()?;
-        let mut ahead = Ahead { entry, hash: 0, slot: 0, has_key: false };
-        if let Some(Begin::Index(index)) = entry.command.keys.first().map(|spec| spec.begin) {
-            let key = self.keyspace.dbs.get(session.db)?.key(args.get(index as usize));
-            self.keyspace.dbs[session.db].prefetch_bucket(&key);
-            (ahead.hash, ahead.slot, ahead.has_key) = (key.hash, key.slot, true);
+        let mut ahead = Ahead { entry, key: KnownKey::NONE };
+        if let Some(first) = entry.first_key(args) {
+            let db = self.keyspace.dbs.get(session.db)?;
+            let key = db.key(first);
+            db.prefetch_bucket(&key);
+            ahead.key = KnownKey::of(&key);
         }
         Some(ahead)
     }
@@ -65,23 +65,24 @@ impl Engine {
     /// Asks the processor to load the entry of a request's first key; its bucket should have arrived.
     #[inline]
     pub fn look_closer(&self, session: &Session, ahead: &Ahead) {
-        if ahead.has_key {
-            let key = KeyRef { bytes: &[], hash: ahead.hash, slot: ahead.slot };
-            self.keyspace.dbs[session.db].prefetch_entry(&key);
+        if !ahead.key.is_none() {
+            self.keyspace.dbs[session.db].prefetch_entry(&ahead.key.without_bytes());
         }
     }
 
     /// Carries out a request whose command [`Engine::look_ahead`] has found.
     #[inline]
-    pub fn execute_known(&mut self, session: &mut Session, args: Args<'_>, entry: &'static Entry) {
-        self.execute_found(session, args, Ok(entry));
+    pub fn execute_known(&mut self, session: &mut Session, args: Args<'_>, ahead: &Ahead) {
+        self.call.key = ahead.key;
+        self.execute_found(session, args, Ok(ahead.entry));
     }
 
     #[inline]
     fn execute_found(&mut self, session: &mut Session, args: Args<'_>, found: Found) {
         let reply_start = session.out.len();
-        let was_replica = session.kind == Kind::Replica;
+        let was_replica = session.origin == Origin::Replica;
         self.call.resp = session.resp;
+        self.call.frame = Frame::top(session.origin);
         session.last_command_ms = self.clock.unix_ms;
         match found {
             Ok(entry) => {
@@ -112,7 +113,7 @@ impl Engine {
             }
         }
         if session.reply_mode != ReplyMode::On {
-            apply_reply_mode(session, reply_start);
+            session.apply_reply_mode(reply_start);
         }
         if self.clients.waiting.has_ready_key() {
             self.serve_ready_keys(Some(session));
@@ -135,6 +136,8 @@ impl Engine {
         let args = OwnedArgs::from_slices(&[b"EXEC"]);
         let reply_start = session.out.len();
         self.call.resp = session.resp;
+        self.call.frame = Frame::top(session.origin);
+        self.call.key = KnownKey::NONE;
         let offset = self.replication.offset();
         if session.transaction.as_ref().is_some_and(|transaction| transaction.is_under_way()) {
             self.continue_exec(session);
@@ -150,8 +153,8 @@ impl Engine {
             }
         }
         self.note_written(session, offset);
-        if session.reply_mode != ReplyMode::On {
-            apply_reply_mode(session, reply_start);
+        if !session.drop_late_reply(reply_start) && session.reply_mode != ReplyMode::On {
+            session.apply_reply_mode(reply_start);
         }
         self.serve_ready_keys(Some(session));
         self.deliver_deferred(session);
@@ -200,13 +203,15 @@ impl Engine {
         args: Args<'_>,
     ) -> Result<Gate, Failure> {
         let flags = entry.command.flags;
-        if !session.authenticated && !flags.contains(Flags::NO_AUTH) {
+        if !session.is_authenticated() && !flags.contains(Flags::NO_AUTH) {
             return Err(Failure::Text("NOAUTH Authentication required."));
         }
-        if session.kind == Kind::Primary {
+        if session.origin.skips_checks() {
             return self.queue_or_open(session, entry, args);
         }
-        if self.waits_for_migration(session, entry, args) {
+        // Before its slot is looked at: nobody is sent after a key of which it is not yet sure where it is. What is
+        // queued only waits when EXEC carries it out.
+        if !is_queued(session, entry) && self.waits_for_migration(session, entry, args) {
             self.hold_back(session, args, Queue::Migration);
             return Ok(Gate::Closed);
         }
@@ -219,7 +224,7 @@ impl Engine {
         if flags.contains(Flags::WRITE) || ends_in_writes(session, entry) {
             self.check_writable(entry)?;
         }
-        if session.subscriptions.is_some() && session.resp == 2 && session.kind == Kind::Client {
+        if session.subscriptions.is_some() && session.resp == 2 && session.origin == Origin::Client {
             check_subscriber(entry)?;
         }
         if self.replication.is_stale(&self.settings) && !flags.contains(Flags::STALE) {
@@ -244,7 +249,7 @@ impl Engine {
         entry: &'static Entry,
         args: Args<'_>,
     ) -> Result<Gate, Failure> {
-        if !session.in_multi() || entry.command.flags.contains(Flags::AT_ONCE) {
+        if !is_queued(session, entry) {
             return Ok(Gate::Open);
         }
         if entry.command.flags.contains(Flags::NO_MULTI) {
@@ -272,8 +277,7 @@ impl Engine {
             Handler::Control => return self.hand_to_control(session, entry, args),
             Handler::Container => return self.refuse(session, entry, Failure::unknown_subcommand(args)),
         };
-        self.call.dirty = 0;
-        self.call.verbatim = true;
+        self.call.frame = self.call.frame.next();
         #[cfg(debug_assertions)]
         let before = self.keyspace_changes();
         let started = (self.host.ticks)();
@@ -301,13 +305,13 @@ impl Engine {
             self.record_slow(session, entry, args, elapsed);
         }
         self.show(session, entry, args);
-        if self.call.dirty > 0 {
-            self.keyspace.dirty += self.call.dirty;
-            if self.cluster.slots.is_some() && session.kind == Kind::Client {
-                // A primary's stream is no client: a replica has no lease and acknowledges to nobody.
+        let Frame { dirty, verbatim, .. } = self.call.frame;
+        if dirty > 0 {
+            self.keyspace.dirty += dirty;
+            if self.cluster.slots.is_some() && !session.origin.skips_lease() {
                 self.cluster.wrote.push(session.key);
             }
-            if self.call.verbatim && entry.command.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
+            if verbatim && entry.command.flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
                 self.propagate_call(session.db, args);
             }
         }
@@ -390,6 +394,12 @@ fn find(args: Args<'_>) -> Found {
     }
 }
 
+/// Whether a command joins the queue of the session's transaction, if it passes the checks.
+#[inline]
+fn is_queued(session: &Session, entry: &Entry) -> bool {
+    session.in_multi() && !entry.command.flags.contains(Flags::AT_ONCE)
+}
+
 /// Whether a command may take more memory; EXEC does if one of its queue does.
 fn adds_data(session: &Session, entry: &Entry) -> bool {
     let may_grow = |entry: &Entry| entry.command.flags.contains(Flags::DENYOOM);
@@ -408,25 +418,6 @@ fn check_subscriber(entry: &Entry) -> Result<(), Failure> {
         "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
         entry.full_name
     )))
-}
-
-/// Drops the reply that CLIENT REPLY asked not to be sent.
-pub(crate) fn apply_reply_mode(session: &mut Session, reply_start: usize) {
-    if let Suspension::Control { silent, .. } = &mut session.suspension {
-        *silent = session.reply_mode != ReplyMode::On;
-    }
-    match session.reply_mode {
-        ReplyMode::On => {}
-        ReplyMode::Off => session.out.truncate(reply_start),
-        ReplyMode::SkipNext => {
-            session.out.truncate(reply_start);
-            session.reply_mode = ReplyMode::Skip;
-        }
-        ReplyMode::Skip => {
-            session.out.truncate(reply_start);
-            session.reply_mode = ReplyMode::On;
-        }
-    }
 }
 
 /// Whether this is the EXEC of a transaction that writes: this node may have become a replica since it was queued.

@@ -125,8 +125,10 @@ pub enum Find {
 /// One key specification, with what happens to its keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
-    /// What the command does with these keys.
+    /// What the command does with these keys, at most.
     pub access: Access,
+    /// What it does with them for its options, where those change it.
+    pub by_options: Option<fn(Args<'_>) -> Access>,
     /// Where the first key stands.
     pub begin: Begin,
     /// Which keys follow.
@@ -136,6 +138,12 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
+    const fn of(access: &'static str) -> Self {
+        let find = Find::Range { last: 0, step: 1, limit: 0 };
+        let access = Access::of(access);
+        KeySpec { access, by_options: None, begin: Begin::Index(0), find, not_key: false }
+    }
+
     /// One key at argument `index`.
     pub const fn one(index: u16, access: &'static str) -> Self {
         KeySpec::range(index, 0, 1, access)
@@ -144,19 +152,19 @@ impl KeySpec {
     /// Keys from argument `index` to `last` (relative to the first; negative from the end) in steps.
     pub const fn range(index: u16, last: i16, step: u16, access: &'static str) -> Self {
         let find = Find::Range { last, step, limit: 0 };
-        KeySpec { access: Access::of(access), begin: Begin::Index(index), find, not_key: false }
+        KeySpec { begin: Begin::Index(index), find, ..KeySpec::of(access) }
     }
 
     /// As many keys as argument `index` says, standing behind it.
     pub const fn counted(index: u16, access: &'static str) -> Self {
         let find = Find::KeyNum { index: 0, first: 1, step: 1 };
-        KeySpec { access: Access::of(access), begin: Begin::Index(index), find, not_key: false }
+        KeySpec { begin: Begin::Index(index), find, ..KeySpec::of(access) }
     }
 
     /// Keys behind a keyword, up to the end.
     pub const fn keyword(word: &'static str, from: i16, last: i16, access: &'static str) -> Self {
         let find = Find::Range { last, step: 1, limit: 0 };
-        KeySpec { access: Access::of(access), begin: Begin::Keyword(word, from), find, not_key: false }
+        KeySpec { begin: Begin::Keyword(word, from), find, ..KeySpec::of(access) }
     }
 
     /// One key that only the command itself can find.
@@ -168,6 +176,17 @@ impl KeySpec {
     pub const fn not_key(mut self) -> Self {
         self.not_key = true;
         self
+    }
+
+    /// Tells what the command does with its keys by its options.
+    pub const fn by_options(mut self, access: fn(Args<'_>) -> Access) -> Self {
+        self.by_options = Some(access);
+        self
+    }
+
+    /// What a command does with its keys.
+    pub fn access_of(&self, args: Args<'_>) -> Access {
+        self.by_options.map_or(self.access, |access| access(args))
     }
 
     /// Calls `each` with the argument positions of this specification's keys.

@@ -4,7 +4,6 @@
 //! deletion, so that a replica never decides about expiry by itself; on a replica it is only hidden.
 
 use crate::base::prng::Prng;
-use crate::clients::session::Kind;
 use crate::dispatch::Ctx;
 use crate::keyspace::access::{lfu_touch, lru_clock};
 use crate::keyspace::{Db, EntryRef, KeyRef};
@@ -32,13 +31,16 @@ impl<'a> Ctx<'a> {
     /// Argument `index` as a key, with its hash and slot.
     #[inline]
     pub fn key(&self, index: usize) -> KeyRef<'a> {
-        self.engine.keyspace.dbs[self.session.db].key(self.args.get(index))
+        self.key_of(self.args.get(index))
     }
 
     /// Any bytes as a key.
     #[inline]
     pub fn key_of<'k>(&self, bytes: &'k [u8]) -> KeyRef<'k> {
-        self.engine.keyspace.dbs[self.session.db].key(bytes)
+        let compute = || self.engine.keyspace.dbs[self.session.db].key(bytes);
+        let key = self.engine.call.key.get(bytes).unwrap_or_else(compute);
+        debug_assert_eq!((key.hash, key.slot), (compute().hash, compute().slot));
+        key
     }
 
     /// Looks a key up to read it: counted as hit or miss, and its access clock moves.
@@ -84,7 +86,7 @@ impl<'a> Ctx<'a> {
         let mut reply = Reply::new(&mut session.out, session.resp);
         let now_ms = self.engine.clock.unix_ms;
         if let Some(entry) = self.engine.keyspace.dbs[session.db].get(key) {
-            if !entry.is_expired(now_ms) || session.kind == Kind::Primary {
+            if !entry.is_expired(now_ms) || session.origin.sees_expired() {
                 self.engine.stats.counters.keyspace_hits += 1;
                 if touch {
                     let clock = entry.clock();
@@ -96,7 +98,7 @@ impl<'a> Ctx<'a> {
                 }
                 return answer(Some(entry), &mut reply);
             }
-            self.engine.expire_if_due(session.db, key, session.kind);
+            self.engine.expire_if_due(session.db, key, session.origin);
         }
         self.engine.stats.counters.keyspace_misses += 1;
         self.engine.notify(NotifyClass::MISSED, "keymiss", session.db, key.bytes);
@@ -107,7 +109,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub fn find(&mut self, key: &KeyRef<'_>) -> Option<EntryRef<'_>> {
         let db = self.session.db;
-        if self.engine.expire_if_due(db, key, self.session.kind) {
+        if self.engine.expire_if_due(db, key, self.session.origin) {
             return None;
         }
         let entry = self.engine.keyspace.dbs[db].get(key)?;
@@ -140,7 +142,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub fn find_quietly(&mut self, key: &KeyRef<'_>) -> Option<EntryRef<'_>> {
         let db = self.session.db;
-        if self.engine.expire_if_due(db, key, self.session.kind) {
+        if self.engine.expire_if_due(db, key, self.session.origin) {
             return None;
         }
         self.engine.keyspace.dbs[db].get(key)

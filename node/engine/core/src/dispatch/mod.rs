@@ -148,7 +148,7 @@ impl Group {
     }
 
     /// The ACL category that the group implies, if it implies one.
-    pub fn category(self) -> Option<&'static str> {
+    pub const fn category(self) -> Option<&'static str> {
         Some(match self {
             Group::Generic => "keyspace",
             Group::String => "string",
@@ -193,6 +193,8 @@ pub struct Command {
     pub flags: Flags,
     /// ACL categories beyond those implied by flags and group (`dangerous`, `blocking` ...).
     pub categories: &'static [&'static str],
+    /// The ACL category of its group, or another one in its place.
+    pub group_category: Option<&'static str>,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
     /// The group it is documented in.
@@ -219,6 +221,7 @@ impl Command {
             arity,
             flags: Flags::empty(),
             categories: &[],
+            group_category: group.category(),
             keys: &[],
             group,
             since: "1.0.0",
@@ -241,6 +244,7 @@ impl Command {
     pub const fn container(name: &'static str, group: Group, subcommands: &'static [Command]) -> Self {
         let mut command = Command::new(name, -2, group, unreachable_handler);
         command.handler = Handler::Container;
+        command.group_category = None;
         command.subcommands = subcommands;
         command
     }
@@ -254,6 +258,12 @@ impl Command {
     /// Sets ACL categories beyond the implied ones.
     pub const fn categories(mut self, categories: &'static [&'static str]) -> Self {
         self.categories = categories;
+        self
+    }
+
+    /// Sets the ACL category that stands for the group's, or none.
+    pub const fn group_category(mut self, category: Option<&'static str>) -> Self {
+        self.group_category = category;
         self
     }
 

@@ -2,13 +2,13 @@
 
 use super::table::Entry;
 use super::Flags;
-use crate::clients::session::{Kind, Session};
+use crate::clients::session::Session;
 use crate::engine::Engine;
 
 impl Engine {
     /// Whether the pause holds this command.
     pub(crate) fn is_paused_for(&self, session: &Session, entry: &Entry) -> bool {
-        if session.kind != Kind::Client || entry.command.flags.contains(Flags::UNPAUSES) {
+        if session.origin.skips_pauses() || entry.command.flags.contains(Flags::UNPAUSES) {
             return false;
         }
         let writes = || match entry.command.flags.contains(Flags::EXEC) {

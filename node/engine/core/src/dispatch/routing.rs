@@ -6,7 +6,7 @@ use crate::clients::session::Session;
 use crate::clients::transaction::Queued;
 use crate::cluster::slots::{ClusterState, SlotTable, SLOT_COUNT};
 use crate::engine::Engine;
-use crate::keyspace::key_slot;
+use crate::keyspace::{key_slot, KnownKey};
 use crate::resp::Args;
 
 const CROSS_SLOT: Failure = Failure::Text("CROSSSLOT Keys in request don't hash to the same slot");
@@ -37,7 +37,10 @@ struct Target<'a> {
 }
 
 /// Finds the slot that the keys of these commands share; nothing when there are no keys, an error when they differ.
-fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<Option<Target<'a>>, Failure> {
+fn target<'a>(
+    commands: impl Iterator<Item = (&'a Entry, Args<'a>)>,
+    known: KnownKey,
+) -> Result<Option<Target<'a>>, Failure> {
     let mut found: Option<Target<'_>> = None;
     let mut crossed = false;
     for (entry, args) in commands {
@@ -49,7 +52,7 @@ fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<O
                     // The place of its one key; empty when KEYS names them.
                     return;
                 }
-                let slot = key_slot(key);
+                let slot = known.get(key).map_or_else(|| key_slot(key), |key| key.slot);
                 let target = found.get_or_insert(Target {
                     slot,
                     first: key,
@@ -76,15 +79,26 @@ fn target<'a>(commands: impl Iterator<Item = (&'a Entry, Args<'a>)>) -> Result<O
 
 impl Engine {
     /// Checks that this node serves the command's keys, or says who does.
-    pub(super) fn check_slot(&self, session: &Session, entry: &Entry, args: Args<'_>) -> Result<(), Failure> {
-        let Some(target) = target(std::iter::once((entry, args)))? else { return Ok(()) };
+    pub(super) fn check_slot(
+        &mut self,
+        session: &Session,
+        entry: &Entry,
+        args: Args<'_>,
+    ) -> Result<(), Failure> {
+        if self.call.key.is_none() {
+            // The command will want the key's hash too.
+            if let Some(first) = entry.first_key(args) {
+                self.call.key = KnownKey::of(&self.keyspace.dbs[session.db].key(first));
+            }
+        }
+        let Some(target) = target(std::iter::once((entry, args)), self.call.key)? else { return Ok(()) };
         self.check_target(session, &target, || self.presence(entry, args))
     }
 
     /// Checks that this node serves the keys of a whole transaction, all in one slot.
     pub(crate) fn check_queue_slot(&self, session: &Session, queue: &[Queued]) -> Result<(), Failure> {
         let commands = queue.iter().map(|queued| (queued.entry(), queued.args.view()));
-        let Some(target) = target(commands.clone())? else { return Ok(()) };
+        let Some(target) = target(commands.clone(), KnownKey::NONE)? else { return Ok(()) };
         let presence = || {
             let each = commands.clone().map(|(entry, args)| self.presence(entry, args));
             each.fold(Presence::default(), Presence::and)
@@ -132,13 +146,16 @@ impl Engine {
         Err(Failure::new(slots.redirect("MOVED", target.slot, owner, host)))
     }
 
-    /// Which of the command's keys are here. A ghost is answered for here, so it counts as a key that is.
+    /// Which of the command's keys are here. A ghost is answered for here, so it counts as a key that is; so does a key
+    /// that is deleted here and may yet come back, for which a queued command waits at EXEC.
     fn presence(&self, entry: &Entry, args: Args<'_>) -> Presence {
         let mut presence = Presence::default();
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
                 let key = args.get(index);
-                let is_here = self.has_key(0, key) || self.cluster.migrations.is_ghost(key);
+                let migrations = &self.cluster.migrations;
+                let is_here =
+                    self.has_key(0, key) || migrations.is_ghost(key) || migrations.is_unconfirmed(key);
                 presence.some_here |= is_here;
                 presence.some_missing |= !is_here;
             });
@@ -191,7 +208,7 @@ fn check_state(slots: &SlotTable, target: &Target<'_>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::session::Kind;
+    use crate::clients::origin::Origin;
     use crate::cluster::slots::Endpoint;
     use crate::engine::effects::Action;
     use crate::testing::Bench;
@@ -286,7 +303,7 @@ mod tests {
     fn a_lease_that_has_ended_closes_clients_that_wrote_but_not_the_stream_of_a_primary() {
         let mut bench = bench(MYSELF, |_| {});
         let client = bench.client();
-        let primary = bench.engine.open_session(Kind::Primary).key;
+        let primary = bench.engine.open_session(Origin::Primary).key;
         bench.say(client, "SET a 1");
         bench.say(primary, "SET b 1");
         if let Some(table) = bench.engine.cluster.slots.as_deref_mut() {

@@ -1,12 +1,28 @@
-//! The arguments that SCAN and its kin share.
+//! The arguments and the reply that SCAN and its kin share.
 
-use super::{Ctx, Failure};
+use super::{Ctx, Failure, Outcome};
 use crate::base::glob;
 use crate::base::numbers::parse_i64;
 use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
+use crate::resp::reply::Reply;
 
 /// How many buckets SCAN visits at most for each key it was asked for, when few match.
 const SCAN_COUNT_DEFAULT: usize = 10;
+
+/// Answers a page of a walk: where the next one begins, and elements. `walk` appends these, and tells both that and their
+/// number.
+pub fn reply_page(
+    reply: &mut Reply<'_>,
+    walk: impl FnOnce(&mut Reply<'_>) -> Result<(u64, usize), Failure>,
+) -> Outcome {
+    let mut elements = Vec::new();
+    let (next, len) = walk(&mut Reply::new(&mut elements, 2))?;
+    reply.array(2);
+    reply.bulk(next.to_string().as_bytes());
+    reply.array(len);
+    reply.raw(&elements);
+    Ok(())
+}
 
 /// The options of SCAN and its relatives.
 pub struct ScanOptions<'a> {

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
+use super::keys::Begin;
 use super::{Command, Flags};
+use crate::resp::Args;
 
 /// A command in the table.
 pub struct Entry {
@@ -26,6 +28,15 @@ impl Entry {
         match arity >= 0 {
             true => args == arity as usize,
             false => args >= usize::from(arity.unsigned_abs()),
+        }
+    }
+
+    /// The first key of a request, where it stands in one place.
+    #[inline]
+    pub fn first_key<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        match self.command.keys.first()?.begin {
+            Begin::Index(index) => Some(args.get(usize::from(index))),
+            _ => None,
         }
     }
 

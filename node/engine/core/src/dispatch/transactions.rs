@@ -15,10 +15,12 @@
 use std::ops::Range;
 
 use super::table::{table, Entry};
-use super::{Failure, Flags, Handler};
+use super::{Failure, Flags, Group, Handler};
+use crate::clients::origin::Nested;
 use crate::clients::session::{Session, Suspension};
 use crate::clients::transaction::{Asked, Queued, Transaction};
 use crate::engine::Engine;
+use crate::keyspace::KnownKey;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
 
@@ -119,7 +121,7 @@ impl Engine {
             Reply::new(&mut session.out, session.resp).null_array();
             return Ok(());
         }
-        if self.cluster.slots.is_some() && session.kind != crate::clients::session::Kind::Primary {
+        if self.cluster.slots.is_some() && !session.origin.skips_checks() {
             if let Err(failure) = self.check_queue_slot(session, &transaction.queue) {
                 self.forget_transaction(session);
                 return Err(failure);
@@ -193,7 +195,9 @@ impl Engine {
         if is_last {
             self.forget_transaction(session);
         }
-        self.call.in_exec = true;
+        let outer = self.call.frame;
+        self.call.frame = outer.within(Nested::Transaction);
+        self.call.key = KnownKey::NONE;
         for queued in &queue[stage.clone()] {
             let reply_start = session.out.len();
             match (is_control(queued), self.check_later_stage(&stage, queued)) {
@@ -201,13 +205,9 @@ impl Engine {
                 (false, Err(failure)) => self.write_failure(session, &failure),
                 (false, Ok(())) => self.call_command(session, queued.entry(), queued.args.view()),
             }
-            if session.reply_mode != crate::clients::session::ReplyMode::On {
-                super::execute::apply_reply_mode(session, reply_start);
-            }
+            session.drop_queued_reply(reply_start);
         }
-        self.call.in_exec = false;
-        // The commands have been counted one by one; EXEC itself changes nothing.
-        self.call.dirty = 0;
+        self.call.frame = outer;
         if let Some(transaction) = session.transaction.as_deref_mut().filter(|_| !is_last) {
             transaction.queue = std::mem::take(&mut queue);
             transaction.done = stage.end;
@@ -232,7 +232,7 @@ impl Engine {
 }
 
 fn is_cluster(queued: &Queued) -> bool {
-    queued.entry().parent.is_some_and(|container| container.name == "cluster")
+    queued.entry().command.group == Group::Cluster
 }
 
 fn is_control(queued: &Queued) -> bool {

@@ -34,35 +34,30 @@ impl Engine {
     /// Ends a wait as its deadline does: with the number of replicas that have acknowledged so far, or with what
     /// the command answers when no key had anything.
     pub(crate) fn end_wait_now(&mut self, key: SessionKey) {
-        let Some(session) = self.clients.sessions.get_mut(key) else { return };
-        let mut reply = Reply::new(&mut session.out, session.resp);
+        let Some(session) = self.clients.sessions.get(key) else { return };
         match (&session.suspension, &session.key_wait) {
             (Suspension::Replicas { offset, .. }, _) => {
-                reply.int(self.replication.replicas.acked(*offset) as i64);
+                let acked = self.replication.replicas.acked(*offset) as i64;
+                self.end_wait(key, |reply| reply.int(acked));
             }
-            (Suspension::Keys, Some(wait)) if !wait.silent => (wait.on_timeout)(&mut reply),
-            (Suspension::Keys, _) => {}
-            _ => return,
+            (Suspension::Keys, Some(wait)) => {
+                let on_timeout = wait.on_timeout;
+                self.end_wait(key, on_timeout);
+            }
+            _ => {}
         }
-        self.end_wait(key);
     }
 
     /// Ends a wait with an error.
     pub(crate) fn end_wait_with(&mut self, key: SessionKey, failure: &Failure) {
         self.stats.counters.count_error(failure.code());
-        if let Some(session) = self.clients.sessions.get_mut(key) {
-            if !session.key_wait.as_ref().is_some_and(|wait| wait.silent) {
-                Reply::new(&mut session.out, session.resp).error(failure.text());
-            }
-            self.end_wait(key);
-        }
+        self.end_wait(key, |reply| reply.error(failure.text()));
     }
 
-    fn end_wait(&mut self, key: SessionKey) {
+    fn end_wait(&mut self, key: SessionKey, answer: impl FnOnce(&mut Reply<'_>)) {
         self.clients.waiting.leave(key);
         if let Some(session) = self.clients.sessions.get_mut(key) {
-            session.suspension = Suspension::None;
-            session.key_wait = None;
+            session.answer_late(answer);
             self.effects.actions.push(Action::Resume(key));
         }
     }

@@ -1,7 +1,7 @@
 //! Keys whose time has come: deleted when they are met, and in the background.
 
 use super::Engine;
-use crate::clients::session::Kind;
+use crate::clients::origin::Origin;
 use crate::keyspace::access::{lfu_clock, lru_clock};
 use crate::keyspace::KeyRef;
 use crate::resp::OwnedArgs;
@@ -16,13 +16,13 @@ impl Engine {
     ///
     /// The commands of our primary see the key until the primary's own deletion arrives.
     #[inline]
-    pub fn expire_if_due(&mut self, db: usize, key: &KeyRef<'_>, asked_by: Kind) -> bool {
+    pub fn expire_if_due(&mut self, db: usize, key: &KeyRef<'_>, asked_by: Origin) -> bool {
         let database = &self.keyspace.dbs[db];
         if database.expiring_len() == 0 {
             return false;
         }
         let now_ms = self.clock.unix_ms;
-        if !database.get(key).is_some_and(|entry| entry.is_expired(now_ms)) || asked_by == Kind::Primary {
+        if !database.get(key).is_some_and(|entry| entry.is_expired(now_ms)) || asked_by.sees_expired() {
             return false;
         }
         if !self.replication.is_replica() && self.clients.pause.is_none() {

@@ -17,8 +17,9 @@
 
 use std::collections::HashMap;
 
+use crate::clients::origin::Origin;
 use crate::clients::pause::{OwnPause, Pause};
-use crate::clients::session::{Kind, SessionKey};
+use crate::clients::session::SessionKey;
 use crate::engine::effects::{Action, Event, Level};
 use crate::engine::{Clock, Engine};
 
@@ -109,7 +110,8 @@ impl Engine {
         self.clock = now;
         if self.take_notice(passed_ms, worked_ms()) {
             for &key in ready {
-                let session = self.clients.sessions.get(key).filter(|session| session.kind == Kind::Client);
+                let session =
+                    self.clients.sessions.get(key).filter(|session| session.origin == Origin::Client);
                 if let Some(session) = session.filter(|session| !session.out.is_empty()) {
                     self.cluster.hold.withheld.insert(key, session.id);
                 }

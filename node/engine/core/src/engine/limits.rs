@@ -7,7 +7,8 @@
 
 use crate::clients::class::Class;
 use crate::clients::describe::describe;
-use crate::clients::session::{Kind, Session, SessionKey};
+use crate::clients::origin::Origin;
+use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::Level;
 use crate::engine::Engine;
 use crate::settings::{OutputLimit, Settings};
@@ -44,7 +45,7 @@ impl Settings {
     }
 
     fn output_limit(&self, session: &Session) -> OutputLimit {
-        if !session.authenticated {
+        if !session.is_authenticated() {
             return OutputLimit { hard_bytes: UNAUTHENTICATED_OUTPUT_BYTES_MAX, ..OutputLimit::default() };
         }
         match Class::of(session) {
@@ -131,7 +132,7 @@ impl Engine {
         let mut sum = 0;
         let mut largest_query = 0;
         let mut largest_output = 0;
-        for session in self.clients.sessions.iter().filter(|session| session.kind == Kind::Client) {
+        for session in self.clients.sessions.iter().filter(|session| session.origin == Origin::Client) {
             sum += session.memory_bytes() as u64;
             largest_query = largest_query.max(session.query_bytes as u64);
             largest_output = largest_output.max(session.out.capacity() as u64);
@@ -146,7 +147,7 @@ impl Engine {
             .clients
             .sessions
             .iter()
-            .filter(|session| session.kind == Kind::Client && !session.no_evict && !session.close_now)
+            .filter(|session| session.origin == Origin::Client && !session.no_evict && !session.close_now)
             .map(|session| (session.memory_bytes(), session.key))
             .collect();
         by_size.sort_unstable();
@@ -171,7 +172,7 @@ impl Engine {
             .iter()
             .filter(|session| {
                 Class::of(session) == Class::Normal
-                    && session.kind == Kind::Client
+                    && session.origin == Origin::Client
                     && !session.monitor
                     && !session.is_suspended()
                     && now_ms - session.last_command_ms > timeout_ms

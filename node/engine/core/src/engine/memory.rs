@@ -1,6 +1,6 @@
 //! Where the memory goes, for INFO and MEMORY; and `maxmemory`.
 
-use crate::clients::session::Kind;
+use crate::clients::origin::Origin;
 use crate::engine::Engine;
 use crate::resp::failure::Failure;
 
@@ -39,7 +39,7 @@ impl Engine {
             self.clients
                 .sessions
                 .iter()
-                .filter(|session| (session.kind == Kind::Replica) == replicas)
+                .filter(|session| (session.origin == Origin::Replica) == replicas)
                 .map(|session| session.memory_bytes() as u64)
                 .sum()
         };

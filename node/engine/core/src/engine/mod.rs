@@ -21,7 +21,8 @@ pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statisti
 
 use state::HELLOS_PER_CRON_MAX;
 
-use crate::clients::session::{Kind, Session, SessionKey, Suspension};
+use crate::clients::origin::{Origin, User};
+use crate::clients::session::{Session, SessionKey, Suspension};
 use crate::clients::waiting::Queue;
 use crate::cluster::slots::{SlotTable, SLOT_COUNT};
 use crate::engine::effects::{Action, ClientInfo, Event, Level};
@@ -64,10 +65,10 @@ const HELLO_CHANNEL: &[u8] = b"__sentinel__:hello";
 
 impl Engine {
     /// Opens a session for a connection.
-    pub fn open_session(&mut self, kind: Kind) -> &mut Session {
-        let trusted = kind != Kind::Client || self.settings.requirepass.is_empty();
-        let session = self.clients.sessions.open(kind, self.clock.unix_ms);
-        session.authenticated = trusted;
+    pub fn open_session(&mut self, origin: Origin) -> &mut Session {
+        let is_trusted = origin.skips_password() || self.settings.requirepass.is_empty();
+        let session = self.clients.sessions.open(origin, self.clock.unix_ms);
+        session.user = is_trusted.then_some(User::DEFAULT);
         session
     }
 
@@ -119,7 +120,7 @@ impl Engine {
     /// Hands a command to the control plane; the session waits for the answer.
     pub fn ask_control(&mut self, session: &mut Session, args: Args<'_>) {
         let ticket = self.ticket();
-        session.suspension = Suspension::Control { ticket, silent: false };
+        session.suspension = Suspension::Control { ticket };
         self.tell_control(session, ticket, args);
     }
 
@@ -148,11 +149,8 @@ impl Engine {
         let Some(key) = self.clients.waiting.answered(ticket) else { return };
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         match &mut session.suspension {
-            Suspension::Control { ticket: awaited, silent } if *awaited == ticket => {
-                if !*silent {
-                    session.out.extend_from_slice(reply);
-                }
-                session.suspension = Suspension::None;
+            Suspension::Control { ticket: awaited } if *awaited == ticket => {
+                session.answer_late(|answer| answer.raw(reply));
             }
             Suspension::Exec(_) => self.resume_exec(&mut session, ticket, reply),
             _ => {}
@@ -176,7 +174,7 @@ impl Engine {
         if !self.replication.is_recording() {
             return;
         }
-        if self.call.queued.is_empty() && !self.call.in_exec {
+        if self.call.queued.is_empty() && self.call.frame.nested.is_none() {
             self.replication.feed(db, args);
         } else {
             self.call.queued.push((db, OwnedArgs::copy(args)));
@@ -237,7 +235,7 @@ impl Engine {
         self.release(session);
         session.db = 0;
         session.resp = 2;
-        session.authenticated = self.settings.requirepass.is_empty();
+        session.user = self.settings.requirepass.is_empty().then_some(User::DEFAULT);
         session.readonly = false;
         session.asking = false;
         session.monitor = false;
@@ -423,7 +421,7 @@ impl Engine {
 
     /// Runs a command of the control plane; its reply becomes an event.
     pub fn run_internal(&mut self, ticket: u64, args: Args<'_>) {
-        let key = self.open_session(Kind::Internal).key;
+        let key = self.open_session(Origin::Control).key;
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         self.execute(&mut session, args);
         let reply = std::mem::take(&mut session.out);

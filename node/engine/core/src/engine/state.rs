@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::base::prng::Prng;
 use crate::base::process::ProcessFacts;
+use crate::clients::origin::Frame;
 use crate::clients::pause::{Pause, Pauses};
 use crate::clients::pubsub::PubSub;
 use crate::clients::session::{SessionKey, Sessions};
@@ -12,7 +13,7 @@ use crate::clients::waiting::WaitingRoom;
 use crate::cluster::slots::SlotTable;
 use crate::engine::effects::{Action, Event};
 use crate::engine::hold::Hold;
-use crate::keyspace::{Db, KeyHasher};
+use crate::keyspace::{Db, KeyHasher, KnownKey};
 use crate::migration::state::Migrations;
 use crate::resp::OwnedArgs;
 use crate::settings::Settings;
@@ -39,12 +40,10 @@ pub struct Clock {
 pub struct Call {
     /// The protocol version of the running session.
     pub resp: u8,
-    /// Changes to the keyspace.
-    pub dirty: u64,
-    /// Whether the command is replicated as it was given.
-    pub verbatim: bool,
-    /// Whether EXEC is running: what its commands queue is wrapped in MULTI and EXEC.
-    pub in_exec: bool,
+    /// The first key of the command, once its hash and its slot are computed.
+    pub key: KnownKey,
+    /// The innermost command that runs. What is queued for replication within another is wrapped in MULTI and EXEC.
+    pub frame: Frame,
     /// Whether sessions that wait for keys are being served.
     pub is_serving: bool,
     /// Whose command serves them, and its protocol version; it has ended, but its session is not among the others.

@@ -20,7 +20,7 @@ impl Engine {
     #[inline]
     pub fn key_changed(&mut self, db: usize, key: &[u8], class: NotifyClass, event: &str, count: u64) {
         self.call.hooked();
-        self.call.dirty += count;
+        self.call.frame.dirty += count;
         if !self.clients.watches.is_empty() {
             self.clients.watches.changed(db, key);
         }
@@ -65,7 +65,7 @@ impl Engine {
     /// A database is about to be emptied, which counts as `keys` changes.
     pub(crate) fn database_flushed(&mut self, db: usize) {
         self.call.hooked();
-        self.call.dirty += self.keyspace.dbs[db].len() as u64;
+        self.call.frame.dirty += self.keyspace.dbs[db].len() as u64;
         self.changed_by_flush(db);
         self.clients.waiting.database_changed(db);
         self.moving_keys_flushed(db);

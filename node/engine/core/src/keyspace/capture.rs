@@ -9,9 +9,14 @@
 //! version; entries only move between buckets (a segment is rebuilt, split or merged) after all buckets
 //! involved were handed out. Access clocks are not part of the picture.
 //!
+//! A big value is handed out in parts while the walk stands at it: its bucket is not stamped before all of it has
+//! left, and the snapshot remembers the entry ([`Stop`]). So a change of any entry of that bucket completes the value
+//! first, and only then the entries behind it; a change elsewhere is handed out in between.
+//!
 //! BEHAVIOUR. Without a snapshot the check is one comparison, because the newest cut is 0. Several snapshots
 //! may be active: one pass over a bucket serves all whose cut is above its version.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::entry::Entry;
@@ -22,7 +27,44 @@ use crate::types::ValueRef;
 pub trait Capture: Send {
     /// One entry as it was when the snapshot started. Each is given exactly once, in no particular order.
     fn entry(&mut self, db: usize, slot: u16, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<i64>);
+
+    /// Like [`Capture::entry`], but it may take a part of a big value only, with at least `elements` of it: then it
+    /// answers where the value goes on. Other entries may be given before that value is complete.
+    fn begin(&mut self, what: Captured<'_>, elements: usize) -> Option<NonZeroU64> {
+        let _ = elements;
+        self.entry(what.db, what.slot, what.key, what.value, what.expire_at_ms);
+        None
+    }
+
+    /// At least `elements` more of the value that [`Capture::begin`] has left open, which has not changed since.
+    fn go_on(&mut self, value: ValueRef<'_>, cursor: NonZeroU64, elements: usize) -> Option<NonZeroU64> {
+        let _ = (value, cursor, elements);
+        None
+    }
+
+    /// Whether it has enough for now, so that the walk should pause.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
+
+/// An entry as it was when the snapshot started.
+#[derive(Clone, Copy)]
+pub struct Captured<'a> {
+    /// The number of its database at the start.
+    pub db: usize,
+    /// Its slot.
+    pub slot: u16,
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: ValueRef<'a>,
+    /// When it expires, in Unix milliseconds.
+    pub expire_at_ms: Option<i64>,
+}
+
+/// Elements of a big value that the walk hands out at once.
+const PART_ELEMENTS: usize = 512;
 
 /// A set of slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +128,56 @@ pub(crate) struct ActiveCapture {
     /// Where the walk goes on: a slot, and a hash prefix in its table.
     at_slot: usize,
     at_prefix: u64,
+    /// The walk has stopped within a bucket.
+    stop: Option<Stop>,
+}
+
+/// Where the walk of a snapshot has stopped within a bucket, whose version is still an old one.
+///
+/// The entry lives, unchanged, for as long as it is remembered here: whoever changes or removes an entry calls
+/// `before_change` for its bucket first, which completes the value and forgets it.
+struct Stop {
+    entry: Entry,
+    /// Where the value goes on; `None` when it is complete, and the entries behind it are next.
+    cursor: Option<NonZeroU64>,
 }
 
 impl ActiveCapture {
+    /// Hands out the entries of a bucket that it lacks: all of them, or with `in_parts` no more than the first part of
+    /// a big value, in which case it stops there. Tells whether it has all of them now.
+    fn hand_out<I: Iterator<Item = Entry>>(
+        &mut self,
+        slot: u16,
+        entries: &impl Fn() -> I,
+        in_parts: bool,
+    ) -> bool {
+        let mut rest = entries();
+        match self.stop.take() {
+            Some(stop) if entries().any(|entry| entry == stop.entry) => {
+                rest.by_ref().find(|entry| *entry == stop.entry);
+                let mut next = stop.cursor;
+                while let Some(cursor) = next {
+                    next = self.sink.go_on(stop.entry.value(), cursor, usize::MAX);
+                }
+            }
+            elsewhere => self.stop = elsewhere,
+        }
+        let may_stop = in_parts && self.stop.is_none();
+        for entry in rest {
+            let (key, value, expire_at_ms) = (entry.key(), entry.value(), entry.expire_at_ms());
+            if !may_stop {
+                self.sink.entry(self.db, slot, key, value, expire_at_ms);
+                continue;
+            }
+            let what = Captured { db: self.db, slot, key, value, expire_at_ms };
+            if let Some(cursor) = self.sink.begin(what, PART_ELEMENTS) {
+                self.stop = Some(Stop { entry, cursor: Some(cursor) });
+                return false;
+            }
+        }
+        true
+    }
+
     fn wants(&self, slot: u16) -> bool {
         self.slots.as_ref().is_none_or(|slots| slots.contains(slot))
     }
@@ -104,6 +193,8 @@ pub(crate) struct Captures {
     pub(crate) active: Vec<ActiveCapture>,
     /// Set while something dropped is handed out: snapshots that started after the drop do not get it.
     dropped_at: Option<u32>,
+    /// The snapshot that walks now.
+    walker: Option<SnapshotId>,
 }
 
 impl Captures {
@@ -115,7 +206,15 @@ impl Captures {
     ) -> SnapshotId {
         self.version += 1;
         self.newest_cut = self.version;
-        self.active.push(ActiveCapture { cut: self.version, db, slots, sink, at_slot: 0, at_prefix: 0 });
+        self.active.push(ActiveCapture {
+            cut: self.version,
+            db,
+            slots,
+            sink,
+            at_slot: 0,
+            at_prefix: 0,
+            stop: None,
+        });
         SnapshotId(self.version)
     }
 
@@ -168,17 +267,47 @@ impl Captures {
         }
     }
 
-    /// Hands the entries of one bucket to every snapshot that lacks them, and stamps the bucket.
+    /// Hands the entries of one bucket to every snapshot that lacks them, and stamps the bucket. Tells whether a walk
+    /// may go on: it stops at a big value, and then the bucket is not stamped yet.
     #[cold]
-    pub(crate) fn hand_out(&mut self, slot: u16, version: &mut u32, entries: impl Iterator<Item = Entry>) {
-        for entry in entries {
+    pub(crate) fn hand_out<I: Iterator<Item = Entry>>(
+        &mut self,
+        slot: u16,
+        version: &mut u32,
+        entries: impl Fn() -> I,
+    ) -> bool {
+        let (dropped_at, walker) = (self.dropped_at, self.walker);
+        let mut is_full = false;
+        // Who walks comes first: if it stops, the others get the bucket when it has changed or is complete.
+        for is_walker in [true, false] {
             for capture in &mut self.active {
-                let is_meant = self.dropped_at.is_none_or(|dropped_at| capture.cut <= dropped_at);
-                if *version < capture.cut && is_meant && capture.wants(slot) {
-                    capture.sink.entry(capture.db, slot, entry.key(), entry.value(), entry.expire_at_ms());
+                let is_meant = dropped_at.is_none_or(|dropped_at| capture.cut <= dropped_at);
+                let is_turn = walker.is_some_and(|walker| walker.0 == capture.cut) == is_walker;
+                if is_turn && *version < capture.cut && is_meant && capture.wants(slot) {
+                    if !capture.hand_out(slot, &entries, is_walker) {
+                        return false;
+                    }
+                    is_full |= is_walker && capture.sink.is_full();
                 }
             }
         }
         *version = self.version;
+        !is_full
+    }
+
+    /// A snapshot begins or ends a step of its walk.
+    pub(crate) fn set_walker(&mut self, walker: Option<SnapshotId>) {
+        self.walker = walker;
+    }
+
+    /// Hands out the next part of the value at which the walk of a snapshot has stopped; tells whether there was one.
+    pub(crate) fn go_on(&mut self, snapshot: SnapshotId) -> bool {
+        let Some(capture) = self.active.iter_mut().find(|capture| capture.cut == snapshot.0) else {
+            return false;
+        };
+        let Some(stop) = &mut capture.stop else { return false };
+        let Some(cursor) = stop.cursor else { return false };
+        stop.cursor = capture.sink.go_on(stop.entry.value(), cursor, PART_ELEMENTS);
+        true
     }
 }

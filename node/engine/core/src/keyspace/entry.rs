@@ -104,6 +104,10 @@ impl Content {
 #[repr(transparent)]
 pub(crate) struct Entry(NonNull<u8>);
 
+// SAFETY: everything in an entry (bytes, collections) is Send. A snapshot remembers one beside the table that
+// owns it.
+unsafe impl Send for Entry {}
+
 // SAFETY of every block below: an `Entry` points to a live allocation laid out as the module describes, written
 // by `Entry::build` alone; the offsets computed from its header stay inside it. It is `Copy` for the table's
 // sake; the table holds each entry once, hands out borrows bound to its own borrow, and frees it once.

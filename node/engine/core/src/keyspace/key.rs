@@ -16,6 +16,53 @@ pub struct KeyRef<'a> {
     pub slot: u16,
 }
 
+/// What has been computed of one argument of the running command, which is known again by where it lies.
+///
+/// It is good for as long as the arguments live: no other bytes can lie there meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownKey {
+    address: usize,
+    len: usize,
+    hash: u64,
+    slot: u16,
+}
+
+impl KnownKey {
+    /// Nothing was computed yet.
+    pub const NONE: KnownKey = KnownKey { address: 0, len: 0, hash: 0, slot: 0 };
+
+    /// What is known of a key.
+    #[inline]
+    pub fn of(key: &KeyRef<'_>) -> Self {
+        KnownKey { address: key.bytes.as_ptr().addr(), len: key.bytes.len(), hash: key.hash, slot: key.slot }
+    }
+
+    /// Whether nothing was computed yet.
+    #[inline]
+    pub fn is_none(&self) -> bool {
+        self.address == 0
+    }
+
+    /// The key that these bytes are, if they are the argument that is known.
+    #[inline]
+    pub fn get<'a>(&self, bytes: &'a [u8]) -> Option<KeyRef<'a>> {
+        let is_it = self.address == bytes.as_ptr().addr() && self.len == bytes.len();
+        is_it.then_some(KeyRef { bytes, hash: self.hash, slot: self.slot })
+    }
+
+    /// The key itself, to ask the processor for its place in the table.
+    #[inline]
+    pub fn without_bytes(&self) -> KeyRef<'static> {
+        KeyRef { bytes: &[], hash: self.hash, slot: self.slot }
+    }
+}
+
+impl Default for KnownKey {
+    fn default() -> Self {
+        KnownKey::NONE
+    }
+}
+
 /// The hash function of keys, seeded so that outsiders cannot make keys collide.
 #[derive(Clone)]
 pub struct KeyHasher {

@@ -30,9 +30,9 @@ mod segment;
 #[allow(unsafe_code)]
 mod table;
 
-pub use capture::{Capture, SlotSet, SnapshotId};
+pub use capture::{Capture, Captured, SlotSet, SnapshotId};
 pub use db::{Db, EntryRef, Garbage, Ttl};
 pub use entry::{Content, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
-pub use key::{key_slot, KeyHasher, KeyRef, SLOT_COUNT};
+pub use key::{key_slot, KeyHasher, KeyRef, KnownKey, SLOT_COUNT};
 
 pub use crate::types::{Object, ObjectMut, Value, ValueRef};

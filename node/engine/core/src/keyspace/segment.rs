@@ -475,21 +475,21 @@ impl Segment {
             .filter(move |tagged| self.home(tagged.tag()) == home)
     }
 
-    /// Hands a bucket out to the snapshots that lack it, before it changes.
+    /// Hands a bucket out to the snapshots that lack it, before it changes. Tells whether a walk may go on.
     #[inline]
-    pub(crate) fn before_change(self, bucket: usize, slot: u16, captures: &mut Captures) {
+    pub(crate) fn before_change(self, bucket: usize, slot: u16, captures: &mut Captures) -> bool {
         if captures.is_idle() {
-            return;
+            return true;
         }
         let version = unsafe { &mut *self.version(bucket) };
-        if captures.is_due(*version) {
-            captures.hand_out(slot, version, self.in_bucket(bucket).map(Tagged::entry));
-        }
+        !captures.is_due(*version)
+            || captures.hand_out(slot, version, || self.in_bucket(bucket).map(Tagged::entry))
     }
 
-    /// Hands the whole segment out, before it is rebuilt or when the walk reaches it.
-    pub(crate) fn hand_out(self, slot: u16, captures: &mut Captures) {
-        (0..self.buckets()).for_each(|bucket| self.before_change(bucket, slot, captures));
+    /// Hands the whole segment out, before it is rebuilt or when the walk reaches it. Only a walk may stop within it,
+    /// as it tells.
+    pub(crate) fn hand_out(self, slot: u16, captures: &mut Captures) -> bool {
+        (0..self.buckets()).all(|bucket| self.before_change(bucket, slot, captures))
     }
 
     #[inline]

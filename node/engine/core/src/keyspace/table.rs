@@ -358,7 +358,7 @@ impl Table {
     }
 
     /// Hands out segments from a hash prefix on (in units of the longest prefix) until `budget` entries were
-    /// looked at; gives the prefix to go on from, or `None` at the end.
+    /// looked at, or the snapshot has enough; gives the prefix to go on from, or `None` at the end.
     pub(crate) fn walk(
         &self,
         mut prefix: u64,
@@ -371,7 +371,10 @@ impl Table {
             if *budget == 0 {
                 return Some(prefix);
             }
-            segment.hand_out(slot, captures);
+            if !segment.hand_out(slot, captures) {
+                *budget = 0;
+                return Some(prefix);
+            }
             *budget = budget.saturating_sub(segment.len().max(1));
             prefix = (segment.prefix() + 1) << (PREFIX_BITS - segment.depth());
         }

@@ -1,7 +1,8 @@
 //! The command MIGRATE: keys sent to another node by RESTORE. What becomes of them is in [`super::settle`].
 
 use super::state::{Item, Job, Migration, Route, Wait};
-use crate::clients::session::{Kind, Suspension};
+use crate::clients::origin::Origin;
+use crate::clients::session::Suspension;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
@@ -107,23 +108,19 @@ fn migrate(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let ack_ms = wanted.timeout_ms.min(ctx.engine.settings.cluster_migration_ack_timeout);
     let wait = (copies_wanted > 0).then_some(Wait { copies: copies_wanted, timeout_ms: ack_ms });
-    let ticket = ctx.engine.ticket();
-    ctx.engine.cluster.migrations.start(
-        ticket,
-        Migration {
-            session: ctx.session.key,
-            session_id: ctx.session.id,
-            db: ctx.session.db,
-            items,
-            preliminaries,
-            has_link_reply: ctx.engine.cluster.slots.is_some(),
-            copy: wanted.copy,
-            route,
-            copies_wanted,
-            timeout_ms: ack_ms as i64,
-            confirming: None,
-        },
-    );
+    let ticket = ctx.engine.cluster.migrations.start(Migration {
+        session: ctx.session.key,
+        session_id: ctx.session.id,
+        db: ctx.session.db,
+        items,
+        preliminaries,
+        has_link_reply: ctx.engine.cluster.slots.is_some(),
+        copy: wanted.copy,
+        route,
+        copies_wanted,
+        timeout_ms: ack_ms as i64,
+        confirming: None,
+    });
     ctx.session.suspension = Suspension::Migrate { ticket };
     let Wanted { host, port, timeout_ms, .. } = wanted;
     let timeout_ms = if copies_wanted > 0 { timeout_ms.saturating_add(ack_ms) } else { timeout_ms };
@@ -218,7 +215,9 @@ fn migration_link(ctx: &mut Ctx<'_>) -> Outcome {
             .clients
             .sessions
             .iter()
-            .filter(|session| session.kind == Kind::Client && session.migration_link.as_deref() == Some(name))
+            .filter(|session| {
+                session.origin == Origin::Client && session.migration_link.as_deref() == Some(name)
+            })
             .map(|session| session.key)
             .collect();
         earlier.into_iter().for_each(|key| ctx.engine.close_soon(key));

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::state::{DepartureState, Migrations};
-use crate::clients::session::Kind;
 use crate::cluster::slots::SlotTable;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
@@ -24,7 +23,7 @@ pub const GHOST: Command = Command::new("ghost", -4, Group::Cluster, ghost)
     );
 
 fn ghost(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.session.kind != Kind::Primary {
+    if !ctx.origin().skips_checks() {
         return Err(Failure::Text("ERR CLUSTER GHOST is for the replication stream only"));
     }
     let is_added = ctx.arg_is(2, "add");

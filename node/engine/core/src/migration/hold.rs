@@ -1,6 +1,5 @@
 //! Who has to wait for keys on their way.
 
-use super::state::DepartureState;
 use crate::clients::session::Session;
 use crate::dispatch::table::Entry;
 use crate::dispatch::Flags;
@@ -33,10 +32,8 @@ impl Engine {
         let mut touches = false;
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
-                let departures = self.cluster.migrations.keys.get(args.get(index));
-                touches |= departures.is_some_and(|departures| {
-                    writes || departures.iter().any(|each| each.state == DepartureState::Unconfirmed)
-                });
+                let (migrations, key) = (&self.cluster.migrations, args.get(index));
+                touches |= migrations.keys.contains_key(key) && (writes || migrations.is_unconfirmed(key));
             });
         }
         touches

@@ -8,7 +8,7 @@
 //! ```
 
 use super::state::{Confirming, DepartureState, Item, Migration, Route};
-use crate::clients::session::{SessionKey, Suspension};
+use crate::clients::session::{MigrationTicket, SessionKey, Suspension};
 use crate::clients::waiting::Queue;
 use crate::dispatch::{Failure, Outcome};
 use crate::engine::effects::{Action, Level};
@@ -38,7 +38,7 @@ const DEMOTED: Failure = Failure::Text(
 
 impl Engine {
     /// The target has sent all its replies, or has failed.
-    pub fn migration_ended(&mut self, ticket: u64, outcome: Result<Vec<String>, String>) {
+    pub fn migration_ended(&mut self, ticket: MigrationTicket, outcome: Result<Vec<String>, String>) {
         let Some(migration) = self.cluster.migrations.by_ticket.get(&ticket) else { return };
         if migration.confirming.is_some() {
             return;
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// Judges the replies; the outcome, unless replicas of ours have to confirm it first.
-    fn settle(&mut self, ticket: u64, replies: &[String]) -> Option<Outcome> {
+    fn settle(&mut self, ticket: MigrationTicket, replies: &[String]) -> Option<Outcome> {
         let migration = self.cluster.migrations.by_ticket.get(&ticket)?;
         if let Err(failure) = migration.check_preliminaries(replies) {
             return Some(Err(failure));
@@ -113,7 +113,7 @@ impl Engine {
     /// Deletes keys that the target has, and hands out what they held.
     fn take_departed(
         &mut self,
-        ticket: u64,
+        ticket: MigrationTicket,
         db: usize,
         arrived: Vec<Box<[u8]>>,
     ) -> Vec<(Box<[u8]>, Content)> {
@@ -139,7 +139,7 @@ impl Engine {
     /// In a slot's move the replicas of this node must know that keys are gone before clients are sent after them.
     fn confirm_or_finish(
         &mut self,
-        ticket: u64,
+        ticket: MigrationTicket,
         route: Route,
         taken: Vec<(Box<[u8]>, Content)>,
         outcome: Outcome,
@@ -170,9 +170,11 @@ impl Engine {
         if self.cluster.migrations.by_ticket.is_empty() {
             return;
         }
-        let confirming =
-            |(ticket, migration): (&u64, &Migration)| migration.confirming.as_ref().map(|_| *ticket);
-        let tickets: Vec<u64> = self.cluster.migrations.by_ticket.iter().filter_map(confirming).collect();
+        let confirming = |(ticket, migration): (&MigrationTicket, &Migration)| {
+            migration.confirming.as_ref().map(|_| *ticket)
+        };
+        let tickets: Vec<MigrationTicket> =
+            self.cluster.migrations.by_ticket.iter().filter_map(confirming).collect();
         for ticket in tickets {
             match self.confirmation(ticket) {
                 Some(true) => self.finish_confirmed(ticket),
@@ -183,7 +185,7 @@ impl Engine {
     }
 
     /// Whether the replicas have confirmed; nothing while that is open.
-    fn confirmation(&self, ticket: u64) -> Option<bool> {
+    fn confirmation(&self, ticket: MigrationTicket) -> Option<bool> {
         let confirming = self.cluster.migrations.by_ticket.get(&ticket)?.confirming.as_ref()?;
         let mut all = true;
         for (key, id) in &confirming.witnesses {
@@ -197,7 +199,7 @@ impl Engine {
         (all || is_late).then_some(all)
     }
 
-    fn finish_confirmed(&mut self, ticket: u64) {
+    fn finish_confirmed(&mut self, ticket: MigrationTicket) {
         let confirming =
             self.cluster.migrations.by_ticket.get_mut(&ticket).and_then(|each| each.confirming.take());
         if let Some(confirming) = confirming {
@@ -206,7 +208,7 @@ impl Engine {
     }
 
     /// Not every replica knows that the keys are gone: nobody was sent after them, so they can stay.
-    fn bring_back(&mut self, ticket: u64) {
+    fn bring_back(&mut self, ticket: MigrationTicket) {
         let Some(migration) = self.cluster.migrations.by_ticket.get_mut(&ticket) else { return };
         let (db, route, confirming) = (migration.db, migration.route, migration.confirming.take());
         if let (Route::SlotMove { slot, .. }, Some(slots)) = (route, self.cluster.slots.as_deref()) {
@@ -228,24 +230,26 @@ impl Engine {
                 self.queue_propagation(db, OwnedArgs::from_slices(&restore));
             }
         }
-        self.keyspace.dirty += std::mem::take(&mut self.call.dirty);
+        self.keyspace.dirty += std::mem::take(&mut self.call.frame.dirty);
         self.flush_propagation();
         self.log(Level::Warning, NOT_CONFIRMED.text());
         self.end_migration(ticket, Err(NOT_CONFIRMED));
     }
 
     /// Answers the MIGRATE, and lets those go on who waited for its keys.
-    fn end_migration(&mut self, ticket: u64, outcome: Outcome) {
+    fn end_migration(&mut self, ticket: MigrationTicket, outcome: Outcome) {
         let Some(migration) = self.cluster.migrations.end(ticket) else { return };
         if let Some(mut session) = self.clients.sessions.take(migration.session) {
             let waits =
                 matches!(session.suspension, Suspension::Migrate { ticket: waits } if waits == ticket);
             if waits && session.id == migration.session_id {
-                session.suspension = Suspension::None;
-                match outcome {
-                    Ok(()) => session.out.extend_from_slice(b"+OK\r\n"),
-                    Err(failure) => self.write_failure(&mut session, &failure),
+                if let Err(failure) = &outcome {
+                    self.stats.counters.count_error(failure.code());
                 }
+                session.answer_late(|answer| match &outcome {
+                    Ok(()) => answer.ok(),
+                    Err(failure) => answer.error(failure.text()),
+                });
                 self.effects.actions.push(Action::Resume(session.key));
             }
             self.clients.sessions.put(session);
@@ -255,7 +259,7 @@ impl Engine {
 
     /// This node is no primary any more: what it had on its way is for its successor to decide.
     pub(crate) fn drop_migrations(&mut self) {
-        let tickets: Vec<u64> = self.cluster.migrations.by_ticket.keys().copied().collect();
+        let tickets: Vec<MigrationTicket> = self.cluster.migrations.by_ticket.keys().copied().collect();
         for ticket in tickets {
             self.end_migration(ticket, Err(DEMOTED));
         }

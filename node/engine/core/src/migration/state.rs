@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::clients::session::SessionKey;
+use crate::clients::session::{MigrationTicket, SessionKey};
 use crate::keyspace::Content;
 use crate::resp::encode_command;
 use crate::resp::failure::Outcome;
@@ -11,7 +11,7 @@ use crate::resp::failure::Outcome;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// The ticket under which its end is reported.
-    pub ticket: u64,
+    pub ticket: MigrationTicket,
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -53,7 +53,8 @@ impl Wait {
 /// Migrations under way, and what is known of the slots that move away.
 #[derive(Default)]
 pub struct Migrations {
-    pub(in crate::migration) by_ticket: HashMap<u64, Migration>,
+    last_ticket: MigrationTicket,
+    pub(in crate::migration) by_ticket: HashMap<MigrationTicket, Migration>,
     /// Keys on their way. A key is on its way once at a time: MIGRATE is a write, and is held like one.
     pub(in crate::migration) keys: HashMap<Box<[u8]>, Vec<Departure>>,
     /// The slots of this node that move away, each with its ghosts.
@@ -64,7 +65,7 @@ pub struct Migrations {
 #[derive(Debug)]
 pub struct Departure {
     pub(in crate::migration) db: usize,
-    pub(in crate::migration) ticket: u64,
+    pub(in crate::migration) ticket: MigrationTicket,
     pub(in crate::migration) state: DepartureState,
 }
 
@@ -150,16 +151,19 @@ impl Migrations {
         self.keys.is_empty() && self.slots.is_empty()
     }
 
-    pub(in crate::migration) fn start(&mut self, ticket: u64, migration: Migration) {
+    pub(in crate::migration) fn start(&mut self, migration: Migration) -> MigrationTicket {
+        let ticket = self.last_ticket.next();
+        self.last_ticket = ticket;
         for item in &migration.items {
             let departure = Departure { db: migration.db, ticket, state: DepartureState::Copied };
             self.keys.entry(item.key.clone()).or_default().push(departure);
         }
         self.by_ticket.insert(ticket, migration);
+        ticket
     }
 
     /// Forgets a migration: its keys may be changed again.
-    pub(in crate::migration) fn end(&mut self, ticket: u64) -> Option<Migration> {
+    pub(in crate::migration) fn end(&mut self, ticket: MigrationTicket) -> Option<Migration> {
         let migration = self.by_ticket.remove(&ticket)?;
         for item in &migration.items {
             if let Some(departures) = self.keys.get_mut(&item.key) {
@@ -172,7 +176,17 @@ impl Migrations {
         Some(migration)
     }
 
-    pub(in crate::migration) fn departure(&mut self, ticket: u64, key: &[u8]) -> Option<&mut Departure> {
+    /// Whether a key is deleted here, which replicas of this node still have to acknowledge.
+    pub(crate) fn is_unconfirmed(&self, key: &[u8]) -> bool {
+        let departures = self.keys.get(key);
+        departures.is_some_and(|all| all.iter().any(|each| each.state == DepartureState::Unconfirmed))
+    }
+
+    pub(in crate::migration) fn departure(
+        &mut self,
+        ticket: MigrationTicket,
+        key: &[u8],
+    ) -> Option<&mut Departure> {
         self.keys.get_mut(key)?.iter_mut().find(|departure| departure.ticket == ticket)
     }
 }

@@ -108,6 +108,48 @@ fn exec_that_would_change_a_key_on_its_way_is_held() {
 }
 
 #[test]
+fn write_in_multi_is_queued_while_its_key_travels() {
+    let mut bench = source(1);
+    let (mover, client, slow) = (bench.client(), bench.client(), bench.client());
+    let replica = replica(&mut bench);
+    acknowledge(&mut bench, replica);
+    for client in [client, slow] {
+        bench.say(client, "MULTI");
+    }
+    let (job, _) = send(&mut bench, mover, "{x}1");
+    assert_eq!(bench.say(client, "SET {x}1 new"), "+QUEUED");
+    answer(&mut bench, &job, &["+OK", ":1"]);
+    // Deleted here, and our replica does not know yet: nobody may be sent after it.
+    assert_eq!(bench.heard(mover), "");
+    assert_eq!(bench.say(slow, "SET {x}1 new"), "+QUEUED");
+    for client in [client, slow] {
+        assert_eq!(bench.say(client, "EXEC"), "");
+    }
+    acknowledge(&mut bench, replica);
+    resume(&mut bench);
+    assert_eq!(bench.heard(mover), "+OK");
+    for client in [client, slow] {
+        assert_eq!(bench.heard(client), asked(slot()));
+    }
+}
+
+#[test]
+fn client_reply_skip_drops_the_answer_that_comes_later() {
+    let mut bench = source(0);
+    let (mover, client) = (bench.client(), bench.client());
+    bench.say(mover, "CLIENT REPLY SKIP");
+    let (job, _) = send(&mut bench, mover, "{x}1");
+    bench.say(client, "CLIENT REPLY SKIP");
+    assert_eq!(bench.say(client, "SET {x}1 new"), "");
+    bench.engine.migration_ended(job.ticket, Err("gone".into()));
+    resume(&mut bench);
+    for client in [mover, client] {
+        assert_eq!(bench.heard(client), "");
+        assert_eq!(bench.say(client, "GET {x}1"), "$3 new");
+    }
+}
+
+#[test]
 fn flushall_is_held_while_keys_are_on_their_way() {
     let mut bench = source(0);
     let (mover, client) = (bench.client(), bench.client());
@@ -285,7 +327,7 @@ fn replica_hears_of_ghosts_and_answers_for_them_once_promoted() {
     let mut bench = source(0);
     install(&mut bench, TARGET, Some(TARGET), 0);
     bench.engine.follow("a", 1);
-    let stream = bench.engine.open_session(crate::clients::session::Kind::Primary).key;
+    let stream = bench.engine.open_session(crate::clients::origin::Origin::Primary).key;
     bench.say(stream, "CLUSTER GHOST ADD {x}3 {x}2");
     bench.say(stream, "CLUSTER GHOST DEL {x}2");
     let client = bench.client();

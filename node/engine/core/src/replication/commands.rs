@@ -5,7 +5,7 @@ use super::state::failover::Stage;
 use super::state::history::StreamId;
 use super::state::replicas::Introduction;
 use crate::base::numbers::parse_i64;
-use crate::clients::session::Kind;
+use crate::clients::origin::Origin;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::effects::Level;
 use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
@@ -57,12 +57,15 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST))
         .categories(&["admin", "dangerous"])
         .docs("2.8.12", "O(1)", "", "Says whether this node is a primary or a replica, and how far it is."),
-    Command::new("wait", 3, Group::Generic, wait).flags(Flags::NOSCRIPT.union(Flags::BLOCKING)).docs(
-        "3.0.0",
-        "O(1)",
-        "numreplicas timeout",
-        "Waits until replicas have acknowledged what this client has written.",
-    ),
+    Command::new("wait", 3, Group::Generic, wait)
+        .group_category(Some("connection"))
+        .flags(Flags::NOSCRIPT.union(Flags::BLOCKING))
+        .docs(
+            "3.0.0",
+            "O(1)",
+            "numreplicas timeout",
+            "Waits until replicas have acknowledged what this client has written.",
+        ),
 ];
 
 fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
@@ -77,7 +80,7 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
         ctx.engine.end_hold();
         return ctx.ok();
     }
-    if ctx.session.kind == Kind::Replica {
+    if ctx.session.origin == Origin::Replica {
         return Err(Failure::Text("ERR Command is not valid when client is a replica."));
     }
     let port = u16::try_from(ctx.int_arg(2)?).map_err(|_| Failure::Text("ERR Invalid master port"))?;
@@ -96,7 +99,7 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn psync(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.session.kind != Kind::Client {
+    if !ctx.origin().may_sync() {
         return Ok(());
     }
     if ctx.args.len() > 3 && ctx.arg_is(3, "failover") {
@@ -127,7 +130,7 @@ fn take_over(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn sync(ctx: &mut Ctx<'_>) -> Outcome {
-    if ctx.session.kind != Kind::Client {
+    if !ctx.origin().may_sync() {
         return Ok(());
     }
     check_may_sync(ctx)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::state::guard::Guard;
 use super::state::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
 use super::younger;
-use crate::clients::session::Kind;
+use crate::clients::origin::Origin;
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Db;
@@ -156,7 +156,7 @@ impl Engine {
         let db = self.replication.stream_db.unwrap_or(0);
         let addr =
             self.replication.primary.as_ref().map(|primary| format!("{}:{}", primary.host, primary.port));
-        let session = self.open_session(Kind::Primary);
+        let session = self.open_session(Origin::Primary);
         session.db = db;
         session.addr = addr.unwrap_or_default().into();
         link.applier.session = Some(session.key);

@@ -13,7 +13,7 @@
 //! # For the reactor
 //!
 //! - [`Engine::end_turn`] calls [`Engine::replication_turn`], [`Engine::cron`] calls [`Engine::replication_tick`].
-//! - A session becomes a replica by PSYNC: its `kind` is then [`Kind::Replica`]. When its `out` is sent, its
+//! - A session becomes a replica by PSYNC: its `origin` is then [`Origin::Replica`]. When its `out` is sent, its
 //!   bytes are those of [`Engine::replica_output`], slice by slice; [`Engine::replica_sent`] moves it on.
 //!   [`Engine::replicas_with_output`] tells who has any, to be sent before the replies of the turn.
 //! - [`Engine::replication_wants_turn`]: a snapshot is under way and can go on, so the poll must not wait.
@@ -28,7 +28,7 @@
 //!
 //! What is not here yet: a persisted history (a restarted node begins with a full sync), TLS links.
 //!
-//! [`Kind::Replica`]: crate::clients::session::Kind::Replica
+//! [`Origin::Replica`]: crate::clients::origin::Origin::Replica
 //! [`Action::Follow`]: crate::engine::effects::Action::Follow
 //! [`Action::Unfollow`]: crate::engine::effects::Action::Unfollow
 

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::state::history::StreamId;
 use super::state::replicas::{FullSync, Introduction, Replica, State};
 use super::state::shared_sink::SharedSink;
-use crate::clients::session::{Kind, Session, SessionKey};
+use crate::clients::origin::Origin;
+use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::resp::{Args, OwnedArgs};
@@ -22,7 +23,7 @@ impl Engine {
     pub(super) fn attach_replica(&mut self, session: &mut Session, position: Option<(StreamId, u64)>) {
         let now_ms = self.clock.boot_ms;
         let introduction = self.replication.introductions.remove(&session.key).unwrap_or_default();
-        session.kind = Kind::Replica;
+        session.origin = Origin::Replica;
         let peer_ip = session.addr.rsplit_once(':').map_or(&*session.addr, |(ip, _)| ip).into();
         let mut replica = Replica {
             session: session.key,

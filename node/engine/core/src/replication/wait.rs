@@ -12,7 +12,7 @@ impl Engine {
     pub(super) fn wait_for_replicas(&mut self, session: &mut Session, wanted: usize, timeout_ms: i64) {
         let offset = session.written_offset;
         let acked = self.replication.replicas.acked(offset);
-        if acked >= wanted || self.call.in_exec {
+        if acked >= wanted || !self.call.frame.may_wait() {
             Reply::new(&mut session.out, session.resp).int(acked as i64);
             return;
         }

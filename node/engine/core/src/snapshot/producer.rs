@@ -8,12 +8,17 @@
 //! `Stream` that several replicas read; a file, an append-only base or another node fit as well.
 //!
 //! Memory: the walk stops while the sink has no room. What writers push out meanwhile is still taken, each
-//! entry at most once, and the sink's owner bounds it. One entry is encoded at once, however big it is.
+//! entry at most once, and the sink's owner bounds it.
+//!
+//! Time: a big collection is encoded in parts, one a step. What writers push out before its last part waits *aside*, as
+//! entries cannot lie within each other; if that becomes much, the value is completed at once. So it is when it is
+//! about to change itself: only the writer of a big collection which the walk has not passed waits for all of it.
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::keyspace::{Capture, Db, SlotSet, SnapshotId, ValueRef, SLOT_COUNT};
-use crate::snapshot::{RdbWriter, RdbWriterOptions};
+use crate::keyspace::{Capture, Captured, Db, SlotSet, SnapshotId, ValueRef, SLOT_COUNT};
+use crate::snapshot::{RdbWriter, RdbWriterOptions, ValueWalk};
 
 /// Bytes that one step produces before it ends.
 pub const STEP_BYTES: usize = 32 * 1024;
@@ -65,21 +70,95 @@ struct Picture {
     sizes: Vec<(u64, u64)>,
     /// Keys written so far.
     keys_done: u64,
+    /// A value has been written in part.
+    is_open: bool,
+    /// What waits until that value is complete.
+    aside: Option<Aside>,
+    options: RdbWriterOptions,
+}
+
+/// Entries that were pushed out while a value was written in parts.
+struct Aside {
+    writer: RdbWriter,
+    bytes: Vec<u8>,
+    db: Option<usize>,
+}
+
+impl Picture {
+    /// Writes which database an entry belongs to, where that has changed.
+    fn select(&mut self, db: usize) {
+        let (keys, expiring) = self.sizes.get(db).copied().unwrap_or_default();
+        let (writer, bytes, current) = match &mut self.aside {
+            Some(aside) if self.is_open => (&mut aside.writer, &mut aside.bytes, &mut aside.db),
+            _ => (&mut self.writer, &mut self.bytes, &mut self.db),
+        };
+        if *current != Some(db) {
+            *current = Some(db);
+            writer.select_db(bytes, db as u64, keys, expiring);
+        }
+    }
+
+    fn entry(&mut self, db: usize, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<i64>) {
+        self.keys_done += 1;
+        if self.is_open && self.aside.is_none() {
+            // The checksum is computed where these bytes join the others.
+            let writer = RdbWriter::new(RdbWriterOptions { checksum: false, ..self.options });
+            self.aside = Some(Aside { writer, bytes: Vec::new(), db: self.db });
+        }
+        self.select(db);
+        match &mut self.aside {
+            Some(aside) if self.is_open => {
+                aside.writer.entry(&mut aside.bytes, key, value, expire_at_ms, None);
+            }
+            _ => self.writer.entry(&mut self.bytes, key, value, expire_at_ms, None),
+        }
+    }
+
+    fn begin(&mut self, what: Captured<'_>, elements: usize) -> Option<NonZeroU64> {
+        let Captured { db, key, value, expire_at_ms, .. } = what;
+        debug_assert!(!self.is_open);
+        self.keys_done += 1;
+        self.select(db);
+        let walk = self.writer.begin_entry(&mut self.bytes, key, value, expire_at_ms, None, elements);
+        self.is_open = walk.is_some();
+        walk.map(|walk| walk.cursor)
+    }
+
+    fn go_on(&mut self, value: ValueRef<'_>, cursor: NonZeroU64, elements: usize) -> Option<NonZeroU64> {
+        let walk = self.writer.continue_entry(&mut self.bytes, value, ValueWalk { cursor }, elements);
+        if walk.is_none() {
+            self.is_open = false;
+            if let Some(aside) = self.aside.take() {
+                self.writer.encoded(&mut self.bytes, &aside.bytes);
+                self.db = aside.db;
+            }
+        }
+        walk.map(|walk| walk.cursor)
+    }
+
+    /// Whether so much waits for the end of a value that it should come at once.
+    fn must_close(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.bytes.len() as u64 > SINK_WAITING_BYTES_MAX)
+    }
 }
 
 struct DbCapture(Arc<Mutex<Picture>>);
 
 impl Capture for DbCapture {
     fn entry(&mut self, db: usize, _slot: u16, key: &[u8], value: ValueRef<'_>, expire_at_ms: Option<i64>) {
-        let mut picture = lock(&self.0);
-        let Picture { writer, bytes, db: current, sizes, keys_done } = &mut *picture;
-        *keys_done += 1;
-        if *current != Some(db) {
-            *current = Some(db);
-            let (keys, expiring) = sizes.get(db).copied().unwrap_or_default();
-            writer.select_db(bytes, db as u64, keys, expiring);
-        }
-        writer.entry(bytes, key, value, expire_at_ms, None);
+        lock(&self.0).entry(db, key, value, expire_at_ms);
+    }
+
+    fn begin(&mut self, what: Captured<'_>, elements: usize) -> Option<NonZeroU64> {
+        lock(&self.0).begin(what, elements)
+    }
+
+    fn go_on(&mut self, value: ValueRef<'_>, cursor: NonZeroU64, elements: usize) -> Option<NonZeroU64> {
+        lock(&self.0).go_on(value, cursor, elements)
+    }
+
+    fn is_full(&self) -> bool {
+        lock(&self.0).bytes.len() >= STEP_BYTES
     }
 }
 
@@ -111,7 +190,16 @@ impl Producer {
         let sizes: Vec<(u64, u64)> =
             databases.iter().map(|db| sizes_of(db, slots.map(Arc::as_ref))).collect();
         let keys_total = sizes.iter().map(|(keys, _)| keys).sum();
-        let picture = Arc::new(Mutex::new(Picture { writer, bytes, db: None, sizes, keys_done: 0 }));
+        let picture = Arc::new(Mutex::new(Picture {
+            writer,
+            bytes,
+            db: None,
+            sizes,
+            keys_done: 0,
+            is_open: false,
+            aside: None,
+            options,
+        }));
         let walks = databases
             .iter_mut()
             .enumerate()
@@ -133,6 +221,9 @@ impl Producer {
     /// # Errors
     /// Those of the sink.
     pub fn step(&mut self, databases: &mut [Db], sink: &mut impl SnapshotSink) -> Result<Progress, String> {
+        while lock(&self.picture).must_close() {
+            self.walk(databases);
+        }
         let mut produced = self.hand_over(sink)?;
         while produced < STEP_BYTES {
             if self.is_complete {
@@ -206,6 +297,9 @@ mod tests {
     use crate::base::prng::Prng;
     use crate::keyspace::{key_slot, KeyHasher, Ttl};
     use crate::snapshot::{RdbItem, RdbOptions, RdbReader};
+    use crate::types::hash::{Hash, HashLimits};
+    use crate::types::{Object, ObjectMut, Value};
+    use std::collections::HashMap;
 
     struct Bytes(Vec<u8>);
 
@@ -258,6 +352,121 @@ mod tests {
             }
         }
         assert_eq!(read, total);
+    }
+
+    const BIG_LIMITS: HashLimits = HashLimits { packed_entries_max: 8, packed_value_bytes_max: 32, seed: 5 };
+    const BIG_FIELDS: usize = 40_000;
+
+    /// 5,000 strings and a few hashes that are many steps long.
+    fn with_big_hashes() -> Vec<Db> {
+        let mut databases = database();
+        for name in ["big:1", "big:2", "big:3"] {
+            let mut hash = Hash::new();
+            for field in 0..BIG_FIELDS {
+                hash.set(field.to_string().as_bytes(), name.as_bytes(), &BIG_LIMITS);
+            }
+            let key = databases[0].key(name.as_bytes());
+            databases[0].set_value(&key, Value::Object(Object::Hash(Box::new(hash))), Ttl::Clear, 0);
+        }
+        databases
+    }
+
+    /// What a snapshot holds: strings with their values, hashes with the number of their fields.
+    fn picture_in(bytes: &[u8]) -> HashMap<Vec<u8>, (Vec<u8>, usize)> {
+        let mut reader = RdbReader::new(RdbOptions::default());
+        reader.feed(bytes);
+        let mut picture = HashMap::new();
+        while let Some(item) = reader.next_item().expect("the snapshot can be read") {
+            match item {
+                RdbItem::Entry(entry) => {
+                    let seen = match entry.value {
+                        Value::Object(Object::Hash(hash)) => (Vec::new(), hash.len()),
+                        Value::Int(number) => (number.to_string().into_bytes(), 0),
+                        Value::Bytes(bytes) => (bytes, 0),
+                        Value::Object(_) => panic!("nothing else was stored"),
+                    };
+                    assert!(picture.insert(entry.key, seen).is_none(), "an entry came twice");
+                }
+                RdbItem::End => return picture,
+                _ => {}
+            }
+        }
+        panic!("the snapshot has no end")
+    }
+
+    /// Snapshots that walk by turns while keys change, a big one among them; gives their pictures and the longest step.
+    fn snapshots_while_keys_change(count: usize) -> (Vec<Vec<u8>>, usize) {
+        let mut databases = with_big_hashes();
+        let mut prng = Prng::new(9);
+        let start = |_| Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut producers: Vec<Producer> = (0..count).map(start).collect();
+        let mut sinks: Vec<Bytes> = (0..count).map(|_| Bytes(Vec::new())).collect();
+        let (mut longest, mut rounds, mut is_complete) = (0, 0, vec![false; count]);
+        while is_complete.contains(&false) {
+            for at in 0..count {
+                let before = sinks[at].0.len();
+                let progress = producers[at].step(&mut databases, &mut sinks[at]);
+                is_complete[at] = progress == Ok(Progress::Complete);
+                longest = longest.max(sinks[at].0.len() - before);
+                let name = prng.below(100_000).to_string();
+                let key = databases[0].key(name.as_bytes());
+                databases[0].set_string(&key, b"new", Ttl::Clear, 0);
+            }
+            rounds += 1;
+            if rounds % 7 == 0 {
+                let key = databases[0].key(b"big:2");
+                if let Some(ObjectMut::Hash(hash)) = databases[0].object_mut(&key) {
+                    hash.set(b"another field", b"v", &BIG_LIMITS);
+                }
+            }
+        }
+        producers.iter_mut().for_each(|producer| producer.end(&mut databases));
+        (sinks.into_iter().map(|sink| sink.0).collect(), longest)
+    }
+
+    #[test]
+    fn big_values_in_parts_are_the_picture_of_the_start() {
+        let databases = with_big_hashes();
+        for count in 1..=3 {
+            for bytes in snapshots_while_keys_change(count).0 {
+                let picture = picture_in(&bytes);
+                assert_eq!(picture.len(), databases[0].len());
+                for (key, (value, fields)) in &picture {
+                    match key.starts_with(b"big:") {
+                        true => assert_eq!(*fields, BIG_FIELDS),
+                        false => assert_eq!(value, key),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn step_is_not_as_long_as_the_biggest_value() {
+        let mut databases = with_big_hashes();
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let (mut sink, mut longest) = (Bytes(Vec::new()), 0);
+        while producer.step(&mut databases, &mut sink) == Ok(Progress::More) {
+            longest = longest.max(sink.0.len());
+            sink.0.clear();
+        }
+        // The hashes take about 500 kB each.
+        assert!(longest < 3 * STEP_BYTES, "a step wrote {longest} bytes");
+    }
+
+    #[test]
+    fn dropped_databases_complete_a_value_that_is_open() {
+        let mut databases = with_big_hashes();
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut sink = Bytes(Vec::new());
+        let keys = databases[0].len();
+        while !lock(&producer.picture).is_open {
+            assert_eq!(producer.step(&mut databases, &mut sink), Ok(Progress::More));
+        }
+        databases[0].clear();
+        while producer.step(&mut databases, &mut sink) == Ok(Progress::More) {}
+        assert_eq!(picture_in(&sink.0).len(), keys);
+        producer.end(&mut databases);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! keeps the checksum of all it has appended. A big value can be written in parts ([`RdbWriter::begin_entry`]), so that
 //! one entry never makes a long pause; the value must not change in between, or be finished before it does.
 
+use std::num::NonZeroU64;
+
 use crate::formats::crc64::Crc64;
 use crate::formats::lzf::Compressor;
 use crate::formats::rdb::{opcode, RdbOutput, RDB_VERSION};
@@ -36,7 +38,7 @@ pub enum Access {
 /// How far a value has been written in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueWalk {
-    cursor: u64,
+    pub(super) cursor: NonZeroU64,
 }
 
 /// Writes an RDB stream. See the module's documentation.
@@ -125,7 +127,12 @@ impl RdbWriter {
         walk: ValueWalk,
         elements: usize,
     ) -> Option<ValueWalk> {
-        self.append(out, |out| next_part(value.write_rdb(walk.cursor, elements, out)))
+        self.append(out, |out| next_part(value.write_rdb(walk.cursor.get(), elements, out)))
+    }
+
+    /// Entries that another writer has encoded, without a header or an end.
+    pub fn encoded(&mut self, out: &mut Vec<u8>, entries: &[u8]) {
+        self.append(out, |out| out.raw(entries));
     }
 
     /// The end and the checksum, which is 0 where it is switched off.
@@ -146,7 +153,7 @@ impl RdbWriter {
 }
 
 fn next_part(cursor: u64) -> Option<ValueWalk> {
-    (cursor != 0).then_some(ValueWalk { cursor })
+    NonZeroU64::new(cursor).map(|cursor| ValueWalk { cursor })
 }
 
 /// The type byte and the value, as a DUMP payload begins.

@@ -2,7 +2,8 @@
 
 use crate::base::numbers::parse_i64;
 use crate::clients::class::Class;
-use crate::clients::session::{Kind, Session, SessionKey};
+use crate::clients::origin::{Origin, User};
+use crate::clients::session::{Session, SessionKey};
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::engine::effects::Action;
 use crate::engine::Engine;
@@ -20,7 +21,7 @@ struct Filter {
 
 impl Filter {
     fn fits(&self, session: &Session) -> bool {
-        session.kind != Kind::Internal
+        session.origin != Origin::Control
             && !session.close_now
             && self.id.is_none_or(|id| session.id == id)
             && self.addr.as_deref().is_none_or(|addr| *session.addr == *addr)
@@ -60,7 +61,7 @@ fn parse(ctx: &Ctx<'_>) -> Result<Filter, Failure> {
             b"type" => filter.class = Some(Class::parse(value)?),
             b"addr" => filter.addr = Some(text(value)),
             b"laddr" => filter.laddr = Some(text(value)),
-            b"user" if value == b"default" => {}
+            b"user" if User::named(value).is_some() => {}
             b"user" => return Err(Failure::new(format!("ERR No such user '{}'", text(value)))),
             b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.keep_myself = true,
             b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.keep_myself = false,

@@ -3,7 +3,8 @@
 use crate::base::numbers::parse_i64;
 use crate::clients::class::Class;
 use crate::clients::describe::describe;
-use crate::clients::session::{Kind, Session};
+use crate::clients::origin::Origin;
+use crate::clients::session::Session;
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::resp::failure::SYNTAX;
 
@@ -25,7 +26,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>) -> Outcome {
         return Err(SYNTAX);
     }
     let wanted = |session: &&Session| {
-        session.kind != Kind::Internal
+        session.origin != Origin::Control
             && class.is_none_or(|class| Class::of(session) == class)
             && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
     };

@@ -1,7 +1,8 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
-use crate::clients::session::{Kind, Suspension};
+use crate::clients::origin::Origin;
+use crate::clients::session::Suspension;
 use crate::engine::Engine;
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
@@ -36,13 +37,14 @@ pub(super) fn server(engine: &Engine, out: &mut Fields) {
 }
 
 pub(super) fn clients(engine: &Engine, out: &mut Fields) {
-    let of_kind = |kind: Kind| engine.clients.sessions.iter().filter(move |session| session.kind == kind);
+    let of_origin =
+        |origin: Origin| engine.clients.sessions.iter().filter(move |session| session.origin == origin);
     // The session that asks is running, and so not among the others.
-    let connected = of_kind(Kind::Client).count() + 1;
-    let blocked = of_kind(Kind::Client).filter(|session| {
+    let connected = of_origin(Origin::Client).count() + 1;
+    let blocked = of_origin(Origin::Client).filter(|session| {
         matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_) | Suspension::Keys)
     });
-    let pubsub = of_kind(Kind::Client).filter(|session| session.is_subscriber());
+    let pubsub = of_origin(Origin::Client).filter(|session| session.is_subscriber());
     out.field("connected_clients", connected);
     out.field("cluster_connections", 0);
     out.field("maxclients", engine.settings.maxclients);
@@ -51,7 +53,7 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     out.field("blocked_clients", blocked.count());
     out.field("tracking_clients", 0);
     out.field("pubsub_clients", pubsub.count());
-    out.field("watching_clients", of_kind(Kind::Client).filter(|session| session.is_watching()).count());
+    out.field("watching_clients", of_origin(Origin::Client).filter(|session| session.is_watching()).count());
     out.field("clients_in_timeout_table", 0);
 }
 

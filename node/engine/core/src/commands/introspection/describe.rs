@@ -4,7 +4,7 @@ use super::docs::{self, Argument, Kind};
 use super::simple_set;
 use crate::dispatch::keys::{Begin, Find};
 use crate::dispatch::table::{table, Entry};
-use crate::dispatch::{Access, Flags, Handler, KeySpec};
+use crate::dispatch::{Access, Flags, KeySpec};
 use crate::resp::reply::Reply;
 
 /// The ACL categories, in Redis's order; the last one came with Redis 8.
@@ -59,12 +59,6 @@ const FLAG_NAMES: [(Flags, &str); 20] = [
 /// The ACL categories of a command: its own, its group's, and those that its flags imply.
 pub(crate) fn categories(entry: &Entry) -> Vec<&'static str> {
     let command = entry.command;
-    let group = match entry.full_name {
-        "wait" | "waitaof" => Some("connection"),
-        "pubsub|help" | "sort" | "sort_ro" => None,
-        _ if matches!(command.handler, Handler::Container) => None,
-        _ => command.group.category(),
-    };
     let implied = |name: &str| match name {
         "write" => command.flags.contains(Flags::WRITE),
         "read" => command.flags.contains(Flags::READONLY),
@@ -78,7 +72,9 @@ pub(crate) fn categories(entry: &Entry) -> Vec<&'static str> {
     };
     CATEGORY_NAMES
         .into_iter()
-        .filter(|name| implied(name) || group == Some(name) || command.categories.contains(name))
+        .filter(|name| {
+            implied(name) || command.group_category == Some(name) || command.categories.contains(name)
+        })
         .collect()
 }
 

@@ -19,7 +19,7 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
     let (mut keys, mut is_wrong) = (Vec::new(), false);
     for spec in entry.command.keys {
         let before = keys.len();
-        spec.for_each(args, |index| keys.push((args.get(index), access(entry, spec.access, args))));
+        spec.for_each(args, |index| keys.push((args.get(index), spec.access_of(args))));
         // A number of keys that is none, or more than there are.
         is_wrong |= keys.len() == before && matches!(spec.find, Find::KeyNum { .. });
     }
@@ -34,17 +34,6 @@ fn entry_of(args: Args<'_>) -> Result<&'static Entry, Failure> {
     match entry.children.is_empty() || args.len() < 2 {
         true => Ok(entry),
         false => table().find_subcommand(entry, args.get(1)).ok_or(INVALID_COMMAND),
-    }
-}
-
-/// SET reads its key only with GET.
-fn access(entry: &Entry, all: Access, args: Args<'_>) -> Access {
-    match entry.full_name {
-        "set" if args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) => {
-            Access::of("RW ACCESS UPDATE")
-        }
-        "set" => Access::of("OW UPDATE"),
-        _ => all,
     }
 }
 

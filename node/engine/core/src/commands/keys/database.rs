@@ -72,7 +72,7 @@ fn flush(ctx: &mut Ctx<'_>, dbs: std::ops::Range<usize>) -> Outcome {
         ctx.engine.keyspace.dbs[db].clear();
     }
     // Replicated even when there was nothing to delete here: a replica may know better.
-    ctx.engine.call.dirty += 1;
+    ctx.engine.call.frame.dirty += 1;
     ctx.ok()
 }
 
@@ -92,6 +92,6 @@ fn swapdb(ctx: &mut Ctx<'_>) -> Outcome {
         let (low, high) = ctx.engine.keyspace.dbs.split_at_mut(first.max(second));
         low[first.min(second)].swap_contents(&mut high[0]);
     }
-    ctx.engine.call.dirty += 1;
+    ctx.engine.call.frame.dirty += 1;
     ctx.ok()
 }

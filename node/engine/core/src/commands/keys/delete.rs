@@ -84,7 +84,7 @@ fn type_of(ctx: &mut Ctx<'_>) -> Outcome {
 impl Ctx<'_> {
     /// Deletes a key on behalf of a command that is replicated as it was given. Tells whether it was there.
     pub fn delete(&mut self, key: &KeyRef<'_>) -> bool {
-        let (db, kind) = (self.session.db, self.session.kind);
+        let (db, kind) = (self.session.db, self.session.origin);
         if self.engine.expire_if_due(db, key, kind) || !self.db().delete(key) {
             return false;
         }

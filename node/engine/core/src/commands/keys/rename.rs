@@ -64,7 +64,7 @@ fn rename_key(ctx: &mut Ctx<'_>, only_if_free: bool) -> Result<bool, Failure> {
 
 /// Whether a key is in a database, after a look at its expiry.
 fn is_there(ctx: &mut Ctx<'_>, db: usize, key: &KeyRef<'_>) -> bool {
-    let kind = ctx.session.kind;
+    let kind = ctx.session.origin;
     !ctx.engine.expire_if_due(db, key, kind) && ctx.engine.keyspace.dbs[db].contains(key)
 }
 

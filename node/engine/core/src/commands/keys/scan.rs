@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::base::glob;
-use crate::clients::session::Kind;
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
 use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::keyspace::EntryRef;
 use crate::resp::reply::Reply;
@@ -37,31 +36,29 @@ const RANDOM_TRIES_MAX: usize = 100;
 fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(1))?;
     let options = ScanOptions::parse(ctx, 2, true)?;
-    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
+    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let is_wanted = |entry: EntryRef<'_>| {
         (sees_expired || !entry.is_expired(now_ms))
             && options.type_name.is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name))
             && options.matches(entry.key())
     };
-    let (mut names, mut found) = (Vec::new(), 0);
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
-    let next = database.scan(cursor, options.count, |entry| {
-        if is_wanted(entry) {
-            Reply::new(&mut names, 2).bulk(entry.key());
-            found += 1;
-        }
-    });
-    let mut reply = ctx.reply();
-    reply.array(2);
-    reply.bulk(next.to_string().as_bytes());
-    reply.array(found);
-    reply.raw(&names);
-    Ok(())
+    let mut reply = Reply::new(&mut ctx.session.out, ctx.session.resp);
+    reply_page(&mut reply, |names| {
+        let mut found = 0;
+        let next = database.scan(cursor, options.count, |entry| {
+            if is_wanted(entry) {
+                names.bulk(entry.key());
+                found += 1;
+            }
+        });
+        Ok((next, found))
+    })
 }
 
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {
     let pattern = ctx.arg(1);
-    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.session.kind == Kind::Primary);
+    let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     Reply::new(&mut ctx.session.out, ctx.session.resp).deferred_array(|reply| {
         let mut found = 0;

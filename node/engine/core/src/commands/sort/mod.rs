@@ -32,6 +32,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("sort", -2, Group::Generic, sort)
         .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::MOVABLEKEYS))
         .categories(TYPES)
+        .group_category(None)
         .keys(&[
             KeySpec::one(1, "RO ACCESS"),
             KeySpec::unknown(|_| None, "RO ACCESS"),
@@ -47,6 +48,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("sort_ro", -2, Group::Generic, sort)
         .flags(Flags::READONLY.union(Flags::MOVABLEKEYS))
         .categories(TYPES)
+        .group_category(None)
         .keys(&[KeySpec::one(1, "RO ACCESS"), KeySpec::unknown(|_| None, "RO ACCESS")])
         .docs(
             "7.0.0",
@@ -70,7 +72,7 @@ impl Source {
 }
 
 fn sort(ctx: &mut Ctx<'_>) -> Outcome {
-    let mut options = Options::parse(ctx, ctx.entry.full_name == "sort")?;
+    let mut options = Options::parse(ctx, ctx.entry.command.flags.contains(Flags::WRITE))?;
     let key = ctx.key(1);
     let source = load(ctx, &key)?;
     if !source.is_ordered && !options.sorts && options.store.is_some() {

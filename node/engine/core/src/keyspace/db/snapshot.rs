@@ -12,9 +12,19 @@ impl Db {
         self.captures.start(self.index, slots, sink)
     }
 
-    /// Hands out the next part of the picture: at least one segment, and more until `budget` keys were looked
-    /// at. Tells whether the picture is complete.
-    pub fn walk_step(&mut self, snapshot: SnapshotId, mut budget: usize) -> bool {
+    /// Hands out the next part of the picture: a part of a big value, or entries until `budget` keys were looked at (at
+    /// least one segment) or the sink has enough. Tells whether the picture is complete.
+    pub fn walk_step(&mut self, snapshot: SnapshotId, budget: usize) -> bool {
+        if self.captures.go_on(snapshot) {
+            return false;
+        }
+        self.captures.set_walker(Some(snapshot));
+        let is_complete = self.walk_on(snapshot, budget);
+        self.captures.set_walker(None);
+        is_complete
+    }
+
+    fn walk_on(&mut self, snapshot: SnapshotId, mut budget: usize) -> bool {
         while let Some(mut unseen) = self.unseen.pop_front() {
             let next = self.captures.hand_out_until(unseen.version, |captures| {
                 unseen.detached.table.walk(unseen.prefix, unseen.slot, captures, &mut budget)

@@ -1,7 +1,7 @@
 //! WAIT, ROLE, REPLICAOF, REPLCONF and the checks on writes.
 
 use super::net::Net;
-use crate::clients::session::Kind;
+use crate::clients::origin::Origin;
 
 fn in_sync(directives: &[(&str, &str)]) -> Net {
     let mut net = Net::new(2, directives, 1);
@@ -29,6 +29,23 @@ fn wait_answers_when_replicas_have_acknowledged() {
 }
 
 #[test]
+fn client_reply_skip_drops_what_wait_answers_later() {
+    let mut net = in_sync(&[]);
+    let client = net.nodes[0].client;
+    net.say(0, "SET a b");
+    net.say(0, "CLIENT REPLY SKIP");
+    assert_eq!(net.say(0, "WAIT 1 0"), "");
+    net.turns(20);
+    assert!(!net.nodes[0].engine.clients.sessions.get(client).unwrap().is_suspended());
+    assert_eq!(net.heard(0, client), "");
+    assert_eq!(net.say(0, "GET a"), "$1 b");
+    net.say(0, "CLIENT REPLY OFF");
+    assert_eq!(net.say(0, "WAIT 2 100"), "");
+    net.turns(12);
+    assert_eq!(net.heard(0, client), "");
+}
+
+#[test]
 fn wait_counts_only_what_is_applied() {
     let mut net = in_sync(&[]);
     let client = net.nodes[0].client;
@@ -47,7 +64,7 @@ fn a_wait_ends_when_the_node_becomes_a_replica() {
     net.say(0, "SET a b");
     net.say(0, "WAIT 1 0");
     let client = net.nodes[0].client;
-    let other = net.nodes[0].engine.open_session(Kind::Client).key;
+    let other = net.nodes[0].engine.open_session(Origin::Client).key;
     net.say_as(0, other, &[b"REPLICAOF", b"127.0.0.1", b"7001"]);
     assert!(net.heard(0, client).starts_with("-UNBLOCKED"));
 }
@@ -131,7 +148,7 @@ fn a_replica_of_an_unsynced_replica_has_to_wait() {
 fn old_replicas_get_a_snapshot_with_its_length() {
     let mut net = Net::new(1, &[], 1);
     (0..3000).for_each(|i| drop(net.say(0, &format!("SET key:{i} {i}"))));
-    let old = net.nodes[0].engine.open_session(Kind::Client).key;
+    let old = net.nodes[0].engine.open_session(Origin::Client).key;
     assert_eq!(net.say_as(0, old, &[b"SYNC"]), "");
     let (mut header, mut snapshot) = (String::new(), Vec::new());
     for _ in 0..100 {

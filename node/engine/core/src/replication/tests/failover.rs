@@ -1,7 +1,8 @@
 //! FAILOVER: who has the role afterwards, what the clients that waited are told, and that nothing is lost.
 
 use super::net::Net;
-use crate::clients::session::{Kind, SessionKey};
+use crate::clients::origin::Origin;
+use crate::clients::session::SessionKey;
 
 /// A primary with two replicas in sync.
 fn three() -> Net {
@@ -21,7 +22,7 @@ fn three_by(seed: u64) -> Net {
 }
 
 fn client(net: &mut Net, node: usize) -> SessionKey {
-    net.nodes[node].engine.open_session(Kind::Client).key
+    net.nodes[node].engine.open_session(Origin::Client).key
 }
 
 fn state(net: &Net, node: usize) -> String {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::base::prng::Prng;
-use crate::clients::session::{Kind, SessionKey};
+use crate::clients::origin::Origin;
+use crate::clients::session::SessionKey;
 use crate::engine::effects::Action;
 use crate::engine::{Clock, Engine};
 use crate::formats::digest::Digest;
@@ -64,7 +65,7 @@ impl Net {
             }
             let seed = seed * 100 + index as u64;
             let mut engine = Engine::new(settings, seed, clock(START_MS), || 0);
-            let client = engine.open_session(Kind::Client).key;
+            let client = engine.open_session(Origin::Client).key;
             Node { engine, client, wire: None }
         };
         Net {
@@ -111,7 +112,7 @@ impl Net {
         let settings = self.nodes[node].engine.settings.clone();
         self.disconnect(node);
         let mut engine = Engine::new(settings, seed * 100 + 77, clock(self.now_ms), || 0);
-        let client = engine.open_session(Kind::Client).key;
+        let client = engine.open_session(Origin::Client).key;
         self.nodes[node].engine = engine;
         self.nodes[node].client = client;
         self.close_wires_of_dropped_replicas(node);
@@ -159,7 +160,7 @@ impl Net {
         if self.unreachable.contains(&primary) || self.unreachable.contains(&node) {
             return self.nodes[node].engine.primary_link_closed("unreachable");
         }
-        let session = self.nodes[primary].engine.open_session(Kind::Client);
+        let session = self.nodes[primary].engine.open_session(Origin::Client);
         session.addr = format!("127.0.0.1:{}", 40_000 + node).into();
         let (session, session_id) = (session.key, session.id);
         self.nodes[node].wire = Some(Wire {

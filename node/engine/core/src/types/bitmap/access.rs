@@ -18,7 +18,7 @@ pub(super) fn bit_offset(ctx: &Ctx<'_>, text: &[u8], bits: Option<u32>) -> Resul
     parse_i64(digits)
         .and_then(|number| number.checked_mul(factor))
         .and_then(|offset| u64::try_from(offset).ok())
-        .filter(|offset| offset / 8 < bytes_max || ctx.is_from_primary())
+        .filter(|offset| offset / 8 < bytes_max || ctx.origin().skips_checks())
         .ok_or(NOT_AN_OFFSET)
 }
 

@@ -111,7 +111,7 @@ fn bitop(ctx: &mut Ctx<'_>) -> Outcome {
     let result = bits::combine(how, &slices);
     let (key, length) = (ctx.key(2), result.len());
     if length > 0 {
-        let (db, kind) = (ctx.session.db, ctx.session.kind);
+        let (db, kind) = (ctx.session.db, ctx.session.origin);
         ctx.engine.expire_if_due(db, &key, kind);
         let existed = store_bytes(ctx, &key, result);
         ctx.string_stored(&key, existed, "set");

@@ -72,7 +72,7 @@ impl Engine {
 impl<'a> Ctx<'a> {
     /// The time at which fields are past for this session: our primary alone decides what its commands see.
     pub(super) fn field_clock(&self) -> i64 {
-        if self.is_from_primary() {
+        if self.origin().sees_expired() {
             i64::MIN
         } else {
             self.now_ms()

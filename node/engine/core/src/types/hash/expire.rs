@@ -244,7 +244,7 @@ fn delete<'a>(ctx: &mut Ctx<'a>, key: &KeyRef<'_>, fields: &[&'a [u8]]) -> Outco
 
 /// Whether fields of this time go at once. A replica keeps what its primary keeps.
 fn is_past(ctx: &Ctx<'_>, at_ms: i64) -> bool {
-    at_ms <= ctx.now_ms() && !ctx.is_from_primary()
+    at_ms <= ctx.now_ms() && !ctx.origin().sees_expired()
 }
 
 /// Sets when fields expire that are there; those of a time that is past go.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::access::{live_of, write_item};
 use super::live::Live;
 use crate::base::prng::Prng;
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::resp::failure::SYNTAX;
@@ -43,23 +43,19 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
     let options = ScanOptions::parse(ctx, 3, false);
     let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
-        let (mut found, mut len, mut next) = (Vec::new(), 0, 0);
-        if let Some(hash) = live_of(entry, now_ms)? {
-            let options = options?;
-            let mut out = Reply::new(&mut found, 2);
-            next = hash.scan(cursor, options.count, |field, value| {
+        let Some(hash) = live_of(entry, now_ms)? else { return reply_page(reply, |_| Ok((0, 0))) };
+        let options = options?;
+        reply_page(reply, |out| {
+            let mut len = 0;
+            let next = hash.scan(cursor, options.count, |field, value| {
                 if options.matches(field.spell(&mut itoa::Buffer::new())) {
-                    write_item(&mut out, field);
-                    write_item(&mut out, value);
+                    write_item(out, field);
+                    write_item(out, value);
                     len += 2;
                 }
             });
-        }
-        reply.array(2);
-        reply.bulk(next.to_string().as_bytes());
-        reply.array(len);
-        reply.raw(&found);
-        Ok(())
+            Ok((next, len))
+        })
     })
 }
 

@@ -32,7 +32,7 @@ fn count_one(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let cardinality = sketch::cardinality(bytes)?;
     // A replica changes nothing by itself: its bytes stay its primary's.
-    if !ctx.engine.replication.is_replica() || ctx.is_from_primary() {
+    if !ctx.engine.replication.is_replica() || ctx.origin().skips_checks() {
         change_bytes(ctx, &key, |bytes| sketch::cache_cardinality(bytes, cardinality));
         ctx.changed(key.bytes, NotifyClass::empty(), "", 1);
     }

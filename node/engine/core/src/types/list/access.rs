@@ -75,7 +75,7 @@ pub(super) fn list_and_reply<'c>(
     ctx: &'c mut Ctx<'_>,
     key: &KeyRef<'_>,
 ) -> Result<Option<(&'c mut List, Reply<'c>)>, Failure> {
-    let (index, kind) = (ctx.session.db, ctx.session.kind);
+    let (index, kind) = (ctx.session.db, ctx.session.origin);
     if ctx.engine.expire_if_due(index, key, kind) || !ctx.engine.keyspace.dbs[index].contains(key) {
         return Ok(None);
     }

@@ -3,10 +3,9 @@
 use super::access::{set_of, write_item};
 use crate::base::prng::Prng;
 use crate::dispatch::draws::Draws;
-use crate::dispatch::scan::{parse_cursor, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
-use crate::resp::reply::Reply;
 
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 
@@ -32,22 +31,18 @@ fn sscan(ctx: &mut Ctx<'_>) -> Outcome {
     // A missing key is answered before the options are looked at, as the peers do.
     let options = ScanOptions::parse(ctx, 3, false);
     ctx.read_with(&key, |entry, reply| {
-        let (mut found, mut len, mut next) = (Vec::new(), 0, 0);
-        if let Some(set) = set_of(entry)? {
-            let options = options?;
-            let mut out = Reply::new(&mut found, 2);
-            next = set.scan(cursor, options.count, |member| {
+        let Some(set) = set_of(entry)? else { return reply_page(reply, |_| Ok((0, 0))) };
+        let options = options?;
+        reply_page(reply, |out| {
+            let mut len = 0;
+            let next = set.scan(cursor, options.count, |member| {
                 if options.matches(member.spell(&mut itoa::Buffer::new())) {
-                    write_item(&mut out, member);
+                    write_item(out, member);
                     len += 1;
                 }
             });
-        }
-        reply.array(2);
-        reply.bulk(next.to_string().as_bytes());
-        reply.array(len);
-        reply.raw(&found);
-        Ok(())
+            Ok((next, len))
+        })
     })
 }
 

@@ -129,7 +129,7 @@ impl Options {
                 None => Err(Failure::Text("ERR syntax error, XTRIM must be called with a trimming strategy")),
             };
         };
-        if ctx.is_from_primary() {
+        if ctx.origin().skips_checks() {
             return Ok(());
         }
         trim.entries_max = match (limit, trim.approximate) {

@@ -3,7 +3,7 @@
 use super::access::{count_of, no_group, stream_of, write_entries, write_entry, write_id, Told, INVALID_ID};
 use super::{Group, Id, Stream};
 use crate::dispatch::blocking::BlockOn;
-use crate::dispatch::keys::{Access, Begin, Find};
+use crate::dispatch::keys::Find;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group as DocsGroup, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
 use crate::resp::failure::SYNTAX;
@@ -13,10 +13,8 @@ use crate::resp::OwnedArgs;
 /// Keys behind STREAMS: the first half of what follows.
 const fn streams(from: i16) -> KeySpec {
     KeySpec {
-        access: Access::of("RO ACCESS"),
-        begin: Begin::Keyword("STREAMS", from),
         find: Find::Range { last: -1, step: 1, limit: 2 },
-        not_key: false,
+        ..KeySpec::keyword("STREAMS", from, -1, "RO ACCESS")
     }
 }
 

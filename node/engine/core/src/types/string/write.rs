@@ -2,10 +2,11 @@
 
 use super::options::{StringOptions, TimeUnit};
 use super::read::reply_string;
-use crate::dispatch::keys::{Access, Begin, Find};
+use crate::dispatch::keys::{Access, Find};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
 use crate::resp::failure::SYNTAX;
+use crate::resp::Args;
 use crate::settings::NotifyClass;
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
@@ -16,7 +17,7 @@ const UPDATE_KEY: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE")];
 pub const COMMANDS: &[Command] = &[
     Command::new("set", -3, Group::String, set)
         .flags(STORE)
-        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE VARIABLE_FLAGS")])
+        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE VARIABLE_FLAGS").by_options(access_of_set)])
         .docs(
             "1.0.0",
             "O(1)",
@@ -56,10 +57,8 @@ pub const COMMANDS: &[Command] = &[
     Command::new("msetex", -4, Group::String, msetex)
         .flags(STORE.union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec {
-            access: Access::of("OW UPDATE"),
-            begin: Begin::Index(1),
             find: Find::KeyNum { index: 0, first: 1, step: 2 },
-            not_key: false,
+            ..KeySpec::counted(1, "OW UPDATE")
         }])
         .docs(
             "8.4.0",
@@ -78,6 +77,14 @@ pub const COMMANDS: &[Command] = &[
             "Stores strings at several keys if none of them is there.",
         ),
 ];
+
+/// SET reads its key only with GET.
+fn access_of_set(args: Args<'_>) -> Access {
+    match args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) {
+        true => Access::of("RW ACCESS UPDATE"),
+        false => Access::of("OW UPDATE"),
+    }
+}
 
 fn set(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
@@ -125,7 +132,7 @@ fn propagate_without_get(ctx: &mut Ctx<'_>) {
 /// Stores a string, replicated as the command was given.
 #[inline]
 fn store(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, value: &[u8], ttl: Ttl) {
-    let (db, kind) = (ctx.session.db, ctx.session.kind);
+    let (db, kind) = (ctx.session.db, ctx.session.origin);
     ctx.engine.expire_if_due(db, key, kind);
     let clock = ctx.clock_to_store(key, false);
     let existed = ctx.db().set_string(key, value, ttl, clock);
