@@ -162,7 +162,7 @@ class Client(
             keys = await self._executor.run(Call(b"COMMAND GETKEYS", Retry.READ, ANY_SLOT, question))
         except ReplyError as error:
             raise UsageError(
-                f"cannot tell which node {to_bytes(command[0]).decode()} belongs to ({error.message}): "
+                f"cannot tell which node {to_bytes(command[0]).decode()} belongs to ({error}): "
                 "give its key (key=...), or choose a node with call_node(address, ...)"
             ) from error
         return key_slot(to_bytes(keys[0]))

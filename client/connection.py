@@ -26,6 +26,7 @@ from garrison.client.errors import (
     AuthenticationError,
     ClientError,
     ConnectionFailedError,
+    ConnectionLostError,
     ReplyError,
 )
 from garrison.client.settings import Settings
@@ -157,16 +158,36 @@ async def open_with_settings(
         raise ConnectionFailedError(text) from None
     except ReplyError as error:
         connection.shut()
-        raise ConnectionFailedError(f"{peer} refused the handshake: {error.message}") from error
+        raise ConnectionFailedError(f"{peer} refused the handshake: {error}") from error
     except (OSError, ClientError) as error:
         connection.shut()
-        raise ConnectionFailedError(
-            f"cannot connect to {peer}: {error}: is a server listening there?"
-        ) from error
+        raise ConnectionFailedError(f"cannot connect to {peer}: {_diagnose(error, host, ssl)}") from error
     except BaseException:
         connection.shut()
         raise
     return connection
+
+
+def _diagnose(error: OSError | ClientError, host: str, ssl: ssl_module.SSLContext | None) -> str:
+    """What went wrong while connecting, and what to look at."""
+    if isinstance(error, socket.gaierror):
+        return (
+            f"the name {host!r} has no address ({error.strerror}): check its spelling, and this machine's DNS"
+        )
+    if isinstance(error, ssl_module.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}): "
+            "give connect() an ssl context that loads its authority, and check the host name"
+        )
+    if isinstance(error, ssl_module.SSLError):
+        return f"the TLS handshake failed ({error.reason or error}): does that port speak TLS?"
+    if ssl is not None and isinstance(error, (ConnectionResetError, ConnectionLostError)):
+        return f"it hung up during the TLS handshake or the login ({error}): does that port speak TLS?"
+    if isinstance(error, ConnectionLostError):
+        return f"{error}: see the server's log; does it expect TLS, or refuse more clients?"
+    if isinstance(error, ClientError):
+        return str(error)
+    return f"{error}: is a server listening there?"
 
 
 def _identity(connection: Connection, transport: asyncio.BaseTransport) -> tuple[Arg, ...] | None:

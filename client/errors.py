@@ -66,12 +66,14 @@ class ClientError(Exception):
 
 
 class ReplyError(ClientError):
-    """The server's error reply. ``code`` is its first word (``"WRONGTYPE"``), ``message`` the whole line."""
+    """The server's error reply: ``code`` is its first word (``"WRONGTYPE"``), ``message`` what follows.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = message.partition(" ")[0]
+    ``str(error)`` is the whole line.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.code, _, self.message = line.partition(" ")
 
 
 class RedirectError(ReplyError):
@@ -81,15 +83,15 @@ class RedirectError(ReplyError):
     then means "the host you asked".
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        words = message.split(" ")
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        words = line.split(" ")
         try:
             self.slot = int(words[1])
             host, _, port = words[2].rpartition(":")
             self.address: tuple[str, int] = ("" if host == "?" else host, int(port))
         except (IndexError, ValueError):
-            raise ProtocolError(f"cannot read the redirect {message!r}: expected 'slot host:port'") from None
+            raise ProtocolError(f"cannot read the redirect {line!r}: expected 'slot host:port'") from None
 
 
 class MovedError(RedirectError):
@@ -206,6 +208,6 @@ _CLASS_BY_CODE: dict[str, type[ReplyError]] = {
 }
 
 
-def reply_error(message: str) -> ReplyError:
-    """Turn the text of an error reply into the matching exception (the parser calls this)."""
-    return _CLASS_BY_CODE.get(message.partition(" ")[0], ReplyError)(message)
+def reply_error(line: str) -> ReplyError:
+    """Turn the line of an error reply into the matching exception (the parser calls this)."""
+    return _CLASS_BY_CODE.get(line.partition(" ")[0], ReplyError)(line)

@@ -29,7 +29,6 @@ WITHOUT_TWIN = frozenset(
         "client/core/fanout.py",
         "client/core/resp.py",
         "client/core/url.py",
-        "client/errors.py",
         "client/execution.py",
         "client/pipeline.py",
         "client/router.py",
@@ -125,7 +124,7 @@ WITHOUT_TWIN = frozenset(
         "sentinel/status.py",
     ]
 )
-WITHOUT_TWIN_MAX = 112
+WITHOUT_TWIN_MAX = 111
 """Lower it when the list has shrunk."""
 
 
