@@ -105,7 +105,7 @@ async def open_connection(
     decode: bool = False,
     ssl: ssl_module.SSLContext | None = None,
 ) -> Connection:
-    """Open a connection to one node and log in.
+    """Open a connection to one node and log in. A Unix socket is a ``host`` that begins with ``/``.
 
     ``timeout`` (seconds) bounds the opening, and each later call. With ``protocol=3`` the server is
     asked for RESP3; one that does not know HELLO is spoken to in RESP2. Raises
@@ -137,12 +137,16 @@ async def open_with_settings(
     not executed after the commands that follow.
     """
     loop = asyncio.get_running_loop()
-    peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = Address(host, port)
+    peer = str(address)
     connection = Connection(loop, peer, settings)
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
-            transport, _ = await loop.create_connection(lambda: connection, host, port, ssl=ssl)
-            _keep_alive(transport, settings.keepalive_idle_s)
+            if address.is_unix_socket:
+                transport, _ = await loop.create_unix_connection(lambda: connection, host)
+            else:
+                transport, _ = await loop.create_connection(lambda: connection, host, port, ssl=ssl)
+                _keep_alive(transport, settings.keepalive_idle_s)
             await _handshake(connection, settings)
             connection.identity = _identity(connection, transport)
             if fence is not None:

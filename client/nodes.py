@@ -34,8 +34,8 @@ AddressMap = (
 )
 """Translates the addresses that the cluster announces into those that reach its nodes from here: a
 function of host and port, or a mapping of ``"host:port"`` or ``(host, port)`` to the same. A host without
-port, ``{"db1": "127.0.0.1"}``, is translated at every port, which is kept. An address with its port goes before
-its host; addresses that a mapping does not name are kept."""
+port, ``{"db1": "127.0.0.1"}``, is translated at every port, which is kept. An address with its port goes
+before its host; addresses that a mapping does not name are kept."""
 
 
 class Node:

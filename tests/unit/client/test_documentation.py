@@ -25,6 +25,7 @@ DOCTESTED = (
     "core.topology",
     "core.sentinel_replies",
     "core.url",
+    "core.habits",
     "core.fanout",
     "commands.base",
 )
