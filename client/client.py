@@ -16,11 +16,11 @@ send to a node in one turn of the event loop leaves in one write.
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 from types import TracebackType
-from typing import Any, Generic, Literal, overload
+from typing import Any, Generic, Literal, Unpack, overload
 
 from garrison.client.cluster_router import ClusterRouter
 from garrison.client.commands.base import CommandSet, Merge, T
@@ -30,10 +30,11 @@ from garrison.client.commands.keys import KeyCommands
 from garrison.client.commands.strings import StringCommands
 from garrison.client.connection import Connection
 from garrison.client.core.commands import Command, Retry, find_command
+from garrison.client.core.habits import right_spelling
 from garrison.client.core.resp import Arg, encode_args, encode_command, to_bytes
 from garrison.client.core.slots import key_slot
 from garrison.client.core.topology import Address, Topology
-from garrison.client.core.url import Target, parse_address, parse_url
+from garrison.client.core.url import DEFAULT_PORT, Target, parse_address, parse_url
 from garrison.client.errors import ClientError, ReplyError, UsageError
 from garrison.client.execution import ANY_SLOT, Call, Executor
 from garrison.client.nodes import AddressMap, NodePool
@@ -42,7 +43,7 @@ from garrison.client.pubsub import Kind, Overflow, Subscription
 from garrison.client.router import Router
 from garrison.client.sentinel_link import settings_for_sentinels
 from garrison.client.sentinel_router import SentinelRouter
-from garrison.client.settings import Settings, make_settings
+from garrison.client.settings import Options, Settings, make_settings
 
 __all__ = ["Client", "connect"]
 
@@ -243,7 +244,7 @@ async def connect(
     decode: Literal[True],
     ssl: ssl_module.SSLContext | None = None,
     address_map: AddressMap | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Client[str]: ...
 
 
@@ -254,12 +255,23 @@ async def connect(
     decode: Literal[False] = False,
     ssl: ssl_module.SSLContext | None = None,
     address_map: AddressMap | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Client[bytes]: ...
 
 
+@overload
 async def connect(
     url: str | Sequence[str],
+    *,
+    decode: bool,
+    ssl: ssl_module.SSLContext | None = None,
+    address_map: AddressMap | None = None,
+    **options: Unpack[Options],
+) -> Client[str] | Client[bytes]: ...
+
+
+async def connect(
+    url: str | Sequence[str] = (),
     *,
     decode: bool = False,
     ssl: ssl_module.SSLContext | None = None,
@@ -269,9 +281,10 @@ async def connect(
     """Connect to a server or a cluster, which of the two it is, the server tells; or to what Sentinels watch.
 
     ``url`` is ``redis://[user:password@]host:port[,host:port...][/database]``, or ``rediss://...``
-    for TLS (with ``ssl`` or the system's default context), or a list of such. With
+    for TLS (with ``ssl`` or the system's default context), or ``unix:///path``, or a list of such. With
     ``sentinel://[user:password@]host:port[,host:port...]/NAME[?db=N]`` (``sentinels://...`` for TLS)
-    the hosts are Sentinels, which are asked for the primary that they know as NAME.
+    the hosts are Sentinels, which are asked for the primary that they know as NAME. What else may stand
+    in a URL is listed in :mod:`garrison.client.core.url`.
 
     With ``decode=True`` replies are str, else bytes. ``address_map`` translates the addresses that
     the cluster, or the Sentinels, tell into those that reach it from here (port mappings, NAT). All
@@ -280,6 +293,7 @@ async def connect(
     Raises :class:`ConnectionFailedError` when no address answers, or no primary is found within
     ``call_timeout_s``; :class:`AuthenticationError`; :class:`UsageError`.
     """
+    _refuse_habits(url, options)
     targets = [parse_url(one) for one in ([url] if isinstance(url, str) else url)]
     if not targets:
         raise UsageError("no URL: give at least one, such as redis://127.0.0.1:6379")
@@ -304,6 +318,19 @@ async def connect(
         await client.close()
         raise UsageError(f"a cluster has only database 0, not {settings.database}: leave it out of the URL")
     return client
+
+
+def _refuse_habits(url: object, options: Mapping[str, object]) -> None:
+    """Answer options of redis-py with the right spelling, the user's own host and port in it."""
+    if "host" in options or "port" in options:
+        host, port = options.get("host", "127.0.0.1"), options.get("port", DEFAULT_PORT)
+        raise UsageError(f"host= and port= are not options: write connect('redis://{host}:{port}')")
+    if url is None or isinstance(url, bytes):
+        raise UsageError(f"the URL must be text such as 'redis://127.0.0.1:6379', not {url!r}")
+    for name in options:
+        advice = right_spelling(name)
+        if advice is not None:
+            raise UsageError(f"{name}= is not an option: {advice}")
 
 
 def _options_of(target: Target, options: dict[str, Any]) -> dict[str, Any]:

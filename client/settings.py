@@ -14,14 +14,15 @@ refused with a message that says what is allowed. How the times relate::
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from garrison.client.core.habits import right_spelling
 from garrison.client.core.routing import RetryPolicy
 from garrison.client.errors import UsageError
 
-__all__ = ["Settings", "make_settings"]
+__all__ = ["Options", "Settings", "make_settings"]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(ge=1)]
@@ -101,6 +102,46 @@ class Settings(BaseModel):
     """A subscriber's connection is pinged this often, so that a dead one is noticed in silence too."""
 
 
+class Options(TypedDict, total=False):
+    """The keyword options of :func:`garrison.client.connect`: the fields of :class:`Settings` but ``decode``.
+
+    Editors and type checkers read the names and types here; what they mean stands at :class:`Settings`.
+    """
+
+    username: str | None
+    password: str | None
+    client_name: str | None
+    database: int
+    protocol: int
+    connect_timeout_s: float
+    reply_timeout_s: float
+    keepalive_idle_s: int
+    call_timeout_s: float
+    in_flight_commands_max: int
+    in_flight_bytes_max: int
+    callers_waiting_max: int
+    socket_buffer_bytes_max: int
+    retry: RetryPolicy
+    redirects_max: int
+    backoff_first_s: float
+    backoff_max_s: float
+    reconnect_interval_min_s: float
+    refresh_interval_min_s: float
+    silence_refresh_s: float
+    refresh_hedge_s: float
+    sentinel_username: str | None
+    sentinel_password: str | None
+    sentinel_tls: bool | None
+    sentinel_timeout_s: float
+    sentinel_memory_s: float
+    sentinel_doubt_s: float
+    sentinel_reconnect_interval_max_s: float
+    sentinels_max: int
+    subscriber_messages_max: int
+    subscriber_bytes_max: int
+    subscriber_ping_interval_s: float
+
+
 def make_settings(options: dict[str, object]) -> Settings:
     """Build the settings from keyword options; a wrong one raises :class:`UsageError`."""
     try:
@@ -114,5 +155,6 @@ def _describe(problem: object) -> str:
     assert isinstance(problem, dict)
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown option {name!r}: known are {', '.join(sorted(Settings.model_fields))}"
+        advice = right_spelling(name) or f"known are {', '.join(sorted(Settings.model_fields))}"
+        return f"unknown option {name!r}: {advice}"
     return f"option {name}={problem['input']!r}: {problem['msg']}"
