@@ -21,6 +21,7 @@
     ├── ConnectionLostError           an open connection broke (``.maybe_executed``)
     ├── CallTimeoutError              the deadline of the call passed (``.maybe_executed``)
     ├── ProtocolError                 the peer does not speak RESP
+    ├── WatchError                    a watched key was changed: the transaction did not run
     ├── TopologyError                 no node of the cluster knows who owns which slot
     ├── TooManyWaitingError           a named limit on waiting callers was reached
     ├── SubscriberOverflowError       a subscriber read more slowly than messages came
@@ -56,6 +57,7 @@ __all__ = [
     "TransactionAbortedError",
     "TryAgainError",
     "UsageError",
+    "WatchError",
     "WrongTypeError",
     "reply_error",
 ]
@@ -168,6 +170,10 @@ class CallTimeoutError(ClientError, TimeoutError):
 
 class ProtocolError(ClientError):
     """The peer's bytes are not RESP; the connection is closed. Check host, port and TLS."""
+
+
+class WatchError(ClientError):
+    """The transaction did not run, as a watched key was changed or its slot moved: read again, and retry."""
 
 
 class TopologyError(ClientError):

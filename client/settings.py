@@ -59,6 +59,11 @@ class Settings(BaseModel):
     socket_buffer_bytes_max: Count = 1024 * 1024
     """Most written bytes that the socket has not taken; beyond it callers wait."""
 
+    apart_connections_max: Count = 1_024
+    """Connections for calls that wait (BLPOP ...) or watch (WATCH); beyond it such a call fails at once."""
+    apart_idle_max: Annotated[int, Field(ge=0)] = 16
+    """Of these, how many a node are kept for the next such call."""
+
     retry: RetryPolicy = "safe"
     """What to send again after a connection broke with the command perhaps executed: ``safe``, those
     commands that a second execution does not harm (the table is in ``core/commands.py``); ``always``,
@@ -121,6 +126,8 @@ class Options(TypedDict, total=False):
     in_flight_bytes_max: int
     callers_waiting_max: int
     socket_buffer_bytes_max: int
+    apart_connections_max: int
+    apart_idle_max: int
     retry: RetryPolicy
     redirects_max: int
     backoff_first_s: float

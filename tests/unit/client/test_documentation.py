@@ -27,7 +27,8 @@ DOCTESTED = (
     "core.url",
     "core.habits",
     "core.fanout",
-    "commands.base",
+    "core.waits",
+    "commands.arguments",
 )
 
 
