@@ -100,10 +100,12 @@ class Client(
 
         What calls that were cancelled while they waited have left is brought in order first.
         """
-        await self._waits.close()
-        self._router.close()
-        self._apart.close()
-        self._pool.close()
+        try:
+            await self._waits.close()
+        finally:
+            self._router.close()
+            self._apart.close()
+            self._pool.close()
 
     async def aclose(self) -> None:
         """:meth:`close`, by the name that ``contextlib.aclosing`` and redis-py know."""
@@ -144,12 +146,13 @@ class Client(
     # ---- calls ---------------------------------------------------------------------------------
 
     async def call(self, *command: Arg, key: Arg | None = None) -> Any:
-        """Carry out any command by name: ``call("OBJECT", "ENCODING", "k")``.
+        """Carry out any command by name: ``call("OBJECT", "ENCODING", "k")``, or the name as one word.
 
         It goes to the node of its key, which is found by the client's table; for a command that is
         not in it the server is asked (COMMAND GETKEYS), unless ``key`` says it. Replies come as the
         server sends them.
         """
+        command = split_name(command)
         row = find_command(command)
         if row is None:
             return await self._call_unknown(command, key)
@@ -172,8 +175,8 @@ class Client(
         return await connection.call(*command)
 
     async def execute_command(self, *command: Arg) -> Any:
-        """redis-py's name of :meth:`call`; a name of two words may be one argument here."""
-        return await self.call(*split_name(command))
+        """redis-py's name of :meth:`call`."""
+        return await self.call(*command)
 
     async def _call_unknown(self, command: Sequence[Arg], key: Arg | None) -> Any:
         slot = key_slot(to_bytes(key)) if key is not None else await self._ask_for_slot(command)

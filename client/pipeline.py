@@ -82,6 +82,7 @@ class Pipeline(PipelinedCommands[T]):
 
     def call(self, *command: Arg, key: Arg | None = None) -> Queued[Any]:
         """Queue any command; ``key`` names its key when the command is not in the client's table."""
+        command = split_name(command)
         row = find_command(command)
         if row is None and key is None:
             name = to_bytes(command[0]).decode("utf-8", "replace")
@@ -96,8 +97,8 @@ class Pipeline(PipelinedCommands[T]):
         return self._queue(_call(row, args, key_slot(keys[0]) if keys else ANY_SLOT))
 
     def execute_command(self, *command: Arg) -> Queued[Any]:
-        """redis-py's name of :meth:`call`; a name of two words may be one argument here."""
-        return self.call(*split_name(command))
+        """redis-py's name of :meth:`call`."""
+        return self.call(*command)
 
     def _queue(self, call: Call, convert: Convert | None = None) -> Queued[Any]:
         return self._add([call], Queued(call.name, convert))
