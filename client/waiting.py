@@ -38,7 +38,7 @@ from garrison.client.core.commands import Command, Retry, find_command
 from garrison.client.core.resp import Arg, encode_args, encode_command, to_bytes
 from garrison.client.core.routing import Action, Decision
 from garrison.client.core.slots import key_slot
-from garrison.client.core.waits import patience_s, put_back, with_patience
+from garrison.client.core.waits import cannot_return, patience_s, put_back, takes_away, with_patience
 from garrison.client.errors import CallTimeoutError, ClientError, ReplyError
 from garrison.client.execution import Call, Executor
 from garrison.client.nodes import Node
@@ -169,13 +169,16 @@ class Waiting:
         except (ClientError, TimeoutError, asyncio.CancelledError) as error:
             self._apart.drop(connection)
             _forget(reply)
-            if _takes_away(command):
+            if takes_away(command, args):
                 text = "%s was cancelled, and %s did not say whether it had taken an element: %r"
                 _log.warning(text, name, node.address, error)
             return
         self._apart.give_back(node, connection)
         if reply.exception() is not None:
             return
+        if cannot_return(command, args, reply.result()):
+            text = "%s with NOACK was cancelled, and what it had read is lost: %r"
+            _log.error(text, name, reply.result())
         for words in put_back(command, args, reply.result()):
             try:
                 await self._executor.run(_call_of(words))
@@ -203,11 +206,6 @@ class Waiting:
             f"no node took {command.name.decode()} within {limit_s:g} s (call_timeout_s); the last: {error}"
         )
         return CallTimeoutError(f"{text} {self._router.explain(error)}".rstrip(), maybe_executed=False)
-
-
-def _takes_away(command: Command) -> bool:
-    """Whether the command takes elements that are nowhere else then."""
-    return command.name in (b"BLPOP", b"BRPOP", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP")
 
 
 def _is_moved_on(error: ClientError) -> bool:

@@ -98,8 +98,8 @@ class StreamCommands(CommandSet[T]):
         """The entries behind an id of each stream, ``{key: id}``, at most ``count`` of each.
 
         Streams without such entries are left out. With ``block`` it waits so many milliseconds (0: for
-        ever) for one entry at least; the id ``"$"`` then means the entries that come from now on. All
-        keys in one slot.
+        ever) for one entry at least; the id ``"$"`` then means the entries that come from now on. To miss
+        none between two calls, give the last id that came. All keys in one slot.
         """
         words = [*option("COUNT", count), *stream_words(streams, block)]
         return (self._routed if block is None else self._waiting)(_XREAD, words, as_streams)

@@ -164,7 +164,12 @@ _INSTEAD = {
 _BLOCKING = frozenset(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZMPOP", "BZPOPMAX", "BZPOPMIN"))
 # Options that turn a "state" command into one whose reply the caller is after.
 # The number says from which argument on options can stand: a value of SET may itself be "GET".
-_ONCE_OPTIONS = {b"SET": (2, frozenset((b"NX", b"GET"))), b"ZADD": (1, frozenset((b"INCR",)))}
+# Entries that came between two readings from "$" would be missed.
+_ONCE_OPTIONS = {
+    b"SET": (2, frozenset((b"NX", b"GET"))),
+    b"ZADD": (1, frozenset((b"INCR",))),
+    b"XREAD": (2, frozenset((b"$",))),
+}
 
 
 class Command:

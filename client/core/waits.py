@@ -2,7 +2,8 @@
 
 A command that takes an element away (BLPOP, BZPOPMIN ...) may do so in the very moment in which its caller
 is cancelled. Then :func:`put_back` says which commands return the element to the end it was taken from.
-BLMOVE and BRPOPLPUSH need none: the element is in the destination. An entry of XREADGROUP is pending.
+BLMOVE and BRPOPLPUSH need none: the element is in the destination. An entry of XREADGROUP is pending, unless
+NOACK was asked for: then nothing can return it (:func:`cannot_return`).
 
 >>> from garrison.client.core.commands import find_command
 >>> row = find_command(["BLPOP"])
@@ -22,9 +23,10 @@ from typing import Any
 from garrison.client.core.commands import Command
 from garrison.client.core.resp import Arg, to_bytes
 
-__all__ = ["patience_s", "put_back", "with_patience"]
+__all__ = ["cannot_return", "patience_s", "put_back", "takes_away", "with_patience"]
 
 _SHORTEST_S = 0.001  # 0 would mean: for ever.
+_TAKING = frozenset((b"BLPOP", b"BRPOP", b"BLMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP"))
 _FIRST = (b"BLMPOP", b"BZMPOP")
 _PUSH = {b"BLPOP": "LPUSH", b"BRPOP": "RPUSH", b"LEFT": "LPUSH", b"RIGHT": "RPUSH"}
 
@@ -71,6 +73,23 @@ def put_back(command: Command, args: Sequence[Arg], reply: Any) -> list[tuple[Ar
         members = [part for member, score in reply[1] for part in (_score(score), member)]
         return [("ZADD", reply[0], "NX", *members)]
     return []
+
+
+def takes_away(command: Command, args: Sequence[Arg]) -> bool:
+    """Whether what the reply holds is nowhere else then."""
+    return command.name in _TAKING or _is_without_ack(command, args)
+
+
+def cannot_return(command: Command, args: Sequence[Arg], reply: Any) -> bool:
+    """Whether something was taken that no command puts back: entries read with NOACK."""
+    return bool(reply) and _is_without_ack(command, args)
+
+
+def _is_without_ack(command: Command, args: Sequence[Arg]) -> bool:
+    if command.name != b"XREADGROUP":
+        return False
+    words = [to_bytes(arg).upper() for arg in args]
+    return b"NOACK" in words[: words.index(b"STREAMS")]
 
 
 def _score(score: Any) -> Arg:

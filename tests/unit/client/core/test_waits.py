@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from garrison.client.core.commands import find_command
-from garrison.client.core.waits import patience_s, put_back, with_patience
+from garrison.client.core.commands import Retry, find_command
+from garrison.client.core.waits import cannot_return, patience_s, put_back, takes_away, with_patience
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,20 @@ def test_what_was_taken_goes_back(words: list[Any], reply: Any, undo: list[Any])
     row = find_command(words)
     assert row is not None
     assert put_back(row, words[1:], reply) == undo
+
+
+def test_what_is_read_without_ack_cannot_be_returned() -> None:
+    row = find_command(["XREADGROUP"])
+    assert row is not None
+    words = ["GROUP", "g", "c", "NOACK", "BLOCK", 0, "STREAMS", "s", ">"]
+    assert takes_away(row, words)
+    assert cannot_return(row, words, {b"s": []})
+    assert not cannot_return(row, words, None)
+    assert not takes_away(row, ["GROUP", "g", "c", "BLOCK", 0, "STREAMS", "NOACK", ">"])
+
+
+def test_reading_from_now_on_is_not_repeated() -> None:
+    row = find_command(["XREAD"])
+    assert row is not None
+    assert row.retry_of(["BLOCK", 0, "STREAMS", "s", "$"]) is Retry.ONCE
+    assert row.retry_of(["BLOCK", 0, "STREAMS", "s", "5-0"]) is Retry.READ
