@@ -261,6 +261,7 @@ class Client(
         Between two attempts ``watch_delay`` seconds pass. It is repeated without end: bound it with
         ``asyncio.timeout`` where keys are changed all the time.
         """
+        moves = 0
         while True:
             async with self.pipeline(transaction=True) as pipe:
                 try:
@@ -271,8 +272,12 @@ class Client(
                         value = await value
                     replies = await pipe.execute()
                     return value if value_from_callable else replies
-                except WatchError:
+                except WatchError as error:
                     pipe.discard()
+                    # Its cause is a slot or node that is on the move, which takes a moment.
+                    moves = moves + 1 if error.__cause__ is not None else 0
+            if moves:
+                await self._executor.pause(moves)
             if watch_delay is not None:
                 await asyncio.sleep(watch_delay)
 

@@ -112,7 +112,14 @@ class Pipeline(PipelinedCommands[T]):
         return queued
 
     def _keyed(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
-        return self._queue(_call(command, args, key_slot(to_bytes(args[0]))), convert)
+        packed = command.prefix(len(args)) + encode_args(args)
+        call = Call(command.name, command.retry, key_slot(to_bytes(args[0])), packed)
+        queued: Queued[Any] = Queued(command.name, convert)
+        if self._watch is not None:
+            return self._add([call], queued)
+        self._queued.append(queued)
+        self._calls.append(call)
+        return queued
 
     def _routed(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
         keys = command.keys(args)

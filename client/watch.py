@@ -8,8 +8,8 @@ INVARIANTS
 BEHAVIOUR
     * Until the first key is watched, redirects and failovers are followed, within ``call_timeout_s``.
     * Later nothing is sent again: the connection is what holds the watch. If the slot moves, the node is
-      demoted, or a key is changed, EXEC runs nothing, and :class:`WatchError` says so: read again, and
-      try again.
+      demoted, or a key is changed, nothing runs, and :class:`WatchError` says so, while reading or at EXEC:
+      watch again, and try again.
 """
 
 from __future__ import annotations
@@ -101,11 +101,16 @@ class Watch:
             return
 
     async def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Carry out the calls of one command now, on the connection that watches; errors are values."""
-        connection = self._open()
-        return await self._in_time(
-            connection.send_many([call.packed for call in calls]), calls[0].name.decode()
-        )
+        """Carry out the calls of one command now, on the connection that watches; errors are values.
+
+        A redirect is a WatchError: what is read elsewhere would not be watched.
+        """
+        sent = self._open().send_many([call.packed for call in calls])
+        replies = await self._in_time(sent, calls[0].name.decode())
+        for reply in replies:
+            if isinstance(reply, (RedirectError, NotNowError)):
+                raise _moved(reply) from reply
+        return replies
 
     async def execute(self, transaction: Transaction) -> list[Any]:
         """Run the transaction and end the watch; the replies, errors among them as values."""
@@ -114,7 +119,7 @@ class Watch:
             replies = await self._in_time(transaction.send(connection), "EXEC")
         except (RedirectError, NotNowError) as error:
             self._release()
-            raise WatchError(f"nothing ran, as its slot or node has moved ({error}): watch again") from error
+            raise _moved(error) from error
         except ConnectionLostError as error:
             self.drop()
             if error.maybe_executed:
@@ -166,3 +171,7 @@ class Watch:
                 raise
             text = f"{name} did not succeed within {limit_s:g} s (call_timeout_s)"
             raise CallTimeoutError(text, maybe_executed=name == "EXEC") from None
+
+
+def _moved(error: ClientError) -> WatchError:
+    return WatchError(f"nothing ran, as its slot or node has moved ({error}): watch again")

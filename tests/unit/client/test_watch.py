@@ -154,6 +154,21 @@ async def test_slot_that_moved_meanwhile_is_a_watch_error(fake: Any) -> None:
             await pipe.execute()
 
 
+async def test_reading_what_is_on_the_move_is_a_watch_error(fake: Any) -> None:
+    def script(command: list[bytes]) -> bytes:
+        if command[0] == b"HELLO":
+            return b"%2\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$2\r\nid\r\n:7\r\n"
+        return b"-ASK 5 10.0.0.1:7000\r\n" if command[0] == b"GET" else b"+OK\r\n"
+
+    server: FakeServer = await fake(script)
+    async with await connect(f"redis://127.0.0.1:{server.port}") as client:
+        pipe = client.pipeline()
+        await pipe.watch("k")
+        with pytest.raises(WatchError, match="has moved"):
+            await pipe.get("k")
+        pipe.discard()
+
+
 async def test_failing_block_ends_the_watch(any_server: ServerProcess) -> None:
     async with await connect(f"redis://127.0.0.1:{any_server.port}") as client:
         pipe = client.pipeline()
