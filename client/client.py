@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from inspect import isawaitable
 from random import Random
 from types import TracebackType
-from typing import Any, Generic, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Unpack, overload
 
 from garrison.client.apart import ApartPool
 from garrison.client.cluster_router import ClusterRouter
@@ -33,7 +33,7 @@ from garrison.client.commands.server import ServerCommands
 from garrison.client.commands.typed import TypedCommands
 from garrison.client.connection import Connection
 from garrison.client.core.commands import Command, Retry, find_command
-from garrison.client.core.habits import right_spelling
+from garrison.client.core.habits import right_method, right_spelling
 from garrison.client.core.resp import Arg, Key, encode_args, encode_command, to_bytes
 from garrison.client.core.slots import key_slot
 from garrison.client.core.topology import Address, Topology
@@ -118,6 +118,14 @@ class Client(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Answer methods that redis-py has under another name; type checkers are told nothing of this."""
+            advice = right_method(name)
+            hint = f": {advice}" if advice else ""
+            raise AttributeError(f"a client has no {name!r}{hint}", name=name, obj=self)
 
     # ---- what it is connected to ---------------------------------------------------------------
 

@@ -7,11 +7,13 @@ meaning here; the refusal says what to write instead.
 'write call_timeout_s=...'
 >>> right_spelling("call_timeout_s") is None
 True
+>>> right_method("pubsub")
+'write client.subscribe(...), psubscribe or ssubscribe'
 """
 
 from __future__ import annotations
 
-__all__ = ["right_spelling"]
+__all__ = ["right_method", "right_spelling"]
 
 _NO_POOL = "leave it out: one client serves any number of tasks over one connection a node"
 _TLS_CONTEXT = (
@@ -54,3 +56,32 @@ _HABITS = {
 def right_spelling(option: str) -> str | None:
     """What to write instead of an option of redis-py; None when it is not one."""
     return _HABITS.get(option)
+
+
+_SCRIPTS = "write client.call('EVAL', script, 1, key, ...) until scripts have methods of their own"
+_METHODS = {
+    "bf": "write client.bf_add(...), bf_exists and so on",
+    "client": "write client.client_list() and the like",
+    "cluster": "write client.cluster_info() and the like, or client.call('CLUSTER', ...)",
+    "client_kill": "write client.client_kill_filter(addr=...)",
+    "eval": _SCRIPTS,
+    "evalsha": _SCRIPTS,
+    "fcall": _SCRIPTS,
+    "register_script": _SCRIPTS,
+    "script_load": _SCRIPTS,
+    "monitor": "write client.dedicated() and call('MONITOR') on it",
+    "object": "write client.object_encoding(key), object_freq, object_idletime or object_refcount",
+    "pubsub": "write client.subscribe(...), psubscribe or ssubscribe",
+    "quit": "write client.close()",
+    "scan": "write client.scan_iter(...)",
+    "select": "write the database in the URL: redis://host:port/2",
+    "unwatch": "write client.pipeline() and its watch(), or client.transaction(...)",
+    "wait": "it counts what its own connection has written: write and call('WAIT') in client.dedicated(key)",
+    "waitaof": "it counts what its own connection has written: use call('WAITAOF') in client.dedicated(key)",
+    "watch": "write client.pipeline() and its watch(), or client.transaction(...)",
+}
+
+
+def right_method(name: str) -> str | None:
+    """What to write instead of a method of redis-py; None when nothing is known."""
+    return _METHODS.get(name)
