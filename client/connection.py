@@ -35,6 +35,9 @@ from garrison.client.wire import Wire
 
 __all__ = ["Connection", "open_connection", "open_with_settings"]
 
+_KEEPALIVE_PROBES_MAX = 3
+_KEEPALIVE_PROBES_PER_IDLE = 6
+
 
 class Connection(Wire):
     """An open connection. Make one with :func:`open_connection`."""
@@ -214,6 +217,10 @@ def _keep_alive(transport: asyncio.BaseTransport, idle_s: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, idle_s // _KEEPALIVE_PROBES_PER_IDLE)
+        )
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES_MAX)
 
 
 async def _handshake(connection: Connection, settings: Settings) -> None:

@@ -46,7 +46,9 @@ class Settings(BaseModel):
     connect_timeout_s: Seconds = 2.0
     reply_timeout_s: Seconds = 5.0
     keepalive_idle_s: Annotated[int, Field(ge=1, le=32_767)] = 60
-    """An idle connection is probed by the kernel after this time, so that firewalls do not forget it."""
+    """An idle connection is probed by the kernel after this time, so that firewalls do not forget it. When
+    three probes, a sixth of this time apart, are not answered, the peer is taken for gone: a call that waits
+    for ever notices a machine that lost its power."""
     call_timeout_s: Seconds = 30.0
     """Long enough to see a failover at the default cluster-node-timeout of 15 s through."""
 

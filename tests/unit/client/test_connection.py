@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -370,3 +371,13 @@ async def test_closing_by_the_name_of_the_standard_library(redis_server: ServerP
         assert await client.ping()
     with pytest.raises(UsageError, match="closed"):
         await client.ping()
+
+
+async def test_a_peer_that_is_gone_is_noticed_in_silence(redis_server: ServerProcess) -> None:
+    settings = make_settings({"keepalive_idle_s": 12})
+    connection = await open_with_settings("127.0.0.1", redis_server.port, settings)
+    assert connection._transport is not None
+    sock = connection._transport.get_extra_info("socket")
+    names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    assert [sock.getsockopt(socket.IPPROTO_TCP, name) for name in names] == [12, 2, 3]
+    await connection.close()
