@@ -21,8 +21,9 @@ How the room is laid out: ``core/`` decides, without sockets or clocks (RESP, sl
 Sentinels' claims, the command table); ``wire`` and ``connection`` are one socket; ``nodes`` are all that is
 known; a ``router`` says which node serves a slot, ``cluster_router`` because the nodes say so,
 ``sentinel_router`` (with a ``sentinel_link`` to each) because Sentinels do; ``execution`` carries a
-call out; ``commands/`` has the typed methods; ``client``, ``pipeline`` and ``pubsub`` are what users
-hold. Errors are drawn as a tree in ``errors``, limits and times are listed in ``settings``.
+call out, ``waiting`` one that waits and ``watch`` a transaction with WATCH, on connections of ``apart``;
+``commands/`` has the typed methods; ``client``, ``pipeline`` (with its ``queued`` replies) and ``pubsub``
+are what users hold. Errors are drawn as a tree in ``errors``, limits and times are listed in ``settings``.
 """
 
 from garrison.client.client import Client, connect
@@ -36,8 +37,10 @@ from garrison.client.errors import (
     ConnectionLostError,
     ReplyError,
     UsageError,
+    WatchError,
 )
-from garrison.client.pipeline import Pipeline, Queued
+from garrison.client.pipeline import Pipeline
+from garrison.client.queued import Queued
 from garrison.client.settings import Settings
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "ReplyError",
     "Settings",
     "UsageError",
+    "WatchError",
     "connect",
     "key_slot",
     "open_connection",

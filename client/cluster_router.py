@@ -94,7 +94,7 @@ class ClusterRouter(Router):
             if "cluster support disabled" in error.message:
                 return None
             if error.code != "ERR":
-                raise TopologyError(f"{node.address} reports no topology: {error.message}") from error
+                raise TopologyError(f"{node.address} reports no topology: {error}") from error
         return await self._ask_for_shards(node, connection)
 
     async def _ask_for_shards(self, node: Node, connection: Connection) -> Topology | None:
@@ -103,7 +103,7 @@ class ClusterRouter(Router):
             reply = await connection.call("CLUSTER", "SHARDS")
         except ReplyError as error:
             if self.clustered:
-                raise TopologyError(f"{node.address} reports no topology: {error.message}") from error
+                raise TopologyError(f"{node.address} reports no topology: {error}") from error
             return None
         tls = self._pool.ssl is not None
         return parse_cluster_shards(reply, asked_host=node.address.host, tls=tls)

@@ -26,6 +26,7 @@ from garrison.client.errors import (
     AuthenticationError,
     ClientError,
     ConnectionFailedError,
+    ConnectionLostError,
     ReplyError,
 )
 from garrison.client.settings import Settings
@@ -33,6 +34,9 @@ from garrison.client.sinks import Collector
 from garrison.client.wire import Wire
 
 __all__ = ["Connection", "open_connection", "open_with_settings"]
+
+_KEEPALIVE_PROBES_MAX = 3
+_KEEPALIVE_PROBES_PER_IDLE = 6
 
 
 class Connection(Wire):
@@ -104,7 +108,7 @@ async def open_connection(
     decode: bool = False,
     ssl: ssl_module.SSLContext | None = None,
 ) -> Connection:
-    """Open a connection to one node and log in.
+    """Open a connection to one node and log in. A Unix socket is a ``host`` that begins with ``/``.
 
     ``timeout`` (seconds) bounds the opening, and each later call. With ``protocol=3`` the server is
     asked for RESP3; one that does not know HELLO is spoken to in RESP2. Raises
@@ -136,12 +140,16 @@ async def open_with_settings(
     not executed after the commands that follow.
     """
     loop = asyncio.get_running_loop()
-    peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = Address(host, port)
+    peer = str(address)
     connection = Connection(loop, peer, settings)
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
-            transport, _ = await loop.create_connection(lambda: connection, host, port, ssl=ssl)
-            _keep_alive(transport, settings.keepalive_idle_s)
+            if address.is_unix_socket:
+                transport, _ = await loop.create_unix_connection(lambda: connection, host)
+            else:
+                transport, _ = await loop.create_connection(lambda: connection, host, port, ssl=ssl)
+                _keep_alive(transport, settings.keepalive_idle_s)
             await _handshake(connection, settings)
             connection.identity = _identity(connection, transport)
             if fence is not None:
@@ -157,16 +165,36 @@ async def open_with_settings(
         raise ConnectionFailedError(text) from None
     except ReplyError as error:
         connection.shut()
-        raise ConnectionFailedError(f"{peer} refused the handshake: {error.message}") from error
+        raise ConnectionFailedError(f"{peer} refused the handshake: {error}") from error
     except (OSError, ClientError) as error:
         connection.shut()
-        raise ConnectionFailedError(
-            f"cannot connect to {peer}: {error}: is a server listening there?"
-        ) from error
+        raise ConnectionFailedError(f"cannot connect to {peer}: {_diagnose(error, host, ssl)}") from error
     except BaseException:
         connection.shut()
         raise
     return connection
+
+
+def _diagnose(error: OSError | ClientError, host: str, ssl: ssl_module.SSLContext | None) -> str:
+    """What went wrong while connecting, and what to look at."""
+    if isinstance(error, socket.gaierror):
+        return (
+            f"the name {host!r} has no address ({error.strerror}): check its spelling, and this machine's DNS"
+        )
+    if isinstance(error, ssl_module.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}): "
+            "give connect() an ssl context that loads its authority, and check the host name"
+        )
+    if isinstance(error, ssl_module.SSLError):
+        return f"the TLS handshake failed ({error.reason or error}): does that port speak TLS?"
+    if ssl is not None and isinstance(error, (ConnectionResetError, ConnectionLostError)):
+        return f"it hung up during the TLS handshake or the login ({error}): does that port speak TLS?"
+    if isinstance(error, ConnectionLostError):
+        return f"{error}: see the server's log; does it expect TLS, or refuse more clients?"
+    if isinstance(error, ClientError):
+        return str(error)
+    return f"{error}: is a server listening there?"
 
 
 def _identity(connection: Connection, transport: asyncio.BaseTransport) -> tuple[Arg, ...] | None:
@@ -189,6 +217,10 @@ def _keep_alive(transport: asyncio.BaseTransport, idle_s: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, idle_s // _KEEPALIVE_PROBES_PER_IDLE)
+        )
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES_MAX)
 
 
 async def _handshake(connection: Connection, settings: Settings) -> None:

@@ -21,6 +21,7 @@
     ├── ConnectionLostError           an open connection broke (``.maybe_executed``)
     ├── CallTimeoutError              the deadline of the call passed (``.maybe_executed``)
     ├── ProtocolError                 the peer does not speak RESP
+    ├── WatchError                    a watched key was changed: the transaction did not run
     ├── TopologyError                 no node of the cluster knows who owns which slot
     ├── TooManyWaitingError           a named limit on waiting callers was reached
     ├── SubscriberOverflowError       a subscriber read more slowly than messages came
@@ -56,6 +57,7 @@ __all__ = [
     "TransactionAbortedError",
     "TryAgainError",
     "UsageError",
+    "WatchError",
     "WrongTypeError",
     "reply_error",
 ]
@@ -66,12 +68,14 @@ class ClientError(Exception):
 
 
 class ReplyError(ClientError):
-    """The server's error reply. ``code`` is its first word (``"WRONGTYPE"``), ``message`` the whole line."""
+    """The server's error reply: ``code`` is its first word (``"WRONGTYPE"``), ``message`` what follows.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = message.partition(" ")[0]
+    ``str(error)`` is the whole line.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.code, _, self.message = line.partition(" ")
 
 
 class RedirectError(ReplyError):
@@ -81,15 +85,15 @@ class RedirectError(ReplyError):
     then means "the host you asked".
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        words = message.split(" ")
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        words = line.split(" ")
         try:
             self.slot = int(words[1])
             host, _, port = words[2].rpartition(":")
             self.address: tuple[str, int] = ("" if host == "?" else host, int(port))
         except (IndexError, ValueError):
-            raise ProtocolError(f"cannot read the redirect {message!r}: expected 'slot host:port'") from None
+            raise ProtocolError(f"cannot read the redirect {line!r}: expected 'slot host:port'") from None
 
 
 class MovedError(RedirectError):
@@ -168,6 +172,10 @@ class ProtocolError(ClientError):
     """The peer's bytes are not RESP; the connection is closed. Check host, port and TLS."""
 
 
+class WatchError(ClientError):
+    """The transaction did not run, as a watched key was changed or its slot moved: read again, and retry."""
+
+
 class TopologyError(ClientError):
     """No known node gave a slot map, or the map has no owner for the slot."""
 
@@ -206,6 +214,6 @@ _CLASS_BY_CODE: dict[str, type[ReplyError]] = {
 }
 
 
-def reply_error(message: str) -> ReplyError:
-    """Turn the text of an error reply into the matching exception (the parser calls this)."""
-    return _CLASS_BY_CODE.get(message.partition(" ")[0], ReplyError)(message)
+def reply_error(line: str) -> ReplyError:
+    """Turn the line of an error reply into the matching exception (the parser calls this)."""
+    return _CLASS_BY_CODE.get(line.partition(" ")[0], ReplyError)(line)

@@ -167,6 +167,11 @@ class Executor:
             text = f"no room and no reply from {connection.peer} within {limit_s:g} s (call_timeout_s)"
             raise CallTimeoutError(text, maybe_executed=True) from None
 
+    @property
+    def call_timeout_s(self) -> float:
+        """The patience of a call, for those who carry calls out in other ways."""
+        return self._settings.call_timeout_s
+
     async def run(self, call: Call) -> Any:
         """Carry out one call, with all the patience the settings allow."""
         return await self.recover(call, self._now())
@@ -210,7 +215,7 @@ class Executor:
         """
         node: Node | None = None
         try:
-            node = self._node_for(call)
+            node = self.node_for(call)
             if node in down:
                 return node, _failed(down[node])
             async with asyncio.timeout_at(started + self._settings.call_timeout_s):
@@ -234,17 +239,19 @@ class Executor:
 
     # ---- when it does not work at once ---------------------------------------------------------
 
-    def _node_for(self, call: Call) -> Node:
+    def node_for(self, call: Call) -> Node:
+        """The node that a call goes to, by the present routes."""
         return self._router.any_node() if call.slot == ANY_SLOT else self._router.node_for(call.slot)
 
-    def _decide(self, call: Call, error: ClientError) -> Decision:
+    def decide(self, call: Call, error: ClientError) -> Decision:
+        """What follows an error, by the settings of this client."""
         return decide(error, call.retry, self._settings.retry, finds_primaries=self._router.finds_primaries)
 
     async def recover(
         self, call: Call, started: float, node: Node | None = None, error: ClientError | None = None
     ) -> Any:
         """Bring ``call`` to its end before the deadline; ``error`` is what its first attempt met."""
-        if error is not None and self._decide(call, error).action is Action.FAIL:
+        if error is not None and self.decide(call, error).action is Action.FAIL:
             raise error
         trail = _Trail()
         deadline = started + self._settings.call_timeout_s
@@ -263,12 +270,12 @@ class Executor:
         while True:
             if error is None:
                 try:
-                    node = target or self._node_for(call)
+                    node = target or self.node_for(call)
                     return await self._attempt(call, node, asking, trail)
                 except ClientError as caught:
                     error = caught
             trail.note(error)
-            decision = self._decide(call, error)
+            decision = self.decide(call, error)
             if decision.action is Action.FAIL:
                 raise error
             target = None
@@ -285,7 +292,7 @@ class Executor:
                     continue
             pauses += 1
             if pauses > 1 or not self._is_recovered(call, node, error):
-                await self._pause(pauses)
+                await self.pause(pauses)
             error = None
 
     async def _attempt(self, call: Call, node: Node, asking: bool, trail: _Trail) -> Any:
@@ -309,7 +316,8 @@ class Executor:
             return node is not self._router.nobody
         return node.live is not None and isinstance(error, (ConnectionLostError, ConnectionFailedError))
 
-    async def _pause(self, attempt: int) -> None:
+    async def pause(self, attempt: int) -> None:
+        """Wait before attempt ``attempt`` + 1, or until a route changes."""
         settings = self._settings
         await self._router.changed(
             backoff(attempt, settings.backoff_first_s, settings.backoff_max_s, self._rng)

@@ -33,8 +33,9 @@ AddressMap = (
     | Mapping[Address, Address]
 )
 """Translates the addresses that the cluster announces into those that reach its nodes from here: a
-function of host and port, or a mapping of ``"host:port"`` or ``(host, port)`` to the same. Addresses
-that a mapping does not name are kept."""
+function of host and port, or a mapping of ``"host:port"`` or ``(host, port)`` to the same. A host without
+port, ``{"db1": "127.0.0.1"}``, is translated at every port, which is kept. An address with its port goes
+before its host; addresses that a mapping does not name are kept."""
 
 
 class Node:
@@ -215,9 +216,21 @@ def _translator(address_map: AddressMap | None) -> Callable[[Address], Address]:
     if callable(address_map):
         function = address_map
         return lambda address: Address(*function(*address))
-    table = {_as_address(announced): _as_address(reached) for announced, reached in address_map.items()}
-    return lambda address: table.get(address, address)
+    table: dict[Address, Address] = {}
+    hosts: dict[str, str] = {}
+    for announced, reached in address_map.items():
+        before, after = _as_address(announced), _as_address(reached)
+        if bool(before.port) != bool(after.port):
+            raise UsageError(
+                f"address_map: {announced!r} to {reached!r}: give a port on both sides, or on neither"
+            )
+        if before.port:
+            table[before] = after
+        else:
+            hosts[before.host] = after.host
+    return lambda address: table.get(address) or Address(hosts.get(address.host, address.host), address.port)
 
 
 def _as_address(value: str | tuple[str, int]) -> Address:
-    return parse_address(value) if isinstance(value, str) else Address(*value)
+    """The address; its port is 0 where none is given."""
+    return parse_address(value, default_port=0) if isinstance(value, str) else Address(*value)

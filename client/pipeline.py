@@ -2,115 +2,69 @@
 
 ::
 
-    async with client.pipeline() as p:
-        p.set("greeting", "hello")
-        count = p.incr("visits")
+    async with client.pipeline() as pipe:
+        pipe.set("greeting", "hello")
+        count = pipe.incr("visits")
     print(count.result())
 
-Leaving the block sends what was queued; ``await p.execute()`` does the same and returns all replies
-in the order of the commands. A queued method returns a :class:`Queued`, which holds the reply
-afterwards. In a plain pipeline each command succeeds or fails by itself; commands of one slot run in
-order (a redirect in the middle of a reshard may put one behind the others).
+Leaving the block sends what was queued; ``await pipe.execute()`` does the same and returns all replies
+in the order of the commands. A queued method returns a :class:`~garrison.client.queued.Queued`, which holds
+the reply afterwards. In a plain pipeline each command succeeds or fails by itself; commands of one slot run
+in order (a redirect in the middle of a reshard may put one behind the others).
 
 ``client.pipeline(transaction=True)`` wraps the commands in MULTI and EXEC: they run as one, with
 nothing between them, and must all have keys of one slot. If one of them is refused when it is queued,
 none runs.
+
+A transaction may depend on what it reads first, as in redis-py: :meth:`Pipeline.watch` keys, read them
+(commands are now carried out when they are awaited), call :meth:`Pipeline.multi`, and queue. If a watched key
+is changed before EXEC, nothing runs and :class:`~garrison.client.errors.WatchError` is raised.
+``client.transaction(function, *keys)`` repeats that until it succeeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
-from garrison.client.commands.base import CommandSet, Convert, Merge, T
-from garrison.client.commands.hashes import HashCommands
-from garrison.client.commands.keys import KeyCommands
-from garrison.client.commands.strings import StringCommands
+from garrison.client.apart import ApartPool
+from garrison.client.commands.base import Convert, Merge, Reply, T
+from garrison.client.commands.pipelined import PipelinedCommands
 from garrison.client.core.commands import Command, Retry, find_command
 from garrison.client.core.fanout import Part, split
-from garrison.client.core.resp import Arg, encode_args, to_bytes
+from garrison.client.core.resp import Arg, Key, encode_args, to_bytes
 from garrison.client.core.slots import key_slot
 from garrison.client.errors import ClientError, UsageError
 from garrison.client.execution import ANY_SLOT, Call, Executor, Transaction
+from garrison.client.queued import Queued
+from garrison.client.router import Router
+from garrison.client.watch import Watch
 
-__all__ = ["Pipeline", "Queued"]
-
-_NOT_YET: Any = object()
-
-
-class Queued(Coroutine[Any, Any, Any]):
-    """The reply of a queued command, once the pipeline has run: ``queued.result()`` or ``await queued``."""
-
-    __slots__ = ("_convert", "_merge", "_name", "_parts", "_reply", "call_count")
-
-    def __init__(
-        self,
-        name: bytes,
-        convert: Convert | None = None,
-        parts: Sequence[Part] = (),
-        merge: Merge | None = None,
-    ) -> None:
-        self.call_count = len(parts) or 1
-        """How many calls carry the command out: one, or one for each of its parts."""
-        self._name = name
-        self._convert = convert
-        self._parts = parts
-        self._merge = merge
-        self._reply: Any = _NOT_YET
-
-    def __repr__(self) -> str:
-        state = "not executed" if self._reply is _NOT_YET else repr(self._reply)
-        return f"Queued({self._name.decode()}, {state})"
-
-    def result(self) -> Any:
-        """The reply; raises the command's error if it failed."""
-        if self._reply is _NOT_YET:
-            name = self._name.decode()
-            raise UsageError(f"{name} has not run yet: call execute(), or leave the `async with` block")
-        if isinstance(self._reply, ClientError):
-            raise self._reply
-        return self._reply
-
-    def settle(self, replies: Sequence[Any]) -> Any:
-        """Take the replies of the command's calls; returns its own, or its first error."""
-        reply = next((reply for reply in replies if isinstance(reply, ClientError)), None)
-        if reply is None:
-            reply = replies[0]
-            if self._merge is not None:
-                reply = self._merge(self._parts, replies)
-            elif self._convert is not None:
-                reply = self._convert(reply)
-        self._reply = reply
-        return reply
-
-    # A coroutine that never waits, so that a command has one type in a client and in a pipeline.
-
-    def send(self, value: Any, /) -> Any:
-        raise StopIteration(self.result())
-
-    def throw(self, *error: Any) -> Any:
-        raise error[0]
-
-    def close(self) -> None: ...
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self.result()
-        yield  # pragma: no cover: makes this function a generator
+__all__ = ["Pipeline"]
 
 
-class Pipeline(StringCommands[T], KeyCommands[T], HashCommands[T], CommandSet[T]):
+class Pipeline(PipelinedCommands[T]):
     """Commands waiting to be sent together. Made by ``client.pipeline()``."""
 
-    def __init__(self, executor: Executor, *, clustered: bool, transaction: bool) -> None:
+    def __init__(
+        self, executor: Executor, router: Router, apart: ApartPool, *, clustered: bool, transaction: bool
+    ) -> None:
         self._executor = executor
+        self._router = router
+        self._apart = apart
         self._clustered = clustered
         self._transaction = transaction
-        self._queued: list[Queued] = []
+        self._queued: list[Queued[Any]] = []
         self._calls: list[Call] = []
+        self._watch: Watch | None = None
 
     def __len__(self) -> int:
         return len(self._queued)
+
+    def __bool__(self) -> bool:
+        """True, also while nothing is queued."""
+        return True
 
     async def __aenter__(self) -> Pipeline[T]:
         return self
@@ -118,14 +72,17 @@ class Pipeline(StringCommands[T], KeyCommands[T], HashCommands[T], CommandSet[T]
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            await self.execute()
-        else:
-            self._queued.clear()
-            self._calls.clear()
+        try:
+            if kind is None:
+                await self.execute()
+        finally:
+            self.discard()
 
-    def call(self, *command: Arg, key: Arg | None = None) -> Queued:
+    # ---- queueing ------------------------------------------------------------------------------
+
+    def call(self, *command: Arg, key: Arg | None = None) -> Queued[Any]:
         """Queue any command; ``key`` names its key when the command is not in the client's table."""
+        command = split_name(command)
         row = find_command(command)
         if row is None and key is None:
             name = to_bytes(command[0]).decode("utf-8", "replace")
@@ -135,60 +92,138 @@ class Pipeline(StringCommands[T], KeyCommands[T], HashCommands[T], CommandSet[T]
         row.check_shared(clustered=self._clustered)
         args = command[row.word_count :]
         if row.blocks(args):
-            raise UsageError(
-                f"{row.name.decode()} may block, and would hold up all others: use client.call(...)"
-            )
+            self._refuse_waiting(row)
         keys = [to_bytes(key)] if key is not None else row.keys(args)
-        slot = key_slot(keys[0]) if keys else ANY_SLOT
-        return self._queue(
-            Call(row.name, row.retry_of(args), slot, row.prefix(len(args)) + encode_args(args))
-        )
+        return self._queue(_call(row, args, key_slot(keys[0]) if keys else ANY_SLOT))
 
-    def _queue(self, call: Call, convert: Convert | None = None) -> Queued:
-        queued = Queued(call.name, convert)
+    def execute_command(self, *command: Arg) -> Queued[Any]:
+        """redis-py's name of :meth:`call`."""
+        return self.call(*command)
+
+    def _queue(self, call: Call, convert: Convert | None = None) -> Queued[Any]:
+        return self._add([call], Queued(call.name, convert))
+
+    def _add(self, calls: list[Call], queued: Queued[Any]) -> Queued[Any]:
+        watch = self._watch
+        if watch is not None and not watch.is_queueing:
+            return queued.carried_out_by(lambda: watch.run(calls))
+        self._queued.append(queued)
+        self._calls += calls
+        return queued
+
+    def _keyed(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
+        packed = command.prefix(len(args)) + encode_args(args)
+        call = Call(command.name, command.retry, key_slot(to_bytes(args[0])), packed)
+        queued: Queued[Any] = Queued(command.name, convert)
+        if self._watch is not None:
+            return self._add([call], queued)
         self._queued.append(queued)
         self._calls.append(call)
         return queued
 
-    def _keyed(
-        self, command: Command, args: Sequence[Arg], convert: Convert | None = None
-    ) -> Coroutine[Any, Any, Any]:
-        packed = command.prefix(len(args)) + encode_args(args)
-        return self._queue(Call(command.name, command.retry, key_slot(to_bytes(args[0])), packed), convert)
+    def _routed(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
+        keys = command.keys(args)
+        return self._queue(_call(command, args, key_slot(keys[0]) if keys else ANY_SLOT), convert)
 
-    def _split(
-        self, command: Command, args: Sequence[Arg], step: int, merge: Merge
-    ) -> Coroutine[Any, Any, Any]:
+    def _split(self, command: Command, args: Sequence[Arg], step: int, merge: Merge) -> Reply[Any]:
         parts = split_if(self._clustered, args, step)
-        queued = Queued(command.name, None, parts, merge)
-        self._queued.append(queued)
-        self._calls += [call_of_part(command, part) for part in parts]
-        return queued
+        return self._add(
+            [call_of_part(command, part) for part in parts], Queued(command.name, None, parts, merge)
+        )
 
-    async def execute(self, *, raise_errors: bool = True) -> list[Any]:
+    def _waiting(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
+        self._refuse_waiting(command)
+
+    def _refuse_waiting(self, command: Command) -> NoReturn:
+        raise UsageError(
+            f"{command.name.decode()} may block, and would hold up all others: call it on the client"
+        )
+
+    # ---- watching ------------------------------------------------------------------------------
+
+    async def watch(self, *keys: Key) -> bool:
+        """Watch keys of one slot: if one of them is changed before EXEC, the transaction does not run.
+
+        From now on commands are carried out when they are awaited, until :meth:`multi`. Always True.
+        """
+        if self._watch is not None and self._watch.is_queueing:
+            raise UsageError("watch() comes before multi(): call execute() or discard() first")
+        if self._queued:
+            raise UsageError("watch() comes before any command that is queued: execute() those first")
+        if self._watch is None:
+            self._watch = Watch(self._router, self._executor, self._apart, clustered=self._clustered)
+        try:
+            await self._watch.add(keys)
+        except BaseException:
+            self.discard()
+            raise
+        return True
+
+    def multi(self) -> None:
+        """Begin the transaction: what follows is queued, and runs at :meth:`execute`."""
+        if self._watch is None:
+            self._transaction = True
+        else:
+            self._watch.is_queueing = True
+
+    async def unwatch(self) -> bool:
+        """Stop watching; commands are queued again. Always True."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            await watch.end()
+        return True
+
+    def discard(self) -> None:
+        """Forget what is queued, and stop watching."""
+        self._queued.clear()
+        self._calls.clear()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.drop()
+
+    async def reset(self) -> None:
+        """redis-py's name of :meth:`discard`."""
+        self.discard()
+
+    # ---- carrying out --------------------------------------------------------------------------
+
+    async def execute(self, *, raise_errors: bool = True, raise_on_error: bool = True) -> list[Any]:
         """Send what is queued; the replies in order. The pipeline is then empty and can be used again.
 
         All commands are carried out before the first error is raised; with ``raise_errors=False``
-        errors are among the replies instead.
+        errors are among the replies instead (``raise_on_error`` is redis-py's name of it).
         """
         queued, calls = self._queued, self._calls
         self._queued, self._calls = [], []
         if not calls:
+            await self.unwatch()
             return []
-        run = self._execute_transaction if self._transaction else self._executor.batch
-        replies = await run(calls)
+        try:
+            replies = await self._replies(calls)
+        except ClientError as error:
+            for command in queued:
+                command.fail(error)
+            raise
         results: list[Any] = []
         start = 0
         for command in queued:
             results.append(command.settle(replies[start : start + command.call_count]))
             start += command.call_count
-        if raise_errors:
+        if raise_errors and raise_on_error:
             for result in results:
                 if isinstance(result, ClientError):
                     raise result
         return results
 
-    async def _execute_transaction(self, calls: Sequence[Call]) -> list[Any]:
+    async def _replies(self, calls: Sequence[Call]) -> list[Any]:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            return await watch.execute(self._transaction_of(calls))
+        if self._transaction:
+            return cast(list[Any], await self._executor.run(self._transaction_of(calls)))
+        return await self._executor.batch(calls)
+
+    def _transaction_of(self, calls: Sequence[Call]) -> Transaction:
         slots = {call.slot for call in calls if call.slot != ANY_SLOT}
         if self._clustered and len(slots) > 1:
             raise UsageError(
@@ -197,8 +232,14 @@ class Pipeline(StringCommands[T], KeyCommands[T], HashCommands[T], CommandSet[T]
             )
         once = any(call.retry is Retry.ONCE for call in calls)
         slot = slots.pop() if slots else 0
-        transaction = Transaction(Retry.ONCE if once else Retry.STATE, slot, [call.packed for call in calls])
-        return cast(list[Any], await self._executor.run(transaction))
+        return Transaction(Retry.ONCE if once else Retry.STATE, slot, [call.packed for call in calls])
+
+
+def split_name(command: Sequence[Arg]) -> tuple[Arg, ...]:
+    """The words of a command whose name may be given as one argument: ``"OBJECT ENCODING"``."""
+    if command and isinstance(command[0], str) and " " in command[0]:
+        return (*command[0].split(), *command[1:])
+    return tuple(command)
 
 
 def split_if(clustered: bool, args: Sequence[Arg], step: int) -> list[Part]:
@@ -212,5 +253,8 @@ def split_if(clustered: bool, args: Sequence[Arg], step: int) -> list[Part]:
 
 def call_of_part(command: Command, part: Part) -> Call:
     """The call that carries out one part."""
-    packed = command.prefix(len(part.args)) + encode_args(part.args)
-    return Call(command.name, command.retry, part.slot, packed)
+    return _call(command, part.args, part.slot)
+
+
+def _call(command: Command, args: Sequence[Arg], slot: int) -> Call:
+    return Call(command.name, command.retry_of(args), slot, command.prefix(len(args)) + encode_args(args))

@@ -143,7 +143,7 @@ class SentinelLink:
         def on_push(push: Any) -> None:
             nonlocal is_subscribed
             if isinstance(push, ReplyError):
-                _log.warning("Sentinel %s lets nobody listen: %s", self.address, push.message)
+                _log.warning("Sentinel %s lets nobody listen: %s", self.address, push)
                 connection.shut()
             if not isinstance(push, list):
                 return

@@ -244,7 +244,7 @@ class SentinelRouter(Router):
                 role = await _ask_role(connection)
             text = f"it says that it is a {role.value}"
         except AuthenticationError as error:
-            role, text = Role.UNREACHABLE, error.message
+            role, text = Role.UNREACHABLE, str(error)
             self._refusal = error
         except ClientError as error:
             role, text = Role.UNREACHABLE, str(error)

@@ -14,14 +14,15 @@ refused with a message that says what is allowed. How the times relate::
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from garrison.client.core.habits import right_spelling
 from garrison.client.core.routing import RetryPolicy
 from garrison.client.errors import UsageError
 
-__all__ = ["Settings", "make_settings"]
+__all__ = ["Options", "Settings", "make_settings"]
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(ge=1)]
@@ -45,7 +46,9 @@ class Settings(BaseModel):
     connect_timeout_s: Seconds = 2.0
     reply_timeout_s: Seconds = 5.0
     keepalive_idle_s: Annotated[int, Field(ge=1, le=32_767)] = 60
-    """An idle connection is probed by the kernel after this time, so that firewalls do not forget it."""
+    """An idle connection is probed by the kernel after this time, so that firewalls do not forget it. When
+    three probes, a sixth of this time apart, are not answered, the peer is taken for gone: a call that waits
+    for ever notices a machine that lost its power."""
     call_timeout_s: Seconds = 30.0
     """Long enough to see a failover at the default cluster-node-timeout of 15 s through."""
 
@@ -57,6 +60,11 @@ class Settings(BaseModel):
     """Per connection; beyond it a call fails at once with TooManyWaitingError."""
     socket_buffer_bytes_max: Count = 1024 * 1024
     """Most written bytes that the socket has not taken; beyond it callers wait."""
+
+    apart_connections_max: Count = 1_024
+    """Connections for calls that wait (BLPOP ...) or watch (WATCH); beyond it such a call fails at once."""
+    apart_idle_max: Annotated[int, Field(ge=0)] = 16
+    """Of these, how many a node are kept for the next such call."""
 
     retry: RetryPolicy = "safe"
     """What to send again after a connection broke with the command perhaps executed: ``safe``, those
@@ -101,6 +109,48 @@ class Settings(BaseModel):
     """A subscriber's connection is pinged this often, so that a dead one is noticed in silence too."""
 
 
+class Options(TypedDict, total=False):
+    """The keyword options of :func:`garrison.client.connect`: the fields of :class:`Settings` but ``decode``.
+
+    Editors and type checkers read the names and types here; what they mean stands at :class:`Settings`.
+    """
+
+    username: str | None
+    password: str | None
+    client_name: str | None
+    database: int
+    protocol: int
+    connect_timeout_s: float
+    reply_timeout_s: float
+    keepalive_idle_s: int
+    call_timeout_s: float
+    in_flight_commands_max: int
+    in_flight_bytes_max: int
+    callers_waiting_max: int
+    socket_buffer_bytes_max: int
+    apart_connections_max: int
+    apart_idle_max: int
+    retry: RetryPolicy
+    redirects_max: int
+    backoff_first_s: float
+    backoff_max_s: float
+    reconnect_interval_min_s: float
+    refresh_interval_min_s: float
+    silence_refresh_s: float
+    refresh_hedge_s: float
+    sentinel_username: str | None
+    sentinel_password: str | None
+    sentinel_tls: bool | None
+    sentinel_timeout_s: float
+    sentinel_memory_s: float
+    sentinel_doubt_s: float
+    sentinel_reconnect_interval_max_s: float
+    sentinels_max: int
+    subscriber_messages_max: int
+    subscriber_bytes_max: int
+    subscriber_ping_interval_s: float
+
+
 def make_settings(options: dict[str, object]) -> Settings:
     """Build the settings from keyword options; a wrong one raises :class:`UsageError`."""
     try:
@@ -114,5 +164,6 @@ def _describe(problem: object) -> str:
     assert isinstance(problem, dict)
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown option {name!r}: known are {', '.join(sorted(Settings.model_fields))}"
+        advice = right_spelling(name) or f"known are {', '.join(sorted(Settings.model_fields))}"
+        return f"unknown option {name!r}: {advice}"
     return f"option {name}={problem['input']!r}: {problem['msg']}"

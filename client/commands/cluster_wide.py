@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Generic
 
-from garrison.client.commands.base import T, as_dict
+from garrison.client.commands.arguments import flag
+from garrison.client.commands.base import T
+from garrison.client.commands.replies import as_dict, fields_of
 from garrison.client.connection import Connection
 from garrison.client.core.resp import Arg
 from garrison.client.nodes import Node
@@ -24,7 +26,7 @@ class ClusterWideCommands(Generic[T]):
 
     _router: Router
 
-    async def call(self, *command: Arg) -> Any:
+    async def call(self, *command: Arg, key: Arg | None = None) -> Any:
         raise NotImplementedError
 
     async def call_primaries(self, *command: Arg) -> dict[str, Any]:
@@ -53,13 +55,18 @@ class ClusterWideCommands(Generic[T]):
         """The number of keys on all primaries."""
         return sum((await self.call_primaries("DBSIZE")).values())
 
-    async def flushall(self) -> None:
-        """Delete all keys of all databases on all primaries."""
-        await self.call_primaries("FLUSHALL")
+    async def flushall(self, asynchronous: bool = False) -> bool:
+        """Delete all keys of all databases on all primaries. Always True.
 
-    async def flushdb(self) -> None:
-        """Delete all keys of this database on all primaries."""
-        await self.call_primaries("FLUSHDB")
+        With ``asynchronous`` the memory is freed in the background.
+        """
+        await self.call_primaries("FLUSHALL", *flag(asynchronous, "ASYNC"))
+        return True
+
+    async def flushdb(self, asynchronous: bool = False) -> bool:
+        """Delete all keys of this database on all primaries, as :meth:`flushall` does. Always True."""
+        await self.call_primaries("FLUSHDB", *flag(asynchronous, "ASYNC"))
+        return True
 
     async def keys(self, pattern: Arg = "*") -> list[T]:
         """All keys that match; walks each node's whole keyspace in one go, so prefer :meth:`scan_iter`."""
@@ -76,7 +83,7 @@ class ClusterWideCommands(Generic[T]):
         return None
 
     async def scan_iter(
-        self, *, match: Arg | None = None, count: int | None = None, type: str | None = None
+        self, match: Arg | None = None, count: int | None = None, type: str | None = None
     ) -> AsyncIterator[T]:
         """All keys of all primaries, in steps of about ``count``.
 
@@ -100,24 +107,19 @@ class ClusterWideCommands(Generic[T]):
     async def info(self, *sections: str) -> dict[str, dict[str, str]]:
         """INFO of every primary: ``host:port`` -> field -> value."""
         replies = await self.call_primaries("INFO", *sections)
-        return {address: _fields(reply) for address, reply in replies.items()}
+        return {address: fields_of(reply) for address, reply in replies.items()}
 
     async def config_get(self, *patterns: str) -> dict[str, dict[T, T]]:
         """CONFIG GET of every primary: ``host:port`` -> parameter -> value."""
         replies = await self.call_primaries("CONFIG", "GET", *patterns)
         return {address: as_dict(reply) for address, reply in replies.items()}
 
-    async def config_set(self, parameter: str, value: Arg) -> None:
-        """CONFIG SET on every primary."""
-        await self.call_primaries("CONFIG", "SET", parameter, value)
+    async def config_set(self, name: str, value: Arg) -> bool:
+        """CONFIG SET on every primary. Always True."""
+        await self.call_primaries("CONFIG", "SET", name, value)
+        return True
 
 
 async def _call(node: Node, command: tuple[Arg, ...]) -> Any:
     connection: Connection = await node.connection()
     return await connection.call(*command)
-
-
-def _fields(reply: Any) -> dict[str, str]:
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
-    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
-    return {name: value for name, colon, value in lines if colon}

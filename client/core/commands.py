@@ -140,15 +140,17 @@ read  any     CLUSTER_SHARDS CLUSTER_KEYSLOT ACL_GENPASS ACL_CAT
 read  node    RANDOMKEY DBSIZE KEYS SCAN INFO ROLE LASTSAVE CONFIG_GET CLIENT_LIST SLOWLOG_GET
 read  node    SLOWLOG_LEN
 state node    FLUSHALL FLUSHDB CONFIG_SET SCRIPT_LOAD SCRIPT_FLUSH
-once  node    WAIT WAITAOF
 # connection
 once  alone   WATCH UNWATCH MULTI EXEC DISCARD SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE
 once  alone   PUNSUBSCRIBE SUNSUBSCRIBE MONITOR SYNC PSYNC REPLCONF QUIT RESET HELLO AUTH SELECT
-once  alone   ASKING READONLY READWRITE CLIENT_REPLY CLIENT_TRACKING
+once  alone   ASKING READONLY READWRITE CLIENT_REPLY CLIENT_TRACKING WAIT WAITAOF
 """
 
 _INSTEAD = {
-    "WATCH": "use client.dedicated(key)",
+    "WATCH": "use client.pipeline() and its watch(), or client.transaction(...)",
+    "UNWATCH": "use client.pipeline() and its watch()",
+    "WAIT": "it counts what its own connection has written: write and wait in client.dedicated(key)",
+    "WAITAOF": "it counts what its own connection has written: write and wait in client.dedicated(key)",
     "MULTI": "use client.pipeline(transaction=True)",
     "EXEC": "use client.pipeline(transaction=True)",
     "DISCARD": "use client.pipeline(transaction=True)",
@@ -159,12 +161,15 @@ _INSTEAD = {
     "AUTH": "give user and password in the URL or to connect()",
     "HELLO": "give protocol=2 or 3 to connect()",
 }
-_BLOCKING = frozenset(
-    ("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZMPOP", "BZPOPMAX", "BZPOPMIN", "WAIT", "WAITAOF")
-)
+_BLOCKING = frozenset(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZMPOP", "BZPOPMAX", "BZPOPMIN"))
 # Options that turn a "state" command into one whose reply the caller is after.
 # The number says from which argument on options can stand: a value of SET may itself be "GET".
-_ONCE_OPTIONS = {b"SET": (2, frozenset((b"NX", b"GET"))), b"ZADD": (1, frozenset((b"INCR",)))}
+# Entries that came between two readings from "$" would be missed.
+_ONCE_OPTIONS = {
+    b"SET": (2, frozenset((b"NX", b"GET"))),
+    b"ZADD": (1, frozenset((b"INCR",))),
+    b"XREAD": (2, frozenset((b"$",))),
+}
 
 
 class Command:
@@ -201,7 +206,8 @@ class Command:
     def blocks(self, args: Sequence[Arg]) -> bool:
         """Whether this call may wait on the server, so that it must not share a connection."""
         if self.keys_at == "streams":
-            return any(to_bytes(arg).upper() == b"BLOCK" for arg in args)
+            words = [to_bytes(arg).upper() for arg in args]
+            return b"BLOCK" in words[: words.index(b"STREAMS") if b"STREAMS" in words else None]
         return self.name.decode() in _BLOCKING
 
     def retry_of(self, args: Sequence[Arg]) -> Retry:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from garrison.client.core.resp import Arg, to_bytes
 from garrison.client.core.slots import group_by_slot
 
-__all__ = ["Part", "merge_first", "merge_in_order", "merge_sum", "split"]
+__all__ = ["Part", "merge_all_ok", "merge_in_order", "merge_sum", "split"]
 
 
 class Part(NamedTuple):
@@ -54,6 +54,6 @@ def merge_sum(_parts: Sequence[Part], replies: Sequence[int]) -> int:
     return sum(replies)
 
 
-def merge_first(_parts: Sequence[Part], replies: Sequence[Any]) -> Any:
-    """All parts answered alike (``OK``)."""
-    return replies[0]
+def merge_all_ok(_parts: Sequence[Part], replies: Sequence[Any]) -> bool:
+    """All parts answered ``OK``."""
+    return all(reply is not None for reply in replies)

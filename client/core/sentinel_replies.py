@@ -116,13 +116,13 @@ def read_report(replies: Sequence[Any], name: str) -> Report | Refusal:
 
 def _read_error(error: ReplyError, name: str) -> Refusal:
     if isinstance(error, AuthenticationError):
-        text = f"{error.message} (give sentinel_username, sentinel_password)"
+        text = f"{error} (give sentinel_username, sentinel_password)"
         return Refusal(Reason.NOT_ALLOWED, text)
     if "no such master" in error.message.lower() or "no such primary" in error.message.lower():
         return Refusal(Reason.UNKNOWN_NAME, f"it monitors nothing named {name!r}")
     if "unknown command" in error.message.lower():
-        return Refusal(Reason.UNREADABLE, f"it is not a Sentinel ({error.message})")
-    return Refusal(Reason.UNREADABLE, error.message)
+        return Refusal(Reason.UNREADABLE, f"it is not a Sentinel ({error})")
+    return Refusal(Reason.UNREADABLE, str(error))
 
 
 def _read_others(reply: Any) -> list[Other]:

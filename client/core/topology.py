@@ -25,12 +25,18 @@ __all__ = ["Address", "Topology", "parse_cluster_shards", "parse_cluster_slots"]
 
 
 class Address(NamedTuple):
-    """Where a node listens for clients."""
+    """Where a node listens for clients; of a Unix socket ``host`` is the path and ``port`` is 0."""
 
     host: str
     port: int
 
+    @property
+    def is_unix_socket(self) -> bool:
+        return self.host.startswith("/")
+
     def __str__(self) -> str:
+        if self.is_unix_socket:
+            return f"unix://{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

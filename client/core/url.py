@@ -1,26 +1,40 @@
-"""Reading ``redis://``, ``rediss://``, ``sentinel://`` and ``sentinels://`` URLs.
+"""Reading URLs: ``redis://``, ``unix://``, ``sentinel://``, and what may follow the ``?``.
 
-``rediss`` asks for TLS. Several nodes of one cluster may be named, separated by commas: the first one
-that answers is asked for the topology.
+==========================================  ==========================================================
+``redis://host:port,host:port/3``           nodes of one server or cluster; ``valkey://`` is the same
+``rediss://``, ``valkeys://``               with TLS
+``unix:///path/to/socket``                  a server on this machine
+``sentinel://host:port,host:port/NAME``     Sentinels, and the primary that they watch
+``sentinels://``                            with TLS to both
+==========================================  ==========================================================
 
-``sentinel`` names Sentinels instead, and the primary that they watch; ``sentinels`` asks for TLS to both.
-Credentials before the ``@`` are for the nodes. What follows the ``?`` are options:
+Of several nodes of a cluster, the first one that answers is asked for the topology. Credentials before
+the ``@`` are for the nodes. What follows the ``?`` are options; an unknown one is refused:
 
-=====================  =====================================================================
-``db=3``               the number of the database
-``sentinel_username``  what to log in to the Sentinels with
-``sentinel_password``
-``sentinel_tls=no``    no TLS to the Sentinels (``yes``: TLS to them alone, with ``sentinel://``)
-=====================  =====================================================================
+===============================================  =====================================================
+``db=3``                                         the number of the database
+``username``, ``password``                       as before the ``@``
+``protocol``, ``client_name``, ``retry``         as in ``connect()``
+``connect_timeout_s``, ``reply_timeout_s``,
+``call_timeout_s``
+``sentinel_username``, ``sentinel_password``     what to log in to the Sentinels with
+``sentinel_tls=no``                              no TLS to the Sentinels (``yes``: TLS to them alone, with
+                                                 ``sentinel://``)
+===============================================  =====================================================
 
->>> parse_url("redis://ann:s%40crt@db1:7000,db2/3")
-Target(addresses=(Address(host='db1', port=7000), Address(host='db2', port=6379)), tls=False, username='ann', password='s@crt', database=3, primary_name=None, options={})
+>>> target = parse_url("redis://ann:s%40crt@db1:7000,db2/3?call_timeout_s=5")
+>>> target.addresses
+(Address(host='db1', port=7000), Address(host='db2', port=6379))
+>>> target.username, target.password, target.database, target.options
+('ann', 's@crt', 3, {'call_timeout_s': '5'})
+>>> parse_url("unix:///run/garrison.sock?db=1").addresses
+(Address(host='/run/garrison.sock', port=0),)
 >>> target = parse_url("sentinel://:s%40crt@a,b:26380/orders?db=2&sentinel_password=x")
 >>> target.addresses, target.primary_name
 ((Address(host='a', port=26379), Address(host='b', port=26380)), 'orders')
 >>> target.database, target.options
 (2, {'sentinel_password': 'x'})
-"""  # noqa: E501 the doctest's result is one line
+"""
 
 from __future__ import annotations
 
@@ -28,6 +42,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from garrison.client.core.habits import right_spelling
 from garrison.client.core.topology import Address
 from garrison.client.errors import UsageError
 
@@ -36,8 +51,14 @@ __all__ = ["DEFAULT_PORT", "DEFAULT_SENTINEL_PORT", "Target", "parse_address", "
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
 
+_PLAIN = ("redis", "valkey")
+_TLS = ("rediss", "valkeys")
 _SENTINEL_FORM = "sentinel://host:port,host:port/NAME, with the name of the primary"
-_OPTIONS = ("db", "sentinel_username", "sentinel_password", "sentinel_tls")
+_OPTIONS = (
+    *("db", "username", "password", "protocol", "client_name", "retry"),
+    *("connect_timeout_s", "reply_timeout_s", "call_timeout_s"),
+)
+_SENTINEL_OPTIONS = (*_OPTIONS, "sentinel_username", "sentinel_password", "sentinel_tls")
 _SWITCH = {"yes": True, "no": False}
 
 
@@ -45,7 +66,7 @@ class Target(NamedTuple):
     """The parts of a URL."""
 
     addresses: tuple[Address, ...]
-    """Nodes, or Sentinels if there is a ``primary_name``."""
+    """Nodes, or Sentinels if there is a ``primary_name``. The path of a Unix socket is a host with port 0."""
     tls: bool
     username: str | None
     password: str | None
@@ -59,55 +80,103 @@ class Target(NamedTuple):
 def parse_url(url: str) -> Target:
     """Read a URL; a malformed one raises :class:`UsageError`."""
     parts = urlsplit(url)
-    if parts.scheme in ("redis", "rediss"):
-        return _parse_nodes(url, parts)
+    if parts.scheme in (*_PLAIN, *_TLS):
+        return _parse_nodes(parts)
+    if parts.scheme == "unix":
+        return _parse_socket(parts)
     if parts.scheme in ("sentinel", "sentinels"):
         return _parse_sentinels(parts)
     raise UsageError(
-        f"cannot connect to {url!r}: write redis://host:port or rediss://host:port (TLS), "
-        f"or, for Sentinels, {_SENTINEL_FORM}"
+        f"cannot connect to {_shown(parts) if parts.netloc else url!r}: write redis://host:port, "
+        f"rediss://host:port (TLS) or unix:///path, or, for Sentinels, {_SENTINEL_FORM}"
     )
 
 
-def _parse_nodes(url: str, parts: SplitResult) -> Target:
+def _parse_nodes(parts: SplitResult) -> Target:
     username, password, hosts = _parse_login(parts.netloc)
-    return Target(
+    shown = _shown(parts)
+    options = _parse_options(parts, _OPTIONS)
+    path = parts.path.strip("/")
+    if path and "db" in options:
+        raise UsageError(f"{shown!r} names the database twice, in its path and as ?db=: write one of them")
+    where, example = (f"the path of {shown!r}", "/0") if path else (f"db in {shown!r}", "db=0")
+    return _target(
+        options,
         addresses=tuple(parse_address(host) for host in hosts.split(",")),
-        tls=parts.scheme == "rediss",
-        username=username,
-        password=password,
-        database=_parse_database(parts.path.strip("/"), f"the path of {url!r}", "/0"),
+        tls=parts.scheme in _TLS,
+        login=(username, password),
+        database=_parse_database(path or options.get("db", ""), where, example),
+    )
+
+
+def _parse_socket(parts: SplitResult) -> Target:
+    username, password, host = _parse_login(parts.netloc)
+    shown = _shown(parts)
+    if host or not parts.path.strip("/"):
+        raise UsageError(
+            f"{shown!r} does not name a socket: write unix:///path/to/socket, with three slashes"
+        )
+    options = _parse_options(parts, _OPTIONS)
+    return _target(
+        options,
+        addresses=(Address(unquote(parts.path), 0),),
+        tls=False,
+        login=(username, password),
+        database=_parse_database(options.get("db", ""), f"db in {shown!r}", "db=0"),
     )
 
 
 def _parse_sentinels(parts: SplitResult) -> Target:
     username, password, hosts = _parse_login(parts.netloc)
-    shown = f"{parts.scheme}://{hosts}{parts.path}"  # Without any password.
+    shown = _shown(parts)
     name = unquote(parts.path.strip("/"))
     if not name:
         raise UsageError(f"{shown!r} does not say which primary: write {_SENTINEL_FORM}")
     if "/" in name:
         raise UsageError(f"{name!r} cannot be the name of a primary: the number of a database goes into ?db=")
-    options: dict[str, Any] = {}
-    for option, value in parse_qsl(parts.query, keep_blank_values=True):
-        if option not in _OPTIONS:
-            raise UsageError(
-                f"unknown option {option!r} in {shown!r}: it must be one of {', '.join(_OPTIONS)}"
-            )
-        options[option] = value
+    options = _parse_options(parts, _SENTINEL_OPTIONS)
     if "sentinel_tls" in options:
         if options["sentinel_tls"] not in _SWITCH:
             raise UsageError(f"sentinel_tls in {shown!r} must be yes or no, not {options['sentinel_tls']!r}")
         options["sentinel_tls"] = _SWITCH[options["sentinel_tls"]]
-    return Target(
+    return _target(
+        options,
         addresses=tuple(parse_address(host, DEFAULT_SENTINEL_PORT) for host in hosts.split(",")),
         tls=parts.scheme == "sentinels",
-        username=username,
-        password=password,
-        database=_parse_database(options.pop("db", ""), f"db in {shown!r}", "db=0"),
+        login=(username, password),
+        database=_parse_database(options.get("db", ""), f"db in {shown!r}", "db=0"),
         primary_name=name,
-        options=options,
     )
+
+
+def _target(
+    options: dict[str, Any],
+    *,
+    addresses: tuple[Address, ...],
+    tls: bool,
+    login: tuple[str | None, str | None],
+    database: int,
+    primary_name: str | None = None,
+) -> Target:
+    """Put the parts together; credentials among the options stand in for those before the ``@``."""
+    options.pop("db", None)
+    username, password = options.pop("username", login[0]), options.pop("password", login[1])
+    return Target(addresses, tls, username, password, database, primary_name, options)
+
+
+def _shown(parts: SplitResult) -> str:
+    """The URL for a message: without credentials and options."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _parse_options(parts: SplitResult, known: tuple[str, ...]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for option, value in parse_qsl(parts.query, keep_blank_values=True):
+        if option not in known:
+            advice = right_spelling(option) or f"it must be one of {', '.join(known)}"
+            raise UsageError(f"unknown option {option!r} in {_shown(parts)!r}: {advice}")
+        options[option] = value
+    return options
 
 
 def _parse_login(netloc: str) -> tuple[str | None, str | None, str]:

@@ -180,8 +180,8 @@ def accepted(reply: Any, address: Address, command: Command) -> Any:
     if "cluster support disabled" in reply.message:
         advice = "; start that node with --cluster-enabled yes"
     elif isinstance(reply, AuthenticationError):
-        raise UnreachableError(f"{address} refused {shown}: {reply.message}; give --user and --pass")
-    raise ManagerError(f"{address} refused {shown}: {reply.message}{advice}")
+        raise UnreachableError(f"{address} refused {shown}: {reply}; give --user and --pass")
+    raise ManagerError(f"{address} refused {shown}: {reply}{advice}")
 
 
 def read_fields(reply: Any) -> dict[str, str]:

@@ -130,7 +130,7 @@ async def call(
             except ManagerError as error:
                 return doc.ReplyDocument(address=str(node.address), error=str(error))
             if isinstance(reply, ReplyError):
-                return doc.ReplyDocument(address=str(node.address), error=reply.message)
+                return doc.ReplyDocument(address=str(node.address), error=str(reply))
             return doc.ReplyDocument(address=str(node.address), reply=_plain(reply))
 
         replies = await asyncio.gather(*map(ask, wanted))

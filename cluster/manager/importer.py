@@ -82,8 +82,8 @@ async def _send(source: AdminClient, request: ImportRequest, commands: Sequence[
             continue
         target = f"{command[1]!s}:{command[2]!s}"
         advice = "run again"
-        if "BUSYKEY" in reply.message:
+        if "BUSYKEY" in str(reply):
             advice = "the cluster has a key of that name; add --replace to overwrite such keys"
         elif reply.code == "IOERR":
             advice = f"check that {request.source} reaches {target}, then run again"
-        raise ManagerError(f"{request.source} could not send keys to {target}: {reply.message}; {advice}")
+        raise ManagerError(f"{request.source} could not send keys to {target}: {reply}; {advice}")

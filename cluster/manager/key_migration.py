@@ -125,7 +125,7 @@ class KeyMigration:
         for keys, reply in zip(batches, replies, strict=True):
             if not isinstance(reply, ReplyError):
                 arrived += len(keys)
-            elif "BUSYKEY" in reply.message:
+            elif "BUSYKEY" in str(reply):
                 await self._resolve_busy(keys)
             elif reply.code in TRANSIENT:
                 # The target may have keys whose acknowledgement got lost: the next try replaces them.

@@ -82,8 +82,6 @@ async def remove_node(admin: AdminClient, state: ClusterState, node: Node, note:
     replies = await asyncio.gather(*(admin.call_many(other.address, [forget]) for other in others))
     for other, (reply,) in zip(others, replies, strict=True):
         if isinstance(reply, ReplyError) and "Unknown node" not in reply.message:
-            raise ManagerError(
-                f"{other.label} does not forget it: {reply.message}; run the same command again"
-            )
+            raise ManagerError(f"{other.label} does not forget it: {reply}; run the same command again")
     if node.id in state.views:
         await admin.call(node.address, "CLUSTER", "RESET", "SOFT")

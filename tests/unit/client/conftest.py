@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import hiredis
 import pytest
 
+from garrison.client import Client, connect
 from tests.conftest import find_free_port
 
 from .servers import PROGRAMS, ServerProcess, running_cluster, running_server
 
 Script = Callable[[list[bytes]], Any]
 """Takes a command; returns the reply as sent, None for no reply, or raises HangupError."""
+
+Setting = tuple[Client[Any], Callable[[str], Any]]
+"""A client, and a function that gives text as this client's replies have it: bytes, or str if it decodes."""
+VARIANTS = [(2, False), (3, False), (2, True), (3, True)]
+VARIANT_NAMES = ["resp2", "resp3", "resp2-str", "resp3-str"]
 
 
 class HangupError(Exception):
@@ -115,6 +121,43 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> 
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture(params=VARIANTS, ids=VARIANT_NAMES)
+async def setting(any_server: ServerProcess, request: Any) -> AsyncIterator[Setting]:
+    """A client of an empty server of each kind, and a function that gives text as its replies have it."""
+    async with connected(any_server, *request.param) as setting:
+        yield setting
+
+
+@pytest.fixture(params=VARIANTS, ids=VARIANT_NAMES)
+async def ours(garrison_server: ServerProcess, request: Any) -> AsyncIterator[Setting]:
+    """The same with our server alone, for commands that Redis 7.0 does not know."""
+    async with connected(garrison_server, *request.param) as setting:
+        yield setting
+
+
+@asynccontextmanager
+async def connected(server: ServerProcess, protocol: int, decode: bool) -> AsyncIterator[Setting]:
+    url = f"redis://127.0.0.1:{server.port}"
+    async with await connect(url, decode=decode, protocol=protocol, client_name="tests") as client:
+        await client.flushall()
+        yield client, (lambda text: text) if decode else str.encode
+
+
+@pytest.fixture
+async def in_cluster(shared_cluster: list[ServerProcess]) -> AsyncIterator[Client[bytes]]:
+    """A client of a cluster of each kind, without keys."""
+    async with await connect(f"redis://127.0.0.1:{shared_cluster[0].port}") as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def garrison_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Our own node alone."""
+    with running_server("garrison", tmp_path_factory.mktemp("garrison")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from garrison.client import connect, open_connection
+from garrison.client import Address, connect, open_connection
 from garrison.client.connection import open_with_settings
 from garrison.client.errors import (
     AuthenticationError,
@@ -24,6 +27,7 @@ from garrison.client.errors import (
 from garrison.client.settings import Settings, make_settings
 
 from .conftest import HangupError, eventually
+from .servers import ServerProcess, running_server
 
 OK = b"+OK\r\n"
 
@@ -346,3 +350,34 @@ async def test_a_fence_ends_exactly_the_old_connection(redis_server: Any) -> Non
     assert await bystander.call("PING") == b"PONG"
     await bystander.close()
     await new.close()
+
+
+@pytest.mark.parametrize("kind", ["redis", "garrison"])
+async def test_a_unix_socket_with_a_database(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "node.sock"
+    with running_server(kind, tmp_path, "--unixsocket", str(path)) as server:
+        async with await connect(f"unix://{path}?db=3") as client:
+            await client.set("here", "there")
+            assert client.primaries() == [Address(str(path), 0)]
+            assert await client.blpop("nothing", 0.01) is None
+        async with await connect(f"valkey://127.0.0.1:{server.port}?db=3") as client:
+            assert await client.get("here") == b"there"
+        with pytest.raises(ConnectionFailedError, match="unix:///nowhere"):
+            await connect("unix:///nowhere")
+
+
+async def test_closing_by_the_name_of_the_standard_library(redis_server: ServerProcess) -> None:
+    async with aclosing(await connect(f"redis://127.0.0.1:{redis_server.port}")) as client:
+        assert await client.ping()
+    with pytest.raises(UsageError, match="closed"):
+        await client.ping()
+
+
+async def test_a_peer_that_is_gone_is_noticed_in_silence(redis_server: ServerProcess) -> None:
+    settings = make_settings({"keepalive_idle_s": 12})
+    connection = await open_with_settings("127.0.0.1", redis_server.port, settings)
+    assert connection._transport is not None
+    sock = connection._transport.get_extra_info("socket")
+    names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    assert [sock.getsockopt(socket.IPPROTO_TCP, name) for name in names] == [12, 2, 3]
+    await connection.close()

@@ -6,8 +6,12 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -17,7 +21,8 @@ from garrison.client.settings import Settings
 
 from .servers import ServerProcess, running_sentinel
 
-PAGE = Path(__file__).parents[3] / "docs" / "client.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "client.md"
 DOCTESTED = (
     "core.slots",
     "core.resp",
@@ -25,8 +30,10 @@ DOCTESTED = (
     "core.topology",
     "core.sentinel_replies",
     "core.url",
+    "core.habits",
     "core.fanout",
-    "commands.base",
+    "core.waits",
+    "commands.arguments",
 )
 
 
@@ -49,7 +56,34 @@ async def test_the_examples_with_sentinels_run(redis_server: ServerProcess, tmp_
 
 
 def blocks_of_the_page() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return blocks_of(PAGE)
+
+
+def blocks_of(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_examples_of_all_pages_are_typed(tmp_path: Path) -> None:
+    """What a reader copies passes mypy --strict; the blocks of a page are one program, as they run."""
+    pages = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if blocks_of(page)]
+    assert {page.name for page in pages} >= {"README.md", "client.md"}
+    modules = []
+    for page in pages:
+        blocks = blocks_of(page)
+        if "await" in "".join(line for block in blocks for line in block.splitlines() if line[:1] != " "):
+            blocks = ["async def page() -> None:\n", *(indent(block, "    ") for block in blocks)]
+        modules.append(tmp_path / f"{page.stem.lower()}_page.py")
+        modules[-1].write_text("\n".join(blocks))
+    command = [sys.executable, "-m", "mypy", "--strict", *map(str, modules)]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def run(blocks: list[str], replacements: dict[str, str]) -> None:

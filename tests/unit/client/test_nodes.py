@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from garrison.client.core.topology import Address
-from garrison.client.errors import ConnectionFailedError
-from garrison.client.nodes import NodePool
+from garrison.client.errors import ConnectionFailedError, UsageError
+from garrison.client.nodes import AddressMap, NodePool
 from garrison.client.settings import Settings
 
 
@@ -32,3 +32,25 @@ async def test_who_is_cancelled_while_waiting_stays_cancelled() -> None:
             async with asyncio.timeout(0.05):
                 await node.connection()
         node.close()
+
+
+@pytest.mark.parametrize(
+    ("address_map", "told", "reached"),
+    [
+        ({"db1": "127.0.0.1"}, ("db1", 7000), ("127.0.0.1", 7000)),
+        ({"db1": "127.0.0.1"}, ("db2", 7000), ("db2", 7000)),
+        ({"db1": "a", "db1:7000": "b:1"}, ("db1", 7000), ("b", 1)),
+        ({"db1": "a", "db1:7000": "b:1"}, ("db1", 7001), ("a", 7001)),
+        ({("db1", 7000): ("b", 1)}, ("db1", 7000), ("b", 1)),
+        ({"[::1]": "[::2]"}, ("::1", 5), ("::2", 5)),
+        (lambda host, port: (host.upper(), port + 1), ("db", 1), ("DB", 2)),
+    ],
+)
+async def test_address_map(address_map: AddressMap, told: tuple[str, int], reached: tuple[str, int]) -> None:
+    pool = NodePool(Settings(), None, address_map)
+    assert pool.told(Address(*told)).address == Address(*reached)
+
+
+async def test_address_map_with_a_port_on_one_side_is_refused() -> None:
+    with pytest.raises(UsageError, match="a port on both sides"):
+        NodePool(Settings(), None, {"db1:7000": "127.0.0.1"})

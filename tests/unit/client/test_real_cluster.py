@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from garrison.client import Address, Client, connect, key_slot, open_connection
+from garrison.client import Address, Client, Pipeline, connect, key_slot, open_connection
 from garrison.client.errors import ReplyError, UsageError
 
 from .conftest import eventually
@@ -50,7 +50,7 @@ async def test_calls_reach_the_owner_of_their_key(shared_cluster: list[ServerPro
         assert len(client.primaries()) == 3
         await client.flushall()
         keys = [f"key:{n}" for n in range(300)]
-        assert await client.mset({key: key for key in keys}) == b"OK"
+        assert await client.mset({key: key for key in keys}) is True
         assert await client.mget(*keys, "absent") == [*(key.encode() for key in keys), None]
         assert await client.dbsize() == 300
         assert sorted([key async for key in client.scan_iter(count=20)]) == sorted(
@@ -177,3 +177,62 @@ async def test_a_sharded_channel_is_followed_when_its_slot_moves(own_cluster: li
                 assert (await messages.get()).data == b"after the move"
             assert client.node_of("channel") == target
             assert messages.gaps == 1
+
+
+async def test_a_waiting_call_follows_its_slot(own_cluster: list[ServerProcess]) -> None:
+    async with await client_of(own_cluster) as client:
+        source = client.node_of("jobs")
+        target = next(address for address in client.primaries() if address != source)
+        waiting = [asyncio.create_task(client.blpop("jobs", 60)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        await move_slot(key_slot("jobs"), source, target)
+        async with asyncio.timeout(30):
+            for number in range(3):
+                await client.rpush("jobs", number)
+            assert sorted(await asyncio.gather(*waiting)) == [
+                (b"jobs", b"%d" % number) for number in range(3)
+            ]
+        assert client.node_of("jobs") == target
+
+
+async def test_a_waiting_call_outlives_a_failover_by_hand(own_cluster: list[ServerProcess]) -> None:
+    async with await client_of(own_cluster) as client:
+        old = client.node_of("jobs")
+        waiting = asyncio.create_task(client.bzpopmin("jobs"))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while not (client.topology and client.topology.replicas[old]):
+                await client.refresh_topology()
+            await client.call_node(client.topology.replicas[old][0], "CLUSTER", "FAILOVER")
+            while client.node_of("jobs") == old:
+                await client.refresh_topology()
+                await asyncio.sleep(0.05)
+            await client.zadd("jobs", {"a": 1})
+            assert await waiting == (b"jobs", b"a", 1.0)
+
+
+async def test_transactions_that_watch_survive_a_reshard(own_cluster: list[ServerProcess]) -> None:
+    async with await client_of(own_cluster) as client:
+        source = client.node_of("{t}")
+        target = next(address for address in client.primaries() if address != source)
+        stop = asyncio.Event()
+        counted = {"runs": 0}
+
+        async def count() -> None:
+            async def add(pipe: Pipeline[bytes]) -> None:
+                value = int(await pipe.get("{t}") or 0)
+                pipe.multi()
+                pipe.set("{t}", value + 1)
+
+            while not stop.is_set():
+                await client.transaction(add, "{t}", watch_delay=0.01)
+                counted["runs"] += 1
+
+        tasks = [asyncio.create_task(count()) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        await move_slot(key_slot("{t}"), source, target)
+        moved_at = counted["runs"]
+        await eventually(lambda: counted["runs"] > moved_at + 20)
+        stop.set()
+        await asyncio.gather(*tasks)
+        assert int(await client.get("{t}") or 0) == counted["runs"]

@@ -493,7 +493,8 @@ async def test_commands_that_change_the_shared_connection_are_refused(cluster: C
         for name, instead in (
             ("MULTI", "pipeline"),
             ("subscribe", "client.subscribe"),
-            ("WATCH", "dedicated"),
+            ("WATCH", r"pipeline\(\) and its watch"),
+            ("WAIT", "counts what its own connection has written"),
         ):
             with pytest.raises(UsageError, match=instead):
                 await client.call(name, "x")
@@ -505,7 +506,7 @@ async def test_a_pipeline_refuses_what_it_cannot_carry(cluster: Cluster) -> None
         for words, instead in (
             (("MULTI",), "pipeline"),
             (("DBSIZE",), "call_node"),
-            (("BLPOP", LOW, 0), "client.call"),
+            (("BLPOP", LOW, 0), "on the client"),
             (("MYMODULE.DO", LOW), "key="),
         ):
             with pytest.raises(UsageError, match=instead):

@@ -56,6 +56,25 @@ def test_urls() -> None:
     assert str(Address("::1", 5)) == "[::1]:5"
 
 
+def test_schemes_of_the_peers() -> None:
+    assert parse_url("valkey://a:7000/2") == parse_url("redis://a:7000/2")
+    assert parse_url("valkeys://a") == parse_url("rediss://a")
+    assert parse_url("valkeys://a").tls
+
+
+def test_options_of_a_url() -> None:
+    target = parse_url("redis://ann:x@db?db=3&password=p%40ss&call_timeout_s=5&client_name=web")
+    assert (target.database, target.username, target.password) == (3, "ann", "p@ss")
+    assert target.options == {"call_timeout_s": "5", "client_name": "web"}
+
+
+def test_urls_of_unix_sockets() -> None:
+    target = parse_url("unix://ann:x@/run/my%20node.sock?db=3")
+    assert target.addresses == (Address("/run/my node.sock", 0),)
+    assert (target.username, target.password, target.database) == ("ann", "x", 3)
+    assert str(target.addresses[0]) == "unix:///run/my node.sock"
+
+
 def test_sentinel_urls() -> None:
     target = parse_url(
         "sentinel://ann:p%40ss@a,[::1]:1,b:2/my.master?db=3&sentinel_username=s&sentinel_password="
@@ -72,16 +91,21 @@ def test_sentinel_urls() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
+        ("redis://u:hidden@a?socket_timeout=5", "unknown option 'socket_timeout' .*write call_timeout_s"),
+        ("redis://u:hidden@a?tiemout=5", "unknown option 'tiemout' .*it must be one of db"),
+        ("redis://u:hidden@a?decode=yes", "unknown option 'decode'"),
+        ("https://u:hidden@a/x", "write redis://"),
+        ("unix://u:hidden@a/x", "three slashes"),
         ("sentinel://u:hidden@a:1", "which primary: write sentinel://"),
         ("sentinel://u:hidden@a:1/", "which primary: write sentinel://"),
         ("sentinel://u:hidden@a/x/3", "goes into \\?db="),
         ("sentinel://u:hidden@a/x?db=y", "such as db=0, not 'y'"),
         ("sentinel://u:hidden@a/x?sentinel_tls=1", "yes or no, not '1'"),
-        ("sentinel://u:hidden@a/x?timeout=1", "unknown option 'timeout'.*: it must be one of db"),
+        ("sentinel://u:hidden@a/x?tiemout=1", "unknown option 'tiemout'.*: it must be one of db"),
         ("sentinel://u:hidden@a:0/x", "a port of 1 to 65535"),
     ],
 )
-def test_malformed_sentinel_url_error_hides_the_password(url: str, message: str) -> None:
+def test_malformed_url_error_hides_the_password(url: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         parse_url(url)
     assert "hidden" not in str(caught.value)
@@ -97,6 +121,10 @@ def test_malformed_sentinel_url_error_hides_the_password(url: str, message: str)
         "redis://h:99999",
         "redis://h/name",
         "redis://h:x",
+        "redis://h/1?db=2",
+        "redis://h?db=x",
+        "unix://run/socket",
+        "unix://",
     ],
 )
 def test_a_malformed_url_says_how_to_write_it(url: str) -> None:
