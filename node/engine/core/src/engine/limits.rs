@@ -23,7 +23,7 @@ pub const CLIENTS_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// An output of this size makes the sum of all be looked at at once.
 const LARGE_OUTPUT_BYTES: usize = 1024 * 1024;
 /// All clients are looked through this often.
-const CLIENTS_CHECK_MS: i64 = 1000;
+const CLIENTS_CHECK_MS: i64 = 100;
 
 /// Why a client is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Engine {
         }
     }
 
-    /// Background work: looks at all output that waits, and once a second at every client.
+    /// Background work: looks at all output that waits, and ten times a second at every client.
     pub fn enforce_output_limits(&mut self) {
         for (key, id) in self.clients.waiting.take_full() {
             let Some(session) = self.clients.sessions.get_mut(key).filter(|session| session.id == id) else {
