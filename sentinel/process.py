@@ -53,7 +53,7 @@ def run(config: Config) -> int:
     log.role = "X"
     if config.flag("syslog-enabled"):
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    greet(log, config.without_effect())
+    greet(log, config.without_effect(), config.strange_variables)
     try:
         write_pidfile(config.text("pidfile"))
         with asyncio.Runner(loop_factory=new_loop) as runner:
