@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
 from garrison.base.process import StartError, detach, enter, greet, new_loop, remove_pidfile, write_pidfile
+from garrison.node import promises
 from garrison.node.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def run(config: Config) -> int:
     log = Log(config.text("logfile"), config.text("loglevel"))
     if config.flag("syslog-enabled"):
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    greet(log, config.without_effect())
+    greet(log, config.without_effect(), config.strange_variables)
+    for line in promises.at_start(config, config.text("dir")):
+        log.warning(line)
     try:
         return _serve(config, log, readiness)
     except (StartError, OSError, ConfigError) as error:

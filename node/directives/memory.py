@@ -43,7 +43,7 @@ ROWS = (
         Integer(0, 100),
         "10",
         E,
-        "Time that a command or a turn may spend on eviction: 50 us for each step up to 10; 100 for no limit.",
+        "Time for one eviction: 50 us for each step up to 10, then 15 % more; 100 for no limit.",
     ),
     Directive("maxmemory-clients", MemoryOrPercent(), "0", E, "Most memory for all clients; 0 for no limit."),
     Directive(
@@ -71,8 +71,12 @@ ROWS = (
         "Grow tables in idle time as well (Garrison always grows bucket by bucket).",
     ),
     Directive("active-expire-effort", Integer(1, 10), "1", N, "Effort of active expiry."),
-    Directive("lazyfree-lazy-eviction", YES_NO, "no", A, "Free in the background: eviction (large values always)."),
-    Directive("lazyfree-lazy-expire", YES_NO, "no", A, "Free in the background: expire (large values always)."),
+    Directive(
+        "lazyfree-lazy-eviction", YES_NO, "no", A, "Free in the background: eviction (large values always)."
+    ),
+    Directive(
+        "lazyfree-lazy-expire", YES_NO, "no", A, "Free in the background: expire (large values always)."
+    ),
     Directive(
         "lazyfree-lazy-server-del",
         YES_NO,
@@ -80,8 +84,10 @@ ROWS = (
         A,
         "Free in the background: server-del (large values always).",
     ),
-    Directive("lazyfree-lazy-user-del", YES_NO, "no", E, "Free in the background: user-del."),
-    Directive("lazyfree-lazy-user-flush", YES_NO, "no", E, "Free in the background: user-flush."),
+    Directive(
+        "lazyfree-lazy-user-del", YES_NO, "no", A, "Free in the background: user-del (large values always)."
+    ),
+    Directive("lazyfree-lazy-user-flush", YES_NO, "no", A, "Free in the background: user-flush (always)."),
     Directive("jemalloc-bg-thread", YES_NO, "yes", N, "A background thread of the allocator."),
     Directive("activedefrag", YES_NO, "no", E, "Move data together in idle time."),
     Directive("active-defrag-ignore-bytes", Memory(1), "104857600", E, "Waste below which nothing is moved."),

@@ -358,10 +358,6 @@ settings! {
     min_replicas_max_lag: u64 = 10, "min-replicas-max-lag";
     /// Whether DEBUG is allowed: no, yes, local.
     enable_debug_command: String = "no".into(), "enable-debug-command";
-    /// Whether freeing of deleted values goes to another thread.
-    lazyfree_lazy_user_del: bool = false, "lazyfree-lazy-user-del";
-    /// Whether FLUSHALL frees in another thread by default.
-    lazyfree_lazy_user_flush: bool = false, "lazyfree-lazy-user-flush";
 }
 
 #[cfg(test)]
