@@ -31,7 +31,7 @@ def fields_of_the_engine(root: Path) -> dict[str, str]:
     return dict(rows)
 
 
-def test_engine_reads_each_value_that_it_claims_to(root: Path) -> None:
+def test_engine_reads_each_value_it_claims(root: Path) -> None:
     """A field that is filled and never looked at is a promise that is not kept."""
     fields = fields_of_the_engine(root)
     assert set(fields.values()) == read_by_the_engine(root)
@@ -51,7 +51,7 @@ def test_engine_reads_each_value_that_it_claims_to(root: Path) -> None:
     assert unread == [], "nobody reads these: they are Use.NOTHING, or wait for the code that reads them"
 
 
-def test_control_plane_names_each_directive_that_it_claims_to_read(root: Path) -> None:
+def test_control_plane_names_what_it_claims_to_read(root: Path) -> None:
     claimed = {name for name, row in DIRECTIVES.items() if row.use in (Use.CONTROL, Use.BOTH)}
     folders = [root / "node", root / "base", root / "cluster"]
     text = "\n".join(
