@@ -98,14 +98,26 @@ TRACES: dict[str, Callable[[int, int], Iterator[str]]] = {
 
 
 def limit_for(wire: Wire, keys: int) -> int:
-    """The bytes in use with so many keys; the server is empty again afterwards."""
-    numbers = iter(range(keys))
-    while batch := list(itertools.islice(numbers, BATCH)):
-        wire.batch([("SET", f"key:{number:08}", VALUE) for number in batch])
-    used = int(wire.info("used_memory"))
+    """The limit at which the server holds so many keys; it is empty again afterwards."""
+
+    def fill(first: int, count: int) -> None:
+        numbers = iter(range(first, first + count))
+        while batch := list(itertools.islice(numbers, BATCH)):
+            wire.batch([("SET", f"key:{number:08}", VALUE) for number in batch])
+
+    empty = int(wire.info("used_memory"))
+    fill(0, keys)
+    limit = int(wire.info("used_memory"))
+    each = (limit - empty) / keys
+    for attempt in range(1, 5):
+        wire.ask("CONFIG", "SET", "maxmemory", str(limit))
+        fill(attempt * 1_000_000, keys * 2)
+        held = int(wire.ask("DBSIZE")[1:])
+        limit += int((keys - held) * each)
+    wire.ask("CONFIG", "SET", "maxmemory", "0")
     wire.ask("FLUSHALL")
-    time.sleep(0.5)
-    return used
+    time.sleep(1.0)
+    return limit
 
 
 def hit_rate(wire: Wire, trace: Iterator[str], accesses: int) -> float:
@@ -127,17 +139,21 @@ def hits(peers: list[Peer], keys: int, accesses: int) -> None:
     print(
         f"hit rates in percent; room for {keys:,} keys of {keys * UNIVERSE_FACTOR:,}, {accesses:,} accesses\n"
     )
-    print("| policy | trace | " + " | ".join(peer.name for peer in peers) + " | garrison - last |")
-    print("|---|---|" + "---|" * (len(peers) + 1))
+    print(
+        "| policy | trace | " + " | ".join(peer.name for peer in peers) + " | garrison - last | keys held |"
+    )
+    print("|---|---|" + "---|" * (len(peers) + 2))
     for policy, (name, trace) in itertools.product(("allkeys-lru", "allkeys-lfu"), TRACES.items()):
-        rates = []
+        rates, held = [], []
         for peer in peers:
             with running(peer, None, "--maxmemory-policy", policy) as server:
                 wire = Wire(server.port)
                 wire.ask("CONFIG", "SET", "maxmemory", str(limit_for(wire, keys)))
                 rates.append(hit_rate(wire, trace(keys * UNIVERSE_FACTOR, accesses), accesses))
+                held.append(int(wire.ask("DBSIZE")[1:]))
         shown = " | ".join(f"{rate:.2f}" for rate in rates)
-        print(f"| {policy} | {name} | {shown} | {rates[0] - rates[-1]:+.2f} |", flush=True)
+        room = " / ".join(f"{count:,}" for count in held)
+        print(f"| {policy} | {name} | {shown} | {rates[0] - rates[-1]:+.2f} | {room} |", flush=True)
 
 
 def sets_a_second(port: int, seconds: float) -> float:

@@ -49,7 +49,9 @@ def test_limit_holds(limited: Wire, policy: str) -> None:
         assert limited(*words) == "OK"
     assert 100 < limited("DBSIZE") < KEYS
     assert figure(limited, "memory", "used_memory") < limit + 50_000
-    assert figure(limited, "stats", "evicted_keys") - before == KEYS - limited("DBSIZE")
+    # The reply of INFO takes memory too, and may cost a few keys more.
+    evicted = figure(limited, "stats", "evicted_keys") - before
+    assert evicted == pytest.approx(KEYS - limited("DBSIZE"), abs=30)
 
 
 @pytest.mark.parametrize("policy", VOLATILE)
@@ -115,12 +117,9 @@ def test_eviction_is_announced(limited: Wire) -> None:
 
 
 def test_transaction_is_refused_whole(limited: Wire) -> None:
-    give_room(limited, "noeviction")
     limited("MULTI")
     limited("SET", "k", VALUE)
-    other = limited.another()
-    for number in range(KEYS):
-        other("SET", f"key:{number}", VALUE)
+    limited.another()("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")
     assert limited.error("EXEC").startswith("EXECABORT")
 
 

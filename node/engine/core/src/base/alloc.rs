@@ -106,7 +106,16 @@ pub fn is_sparse(pointer: *const u8, percent: usize) -> bool {
     }
 }
 
-/// Gives unused pages back to the operating system, as far as this thread can. Takes milliseconds.
+/// Makes the empty pages that this thread keeps for itself available to all.
+pub fn release_own_pages() {
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: the function has no requirements.
+    unsafe {
+        mi_collect(false);
+    }
+}
+
+/// Gives all unused pages back to the operating system. Takes milliseconds, so it is not for the serving thread.
 pub fn purge() {
     #[cfg(not(any(miri, system_allocator)))]
     // SAFETY: the function has no requirements.

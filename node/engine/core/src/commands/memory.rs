@@ -200,7 +200,8 @@ fn malloc_stats(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn purge(ctx: &mut Ctx<'_>) -> Outcome {
-    crate::base::alloc::purge();
+    crate::base::alloc::release_own_pages();
+    ctx.engine.keyspace.purge_wanted = true;
     ctx.ok()
 }
 

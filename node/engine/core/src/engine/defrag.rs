@@ -7,7 +7,7 @@
 //!
 //! INVARIANTS. A move changes nothing that commands, snapshots or replicas see: key, value, expiry, access clock.
 //!
-//! BEHAVIOUR. Once a second the memory that the process holds is compared with what is in use. Above the thresholds one pass
+//! BEHAVIOUR. Pages that a pass has emptied are given back by another thread. Once a second the memory that the process holds is compared with what is in use. Above the thresholds one pass
 //! over all keys begins. It goes on in steps of [`STEP_US`], with pauses that keep it within its share of the processor. A pass that has found little to move
 //! is followed by a rest.
 
@@ -109,6 +109,7 @@ impl Engine {
             Some(database) => database.defragment(at, PAGE_PERCENT_MAX, &mut moves).map(|at| (db, at)),
             None => {
                 defrag.at = None;
+                self.keyspace.purge_wanted = true;
                 return false;
             }
         };

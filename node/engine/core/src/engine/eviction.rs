@@ -28,6 +28,8 @@ use crate::settings::{EvictionPolicy, Settings};
 const KEYS_PER_CLOCK: usize = 8;
 /// Samples that may turn out empty before there is nothing to evict.
 const EMPTY_SAMPLES_MAX: usize = 8;
+/// So many keys are compared for each of `maxmemory-samples`: keys of one bucket are loaded together and cost little.
+const SAMPLES_FACTOR: usize = 2;
 /// Most keys that one eviction compares, whatever `maxmemory-samples` says.
 const SAMPLES_MAX: usize = 64;
 /// Clients' buffers count against `maxmemory` up to this share of it, when `maxmemory-clients` says nothing.
@@ -99,6 +101,7 @@ impl Engine {
         let clients = self.stats.counters.clients_bytes + running as u64;
         stream.saturating_sub(self.settings.repl_backlog_size)
             + clients.saturating_sub(self.settings.clients_counted_max())
+            + self.stats.counters.replicas_bytes
             + unfreed::bytes() as u64
     }
 
@@ -293,7 +296,7 @@ impl Engine {
 
     /// Fills the sample with keys of a database that the policy may evict.
     fn sample(&mut self, db: usize) {
-        let wanted = self.settings.maxmemory_samples.min(SAMPLES_MAX);
+        let wanted = (SAMPLES_FACTOR * self.settings.maxmemory_samples).min(SAMPLES_MAX);
         let keyspace = &mut self.keyspace;
         let (database, prng) = (&keyspace.dbs[db], &mut keyspace.prng);
         let sample = &mut keyspace.evictor.sample;

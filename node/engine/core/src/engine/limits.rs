@@ -139,6 +139,8 @@ impl Engine {
         self.stats.counters.query_buffer_bytes_max = largest_query;
         self.stats.counters.output_buffer_bytes_max = largest_output;
         self.stats.counters.clients_bytes = sum;
+        let replicas = self.clients.sessions.iter().filter(|session| session.kind == Kind::Replica);
+        self.stats.counters.replicas_bytes = replicas.map(|session| session.out.capacity() as u64).sum();
         if sum <= limit {
             return;
         }

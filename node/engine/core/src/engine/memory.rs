@@ -12,7 +12,7 @@ pub(crate) const OUT_OF_MEMORY: Failure =
 pub struct MemoryFigures {
     /// In use, as the allocator rounds it.
     pub used: u64,
-    /// What the allocator has from the operating system.
+    /// What the allocator has from the operating system and has not given back.
     pub committed: u64,
     /// The most that was in use.
     pub peak: u64,
@@ -63,7 +63,8 @@ impl Engine {
         let tables: u64 = self.keyspace.dbs.iter().map(|db| db.overhead_bytes() as u64).sum();
         let mut figures = MemoryFigures {
             used: crate::base::alloc::used_memory() as u64,
-            committed: crate::base::alloc::committed_memory() as u64,
+            committed: (crate::base::alloc::committed_memory() as u64)
+                .min((self.host.process)().resident_bytes),
             peak: crate::base::alloc::peak_memory() as u64,
             startup: self.host.startup_bytes,
             overhead: 0,

@@ -86,6 +86,8 @@ pub struct Keyspace {
     pub(crate) expiry_scratch: Vec<u8>,
     /// What is evicted next.
     pub(crate) evictor: Evictor,
+    /// Unused memory is to be given back to the operating system; another thread does it.
+    pub purge_wanted: bool,
     /// How far data was moved together.
     pub(crate) defrag: Defrag,
 }
@@ -104,6 +106,7 @@ impl Keyspace {
             more_to_expire: false,
             expiry_scratch: Vec::new(),
             evictor: Evictor::default(),
+            purge_wanted: false,
             defrag: Defrag::default(),
         }
     }
