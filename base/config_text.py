@@ -155,6 +155,40 @@ def lines_of_options(arguments: Sequence[str]) -> Iterator[Line]:
         at = end
 
 
+NOT_DIRECTIVES = {"PUBLISH", "OUTSIDE", "SENTINEL_PASSWORD", "DOWN_AFTER_MS"}
+"""What `GARRISON_` may be followed by and is meant for somebody else: Compose files, admin commands, tests."""
+
+MEANT = {"PASSWORD": "REQUIREPASS"}
+"""Names that somebody else has a use for, with the directive that may be meant."""
+
+NEAR_ENOUGH = 0.85
+"""Names that agree to this degree are one name and its misspelling."""
+
+
+def strange_variables(environment: dict[str, str], known: Sequence[str]) -> list[str]:
+    """The variables that begin with `GARRISON_` and name nothing, for a warning.
+
+    One that is nearly a directive is refused: a misspelt password must not start a node without one. Others
+    may be somebody else's (Kubernetes tells of a service `garrison` in such variables). Raises ConfigError.
+    """
+    names = {name.replace("-", "_").upper() for name in known}
+    strange = []
+    for variable in environment:
+        name = variable.removeprefix("GARRISON_")
+        if name == variable or name in names or name in NOT_DIRECTIVES or name.startswith("TEST_"):
+            continue
+        import difflib  # only for a mistake: it is not free to import
+
+        near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=NEAR_ENOUGH)
+        if near:
+            raise ConfigError(
+                f"environment variable {variable} names no directive; did you mean GARRISON_{near[0]}?"
+            )
+        meant = MEANT.get(name)
+        strange.append(f"{variable} (did you mean GARRISON_{meant}?)" if meant else variable)
+    return strange
+
+
 def lines_of_environment(environment: dict[str, str], known: Sequence[str]) -> Iterator[Line]:
     """GARRISON_MAXMEMORY=1gb and the like; the value is split as a line of a file is."""
     names = {"GARRISON_" + name.replace("-", "_").upper(): name for name in known}

@@ -42,6 +42,21 @@ class Log:
         syslog.openlog(ident, syslog.LOG_PID | syslog.LOG_NDELAY, code)
         self._syslog = True
 
+    @staticmethod
+    def problem_of(path: str, folder: str) -> str:
+        """Why no log could be written to `path`, seen from `folder`, or an empty text. Nothing is created."""
+        if not path:
+            return ""
+        whole = os.path.abspath(os.path.join(folder, path))
+        if os.path.isdir(whole):
+            return f"cannot open the log file {whole}: it is a folder"
+        above = os.path.dirname(whole)
+        if not os.path.isdir(above):
+            return f"cannot open the log file {whole}: there is no folder {above}"
+        if not os.access(whole if os.path.exists(whole) else above, os.W_OK):
+            return f"cannot open the log file {whole}: it may not be written"
+        return ""
+
     def check(self) -> str:
         """Why lines cannot be written, or an empty text."""
         if not self.path:

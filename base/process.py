@@ -24,12 +24,23 @@ class Config(Protocol):
     """What every server process is configured with."""
 
     values: dict[str, str]
+    strange_variables: list[str]
 
     def text(self, name: str) -> str: ...
 
     def flag(self, name: str) -> bool: ...
 
     def without_effect(self) -> list[str]: ...
+
+
+def folder_problem(folder: str) -> str:
+    """Why `folder` (may be empty) cannot be the working folder, or an empty text."""
+    if folder and not os.path.isdir(folder):
+        what = "it is not a folder" if os.path.exists(folder) else "there is no such folder"
+        return f"cannot enter the folder {folder} (dir): {what}"
+    if folder and not os.access(folder, os.X_OK):
+        return f"cannot enter the folder {folder} (dir): permission denied"
+    return ""
 
 
 def enter(folder: str) -> str:
@@ -66,7 +77,7 @@ def run(config: Config, serve: Callable[[Log], int], role: str = "") -> int:
     log.role = role or log.role
     if config.flag("syslog-enabled"):
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
-    greet(log, config.without_effect())
+    greet(log, config.without_effect(), config.strange_variables)
     try:
         return serve(log)
     except (StartError, OSError, ConfigError) as error:
@@ -84,13 +95,18 @@ def refuse(error: Exception) -> int:
     return EXIT_FAILED
 
 
-def greet(log: Log, ignored: Sequence[str]) -> None:
-    """The first lines of the log; `ignored` are the directives that were given and have no effect here."""
+def greet(log: Log, ignored: Sequence[str], strange_variables: Sequence[str] = ()) -> None:
+    """The first lines of the log; `ignored` are the directives that were given and have no effect here.
+
+    `strange_variables` are those of the environment that look like directives and are none.
+    """
     log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
     log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")
     log.warning("Configuration loaded")
     if ignored:
         log.warning(f"Accepted, but without effect here: {', '.join(ignored)}")
+    for variable in strange_variables:
+        log.warning(f"Environment variable {variable} names no directive, and is ignored")
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -39,6 +39,7 @@ class Use(Enum):
     CONTROL = "control plane"
     BOTH = "engine and control plane"
     NOTHING = "accepted for compatibility, without effect yet"
+    NEEDLESS = "nobody: Garrison does what it asks for in any case"
     REFUSED = "refused: its effect is not built yet and a node without it would be less safe than asked for"
 
 

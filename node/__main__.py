@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import garrison
-from garrison.node.config import ConfigError, load
+from garrison.node.config import Config, ConfigError, load
 
 USAGE = """\
 usage: garrison node [file] [--directive value ...] [-]
@@ -40,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.remove("--check-config")
     try:
         config = load(words, dict(os.environ))
+        if check_only:
+            config.check_paths()
     except ConfigError as error:
         print(f"garrison: {error}", file=sys.stderr)
         return 1
     if check_only:
-        _report(config.without_effect())
+        _report(config)
         return 0
     from garrison.node.process import run
 
@@ -70,10 +72,17 @@ def _help(names: list[str]) -> int:
     return 0
 
 
-def _report(ignored: list[str]) -> None:
+def _report(config: Config) -> None:
+    from garrison.node import promises
+
     print("the configuration can be used")
+    ignored = config.without_effect()
     if ignored:
         print(f"without effect in this version: {', '.join(ignored)}")
+    for variable in config.strange_variables:
+        print(f"environment variable {variable} names no directive, and is ignored")
+    for line in promises.at_start(config, config.text("dir")):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ from garrison.base.config_text import (
     lines_of_environment,
     lines_of_file,
     lines_of_options,
+    strange_variables,
 )
 from garrison.base.directive_lines import parsed, unknown
+from garrison.base.log import Log
+from garrison.base.process import folder_problem
 from garrison.node.directives import DIRECTIVES, Use, find
 from garrison.node.directives.users import is_the_default_user
 
@@ -31,11 +34,15 @@ WITHOUT_MEANS = {"save": ""}
 
 
 class Config:
-    """Values by directive. `file` is the absolute path of the configuration file, or empty."""
+    """Values by directive. `file` is the absolute path of the configuration file, or empty.
+
+    `strange_variables` are those of the environment that look like ours and name no directive.
+    """
 
     def __init__(self) -> None:
         self.values = {name: row.default for name, row in DIRECTIVES.items()}
         self.file = ""
+        self.strange_variables: list[str] = []
         self._set_here: set[str] = set()
 
     def text(self, name: str) -> str:
@@ -101,6 +108,13 @@ class Config:
         if self.flag("cluster-enabled") and not bus and not port:
             raise ConfigError("port 0: a node of a cluster needs a port, or cluster-port for its bus")
 
+    def check_paths(self) -> None:
+        """Refuse a folder or log file that cannot be used. Raises ConfigError."""
+        folder = self.text("dir")
+        problem = folder_problem(folder) or Log.problem_of(self.text("logfile"), folder)
+        if problem:
+            raise ConfigError(problem)
+
     @property
     def bus_port(self) -> int:
         return self.integer("cluster-port") or self.integer("port") + 10000
@@ -113,6 +127,7 @@ def load(arguments: Sequence[str], environment: dict[str, str] | None = None) ->
     if environment:
         known = [name for name, row in DIRECTIVES.items() if not row.file_only]
         _apply_all(config, lines_of_environment(environment, known))
+        config.strange_variables = strange_variables(environment, known)
     config.begin_source()
     if rest and rest[0] != "-" and not rest[0].startswith("--"):
         path = rest.pop(0)

@@ -17,6 +17,7 @@ from garrison.base import process
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
 from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
+from garrison.node import promises
 from garrison.node.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node import _engine
     from garrison.node.shell.control import ControlPlane
 
+    for line in promises.at_start(config, config.text("dir")):
+        log.warning(line)
     write_pidfile(config.text("pidfile"))
     _make_room_for_clients(config, log)
     mode = "cluster" if config.flag("cluster-enabled") else "standalone"

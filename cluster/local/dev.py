@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import garrison
+from garrison.base.about import COMPATIBILITY_URL
+
 if TYPE_CHECKING:
     from garrison.cluster.local.cluster import LocalCluster
     from garrison.cluster.local.sentinel_group import LocalGroup
 
 FIRST_PORT = 7000
 FIRST_SENTINEL_PORT = 26379
+
+DATA_IS_NOT_KEPT = (
+    f"--dir keeps identities, slots and configuration; the DATA IS NOT KEPT, as Garrison "
+    f"{garrison.__version__} writes none to disk yet (see {COMPATIBILITY_URL})"
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -31,7 +39,11 @@ def dev(
         int | None, typer.Option(help="Replicas of each primary: 1, or 2 with --sentinel.", min=0)
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="Keep the nodes' folders here, and start from them again.")
+        Path | None,
+        typer.Option(
+            "--dir",
+            help="Keep the nodes' identities here, and start from them again; not their data.",
+        ),
     ] = None,
     port: Annotated[
         int, typer.Option(help="First port; others are chosen if these are in use.")
@@ -75,7 +87,8 @@ def _keep_cluster(
         settings={"cluster-node-timeout": str(timeout_ms)},
         ports=consecutive_ports(port, primaries * (replicas + 1)),
     )
-    asyncio.run(_keep(cluster, f"{len(cluster.nodes)} nodes", lambda: how_to_connect(cluster)))
+    title = f"{len(cluster.nodes)} nodes"
+    asyncio.run(_keep(cluster, title, lambda: how_to_connect(cluster), keeps_folders=directory is not None))
 
 
 def _keep_group(
@@ -93,15 +106,21 @@ def _keep_group(
         ports=[*(nodes or free_ports(replicas + 1)), *(sentinels or free_ports(3))],
     )
     title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
-    asyncio.run(_keep(group, title, lambda: how_to_connect_by_sentinel(group)))
+    asyncio.run(
+        _keep(group, title, lambda: how_to_connect_by_sentinel(group), keeps_folders=directory is not None)
+    )
 
 
-async def _keep(servers: "LocalCluster | LocalGroup", title: str, how: Callable[[], str]) -> None:
+async def _keep(
+    servers: "LocalCluster | LocalGroup", title: str, how: Callable[[], str], *, keeps_folders: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     print(f"starting {title} in {servers.directory}", flush=True)
+    if keeps_folders:
+        print(DATA_IS_NOT_KEPT, flush=True)
     starting: asyncio.Task[object] = asyncio.create_task(servers.start())
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from garrison.base.value_types import INT_MIN, Choice, Directive, Integer, Memory, Text, Use, YesNo
 from garrison.node.directives.lists import SavePoints
 
-E, N = Use.ENGINE, Use.NOTHING
+E, N, A = Use.ENGINE, Use.NOTHING, Use.NEEDLESS
 YES_NO = YesNo()
 
 ROWS = (
@@ -44,7 +44,7 @@ ROWS = (
         "sanitize-dump-payload",
         Choice("no", "yes", "clients"),
         "no",
-        N,
+        A,
         "Check RESTORE payloads in depth (Garrison always does).",
     ),
     Directive("stop-writes-on-bgsave-error", YES_NO, "yes", N, "Refuse writes after a failed snapshot."),

@@ -41,7 +41,7 @@ ROWS = (
         "replica-ignore-maxmemory",
         YES_NO,
         "yes",
-        N,
+        E,
         "Let only the primary evict.",
         alias="slave-ignore-maxmemory",
     ),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
+from garrison.node import promises
 from garrison.node.border import (
     Follow,
     InfoFields,
@@ -148,6 +149,8 @@ class ControlPlane:
         def applied(error: str) -> None:
             if error:
                 os.chdir(former)
+            for line in promises.at_change(changes) if not error else ():
+                self._log.warning(line)
             if not error and "loglevel" in changes:
                 self._log.set_level(changes["loglevel"])
             if not error and self._cluster is not None and settings is not None:

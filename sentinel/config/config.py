@@ -15,6 +15,7 @@ from garrison.base.config_text import (
     lines_of_environment,
     lines_of_file,
     lines_of_options,
+    strange_variables,
 )
 from garrison.base.directive_lines import parsed, unknown
 from garrison.base.value_types import Use
@@ -33,6 +34,7 @@ class Config:
         self.file = self.given = ""
         self.sentinel_lines: list[Line] = []
         self.without_meaning: set[str] = set()
+        self.strange_variables: list[str] = []
         self._set_here: set[str] = set()
 
     def text(self, name: str) -> str:
@@ -103,7 +105,9 @@ def load(arguments: Sequence[str], environment: dict[str, str] | None = None) ->
     config = Config()
     rest = list(arguments)
     if environment:
-        _apply_all(config, lines_of_environment(environment, [n for n, r in ROWS.items() if not r.file_only]))
+        known = [name for name, row in ROWS.items() if not row.file_only]
+        _apply_all(config, lines_of_environment(environment, known))
+        config.strange_variables = strange_variables(environment, known)
     config.begin_source()
     if rest and not rest[0].startswith("--"):
         path = rest.pop(0)

@@ -67,6 +67,14 @@ def test_version_option_says_what_info_says(
     assert f"v={garrison.__version__} redis_version={redis_version} " in said
 
 
+def test_readme_and_documents_name_the_level_that_info_tells(root: Path) -> None:
+    level = ".".join(_engine.REDIS_VERSION.split(".")[:2])
+    for name in ("README.md", "docs/compatibility.md"):
+        named = re.findall(r"(?:of|matches) Redis (\d+\.\d+)", (root / name).read_text())
+        assert named, name
+        assert named[0] == level, f"{name} names Redis {named[0]}, INFO says {level}"
+
+
 def test_oldest_rust_is_the_same_everywhere(root: Path, workspace: dict[str, Any]) -> None:
     oldest = workspace["package"]["rust-version"]
     found = re.search(r"^rust_min=(\S+)$", (root / ".ci/toolchain").read_text(), re.MULTILINE)

@@ -194,6 +194,7 @@ impl Reactor {
         if self.primary_has_more
             || self.stream_has_more
             || self.engine.replication_wants_turn()
+            || self.engine.has_more_to_evict()
             || !self.runnable.is_empty()
             || !self.accept_again.is_empty()
             || !self.engine.effects.actions.is_empty()

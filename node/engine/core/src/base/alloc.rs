@@ -27,10 +27,16 @@ thread_local! {
 
 /// Bytes in use by the process, as the allocator rounds them.
 pub fn used_memory() -> usize {
+    let used = used_memory_now();
+    PEAK.fetch_max(used as i64, Ordering::Relaxed);
+    used
+}
+
+/// The same for those who ask at every command: the peak is not looked at.
+#[inline]
+pub fn used_memory_now() -> usize {
     let unreported = UNREPORTED.try_with(Cell::get).unwrap_or(0);
-    let used = REPORTED.load(Ordering::Relaxed) + unreported;
-    PEAK.fetch_max(used, Ordering::Relaxed);
-    used.max(0) as usize
+    (REPORTED.load(Ordering::Relaxed) + unreported).max(0) as usize
 }
 
 /// The most that [`used_memory`] has been.
@@ -79,6 +85,99 @@ fn count(bytes: i64) {
 fn report(bytes: i64) {
     let used = REPORTED.fetch_add(bytes, Ordering::Relaxed) + bytes;
     PEAK.fetch_max(used, Ordering::Relaxed);
+}
+
+/// Whether an allocation of this thread lies in a page of the allocator that is in use to at most `percent`, so that
+/// moving it elsewhere helps to give the page back. Pages that are being filled right now do not count.
+#[inline]
+pub fn is_sparse(pointer: *const u8, percent: usize) -> bool {
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: the function looks at the page's counters only, and finds nothing for a foreign pointer. Pages of other
+    // threads are read while these change them: their counters are plain numbers, and a wrong answer moves too much
+    // or too little.
+    unsafe {
+        mi_unsafe_heap_page_is_under_utilized(std::ptr::null_mut(), pointer.cast_mut().cast(), percent)
+    }
+    #[cfg(any(miri, system_allocator))]
+    {
+        // So that the tools see moves.
+        let _ = percent;
+        pointer.addr() % 32 == 0
+    }
+}
+
+/// Makes the empty pages that this thread keeps for itself available to all.
+pub fn release_own_pages() {
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: the function has no requirements.
+    unsafe {
+        mi_collect(false);
+    }
+}
+
+/// Gives all unused pages back to the operating system. Takes milliseconds, so it is not for the serving thread.
+pub fn purge() {
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: the function has no requirements.
+    unsafe {
+        mi_collect(true);
+    }
+}
+
+/// Bytes that the allocator has from the operating system.
+pub fn committed_memory() -> usize {
+    let mut committed = 0;
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: null pointers are figures not asked for; the other is a number of ours.
+    unsafe {
+        let none = std::ptr::null_mut();
+        mi_process_info(none, none, none, none, none, &mut committed, none, none);
+    }
+    committed
+}
+
+/// The allocator's own account of itself.
+pub fn statistics() -> String {
+    let mut text = Vec::new();
+    #[cfg(not(any(miri, system_allocator)))]
+    // SAFETY: `append` is called during the call only, with the vector that is handed in and C strings.
+    unsafe {
+        mi_stats_print_out(append, (&raw mut text).cast());
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(not(any(miri, system_allocator)))]
+extern "C" fn append(line: *const std::ffi::c_char, text: *mut std::ffi::c_void) {
+    // SAFETY: see `statistics`.
+    unsafe {
+        let text: &mut Vec<u8> = &mut *text.cast();
+        text.extend_from_slice(std::ffi::CStr::from_ptr(line).to_bytes());
+    }
+}
+
+#[cfg(not(any(miri, system_allocator)))]
+extern "C" {
+    fn mi_unsafe_heap_page_is_under_utilized(
+        heap: *mut std::ffi::c_void,
+        pointer: *mut std::ffi::c_void,
+        percent: usize,
+    ) -> bool;
+    fn mi_collect(force: bool);
+    fn mi_process_info(
+        elapsed_ms: *mut usize,
+        user_ms: *mut usize,
+        system_ms: *mut usize,
+        resident: *mut usize,
+        peak_resident: *mut usize,
+        committed: *mut usize,
+        peak_committed: *mut usize,
+        page_faults: *mut usize,
+    );
+    fn mi_stats_print_out(
+        print: extern "C" fn(*const std::ffi::c_char, *mut std::ffi::c_void),
+        argument: *mut std::ffi::c_void,
+    );
 }
 
 /// The counting allocator; see the module's documentation.

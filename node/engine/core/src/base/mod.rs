@@ -7,3 +7,4 @@ pub mod long_double;
 pub mod numbers;
 pub mod prng;
 pub mod process;
+pub mod unfreed;

@@ -29,11 +29,11 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Shows what the allocator counts.",
     ),
-    Command::new("purge", 2, Group::Server, |ctx| ctx.ok()).flags(SEE).docs(
+    Command::new("purge", 2, Group::Server, purge).flags(SEE).docs(
         "4.0.0",
-        "O(1)",
+        "O(N) with the pages of the allocator",
         "",
-        "Does nothing: the allocator gives memory back by itself.",
+        "Gives unused pages back to the operating system now; the allocator does it by itself after a while.",
     ),
     Command::new("stats", 2, Group::Server, stats).flags(SEE).docs(
         "4.0.0",
@@ -119,11 +119,11 @@ fn stats(ctx: &mut Ctx<'_>) -> Outcome {
     ratio(&mut reply, "dataset.percentage", percent(figures.dataset(), net));
     ratio(&mut reply, "peak.percentage", percent(figures.used, figures.peak));
     number(&mut reply, "allocator.allocated", figures.used as i64);
-    number(&mut reply, "allocator.active", process.resident_bytes as i64);
+    number(&mut reply, "allocator.active", figures.committed as i64);
     number(&mut reply, "allocator.resident", process.resident_bytes as i64);
-    for name in ["allocator-fragmentation", "allocator-rss", "rss-overhead"] {
-        ratio(&mut reply, &format!("{name}.ratio"), 1.0);
-        number(&mut reply, &format!("{name}.bytes"), 0);
+    for (name, value, bytes) in figures.ratios(process.resident_bytes) {
+        ratio(&mut reply, &format!("{name}.ratio"), value);
+        number(&mut reply, &format!("{name}.bytes"), bytes);
     }
     ratio(&mut reply, "fragmentation", percent(process.resident_bytes, figures.used) / 100.0);
     number(&mut reply, "fragmentation.bytes", process.resident_bytes as i64 - figures.used as i64);
@@ -152,8 +152,24 @@ fn doctor(ctx: &mut Ctx<'_>) -> Outcome {
     }
     if process.resident_bytes > figures.used.saturating_mul(3) / 2 + (64 << 20) {
         findings.push(format!(
-            "* The process holds {} bytes for {} in use: memory is fragmented, or was used before.",
-            process.resident_bytes, figures.used
+            "* The process holds {} bytes for {} in use: memory is fragmented, or was used before. {}",
+            process.resident_bytes,
+            figures.used,
+            match ctx.engine.settings.activedefrag {
+                true =>
+                    "activedefrag is on and moves data together; MEMORY PURGE gives unused pages back now.",
+                false =>
+                    "CONFIG SET activedefrag yes moves data together; MEMORY PURGE gives unused pages back.",
+            }
+        ));
+    }
+    let limit = ctx.engine.settings.maxmemory;
+    if limit > 0 && figures.used.saturating_sub(ctx.engine.uncounted_memory(0)) > limit / 10 * 9 {
+        findings.push(format!(
+            "* {} of the {limit} bytes of maxmemory are in use; maxmemory-policy is {}, and {} keys were evicted.",
+            figures.used,
+            ctx.engine.settings.maxmemory_policy.name(),
+            ctx.engine.stats.counters.evicted_keys,
         ));
     }
     if figures.clients_normal > figures.used / 4 && figures.clients_normal > (16 << 20) {
@@ -172,9 +188,21 @@ fn doctor(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn malloc_stats(ctx: &mut Ctx<'_>) -> Outcome {
     let figures = ctx.engine.memory_figures();
-    let text = format!("allocator: mimalloc\nin use: {} bytes\npeak: {} bytes\n", figures.used, figures.peak);
+    let text = format!(
+        "allocator: mimalloc\nin use: {} bytes\npeak: {} bytes\ncommitted: {} bytes\n\n{}",
+        figures.used,
+        figures.peak,
+        figures.committed,
+        crate::base::alloc::statistics()
+    );
     ctx.reply().verbatim("txt", text.as_bytes());
     Ok(())
+}
+
+fn purge(ctx: &mut Ctx<'_>) -> Outcome {
+    crate::base::alloc::release_own_pages();
+    ctx.engine.keyspace.purge_wanted = true;
+    ctx.ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::dispatch::help::help;
 use crate::dispatch::secrets::hide_secrets;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
+use crate::resp::peer_commands::not_built_yet;
 use crate::resp::Args;
 
 const SERVER: Group = Group::Server;
@@ -109,10 +110,8 @@ const fn not_yet(name: &'static str, arity: i16, flags: Flags) -> Command {
 }
 
 fn refuse_not_built(ctx: &mut Ctx<'_>) -> Outcome {
-    Err(Failure::new(format!(
-        "ERR {} is not built yet on this server; see docs/compatibility.md for what is",
-        ctx.entry.full_name.to_uppercase()
-    )))
+    let note = not_built_yet(ctx.entry.full_name);
+    Err(Failure::new(format!("ERR {}", note.as_deref().unwrap_or("this is not built yet"))))
 }
 
 fn time(ctx: &mut Ctx<'_>) -> Outcome {

@@ -207,6 +207,10 @@ impl Engine {
             return Err(Failure::Text("NOAUTH Authentication required."));
         }
         if session.origin.skips_checks() {
+            if self.settings.maxmemory > 0 && adds_data(session, entry) {
+                // Our primary is obeyed in any case; a replica that evicts makes room if it can.
+                let _ = self.make_room(0);
+            }
             return self.queue_or_open(session, entry, args);
         }
         // Before its slot is looked at: nobody is sent after a key of which it is not yet sure where it is. What is
@@ -219,7 +223,7 @@ impl Engine {
             self.check_slot(session, entry, args)?;
         }
         if self.settings.maxmemory > 0 && adds_data(session, entry) {
-            self.check_memory()?;
+            self.make_room(session.out.capacity())?;
         }
         if flags.contains(Flags::WRITE) || ends_in_writes(session, entry) {
             self.check_writable(entry)?;

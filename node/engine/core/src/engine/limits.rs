@@ -24,7 +24,7 @@ pub const CLIENTS_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// An output of this size makes the sum of all be looked at at once.
 const LARGE_OUTPUT_BYTES: usize = 1024 * 1024;
 /// All clients are looked through this often.
-const CLIENTS_CHECK_MS: i64 = 1000;
+const CLIENTS_CHECK_MS: i64 = 100;
 
 /// Why a client is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    /// Background work: looks at all output that waits, and once a second at every client.
+    /// Background work: looks at all output that waits, and ten times a second at every client.
     pub fn enforce_output_limits(&mut self) {
         for (key, id) in self.clients.waiting.take_full() {
             let Some(session) = self.clients.sessions.get_mut(key).filter(|session| session.id == id) else {
@@ -140,6 +140,8 @@ impl Engine {
         self.stats.counters.query_buffer_bytes_max = largest_query;
         self.stats.counters.output_buffer_bytes_max = largest_output;
         self.stats.counters.clients_bytes = sum;
+        let replicas = self.clients.sessions.iter().filter(|session| session.origin == Origin::Replica);
+        self.stats.counters.replicas_bytes = replicas.map(|session| session.out.capacity() as u64).sum();
         if sum <= limit {
             return;
         }

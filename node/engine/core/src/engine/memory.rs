@@ -1,16 +1,19 @@
-//! Where the memory goes, for INFO and MEMORY; and `maxmemory`.
+//! Where the memory goes, for INFO and MEMORY.
 
 use crate::clients::origin::Origin;
 use crate::engine::Engine;
 use crate::resp::failure::Failure;
 
-const OUT_OF_MEMORY: Failure = Failure::Text("OOM command not allowed when used memory > 'maxmemory'.");
+pub(crate) const OUT_OF_MEMORY: Failure =
+    Failure::Text("OOM command not allowed when used memory > 'maxmemory'.");
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryFigures {
     /// In use, as the allocator rounds it.
     pub used: u64,
+    /// What the allocator has from the operating system and has not given back.
+    pub committed: u64,
     /// The most that was in use.
     pub peak: u64,
     /// In use when the engine was new.
@@ -30,6 +33,20 @@ impl MemoryFigures {
     pub fn dataset(&self) -> u64 {
         self.used.saturating_sub(self.overhead)
     }
+
+    /// The three ratios in which memory is lost, with the bytes lost: within the allocator's pages, in pages that it
+    /// holds and the operating system has not, and outside of the allocator.
+    pub fn ratios(&self, resident: u64) -> [(&'static str, f64, i64); 3] {
+        let part = |name, whole: u64, of: u64| {
+            let ratio = if of == 0 { 0.0 } else { whole as f64 / of as f64 };
+            (name, ratio, whole as i64 - of as i64)
+        };
+        [
+            part("allocator-fragmentation", self.committed, self.used),
+            part("allocator-rss", resident, self.committed),
+            part("rss-overhead", resident, resident),
+        ]
+    }
 }
 
 impl Engine {
@@ -46,6 +63,8 @@ impl Engine {
         let tables: u64 = self.keyspace.dbs.iter().map(|db| db.overhead_bytes() as u64).sum();
         let mut figures = MemoryFigures {
             used: crate::base::alloc::used_memory() as u64,
+            committed: (crate::base::alloc::committed_memory() as u64)
+                .min((self.host.process)().resident_bytes),
             peak: crate::base::alloc::peak_memory() as u64,
             startup: self.host.startup_bytes,
             overhead: 0,
@@ -56,19 +75,6 @@ impl Engine {
         figures.overhead =
             figures.startup + tables + figures.backlog + figures.clients_normal + figures.clients_replicas;
         figures
-    }
-
-    /// Whether memory allows a command that adds data.
-    ///
-    /// Eviction is not built yet: whatever `maxmemory-policy` says, new data is refused at the limit
-    /// and no key is lost. What replicas have not taken yet is not held against the data.
-    pub(crate) fn check_memory(&self) -> Result<(), Failure> {
-        let held_for_replicas = self.replication.stream.memory_bytes();
-        let used = crate::base::alloc::used_memory().saturating_sub(held_for_replicas);
-        match used as u64 > self.settings.maxmemory {
-            true => Err(OUT_OF_MEMORY),
-            false => Ok(()),
-        }
     }
 }
 

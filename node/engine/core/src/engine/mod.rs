@@ -5,8 +5,10 @@
 //! in the order of their documentation: replication stream, replies, events, actions.
 
 pub(crate) mod blocking;
+pub mod defrag;
 mod digest;
 pub mod effects;
+pub mod eviction;
 mod expiry;
 pub mod hold;
 pub mod limits;
@@ -297,6 +299,8 @@ impl Engine {
         self.serve_ready_keys(None);
         // No session runs now: what is left was for one that is closed.
         self.clients.deferred.clear();
+        self.evict_some();
+        self.defragment_some();
         self.replication_turn();
         self.publish_status();
     }
@@ -308,6 +312,7 @@ impl Engine {
             self.clients.waiting.next_deadline_boot_ms(),
             self.failover_deadline_boot_ms(),
             self.confirmation_deadline_boot_ms(),
+            self.keyspace.defrag.next_step_boot_ms(),
         ];
         due.into_iter().flatten().min()
     }

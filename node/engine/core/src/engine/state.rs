@@ -11,7 +11,9 @@ use crate::clients::session::{SessionKey, Sessions};
 use crate::clients::transaction::Watches;
 use crate::clients::waiting::WaitingRoom;
 use crate::cluster::slots::SlotTable;
+use crate::engine::defrag::Defrag;
 use crate::engine::effects::{Action, Event};
+use crate::engine::eviction::Evictor;
 use crate::engine::hold::Hold;
 use crate::keyspace::{Db, KeyHasher, KnownKey};
 use crate::migration::state::Migrations;
@@ -81,6 +83,12 @@ pub struct Keyspace {
     /// Background expiry stopped at its share of the turn, and goes on in the next one.
     pub(crate) more_to_expire: bool,
     pub(crate) expiry_scratch: Vec<u8>,
+    /// What is evicted next.
+    pub(crate) evictor: Evictor,
+    /// Unused memory is to be given back to the operating system; another thread does it.
+    pub purge_wanted: bool,
+    /// How far data was moved together.
+    pub(crate) defrag: Defrag,
 }
 
 impl Keyspace {
@@ -96,6 +104,9 @@ impl Keyspace {
             active_expiry: true,
             more_to_expire: false,
             expiry_scratch: Vec::new(),
+            evictor: Evictor::default(),
+            purge_wanted: false,
+            defrag: Defrag::default(),
         }
     }
 }

@@ -49,6 +49,11 @@ impl Engine {
         }
     }
 
+    /// A key was removed to make room. Whoever watched it has lost it.
+    pub(crate) fn key_evicted(&mut self, db: usize, key: &[u8]) {
+        self.key_changed(db, key, NotifyClass::EVICTED, "evicted", 0);
+    }
+
     /// A key has left for another node, which serves it from now on.
     pub(crate) fn key_departed(&mut self, db: usize, key: &[u8]) {
         self.call.hooked();

@@ -23,6 +23,7 @@ use std::alloc::{alloc, dealloc, handle_alloc_error, Layout};
 use std::ptr::{self, NonNull};
 
 use super::access::ACCESS_CLOCK_MASK;
+use crate::base::alloc::is_sparse;
 use crate::types::{self, ObjectMut, Value, ValueRef};
 
 /// Longest string kept inside the entry.
@@ -46,6 +47,8 @@ const FLAG_MODIFIED: u8 = 0x20;
 
 const HEADER_BYTES: usize = 5;
 const EXPIRY_BYTES: usize = 8;
+/// Larger values stay where they are when memory is moved together: they have pages of their own, or nearly.
+const RELOCATED_BYTES_MAX: usize = 16 * 1024;
 const LONG_LENGTH: u8 = 0xff;
 const VALUE_PART_BYTES_MAX: usize = size_of::<Vec<u8>>();
 
@@ -479,6 +482,55 @@ impl Entry {
     fn free_allocation(self) {
         let layout = Entry::layout(self.allocated());
         unsafe { dealloc(self.0.as_ptr(), layout) };
+    }
+
+    /// Moves what lies in sparse pages of the allocator, a value that is small enough and the entry itself; see
+    /// [`is_sparse`]. Gives the entry's new place if it has one; tells by `moved` how many allocations were moved.
+    pub(crate) fn relocate(self, percent: usize, moved: &mut usize) -> Option<Entry> {
+        match self.kind() {
+            KIND_INT | KIND_EMBEDDED => {}
+            KIND_LONG => self.relocate_long_string(percent, moved),
+            kind => self.relocate_object(kind, percent, moved),
+        }
+        if !is_sparse(self.0.as_ptr(), percent) {
+            return None;
+        }
+        let size = self.allocated();
+        let layout = Entry::layout(size);
+        let pointer = NonNull::new(unsafe { alloc(layout) })?;
+        unsafe { ptr::copy_nonoverlapping(self.0.as_ptr(), pointer.as_ptr(), size) };
+        self.free_allocation();
+        *moved += 1;
+        Some(Entry(pointer))
+    }
+
+    fn relocate_long_string(self, percent: usize, moved: &mut usize) {
+        let offset = self.payload_offset();
+        let bytes = std::mem::ManuallyDrop::new(self.read_at::<Vec<u8>>(offset));
+        if bytes.capacity() > RELOCATED_BYTES_MAX || !is_sparse(bytes.as_ptr(), percent) {
+            return;
+        }
+        let mut new = Vec::with_capacity(bytes.capacity());
+        new.extend_from_slice(&bytes);
+        self.write_at(offset, new);
+        drop(std::mem::ManuallyDrop::into_inner(bytes));
+        *moved += 1;
+    }
+
+    fn relocate_object(self, kind: u8, percent: usize, moved: &mut usize) {
+        let offset = self.payload_offset();
+        let pointer: *mut u8 = self.read_at(offset);
+        let value = self.value();
+        if !is_sparse(pointer, percent) || value.collection_bytes() > RELOCATED_BYTES_MAX {
+            return;
+        }
+        let Some(copy) = value.clone_object() else { return };
+        if copy.free_effort() <= types::FREE_EFFORT_INLINE_MAX {
+            let (_, copied) = copy.into_raw();
+            self.write_at(offset, copied);
+            drop(unsafe { types::raw::into_object(kind, pointer) });
+            *moved += 1;
+        }
     }
 
     /// Asks the processor to load it.

@@ -13,6 +13,7 @@
 //! `Db::sweep_expiries`) once they outnumber the living.
 
 use super::segment::UNUSED_HASH_BITS;
+use crate::base::prng::Prng;
 
 const TICK_BITS: u32 = 6;
 const LEVEL_BITS: u32 = 6;
@@ -110,6 +111,24 @@ impl Bag {
         }
     }
 
+    /// A random item, every one with about the same chance.
+    fn random(&self, prng: &mut Prng) -> Option<u64> {
+        if self.len == 0 {
+            return None;
+        }
+        for _ in 0..RANDOM_TRIES_MAX {
+            let shard = &self.shards[prng.below(self.shards.len() as u64) as usize];
+            // Shards that were not split yet are longer: a place beyond a shard's end is a miss, not another chance.
+            if let Some(&item) = shard.get(prng.below(2 * SHARD_ITEMS_MAX as u64) as usize) {
+                return Some(item);
+            }
+        }
+        let start = prng.below(self.shards.len() as u64) as usize;
+        let (before, after) = self.shards.split_at(start);
+        let shard = after.iter().chain(before).find(|shard| !shard.is_empty())?;
+        Some(shard[prng.below(shard.len() as u64) as usize])
+    }
+
     /// Any item, taken from the end so that removing it is cheap.
     fn last(&mut self) -> Option<u64> {
         while self.shards.len() > 1 && self.shards.last().is_some_and(Vec::is_empty) {
@@ -118,6 +137,9 @@ impl Bag {
         self.shards.iter().rev().find_map(|shard| shard.last()).copied()
     }
 }
+
+/// Places tried for a random item before the search goes on in order.
+const RANDOM_TRIES_MAX: usize = 24;
 
 #[derive(Default)]
 struct Level {
@@ -238,6 +260,41 @@ impl ExpiryWheel {
         self.place(tick_of(at_ms)) != Place::Near
     }
 
+    fn bags(&self) -> impl Iterator<Item = &Bag> {
+        self.levels.iter().flat_map(|level| &level.buckets).chain([&self.near])
+    }
+
+    /// Visits up to `wanted` random items (all, if they are no more), every one with about the same chance.
+    pub(crate) fn sample(&self, prng: &mut Prng, wanted: usize, mut visit: impl FnMut(u64)) {
+        if self.len <= wanted {
+            return self.bags().flat_map(|bag| bag.shards.iter().flatten()).for_each(|&item| visit(item));
+        }
+        // Items of one bag may have been stored together, and then they are alike: each item has a draw of its own.
+        let mut draws: Vec<usize> = (0..wanted).map(|_| prng.below(self.len as u64) as usize).collect();
+        draws.sort_unstable();
+        let mut draws = draws.into_iter().peekable();
+        let mut passed = 0;
+        for bag in self.bags().filter(|bag| bag.len > 0) {
+            while draws.next_if(|&draw| draw < passed + bag.len).is_some() {
+                bag.random(prng).into_iter().for_each(&mut visit);
+            }
+            if draws.peek().is_none() {
+                return;
+            }
+            passed += bag.len;
+        }
+    }
+
+    /// Visits up to `wanted` random items of the bag that comes first.
+    pub(crate) fn sample_soonest(&self, prng: &mut Prng, wanted: usize, visit: impl FnMut(u64)) {
+        let first = || self.first_bucket().map(|(level, bucket, _)| &self.levels[level].buckets[bucket]);
+        let Some(bag) = Some(&self.near).filter(|bag| bag.len > 0).or_else(first) else { return };
+        if bag.len <= wanted {
+            return bag.shards.iter().flatten().copied().for_each(visit);
+        }
+        (0..wanted).filter_map(|_| bag.random(prng)).for_each(visit);
+    }
+
     /// Looks at the items of the next shard of the sweep: for each run of equal items, `living` says how many
     /// keys there are with such an item whose expiry is in the place shown by the test it is given.
     pub(crate) fn sweep_shard(&mut self, living: impl Fn(u64, &dyn Fn(i64) -> bool) -> usize) -> usize {
@@ -298,11 +355,11 @@ impl ExpiryWheel {
 
     /// Bytes of the wheel.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let bags = self.levels.iter().flat_map(|level| &level.buckets).chain([&self.near]);
-        bags.map(|bag| {
-            bag.shards.capacity() * size_of::<Vec<u64>>()
-                + bag.shards.iter().map(|shard| shard.capacity() * 8).sum::<usize>()
-        })
-        .sum()
+        self.bags()
+            .map(|bag| {
+                bag.shards.capacity() * size_of::<Vec<u64>>()
+                    + bag.shards.iter().map(|shard| shard.capacity() * 8).sum::<usize>()
+            })
+            .sum()
     }
 }

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod access;
+pub mod candidates;
 pub mod capture;
 mod db;
 #[allow(unsafe_code)]
@@ -31,8 +32,9 @@ mod segment;
 mod table;
 
 pub use capture::{Capture, Captured, SlotSet, SnapshotId};
-pub use db::{Db, EntryRef, Garbage, Ttl};
+pub use db::{Db, EntryRef, Garbage, Sampled, Ttl};
 pub use entry::{Content, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
 pub use key::{key_slot, KeyHasher, KeyRef, KnownKey, SLOT_COUNT};
+pub use table::Moves;
 
 pub use crate::types::{Object, ObjectMut, Value, ValueRef};

@@ -32,6 +32,9 @@ const SPLIT_PREFETCH: usize = 12;
 /// Places tried for a random entry before the search goes on in order.
 const RANDOM_TRIES_MAX: usize = 48;
 
+/// Buckets that a sample looks into at least before it takes fewer keys than wanted.
+const SAMPLE_TRIES_MIN: usize = 8;
+
 /// Two siblings become one segment if they fill at most this share of the largest one, in percent.
 const MERGE_FILL_PERCENT_MAX: usize = 45;
 
@@ -60,6 +63,17 @@ impl Position {
     pub(crate) fn before_change(self, slot: u16, captures: &mut Captures) {
         self.segment.before_change(self.bucket, slot, captures);
     }
+}
+
+/// What was moved together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moves {
+    /// Allocations moved.
+    pub moved: usize,
+    /// Keys looked at.
+    pub keys: usize,
+    /// Keys of which something was moved.
+    pub keys_moved: usize,
 }
 
 /// A place between the keys of a table, for SCAN.
@@ -398,6 +412,56 @@ impl Table {
         let segment = after.iter().chain(before).find(|segment| segment.len() > 0)?;
         let nth = prng.below(segment.len() as u64) as usize;
         segment.all().nth(nth).map(Tagged::entry)
+    }
+}
+
+impl Table {
+    /// Moves what the segment at a hash prefix holds out of sparse pages of the allocator; gives the prefix to go on
+    /// from, or `None` at the end. Nothing that readers or snapshots see changes.
+    pub(crate) fn defragment(&self, prefix: u64, percent: usize, moves: &mut Moves) -> Option<u64> {
+        let segment = *self.directory.get((prefix >> (PREFIX_BITS - self.depth)) as usize)?;
+        for bucket in 0..segment.buckets() {
+            for lane in 0..LANES {
+                let Some(entry) = segment.peek(bucket, lane) else { continue };
+                let before = moves.moved;
+                if let Some(moved) = entry.relocate(percent, &mut moves.moved) {
+                    segment.replace(bucket, lane, moved);
+                }
+                moves.keys += 1;
+                moves.keys_moved += usize::from(moves.moved > before);
+            }
+        }
+        let next = (segment.prefix() + 1) << (PREFIX_BITS - segment.depth());
+        (next >> PREFIX_BITS == 0).then_some(next)
+    }
+
+    /// Visits the entries of random buckets, whole ones, until about `wanted` were visited; all, if they are no more.
+    pub(crate) fn sample(&self, prng: &mut Prng, wanted: usize, mut visit: impl FnMut(Entry)) {
+        if self.len <= wanted {
+            return self.segments().flat_map(Segment::all).for_each(|tagged| visit(tagged.entry()));
+        }
+        let mut visited = 0;
+        for _ in 0..wanted.max(SAMPLE_TRIES_MIN) {
+            let segment = self.directory[prng.below(self.directory.len() as u64) as usize];
+            let bucket = prng.below(segment.buckets() as u64) as usize;
+            for lane in 0..LANES {
+                if let Some(entry) = segment.peek(bucket, lane) {
+                    Entry::prefetch(entry.as_ptr());
+                }
+            }
+            for lane in 0..LANES {
+                if let Some(entry) = segment.peek(bucket, lane) {
+                    visit(entry);
+                    visited += 1;
+                }
+            }
+            if visited >= wanted {
+                return;
+            }
+        }
+        if visited == 0 {
+            self.random(prng).into_iter().for_each(visit);
+        }
     }
 }
 

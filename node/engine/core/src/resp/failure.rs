@@ -1,5 +1,6 @@
 //! The error replies of commands. A handler returns one; dispatch writes and counts it.
 
+use super::peer_commands::not_built_yet;
 use super::Args;
 
 /// What a handler returns: the reply has been written, or is this error.
@@ -70,16 +71,20 @@ impl Failure {
             }
             text.push_str(&format!("'{}' ", shortened(arg)));
         }
+        if let Some(note) = not_built_yet(&shortened(args.get(0))) {
+            text.push_str(&format!("({note})"));
+        }
         Failure::new(text)
     }
 
     /// The container has no such subcommand.
     pub fn unknown_subcommand(args: Args<'_>) -> Self {
-        Failure::new(format!(
-            "ERR unknown subcommand '{}'. Try {} HELP.",
-            shortened(args.get(1)),
-            String::from_utf8_lossy(args.get(0)).to_uppercase()
-        ))
+        let (name, subcommand) = (shortened(args.get(0)), shortened(args.get(1)));
+        let mut text = format!("ERR unknown subcommand '{subcommand}'. Try {} HELP.", name.to_uppercase());
+        if let Some(note) = not_built_yet(&format!("{name}|{subcommand}")) {
+            text.push_str(&format!(" ({note})"));
+        }
+        Failure::new(text)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Source of the format: the public RESP specification (version 2 and 3).
 
 pub mod failure;
+pub mod peer_commands;
 pub mod reply;
 pub mod request;
 

@@ -113,6 +113,14 @@ impl EvictionPolicy {
     }
 }
 
+impl EvictionPolicy {
+    /// Whether only keys with an expiry are evicted.
+    pub fn is_volatile(self) -> bool {
+        use EvictionPolicy::{VolatileLfu, VolatileLru, VolatileRandom, VolatileTtl};
+        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
+    }
+}
+
 impl Field for EvictionPolicy {
     fn read(&mut self, text: &str) -> Option<()> {
         *self = Self::NAMES.iter().find(|(name, _)| *name == text)?.1;
@@ -242,7 +250,13 @@ settings! {
     maxmemory: u64 = 0, "maxmemory";
     /// What to do at the limit.
     maxmemory_policy: EvictionPolicy = EvictionPolicy::NoEviction, "maxmemory-policy";
-    /// Minutes after which an unused key's use counter is halved under LFU.
+    /// Keys that an eviction compares.
+    maxmemory_samples: usize = 5, "maxmemory-samples";
+    /// How much time an eviction may take, from 0 to 100.
+    maxmemory_eviction_tenacity: u32 = 10, "maxmemory-eviction-tenacity";
+    /// Whether a replica leaves eviction to its primary.
+    replica_ignore_maxmemory: bool = true, "replica-ignore-maxmemory";
+    /// Minutes after which an unused key's use counter goes down by one under LFU; 0: never.
     lfu_decay_time: u32 = 1, "lfu-decay-time";
     /// How much use it takes for the counter to grow under LFU.
     lfu_log_factor: u32 = 10, "lfu-log-factor";
@@ -258,6 +272,18 @@ settings! {
     ], "client-output-buffer-limit";
     /// Most bytes that all clients' buffers may hold together; 0: the engine's default share.
     maxmemory_clients: MemoryShare = MemoryShare::Bytes(0), "maxmemory-clients";
+    /// Whether data is moved out of sparse pages of the allocator.
+    activedefrag: bool = false, "activedefrag";
+    /// Bytes of waste below which nothing is moved.
+    active_defrag_ignore_bytes: u64 = 100 * MIB, "active-defrag-ignore-bytes";
+    /// Waste in percent of the memory in use from which data is moved.
+    active_defrag_threshold_lower: u64 = 10, "active-defrag-threshold-lower";
+    /// Waste in percent at which the greatest share of the processor is taken.
+    active_defrag_threshold_upper: u64 = 100, "active-defrag-threshold-upper";
+    /// The least share of the processor for moving, in percent.
+    active_defrag_cycle_min: u64 = 1, "active-defrag-cycle-min";
+    /// The greatest share.
+    active_defrag_cycle_max: u64 = 25, "active-defrag-cycle-max";
     /// Turns of background work a second.
     hz: u64 = 10, "hz";
     /// Keyspace events to publish, by class letters.
@@ -332,10 +358,6 @@ settings! {
     min_replicas_max_lag: u64 = 10, "min-replicas-max-lag";
     /// Whether DEBUG is allowed: no, yes, local.
     enable_debug_command: String = "no".into(), "enable-debug-command";
-    /// Whether freeing of deleted values goes to another thread.
-    lazyfree_lazy_user_del: bool = false, "lazyfree-lazy-user-del";
-    /// Whether FLUSHALL frees in another thread by default.
-    lazyfree_lazy_user_flush: bool = false, "lazyfree-lazy-user-flush";
 }
 
 #[cfg(test)]

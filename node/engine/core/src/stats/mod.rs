@@ -104,6 +104,8 @@ pub struct Stats {
     pub output_buffer_bytes_max: u64,
     /// Bytes that all clients held together when they were last looked through.
     pub clients_bytes: u64,
+    /// Bytes of the output of all replicas at that time, beside the stream that they share.
+    pub replicas_bytes: u64,
     /// By command number.
     pub commands: Vec<CommandStats>,
     /// Turns of the reactor.

@@ -59,8 +59,9 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("expire_cycle_cpu_milliseconds", 0);
     out.field("evicted_keys", stats.evicted_keys);
     out.field("evicted_clients", stats.evicted_clients);
-    out.field("total_eviction_exceeded_time", 0);
-    out.field("current_eviction_exceeded_time", 0);
+    let (over_total_ms, over_now_ms) = engine.over_limit_ms();
+    out.field("total_eviction_exceeded_time", over_total_ms);
+    out.field("current_eviction_exceeded_time", over_now_ms);
     out.field("keyspace_hits", stats.keyspace_hits);
     out.field("keyspace_misses", stats.keyspace_misses);
     out.field("pubsub_channels", engine.clients.pubsub.channels.len());
@@ -69,12 +70,13 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
         out.field(name, 0);
     }
-    for name in ["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"] {
-        out.field(name, 0);
-    }
-    for name in ["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"] {
-        out.field(name, 0);
-    }
+    let defrag = engine.defrag_figures();
+    out.field("active_defrag_hits", defrag.moves.moved);
+    out.field("active_defrag_misses", defrag.moves.keys - defrag.moves.keys_moved);
+    out.field("active_defrag_key_hits", defrag.moves.keys_moved);
+    out.field("active_defrag_key_misses", defrag.moves.keys - defrag.moves.keys_moved);
+    out.field("total_active_defrag_time", defrag.spent_ms);
+    out.field("current_active_defrag_time", 0);
     for name in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
         out.field(name, 0);
     }

@@ -1,6 +1,7 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
+use crate::base::unfreed;
 use crate::clients::origin::Origin;
 use crate::clients::session::Suspension;
 use crate::engine::Engine;
@@ -75,7 +76,7 @@ pub(super) fn memory(engine: &Engine, out: &mut Fields) {
         percent(figures.dataset(), figures.used.saturating_sub(figures.startup)),
     );
     out.field("allocator_allocated", figures.used);
-    out.field("allocator_active", process.resident_bytes);
+    out.field("allocator_active", figures.committed);
     out.field("allocator_resident", process.resident_bytes);
     out.bytes("total_system_memory", process.machine_bytes);
     for name in ["used_memory_lua", "used_memory_vm_eval"] {
@@ -98,13 +99,14 @@ pub(super) fn memory(engine: &Engine, out: &mut Fields) {
     out.field("maxmemory_policy", engine.settings.maxmemory_policy.name());
     let ratio = if figures.used == 0 { 0.0 } else { process.resident_bytes as f64 / figures.used as f64 };
     let excess = process.resident_bytes as i64 - figures.used as i64;
-    for (name, bytes) in [("allocator_frag", 0), ("allocator_rss", 0), ("rss_overhead", 0)] {
-        out.field(&format!("{name}_ratio"), "1.00");
+    for (name, ratio, bytes) in figures.ratios(process.resident_bytes) {
+        let name = name.replace("-fragmentation", "_frag").replace('-', "_");
+        out.field(&format!("{name}_ratio"), format!("{ratio:.2}"));
         out.field(&format!("{name}_bytes"), bytes);
     }
     out.field("mem_fragmentation_ratio", format!("{ratio:.2}"));
     out.field("mem_fragmentation_bytes", excess);
-    out.field("mem_not_counted_for_evict", 0);
+    out.field("mem_not_counted_for_evict", engine.uncounted_memory(0));
     out.field("mem_replication_backlog", figures.backlog);
     out.field("mem_total_replication_buffers", figures.backlog);
     out.field("mem_clients_slaves", figures.clients_replicas);
@@ -112,9 +114,9 @@ pub(super) fn memory(engine: &Engine, out: &mut Fields) {
     out.field("mem_cluster_links", 0);
     out.field("mem_aof_buffer", 0);
     out.field("mem_allocator", "mimalloc");
-    out.field("active_defrag_running", 0);
-    out.field("lazyfree_pending_objects", 0);
-    out.field("lazyfreed_objects", 0);
+    out.field("active_defrag_running", engine.defrag_figures().running_percent);
+    out.field("lazyfree_pending_objects", unfreed::objects());
+    out.field("lazyfreed_objects", unfreed::freed());
 }
 
 pub(super) fn cpu(engine: &Engine, out: &mut Fields) {

@@ -10,6 +10,7 @@
 mod due;
 mod elements;
 mod entry_ref;
+mod sample;
 mod snapshot;
 mod store;
 mod walk;
@@ -18,11 +19,13 @@ mod whole;
 use std::collections::VecDeque;
 
 pub use entry_ref::EntryRef;
+pub use sample::Sampled;
 
 use super::capture::Captures;
 use super::expiry::ExpiryWheel;
 use super::key::{key_slot, KeyHasher, KeyRef, SLOT_COUNT};
 use super::table::{Position, Table};
+use crate::base::unfreed::Unfreed;
 use crate::types::Value;
 
 /// Slots whose keys are counted together, to find a random key in few steps.
@@ -52,9 +55,23 @@ impl Ttl {
 /// Something that was removed and takes long to free: drop it on another thread.
 pub enum Garbage {
     /// A long string or a large collection.
-    Value(Value),
+    Value(Value, Unfreed),
     /// All keys of a slot or of a database.
-    Keys(Box<Detached>),
+    Keys(Box<Detached>, Unfreed),
+}
+
+impl Garbage {
+    fn value(value: Value) -> Self {
+        let bytes = match &value {
+            Value::Bytes(bytes) => crate::base::alloc::rounded(bytes.capacity()),
+            value => value.as_value().collection_bytes(),
+        };
+        Garbage::Value(value, Unfreed::new(bytes))
+    }
+
+    fn keys(detached: Box<Detached>) -> Self {
+        Garbage::Keys(detached, Unfreed::whole_table())
+    }
 }
 
 /// Keys that were removed whole.

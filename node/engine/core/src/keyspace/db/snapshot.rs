@@ -35,7 +35,7 @@ impl Db {
                     self.unseen.push_front(unseen);
                     return false;
                 }
-                None => self.garbage.push(Garbage::Keys(unseen.detached)),
+                None => self.garbage.push(Garbage::keys(unseen.detached)),
             }
         }
         let Some((mut place, mut prefix, slots)) = self.captures.walk_position(snapshot) else { return true };
@@ -72,7 +72,7 @@ impl Db {
     pub fn end_snapshot(&mut self, snapshot: SnapshotId) -> Option<Box<dyn Capture>> {
         let sink = self.captures.end(snapshot);
         if self.captures.active.is_empty() {
-            let unseen = self.unseen.drain(..).map(|unseen| Garbage::Keys(unseen.detached));
+            let unseen = self.unseen.drain(..).map(|unseen| Garbage::keys(unseen.detached));
             self.garbage.extend(unseen);
         }
         sink

@@ -135,7 +135,7 @@ impl Db {
 
     fn discard(&mut self, value: Option<Value>) {
         if let Some(value) = value.filter(Value::is_expensive_to_free) {
-            self.garbage.push(Garbage::Value(value));
+            self.garbage.push(Garbage::value(value));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Db, EntryRef, SLOTS_PER_GROUP};
+use super::{Db, EntryRef};
 use crate::base::prng::Prng;
 use crate::keyspace::table::{TableCursor, CURSOR_BITS};
 
@@ -51,20 +51,7 @@ impl Db {
 
     /// A key chosen at random, every one with about the same chance.
     pub fn random(&self, prng: &mut Prng) -> Option<EntryRef<'_>> {
-        if self.len == 0 {
-            return None;
-        }
-        let mut rest = prng.below(self.len as u64);
-        let mut group = 0;
-        while rest >= *self.group_len.get(group)? {
-            rest -= self.group_len[group];
-            group += 1;
-        }
-        let mut place = group * SLOTS_PER_GROUP;
-        while rest >= u64::from(*self.table_len.get(place)?) {
-            rest -= u64::from(self.table_len[place]);
-            place += 1;
-        }
+        let place = self.random_table(prng)?;
         self.tables[place].as_ref()?.random(prng).map(EntryRef::new)
     }
 

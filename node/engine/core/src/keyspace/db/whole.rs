@@ -2,6 +2,7 @@
 
 use super::{Db, Detached, Garbage, Unseen, SLOTS_PER_GROUP};
 use crate::keyspace::expiry::ExpiryWheel;
+use crate::keyspace::table::Moves;
 
 impl Db {
     /// Removes all keys of a slot at once, to the garbage. Gives their number.
@@ -16,12 +17,26 @@ impl Db {
         self.expiry_sum_ms -= table.expiry_sum_ms;
         let detached = Box::new(Detached { table: *table });
         if self.captures.active.is_empty() {
-            self.garbage.push(Garbage::Keys(detached));
+            self.garbage.push(Garbage::keys(detached));
         } else {
             let version = self.captures.version();
             self.unseen.push_back(Unseen { slot, version, prefix: 0, detached });
         }
         keys
+    }
+
+    /// Moves what lies in sparse pages of the allocator, a segment of the table at a time. `at` is where to go on: a table
+    /// and a hash prefix; gives the next place, or `None` at the end.
+    pub fn defragment(
+        &mut self,
+        at: (usize, u64),
+        percent: usize,
+        moves: &mut Moves,
+    ) -> Option<(usize, u64)> {
+        let place = (at.0..self.tables.len()).find(|&place| self.tables[place].is_some())?;
+        let prefix = if place == at.0 { at.1 } else { 0 };
+        let next = self.tables[place].as_ref()?.defragment(prefix, percent, moves);
+        Some(next.map_or((place + 1, 0), |prefix| (place, prefix)))
     }
 
     /// Removes all keys at once, to the garbage. Gives their number.
