@@ -27,6 +27,8 @@ are what users hold. Errors are drawn as a tree in ``errors``, limits and times 
 """
 
 from garrison.client.client import Client, connect
+from garrison.client.commands.replies import Place, StreamEntry
+from garrison.client.commands.stream_groups import PendingEntry, PendingSummary
 from garrison.client.connection import Connection, open_connection
 from garrison.client.core.slots import SLOT_COUNT, key_slot
 from garrison.client.core.topology import Address
@@ -52,10 +54,14 @@ __all__ = [
     "Connection",
     "ConnectionFailedError",
     "ConnectionLostError",
+    "PendingEntry",
+    "PendingSummary",
     "Pipeline",
+    "Place",
     "Queued",
     "ReplyError",
     "Settings",
+    "StreamEntry",
     "UsageError",
     "WatchError",
     "connect",

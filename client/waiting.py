@@ -39,7 +39,13 @@ from garrison.client.core.resp import Arg, encode_args, encode_command, to_bytes
 from garrison.client.core.routing import Action, Decision
 from garrison.client.core.slots import key_slot
 from garrison.client.core.waits import cannot_return, patience_s, put_back, takes_away, with_patience
-from garrison.client.errors import CallTimeoutError, ClientError, ReplyError
+from garrison.client.errors import (
+    CallTimeoutError,
+    ClientError,
+    ConnectionFailedError,
+    ReplyError,
+    TopologyError,
+)
 from garrison.client.execution import Call, Executor
 from garrison.client.nodes import Node
 from garrison.client.router import Router
@@ -51,6 +57,7 @@ __all__ = ["Waiting"]
 _log = logging.getLogger("garrison.client")
 _ASKING = encode_command("ASKING")
 _UNBLOCK_INTERVAL_FIRST_S = 0.01
+_NOWHERE = (ConnectionFailedError, TopologyError)
 _MOVED_ON = Decision(Action.PAUSE, refresh=True)
 
 
@@ -87,8 +94,9 @@ class Waiting:
             decision = _MOVED_ON if _is_moved_on(error) else self._executor.decide(call, error)
             if decision.action is Action.FAIL:
                 raise error
-            if trouble_since is None or now() - began > self._settings.connect_timeout_s:
-                # The first trouble, or the first since the call has waited: opening takes less time.
+            has_waited = not isinstance(error, _NOWHERE) and now() - began > self._settings.connect_timeout_s
+            if trouble_since is None or has_waited:
+                # The first trouble, or the first since the call has waited somewhere.
                 trouble_since = now()
                 pauses = 0
             if now() - trouble_since > self._settings.call_timeout_s:

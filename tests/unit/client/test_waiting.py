@@ -176,3 +176,21 @@ async def test_waiting_calls_are_bounded(setting: Setting, any_server: ServerPro
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_node_that_cannot_be_reached_ends_the_call(fake: Any) -> None:
+    """Also when each attempt to connect takes all of its time."""
+    greeted = asyncio.Event()
+
+    async def script(command: list[bytes]) -> bytes | None:
+        if greeted.is_set():
+            return None
+        greeted.set()
+        return HELLO
+
+    server = await fake(script)
+    url = f"redis://127.0.0.1:{server.port}"
+    async with await connect(url, connect_timeout_s=0.1, call_timeout_s=0.5) as client:
+        for timeout_s in (0, 0.2):
+            with pytest.raises(CallTimeoutError, match=r"no node took BLPOP within 0\.5 s"):
+                await client.blpop("l", timeout_s)
