@@ -43,6 +43,24 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
             server.stop()
 
 
+@pytest.fixture
+def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """A server of each kind that no other test has used: a replica changes what INFO says for ever."""
+    started = {
+        "redis": _redis(tmp_path_factory.mktemp("redis")),
+        "garrison": start_garrison(tmp_path_factory.mktemp("garrison")),
+    }
+    running = {name: server for name, server in started.items() if isinstance(server, Server)}
+    try:
+        for server in started.values():
+            if isinstance(server, str):
+                pytest.skip(server)
+        yield running
+    finally:
+        for server in running.values():
+            server.stop()
+
+
 def _redis(folder: Path) -> Server | str:
     program = shutil.which("redis-server")
     if program is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.wire import Peers, Wire
+from tests.commands.wire import Peers, Server, Wire
 
 NOT_OURS = {"gcc_version", "atomicvar_api"}
 """Fields about Redis's build that mean nothing here."""
@@ -46,10 +46,13 @@ def sections(text: bytes) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_every_field_of_redis_is_there(peers: Peers) -> None:
-    for peer in (peers.redis, peers.garrison):
+def test_every_field_of_redis_is_there(own_servers: dict[str, Server]) -> None:
+    peers = [Wire(own_servers[name]) for name in ("redis", "garrison")]
+    for peer in peers:
         peer("SET", "k", "v")
-    redis, ours = (sections(bytes(peer("INFO", "everything"))) for peer in (peers.redis, peers.garrison))
+    redis, ours = (sections(bytes(peer("INFO", "everything"))) for peer in peers)
+    for peer in peers:
+        peer.close_all()
     assert list(ours) == list(redis)
     for section, fields in redis.items():
         if section in ("Commandstats", "Errorstats", "Latencystats"):
