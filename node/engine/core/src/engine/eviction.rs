@@ -114,15 +114,21 @@ impl Engine {
     /// bytes of the session's output.
     #[inline]
     pub(crate) fn make_room(&mut self, running: usize) -> Result<(), Failure> {
+        // What does not count makes it less: below the limit nobody has to add that up.
+        let used = crate::base::alloc::used_memory_now() as u64;
+        if used <= self.settings.maxmemory {
+            self.keyspace.evictor.counted = used;
+            return Ok(());
+        }
+        self.make_room_at_limit(running)
+    }
+
+    fn make_room_at_limit(&mut self, running: usize) -> Result<(), Failure> {
         let counted = self.counted_memory(running);
         if counted <= self.settings.maxmemory {
             self.keyspace.evictor.counted = counted;
             return Ok(());
         }
-        self.make_room_at_limit(counted, running)
-    }
-
-    fn make_room_at_limit(&mut self, counted: u64, running: usize) -> Result<(), Failure> {
         if !self.may_evict() || unfreed::has_table() {
             return Ok(());
         }
