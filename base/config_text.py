@@ -156,7 +156,7 @@ def lines_of_options(arguments: Sequence[str]) -> Iterator[Line]:
 
 
 NOT_DIRECTIVES = {"PUBLISH", "OUTSIDE", "SENTINEL_PASSWORD", "DOWN_AFTER_MS"}
-"""What `GARRISON_` may be followed by and is meant for somebody else: Compose files, admin commands, tests."""
+"""What may follow `GARRISON_` and is meant for somebody else: Compose files, admin commands, tests."""
 
 MEANT = {"PASSWORD": "REQUIREPASS"}
 """Names that somebody else has a use for, with the directive that may be meant."""
