@@ -1,7 +1,7 @@
 //! Freeing of what is large, on a thread of its own, so that a deletion costs its session nothing.
 //!
-//! The thread also gives unused memory back to the operating system: when it is asked to, and a while after it has
-//! freed something. The allocator alone would wait for somebody to allocate.
+//! The thread also gives unused memory back to the operating system: when it is asked to, and a while after
+//! it has freed something. The allocator alone would wait for somebody to allocate.
 
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;

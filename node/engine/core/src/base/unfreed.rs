@@ -1,7 +1,7 @@
 //! Memory that was given up and is still to be freed by another thread.
 //!
-//! It counts as used until it is free, and must not make anybody evict keys in the meantime: what is asked for has
-//! been given already.
+//! It counts as used until it is free, and must not make anybody evict keys in the meantime: what is asked
+//! for has been given already.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

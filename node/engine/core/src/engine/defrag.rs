@@ -1,15 +1,17 @@
 //! `activedefrag`: data is moved out of sparse pages of the allocator, so that these can be given back.
 //!
-//! BACKGROUND. A page of the allocator holds allocations of one size. After many deletions pages are left with a few
-//! living entries each: little is in use, much is held. Each entry, small value and long string that lies in such a page
-//! is copied to a fuller one. The table names entries by pointers that nobody else has, so a move is a copy and a
-//! store.
+//! BACKGROUND. A page of the allocator holds allocations of one size. After many deletions pages are left
+//! with a few living entries each: little is in use, much is held. Each entry, small value and long string
+//! that lies in such a page is copied to a fuller one. The table names entries by pointers that nobody else
+//! has, so a move is a copy and a store.
 //!
-//! INVARIANTS. A move changes nothing that commands, snapshots or replicas see: key, value, expiry, access clock.
+//! INVARIANTS. A move changes nothing that commands, snapshots or replicas see: key, value, expiry, access
+//! clock.
 //!
-//! BEHAVIOUR. Pages that a pass has emptied are given back by another thread. Once a second the memory that the process holds is compared with what is in use. Above the thresholds one pass
-//! over all keys begins. It goes on in steps of [`STEP_US`], with pauses that keep it within its share of the processor. A pass that has found little to move
-//! is followed by a rest.
+//! BEHAVIOUR. Pages that a pass has emptied are given back by another thread. Once a second the memory that
+//! the process holds is compared with what is in use. Above the thresholds one pass over all keys begins. It
+//! goes on in steps of [`STEP_US`], with pauses that keep it within its share of the processor. A pass that
+//! has found little to move is followed by a rest.
 
 use super::Engine;
 use crate::keyspace::Moves;
@@ -149,7 +151,8 @@ mod tests {
         ProcessFacts { resident_bytes: 1 << 50, ..ProcessFacts::default() }
     }
 
-    /// Moving changes nothing that anybody sees, and helps: most pages that were left with few entries are emptied.
+    /// Moving changes nothing that anybody sees, and helps: most pages that were left with few entries are
+    /// emptied.
     #[test]
     fn data_survives_being_moved() {
         let mut bench = Bench::new(&[("activedefrag", "yes")]);

@@ -1,18 +1,23 @@
 //! Eviction: at `maxmemory`, keys are removed to make room for new ones, by the policy that was asked for.
 //!
-//! BACKGROUND. Exact LRU would cost every key a place in a list and every read a write to it. Instead a few keys are
-//! sampled for each eviction, scored by the clock that every entry has anyway, and the best of all recent samples is
-//! evicted. It is scored again first: a key that was used since it was sampled goes back into the pool.
+//! BACKGROUND. Exact LRU would cost every key a place in a list and every read a write to it. Instead a few
+//! keys are sampled for each eviction, scored by the clock that every entry has anyway, and the best of all
+//! recent samples is evicted. It is scored again first: a key that was used since it was sampled goes back
+//! into the pool.
 //!
 //! INVARIANTS.
-//! - What is evicted is deleted like any key: captured by snapshots, told to the write hook, replicated as DEL.
-//! - A replica does not evict on its own (`replica-ignore-maxmemory`); if it is told to, its evictions stay its own.
-//! - What other threads are about to free, what replicas have not taken beyond the backlog, and clients' buffers
+//! - What is evicted is deleted like any key: captured by snapshots, told to the write hook, replicated as
+//!   DEL.
+//! - A replica does not evict on its own (`replica-ignore-maxmemory`); if it is told to, its evictions stay
+//!   its own.
+//! - What other threads are about to free, what replicas have not taken beyond the backlog, and clients'
+//!   buffers
 //!   beyond their budget evict no keys.
 //!
-//! BEHAVIOUR. Each command that adds data makes room for what was added since the last one, twice over, so that memory
-//! shrinks under any load of like keys; what remains (a limit that was lowered, a large value) is worked off at the end of the turns. No command and
-//! no turn spends more than [`time_limit_us`] on it. A command is refused only when there is nothing to evict.
+//! BEHAVIOUR. Each command that adds data makes room for what was added since the last one, twice over, so
+//! that memory shrinks under any load of like keys; what remains (a limit that was lowered, a large value) is
+//! worked off at the end of the turns. No command and no turn spends more than [`time_limit_us`] on it. A
+//! command is refused only when there is nothing to evict.
 
 use super::memory::OUT_OF_MEMORY;
 use super::Engine;
@@ -28,7 +33,8 @@ use crate::settings::{EvictionPolicy, Settings};
 const KEYS_PER_CLOCK: usize = 8;
 /// Samples that may turn out empty before there is nothing to evict.
 const EMPTY_SAMPLES_MAX: usize = 8;
-/// So many keys are compared for each of `maxmemory-samples`: keys of one bucket are loaded together and cost little.
+/// So many keys are compared for each of `maxmemory-samples`: keys of one bucket are loaded together and cost
+/// little.
 const SAMPLES_FACTOR: usize = 2;
 /// Most keys that one eviction compares, whatever `maxmemory-samples` says.
 const SAMPLES_MAX: usize = 64;
@@ -110,8 +116,8 @@ impl Engine {
         (crate::base::alloc::used_memory_now() as u64).saturating_sub(self.uncounted_memory(running))
     }
 
-    /// Whether memory allows a command that adds data, after keys were evicted for it if need be. `running` are the
-    /// bytes of the session's output.
+    /// Whether memory allows a command that adds data, after keys were evicted for it if need be. `running`
+    /// are the bytes of the session's output.
     #[inline]
     pub(crate) fn make_room(&mut self, running: usize) -> Result<(), Failure> {
         // What does not count makes it less: below the limit nobody has to add that up.
@@ -181,8 +187,8 @@ impl Engine {
         ((evictor.over_total_us + now_us) / 1000, now_us / 1000)
     }
 
-    /// Evicts until memory is within its limit or time is up. While it is above `aim`, time that this turn has
-    /// spent before does not count.
+    /// Evicts until memory is within its limit or time is up. While it is above `aim`, time that this turn
+    /// has spent before does not count.
     fn evict(&mut self, running: usize, aim: u64) -> Room {
         if self.settings.maxmemory_policy == EvictionPolicy::NoEviction {
             return Room::NothingToEvict;

@@ -1,7 +1,7 @@
 //! The keys that were seen to be worth evicting: a few, the best last.
 //!
-//! A sample of five keys is a poor guess at the least recently used of millions. Keeping the best of many samples
-//! makes it a good one: what was seen and not taken competes with what is seen next.
+//! A sample of five keys is a poor guess at the least recently used of millions. Keeping the best of many
+//! samples makes it a good one: what was seen and not taken competes with what is seen next.
 
 /// Keys remembered between evictions.
 pub const CANDIDATES_MAX: usize = 16;
@@ -24,8 +24,8 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Takes a candidate in, if there is room or it is better than the worst. A key that is there already counts
-    /// by what is known of it now.
+    /// Takes a candidate in, if there is room or it is better than the worst. A key that is there already
+    /// counts by what is known of it now.
     pub fn offer(&mut self, candidate: Candidate) {
         let is_same = |other: &Candidate| other.item == candidate.item && other.db == candidate.db;
         if let Some(place) = self.sorted.iter().position(is_same) {

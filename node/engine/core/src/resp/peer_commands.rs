@@ -1,12 +1,14 @@
 //! The names of all commands of Redis and Valkey, for the answer to one that this version does not have.
 //!
-//! A client that asks for a command of its server and hears "unknown command" looks for a mistake of its own. So the
-//! answer says that it is not built yet. It begins as the peers' answer does, since clients look for those words.
+//! A client that asks for a command of its server and hears "unknown command" looks for a mistake of its own.
+//! So the answer says that it is not built yet. It begins as the peers' answer does, since clients look for
+//! those words.
 
 /// Where users read what this version has.
 pub const COMPATIBILITY_URL: &str = "https://github.com/garrison-db/garrison/blob/main/docs/compatibility.md";
 
-/// What the answer to an unknown command adds, if it is one of the peers': `name`, with a subcommand behind a bar.
+/// What the answer to an unknown command adds, if it is one of the peers': `name`, with a subcommand behind a
+/// bar.
 pub fn not_built_yet(name: &str) -> Option<String> {
     let is_known = PEERS.split_ascii_whitespace().any(|known| known.eq_ignore_ascii_case(name));
     let shown = name.replace('|', " ").to_ascii_uppercase();

@@ -1,8 +1,8 @@
 //! Candidates for eviction: keys picked at random, or those that expire soonest.
 //!
-//! A bucket of the table is read whole, so a handful of keys costs one load of the bucket and loads of the entries
-//! that overlap. Keys with an expiry are picked through the expiry wheel, which holds nobody else: a hundred of them
-//! among a hundred million keys are found as quickly as if they were alone.
+//! A bucket of the table is read whole, so a handful of keys costs one load of the bucket and loads of the
+//! entries that overlap. Keys with an expiry are picked through the expiry wheel, which holds nobody else: a
+//! hundred of them among a hundred million keys are found as quickly as if they were alone.
 
 use super::{Db, EntryRef, SLOTS_PER_GROUP};
 use crate::base::prng::Prng;
@@ -41,7 +41,8 @@ impl Db {
         self.wheel.sample(prng, wanted, |item| self.push_expiring(item, out));
     }
 
-    /// Adds up to `wanted` keys to `out` that expire before all others do, or at about the same time as these.
+    /// Adds up to `wanted` keys to `out` that expire before all others do, or at about the same time as
+    /// these.
     pub fn sample_soonest(&self, prng: &mut Prng, wanted: usize, out: &mut Vec<Sampled>) {
         self.wheel.sample_soonest(prng, wanted, |item| self.push_expiring(item, out));
     }
