@@ -48,7 +48,7 @@ async def test_who_is_cancelled_while_waiting_stays_cancelled() -> None:
 )
 async def test_address_map(address_map: AddressMap, told: tuple[str, int], reached: tuple[str, int]) -> None:
     pool = NodePool(Settings(), None, address_map)
-    assert pool.told(Address(*told)).address == Address(*reached)
+    assert pool.announced(Address(*told)).address == Address(*reached)
 
 
 async def test_address_map_with_a_port_on_one_side_is_refused() -> None:
