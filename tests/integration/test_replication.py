@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.integration.processes import wait_stopped
 from tests.integration.replicating import Field, Process, fill
 
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
@@ -154,6 +156,26 @@ def test_wait_counts_acknowledgements(field: Field, primary_kind: str, replica_k
     started = time.monotonic()
     assert primary.call("WAIT", 2, 150) == 1
     assert time.monotonic() - started > 0.1
+
+
+@pytest.mark.parametrize("kind", ["redis", "garrison"])
+def test_wait_means_all_that_was_written_before_the_last_command(field: Field, kind: str) -> None:
+    """By whomever: clients with a pool of connections write on one and wait on another."""
+    primary, replica = field.start(kind), field.start(kind)
+    replica.follow(primary)
+    replica.until(replica.is_online, "in sync")
+    primary.call("SET", "key", "1")
+    with redis.Redis(port=primary.port, single_connection_client=True) as other:
+        other.ping()
+        assert primary.call("WAIT", 1, 30_000) == 1
+        replica.process.send_signal(signal.SIGSTOP)
+        wait_stopped(replica.process.pid)
+        primary.call("SET", "key", "2")
+        assert other.wait(1, 100) == 1, "nothing was asked since the first write"
+        other.get("key")
+        assert other.wait(1, 100) == 0
+        replica.process.send_signal(signal.SIGCONT)
+        assert other.wait(1, 30_000) == 1
 
 
 def test_sigkill_of_a_primary_loses_nothing_acknowledged(field: Field) -> None:

@@ -174,8 +174,8 @@ pub struct Session {
     pub over_soft_limit_since_ms: i64,
     /// Number of commands carried out.
     pub commands: u64,
-    /// Offset of the replication stream behind the last write of this session, for WAIT.
-    pub written_offset: u64,
+    /// Offset of the replication stream behind the last command of this session, for WAIT.
+    pub seen_offset: u64,
 }
 
 /// What CLIENT REPLY asked for.
@@ -338,7 +338,7 @@ impl Sessions {
             output_waits: false,
             over_soft_limit_since_ms: 0,
             commands: 0,
-            written_offset: 0,
+            seen_offset: 0,
         }))
     }
 

@@ -138,7 +138,6 @@ impl Engine {
         self.call.resp = session.resp;
         self.call.frame = Frame::top(session.origin);
         self.call.key = KnownKey::NONE;
-        let offset = self.replication.offset();
         if session.transaction.as_ref().is_some_and(|transaction| transaction.is_under_way()) {
             self.continue_exec(session);
         } else {
@@ -152,7 +151,7 @@ impl Engine {
                 Err(failure) => self.refuse(session, entry, failure),
             }
         }
-        self.note_written(session, offset);
+        self.finish_writes(session);
         if !session.drop_late_reply(reply_start) && session.reply_mode != ReplyMode::On {
             session.apply_reply_mode(reply_start);
         }
@@ -160,12 +159,12 @@ impl Engine {
         self.deliver_deferred(session);
     }
 
-    /// Sends what a command has queued for replication; a session that wrote remembers how far the stream is.
-    fn note_written(&mut self, session: &mut Session, offset_before: u64) {
+    /// Sends what a command has queued for replication. The session remembers how far the stream is now: WAIT means
+    /// what was written before the session's last command, by whomever, as in Redis.
+    #[inline]
+    fn finish_writes(&mut self, session: &mut Session) {
         self.flush_propagation();
-        if self.replication.offset() != offset_before {
-            session.written_offset = self.replication.offset();
-        }
+        session.seen_offset = self.replication.offset();
     }
 
     /// Answers an error to a command that did not run; a transaction being queued is spoilt by it,
@@ -269,9 +268,8 @@ impl Engine {
     /// Runs a command that has passed its checks, and replicates what it changed.
     #[inline]
     pub fn run(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
-        let offset = self.replication.offset();
         self.call_command(session, entry, args);
-        self.note_written(session, offset);
+        self.finish_writes(session);
     }
 
     /// Runs a command within a transaction or at the top; its propagation is queued, not yet sent.

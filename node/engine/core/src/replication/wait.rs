@@ -10,7 +10,7 @@ impl Engine {
     /// Suspends a session until `wanted` replicas have acknowledged what it has written, or until the timeout
     /// (0: none). Answers at once where that is so already.
     pub(super) fn wait_for_replicas(&mut self, session: &mut Session, wanted: usize, timeout_ms: i64) {
-        let offset = session.written_offset;
+        let offset = session.seen_offset;
         let acked = self.replication.replicas.acked(offset);
         if acked >= wanted || !self.call.frame.may_wait() {
             Reply::new(&mut session.out, session.resp).int(acked as i64);
