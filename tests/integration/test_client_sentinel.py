@@ -122,7 +122,9 @@ class Watched:
         return f"sentinel://{hosts}/{NAME}"
 
     async def client(self, url: str = "", **options: Any) -> Client[bytes]:
-        return await connect(url or self.url, decode=False, **{"call_timeout_s": PATIENCE_S, **options})
+        given = {"call_timeout_s": PATIENCE_S, **options}
+        client: Client[bytes] = await connect(url or self.url, decode=False, **given)
+        return client
 
     async def settled(self) -> None:
         """Until the replicas follow; then start the Sentinels, until each sees all nodes and Sentinels."""

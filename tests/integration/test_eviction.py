@@ -36,8 +36,14 @@ def overfill(primary: Process) -> None:
 
 @pytest.mark.parametrize(("primary_kind", "replica_kind"), PAIRS)
 def test_replica_holds_what_its_primary_holds(field: Field, primary_kind: str, replica_kind: str) -> None:
-    limit = ("--maxmemory-policy", "allkeys-lru", "--repl-backlog-size", "1mb")
-    limit += ("--enable-debug-command", "yes")
+    limit = (
+        "--maxmemory-policy",
+        "allkeys-lru",
+        "--repl-backlog-size",
+        "1mb",
+        "--enable-debug-command",
+        "yes",
+    )
     primary = field.start(primary_kind, *limit, "--maxmemory", str(LIMIT_BYTES))
     # Far less than it needs: a replica leaves eviction to its primary.
     replica = field.start(replica_kind, *limit, "--maxmemory", "3000000")

@@ -35,7 +35,7 @@ async def test_who_is_cancelled_while_waiting_stays_cancelled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address_map", "told", "reached"),
+    ("address_map", "announced", "reached"),
     [
         ({"db1": "127.0.0.1"}, ("db1", 7000), ("127.0.0.1", 7000)),
         ({"db1": "127.0.0.1"}, ("db2", 7000), ("db2", 7000)),
@@ -46,9 +46,11 @@ async def test_who_is_cancelled_while_waiting_stays_cancelled() -> None:
         (lambda host, port: (host.upper(), port + 1), ("db", 1), ("DB", 2)),
     ],
 )
-async def test_address_map(address_map: AddressMap, told: tuple[str, int], reached: tuple[str, int]) -> None:
+async def test_address_map(
+    address_map: AddressMap, announced: tuple[str, int], reached: tuple[str, int]
+) -> None:
     pool = NodePool(Settings(), None, address_map)
-    assert pool.announced(Address(*told)).address == Address(*reached)
+    assert pool.announced(Address(*announced)).address == Address(*reached)
 
 
 async def test_address_map_with_a_port_on_one_side_is_refused() -> None:

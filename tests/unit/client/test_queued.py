@@ -36,7 +36,7 @@ async def test_queued_is_a_coroutine() -> None:
     queued.settle([5])
     assert await queued == 5
     assert await asyncio.create_task(queued) == 5
-    assert await asyncio.gather(queued, queued) == [5, 5]
+    assert await asyncio.gather(*[queued] * 2) == [5, 5]
 
 
 async def test_immediate_command_runs_once() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -24,7 +24,6 @@ from garrison.client.errors import (
     TransactionAbortedError,
     UsageError,
 )
-from garrison.client.pipeline import Queued
 
 from .conftest import FakeServer, HangupError, eventually
 
@@ -84,7 +83,9 @@ class Cluster:
 
     async def client(self, **options: Any) -> Client[bytes]:
         given = {"call_timeout_s": 60.0, **options}
-        return await connect(f"redis://127.0.0.1:{self.a.server.port}", decode=False, **given)
+        url = f"redis://127.0.0.1:{self.a.server.port}"
+        client: Client[bytes] = await connect(url, decode=False, **given)
+        return client
 
 
 @pytest.fixture
@@ -331,7 +332,7 @@ async def test_a_pipeline_follows_redirects_command_by_command(cluster: Cluster)
         first, second, third = pipe.set(LOW, 1), pipe.incr(LOW), pipe.set(HIGH, 1)
         assert repr(first) == "Queued(SET, not executed)"
         with pytest.raises(UsageError, match="execute"):
-            cast(Queued, first).result()
+            first.result()
         with pytest.raises(ReplyError, match="WRONGTYPE"):
             await pipe.execute()
         assert await first is True

@@ -131,7 +131,8 @@ class Field:
 
     async def client(self, url: str = "", **options: Any) -> Client[bytes]:
         given = {"call_timeout_s": 5.0, "sentinel_timeout_s": 0.5, **options}
-        return await connect(url or self.url(), decode=False, **given)
+        client: Client[bytes] = await connect(url or self.url(), decode=False, **given)
+        return client
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ async def test_no_element_is_lost_however_calls_are_cancelled(setting: Setting) 
                     reply = await client.blpop("l")
             except TimeoutError:
                 continue
+            assert reply is not None
             taken.append(reply[1])
 
     async def produce() -> None:

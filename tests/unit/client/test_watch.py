@@ -88,7 +88,7 @@ async def test_watch_comes_first(setting: Setting) -> None:
 
 
 async def test_transaction_is_repeated_until_it_runs(setting: Setting) -> None:
-    client, _ = setting
+    client, t = setting
 
     async def add(pipe: Pipeline[Any]) -> str:
         value = int(await pipe.get("count") or 0)
@@ -99,7 +99,7 @@ async def test_transaction_is_repeated_until_it_runs(setting: Setting) -> None:
 
     replies = await asyncio.gather(*(client.transaction(add, "count") for _ in range(10)))
     assert replies == [[True]] * 10
-    assert int(await client.get("count")) == 10
+    assert await client.get("count") == t("10")
     assert await client.transaction(add, "count", value_from_callable=True, watch_delay=0.001) == "done"
 
 

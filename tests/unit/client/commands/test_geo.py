@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
 from garrison.client import Client
+from garrison.client.commands.geo import Unit
 from garrison.client.commands.replies import Place
 from garrison.client.errors import UsageError
 from tests.unit.client.conftest import Setting
 
 SICILY = (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")
+
+
+class Center(TypedDict):
+    """Where to search, as keywords of GEOSEARCH."""
+
+    longitude: float
+    latitude: float
+    unit: Unit
 
 
 async def test_places(setting: Setting) -> None:
@@ -33,7 +42,7 @@ async def test_places(setting: Setting) -> None:
 async def test_searching(setting: Setting) -> None:
     client, t = setting
     await client.geoadd("g", SICILY)
-    at = {"longitude": 15, "latitude": 37, "unit": "km"}
+    at: Center = {"longitude": 15, "latitude": 37, "unit": "km"}
     assert await client.geosearch("g", **at, radius=200, sort="ASC") == [t("Catania"), t("Palermo")]
     assert await client.geosearch("g", member="Palermo", width=2, height=2, unit="km") == [t("Palermo")]
     (found,) = await client.geosearch(

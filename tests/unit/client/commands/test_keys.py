@@ -90,6 +90,9 @@ async def test_moments_and_lifetimes(setting: Setting) -> None:
     assert await client.expiretime("a") == int(moment.timestamp())
     assert await client.pexpireat("a", moment, lt=True) is False
     payload = await client.dump("a")
+    assert payload is not None
     assert await client.restore("b", timedelta(hours=1), payload, idletime=50) is True
-    assert await client.object_idletime("b") >= 50
+    idle_s = await client.object_idletime("b")
+    assert idle_s is not None
+    assert idle_s >= 50
     assert 3590 < await client.ttl("b") <= 3600

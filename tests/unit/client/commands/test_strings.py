@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -49,6 +50,7 @@ async def test_bytes_that_are_not_text_survive_decoding(setting: Setting) -> Non
     raw = bytes(range(256))
     await client.set("raw", raw)
     value = await client.get("raw")
+    assert value is not None
     await client.set("copy", value)
     assert await client.call("STRLEN", "copy") == 256
     assert await client.dump("raw") == await client.dump("copy")
@@ -62,7 +64,12 @@ async def test_contradictory_options_are_refused_before_sending(
         await client.set("k", "v", ex=1, px=1)
     with pytest.raises(UsageError, match=r"nx .* xx"):
         await client.set("k", "v", nx=True, xx=True)
-    for call in (lambda: client.mset({}), lambda: client.hset("h", {}), lambda: client.delete()):
+    without_arguments: list[Callable[[], Awaitable[Any]]] = [
+        lambda: client.mset({}),
+        lambda: client.hset("h", {}),
+        lambda: client.delete(),
+    ]
+    for call in without_arguments:
         with pytest.raises(UsageError, match="at least one"):
             await call()
     assert await client.dbsize() == 0
@@ -76,7 +83,7 @@ async def test_longest_common_subsequences(setting: Setting) -> None:
     found = await client.lcs("a", "b", idx=True, minmatchlen=4, withmatchlen=True)
     assert found == {"matches": [[[4, 7], [5, 8], 4]], "len": 6}
     with pytest.raises(UsageError, match="idx=True"):
-        await client.lcs("a", "b", minmatchlen=4)
+        await client.lcs("a", "b", minmatchlen=4)  # type: ignore[call-overload]
 
 
 async def test_habits_of_redis_py_work(setting: Setting) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from garrison.client import Client, Pipeline
 from garrison.client.commands.typed import TypedCommands
@@ -60,7 +61,7 @@ def in_both_peers() -> list[str]:
 
 
 def in_engine() -> set[str]:
-    rows, _ = Engine().say("COMMAND")
+    rows: Any = Engine().say("COMMAND")[0]
     return {row.name.replace("|", " ").upper() for row in rows_of(rows)}
 
 

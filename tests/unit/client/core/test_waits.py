@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from garrison.client.core.commands import Retry, find_command
+from garrison.client.core.resp import Arg
 from garrison.client.core.waits import cannot_return, patience_s, put_back, takes_away, with_patience
 
 
@@ -66,7 +67,7 @@ def test_what_was_taken_goes_back(words: list[Any], reply: Any, undo: list[Any])
 def test_what_is_read_without_ack_cannot_be_returned() -> None:
     row = find_command(["XREADGROUP"])
     assert row is not None
-    words = ["GROUP", "g", "c", "NOACK", "BLOCK", 0, "STREAMS", "s", ">"]
+    words: list[Arg] = ["GROUP", "g", "c", "NOACK", "BLOCK", 0, "STREAMS", "s", ">"]
     assert takes_away(row, words)
     assert cannot_return(row, words, {b"s": []})
     assert not cannot_return(row, words, None)

@@ -110,7 +110,7 @@ def test_the_time_that_the_primary_is_down_is_allowed_for() -> None:
     assert objections(driver)[FIRST] == ""
 
 
-def test_the_time_that_the_primary_was_a_replica_itself_is_allowed_for() -> None:
+def test_time_the_primary_spent_as_a_replica_is_allowed_for() -> None:
     """Restarted with an old role it takes no writes: nothing is lost, even where they follow each other."""
     driver = grown(Driver())
     driver.info[PRIMARY] = info_of_replica(
