@@ -12,15 +12,20 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
+from typing import Final
+
+MODE_OF_NEW_FILES: Final = 0o644
 
 
 def replace(
-    path: str, text: str, *, sync: bool = True, keep_previous: bool = False, mode: int = 0o644
+    path: str, text: str, *, sync: bool = True, keep_previous: bool = False, mode: int | None = None
 ) -> None:
     """Make `text` the whole content of `path`. Raises OSError; the old content then still stands.
 
     `keep_previous` keeps the former file as `path`.previous. Without `sync` the new text survives the end of
-    the process, but a power cut may leave an empty file until `sync` was called: keep the previous one.
+    the process, but a power cut may leave an empty file until `sync` was called: keep the previous one. The file
+    keeps its mode, or gets `mode`; a new one is readable to everybody.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         # A new file would take the place of the device or pipe, for the whole machine.
@@ -28,6 +33,8 @@ def replace(
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
+        if mode is None:
+            mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else MODE_OF_NEW_FILES
         _write(temporary, text.encode("utf-8", "surrogateescape"), mode, sync)
         if keep_previous:
             _keep(path)

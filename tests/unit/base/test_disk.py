@@ -19,6 +19,15 @@ def test_replace_leaves_the_new_text_and_nothing_else(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["nodes.conf"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_the_mode_of_a_file_with_secrets_is_kept(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "node.conf"
+    path.write_text("requirepass secret\n")
+    path.chmod(mode)
+    disk.replace(str(path), "requirepass other\n")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_the_previous_generation_is_kept_on_demand(tmp_path: Path) -> None:
     path = tmp_path / "nodes.conf"
     for text in ("one\n", "two\n", "three\n"):
