@@ -140,6 +140,22 @@ def test_replies_off_and_on(r: Wire) -> None:
     assert r("GET", "a") == b"1"
 
 
+@pytest.mark.parametrize("mode", ["OFF", "SKIP"])
+def test_subscriptions_are_confirmed_without_replies(r: Wire, mode: str) -> None:
+    r.send("CLIENT", "REPLY", mode)
+    r.send("SUBSCRIBE", "news")
+    assert list(r.read()) == [b"subscribe", b"news", 1]
+
+
+def test_reset_ends_silence_and_a_skipped_reply_is_its_own(r: Wire) -> None:
+    other = r.another(protocol=2)
+    other.send("CLIENT", "REPLY", "OFF")
+    assert other("RESET") == "RESET"
+    other.send("CLIENT", "REPLY", "SKIP")
+    other.send("RESET")
+    assert other("PING") == "PONG"
+
+
 def test_pausing_writes(r: Wire) -> None:
     other = r.another()
     started = time.monotonic()

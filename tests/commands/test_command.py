@@ -167,6 +167,12 @@ def test_the_same_replies(peers: Peers, words: str) -> None:
     peers.same("COMMAND", *words.split())
 
 
+@pytest.mark.parametrize("key", ["", "k"])
+@pytest.mark.parametrize("more", [[], ["KEYS", "a", "b"], ["REPLACE", "KEYS", "a"]])
+def test_keys_of_migrate_stand_in_one_place_of_two(peers: Peers, key: str, more: list[str]) -> None:
+    peers.same("COMMAND", "GETKEYS", "MIGRATE", "h", 1, key, 0, 9, *more)
+
+
 def test_list_by_pattern_and_category(peers: Peers) -> None:
     newer = {name.encode() for name, what in DIFFERENCES if what == "missing"}
     for words in [("PATTERN", "get*"), ("ACLCAT", "hash"), ("ACLCAT", "transaction"), ("ACLCAT", "string")]:

@@ -107,6 +107,8 @@ def test_the_same_errors(peers: Peers, words: tuple[str, ...]) -> None:
     [
         b"*1\r\n$-5\r\n",
         b"*1\r\n$abc\r\n",
+        b"*1\r\n$04\r\nPING\r\n",
+        b"*01\r\n$4\r\nPING\r\n",
         b"*1\r\nfoo\r\n",
         b"*99999999999\r\n",
         b"*abc\r\n",
@@ -119,6 +121,11 @@ def test_malformed_requests_get_an_error_and_a_closed_connection(r: Wire, data: 
     other.raw(data)
     assert other.read_bytes().startswith(b"-ERR Protocol error")
     assert r("PING") == "PONG"
+
+
+def test_a_command_may_have_a_million_arguments(r: Wire) -> None:
+    r("SET", "last", "1")
+    assert r("DEL", *(f"k{number}" for number in range(1_048_577)), "last") == 1
 
 
 @pytest.mark.parametrize("data", [b"*0\r\n", b"*-1\r\n", b"\r\n"])
@@ -143,3 +150,8 @@ def test_an_endless_inline_line(r: Wire) -> None:
         pass
     assert other.read_bytes() in (b"-ERR Protocol error: too big inline request\r\n", b"")
     assert r("PING") == "PONG"
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "70000", ""])
+def test_replicaof_a_port_that_is_none(r: Wire, port: str) -> None:
+    assert r.error("REPLICAOF", "host", port) == "ERR Invalid master port"

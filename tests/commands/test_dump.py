@@ -97,6 +97,17 @@ def test_time_to_live(r: Wire) -> None:
     assert r("TTL", "absolute") == -1
 
 
+def test_a_time_beyond_all_clocks_leaves_the_key_alone(r: Wire) -> None:
+    """Redis lets it overflow, and the key is gone."""
+    if not r.is_garrison:
+        pytest.skip("Redis 7.0 deletes the key")
+    r("SET", "k", "v")
+    payload = r("DUMP", "k")
+    for ttl in (2**63 - 1, 2**63 - 1000):
+        assert r.error("RESTORE", "k", ttl, payload, "REPLACE") == "ERR Invalid TTL value, must be >= 0"
+        assert r("GET", "k") == b"v"
+
+
 def test_a_time_that_has_passed(r: Wire) -> None:
     r("SET", "k", "v")
     payload = r("DUMP", "k")

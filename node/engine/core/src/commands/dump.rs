@@ -116,6 +116,8 @@ fn frequency(text: &[u8]) -> Result<u8, Failure> {
     u8::try_from(frequency).map_err(|_| Failure::Text("ERR Invalid FREQ value, must be >= 0 and <= 255"))
 }
 
+const INVALID_TTL: Failure = Failure::Text("ERR Invalid TTL value, must be >= 0");
+
 fn restore(ctx: &mut Ctx<'_>) -> Outcome {
     let options = RestoreOptions::parse(ctx)?;
     let key = ctx.key(1);
@@ -124,13 +126,13 @@ fn restore(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let ttl = ctx.int_arg(2)?;
     if ttl < 0 {
-        return Err(Failure::Text("ERR Invalid TTL value, must be >= 0"));
+        return Err(INVALID_TTL);
     }
     let value = value_of(ctx)?;
     let expire_at_ms = match ttl {
         0 => None,
         at_ms if options.absolute => Some(at_ms),
-        ttl_ms => Some(ttl_ms.saturating_add(ctx.now_ms())),
+        ttl_ms => Some(ttl_ms.checked_add(ctx.now_ms()).ok_or(INVALID_TTL)?),
     };
     let is_over = expire_at_ms.is_some_and(|at_ms| at_ms <= ctx.now_ms());
     if is_over && !ctx.engine.replication.is_replica() && !ctx.origin().sees_expired() {

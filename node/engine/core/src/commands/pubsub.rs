@@ -6,7 +6,8 @@ use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::engine::effects::Event;
 use crate::resp::OwnedArgs;
 
-const LISTEN: Flags = Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
+const LISTEN: Flags =
+    Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE).union(Flags::LISTENS);
 const SEND: Flags =
     Flags::PUBSUB.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::MAY_REPLICATE);
 const ASK: Flags = Flags::PUBSUB.union(Flags::LOADING).union(Flags::STALE);

@@ -84,6 +84,9 @@ impl Engine {
         self.call.resp = session.resp;
         self.call.frame = Frame::top(session.origin);
         session.last_command_ms = self.clock.unix_ms;
+        let is_silent = session.reply_mode != ReplyMode::On;
+        let is_pushed =
+            is_silent && matches!(&found, Ok(entry) if entry.command.flags.contains(Flags::LISTENS));
         match found {
             Ok(entry) => {
                 session.last_command = Some(entry.full_name);
@@ -113,7 +116,8 @@ impl Engine {
             }
         }
         if session.reply_mode != ReplyMode::On {
-            session.apply_reply_mode(reply_start);
+            // Confirmations of SUBSCRIBE are no replies.
+            session.apply_reply_mode(if is_pushed { session.out.len() } else { reply_start });
         }
         if self.clients.waiting.has_ready_key() {
             self.serve_ready_keys(Some(session));

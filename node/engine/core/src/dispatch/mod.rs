@@ -84,6 +84,8 @@ bitflags! {
         const MIGRATES = 1 << 25;
         /// Ends the pause that would hold it; not shown.
         const UNPAUSES = 1 << 26;
+        /// Is confirmed by messages, one a channel, which CLIENT REPLY does not suppress; not shown.
+        const LISTENS = 1 << 27;
     }
 }
 

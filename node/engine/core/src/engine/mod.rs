@@ -243,7 +243,10 @@ impl Engine {
         session.monitor = false;
         session.no_evict = false;
         session.no_touch = false;
-        session.reply_mode = crate::clients::session::ReplyMode::On;
+        // What was to skip one reply skips that of RESET itself.
+        if session.reply_mode == crate::clients::session::ReplyMode::Off {
+            session.reply_mode = crate::clients::session::ReplyMode::On;
+        }
         session.name = Box::default();
     }
 

@@ -83,7 +83,8 @@ fn replicaof(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.session.origin == Origin::Replica {
         return Err(Failure::Text("ERR Command is not valid when client is a replica."));
     }
-    let port = u16::try_from(ctx.int_arg(2)?).map_err(|_| Failure::Text("ERR Invalid master port"))?;
+    let port = ctx.int_arg(2).ok().and_then(|port| u16::try_from(port).ok());
+    let port = port.ok_or(Failure::Text("ERR Invalid master port"))?;
     let host = match std::str::from_utf8(ctx.arg(1)) {
         Ok(host) if !host.is_empty() && host.len() <= HOST_BYTES_MAX => host,
         _ => return Err(Failure::Text("ERR Invalid master host")),

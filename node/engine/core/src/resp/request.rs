@@ -22,7 +22,7 @@ pub struct Limits {
 pub const LIMITS: Limits = Limits {
     line_bytes_max: 64 * 1024,
     bulk_bytes_max: 512 * 1024 * 1024,
-    args_max: 1024 * 1024,
+    args_max: i32::MAX as usize,
     request_bytes_max: usize::MAX,
 };
 
@@ -243,6 +243,9 @@ fn length_line(
     let mut value: i64 = 0;
     for (i, &byte) in rest.iter().enumerate().skip(skipped) {
         match byte {
+            b'0' if i == skipped && rest.get(i + 1).is_some_and(u8::is_ascii_digit) => {
+                return Ok(Some((None, from + i)));
+            }
             b'0'..=b'9' if i < 18 => value = value * 10 + i64::from(byte - b'0'),
             b'\r' if i > skipped => {
                 if i + 1 >= rest.len() {

@@ -23,6 +23,10 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
         // A number of keys that is none, or more than there are.
         is_wrong |= keys.len() == before && matches!(spec.find, Find::KeyNum { .. });
     }
+    if keys.len() > 1 && entry.command.flags.contains(Flags::MIGRATES) {
+        // KEYS is for where the place of the one key is empty.
+        is_wrong |= !keys.remove(0).0.is_empty();
+    }
     if (is_wrong || keys.is_empty()) && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
         return Err(Failure::Text("ERR Invalid arguments specified for command"));
     }
