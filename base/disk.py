@@ -24,8 +24,8 @@ def replace(
     """Make `text` the whole content of `path`. Raises OSError; the old content then still stands.
 
     `keep_previous` keeps the former file as `path`.previous. Without `sync` the new text survives the end of
-    the process, but a power cut may leave an empty file until `sync` was called: keep the previous one. The file
-    keeps its mode, or gets `mode`; a new one is readable to everybody.
+    the process, but a power cut may leave an empty file until `sync` was called: keep the previous one.
+    The file keeps its mode, or gets `mode`; a new one is readable to everybody.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         # A new file would take the place of the device or pipe, for the whole machine.

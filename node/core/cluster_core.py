@@ -95,7 +95,7 @@ class ClusterCore:
         self._failures = Failures(context, self._heartbeats)
         self._ownership = Ownership(context)
         self._election = Election(context, self._heartbeats, self._ownership, self._lease)
-        self._manual = ManualFailover(context, self._heartbeats, self._election, self._ownership)
+        self._manual = ManualFailover(context, self._heartbeats, self._election, self._ownership, self._lease)
         self._migrations = SlotMigrations(context, self._heartbeats, self._ownership)
         self._migration = ReplicaMigration(context, self._ownership)
         self._serving = Serving(context)

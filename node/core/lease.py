@@ -20,6 +20,9 @@ elected primary, T the node timeout, t when the ping left that a voter X answere
   forgotten what it received.
 - X answers a claim that it knows to be outdated with UPDATE on the same link, before the pong. So
   a P that returns after R was announced steps down before it can count that pong.
+- P itself is one of its voters. Having voted for R (manual failover) it does not count itself either.
+- A manual failover trusts in P's pause instead of its silence. At the end of the pause P's promises are void
+  (see manual_failover).
 - R counts the votes as answers to its request. If its lease then lapses before a majority has
   answered a ping that carries the new claim, R waits for T after it has: those who did not know of
   R may have renewed P's lease meanwhile.
@@ -55,6 +58,8 @@ class Lease:
         self._confirmed = True
         self._claim_ms = NEVER_MS
         self._overruled = False
+        self._void_before_ms = NEVER_MS
+        """Pings that left before this bring no promise; see `withdraw`."""
         self._lapsed_ms = context.now_ms
         """Since when there is no lease; see `tick`."""
 
@@ -80,10 +85,12 @@ class Lease:
 
     def granted(self, voter: Node, ping_sent_ms: int) -> None:
         """`voter` has answered the ping that left at `ping_sent_ms`, and does not refuse."""
-        voter.granted_ms = max(voter.granted_ms, ping_sent_ms)
+        if ping_sent_ms >= self._void_before_ms:
+            voter.granted_ms = max(voter.granted_ms, ping_sent_ms)
 
     def withdraw(self) -> None:
-        """All promises are void: this node is a replica, or was reset."""
+        """All promises are void, those on their way too: somebody may have replaced this node."""
+        self._void_before_ms = self._context.now_ms
         for node in self._context.table:
             node.granted_ms = NEVER_MS
 
@@ -108,7 +115,7 @@ class Lease:
         if not voters or voters == [me]:
             return LEASE_FOREVER_MS
         majority = context.table.majority()
-        answered = sorted((context.now_ms if v is me else v.granted_ms for v in voters), reverse=True)
+        answered = sorted(map(self._granted_ms, voters), reverse=True)
         if answered[majority - 1] == NEVER_MS:
             return 0
         self._confirm(answered[majority - 1])
@@ -119,10 +126,16 @@ class Lease:
 
     def _promised_until(self, voter: Node) -> int:
         """Until when the last answer of `voter` promises not to vote for a replacement of mine."""
-        context = self._context
-        granted_ms = context.now_ms if voter is context.me else voter.granted_ms
+        context, granted_ms = self._context, self._granted_ms(voter)
         timeout_ms = min(context.timeout_ms, voter.timeout_ms or context.timeout_ms)
         return granted_ms + timeout_ms - min(LEASE_MARGIN_MS_MAX, timeout_ms // LEASE_MARGIN_SHARE)
+
+    def _granted_ms(self, voter: Node) -> int:
+        """When `voter` promised last. I promise it to myself, unless I voted for a replica of mine lately."""
+        context = self._context
+        if voter is not context.me:
+            return voter.granted_ms
+        return NEVER_MS if context.now_ms - voter.voted_ms < context.vote_window_ms() else context.now_ms
 
     def tick(self) -> None:
         """Note for how long this primary has been without its lease, and say so when that is long."""

@@ -9,8 +9,13 @@ INVARIANTS.
 - The replica stands only while it is in sync with *this* primary (see data_set) and has reached that
   offset: a replica that was ordered to follow a moment ago, and has not its data, waits for it, and gives up
   at the limit.
-- The primary's pause outlasts the time in which the replica may win (the limit, then as much again).
-- Both sides give up at the limit; the primary's clients then go on, so votes that come later do not count.
+- The primary's pause outlasts the time in which the replica may win: both sides give up at the limit, which
+  the primary, asked later, reaches later. Votes that come after it do not count.
+- The replica may have won just before, and the primary not know it yet. The voters did not wait until its
+  lease was over, as they trust in the pause. So before its clients go on the primary gives up every promise
+  that it has, and writes again only with new ones, which who has voted does not give. Should the control
+  plane stand still meanwhile, the engine ends the pause by itself after every promise is over.
+- Another replica that asks does not end the pause in between.
 
 BEHAVIOUR. FORCE skips the handshake (the primary may be unreachable) and needs the shard's data all the
 same, perhaps of an earlier moment; TAKEOVER skips the vote too and overrules everything."""
@@ -24,24 +29,29 @@ from garrison.node.core import bus_codec as bus
 from garrison.node.core.context import Context
 from garrison.node.core.election import Election
 from garrison.node.core.heartbeat import Heartbeats
+from garrison.node.core.lease import Lease
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
 
 MANUAL_FAILOVER_MS_MAX: Final = 5000
-PAUSE_FACTOR: Final = 2
-"""The primary pauses its clients for this many times the limit, or until it is demoted."""
 
 
 class ManualFailover:
     """Either side of a manual failover."""
 
     def __init__(
-        self, context: Context, heartbeats: Heartbeats, election: Election, ownership: Ownership
+        self,
+        context: Context,
+        heartbeats: Heartbeats,
+        election: Election,
+        ownership: Ownership,
+        lease: Lease,
     ) -> None:
         self._context = context
         self._heartbeats = heartbeats
         self._election = election
         self._ownership = ownership
+        self._lease = lease
         self.end_ms = 0
         """When the attempt under way is given up; 0 if none is."""
         self.ready = False
@@ -49,6 +59,7 @@ class ManualFailover:
         self._replica: Node | None = None
         self._primary_offset: int | None = None
         self._offset_sent = False
+        self._is_ending = False
 
     # On the replica.
 
@@ -88,10 +99,11 @@ class ManualFailover:
         context = self._context
         if sender.primary is not context.me or not context.me.is_primary():
             return
-        self.reset()
+        self._forget()
         self.end_ms = context.now_ms + MANUAL_FAILOVER_MS_MAX
         self._replica = sender
-        context.act(Pause(context.now_ms + PAUSE_FACTOR * MANUAL_FAILOVER_MS_MAX, PauseMode.WRITE))
+        longest_ms = max(MANUAL_FAILOVER_MS_MAX, context.timeout_ms)
+        context.act(Pause(self.end_ms + longest_ms, PauseMode.WRITE))
         context.log("notice", f"Manual failover requested by replica {sender.name_for_people()}.")
 
     # Both.
@@ -108,10 +120,17 @@ class ManualFailover:
         if (self._replica is not None) == context.me.is_replica():
             # Won, as the replica, or handed over, as the primary.
             self.reset()
+        elif self._is_ending:
+            self.reset()
         elif context.now_ms >= self.end_ms:
             context.log("notice", "Manual failover timed out.")
             self._election.reset()
-            self.reset()
+            if self._replica is None:
+                self.reset()
+            else:
+                # The clients go on in the next step, when the engine has heard that there is no lease.
+                self._lease.withdraw()
+                self._is_ending = True
         elif self._replica is not None:
             self._send_offset()
         elif self._caught_up():
@@ -136,7 +155,10 @@ class ManualFailover:
         """End the manual failover; a primary's clients go on."""
         if self._replica is not None:
             self._context.act(Unpause())
+        self._forget()
+
+    def _forget(self) -> None:
         self._context.manual_pause = False
         self.end_ms, self.ready = 0, False
         self._replica = self._primary_offset = None
-        self._offset_sent = False
+        self._offset_sent = self._is_ending = False

@@ -138,6 +138,19 @@ def test_votes_after_the_limit_of_a_manual_failover_are_void(seed: int) -> None:
     assert d.core.is_replica
 
 
+def test_primary_replaced_unseen_has_no_lease_after_its_pause() -> None:
+    """The voters trust in the pause and wait for no lease, and A, cut off, hears of no winner."""
+    sim = formed(timeout_ms=8000)
+    a, d = sim.nodes["A"], sim.nodes["D"]
+    assert d.command("FAILOVER") == "OK"
+    assert sim.run_until(lambda: bool(said(sim, "manual failover can start")), 4000, 1)
+    for name in "BCDEF":
+        sim.network.cut |= {("A", name), (name, "A")}
+    assert sim.run_until(d.may_write, 4000, 1)
+    assert not sim.run_until(a.may_write, 10_000, 1)
+    assert said(sim, "A: Manual failover timed out")
+
+
 def test_every_frame_advances_the_clock() -> None:
     sim = formed()
     b = sim.nodes["B"]
