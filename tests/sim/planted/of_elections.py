@@ -6,6 +6,7 @@ from typing import Final
 
 from .fault import Change, Directed, Fault, Seeds
 
+MANUAL_FAILOVER: Final = "node/core/manual_failover.py"
 ELECTION: Final = "node/core/election.py"
 OWNERSHIP: Final = "node/core/ownership.py"
 DIRECTED: Final = "tests/sim/cluster/test_directed.py"
@@ -178,6 +179,14 @@ ELECTIONS: Final = (
             ),
         ),
         Directed(f"{DIRECTED}::test_votes_after_the_limit_of_a_manual_failover_are_void"),
+        quick=True,
+    ),
+    Fault(
+        "promises-outlive-the-pause",
+        "After a manual failover that timed out the primary writes with promises of before its pause.",
+        "10: a replica may have won just before the limit, unseen by its primary",
+        (Change(MANUAL_FAILOVER, "                self._lease.withdraw()\n", ""),),
+        Directed(f"{DIRECTED}::test_primary_replaced_unseen_has_no_lease_after_its_pause"),
         quick=True,
     ),
     Fault(
