@@ -38,9 +38,10 @@ class StateFile:
 
     def save(self, state: Sequence[str], users: Sequence[str] | None, changed: Mapping[str, str]) -> None:
         """Make the file say this; who may read it stays as it is, for it holds passwords. Raises OSError."""
+        mode = os.stat(self.path).st_mode & 0o777
         try:
             text = read_text(self.path)
         except ConfigError as error:
             raise OSError(0, str(error)) from None
         new = rewrite(text, state, users, changed)
-        disk.replace(self.path, new)
+        disk.replace(self.path, new, mode=mode)
