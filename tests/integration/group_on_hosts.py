@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +141,9 @@ class Group:
         return Writes(name, log)
 
     async def configure(self, name: str, value: str) -> None:
-        """Set a directive of all nodes."""
+        """Set a directive of all nodes, also while a Sentinel changes their roles, which closes connections."""
         for node in self.nodes:
-            await node("CONFIG", "SET", name, value)
+            await until(partial(node, "CONFIG", "SET", name, value), f"{name} is {value}")
 
     async def named_by(self, sentinel: Server) -> Server:
         """The primary that a Sentinel names."""
