@@ -141,7 +141,7 @@ class Group:
         return Writes(name, log)
 
     async def configure(self, name: str, value: str) -> None:
-        """Set a directive of all nodes, also while a Sentinel changes their roles, which closes connections."""
+        """Set a directive of all nodes, also while a Sentinel changes roles, which closes connections."""
         for node in self.nodes:
             await until(partial(node, "CONFIG", "SET", name, value), f"{name} is {value}")
 
