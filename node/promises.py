@@ -19,14 +19,12 @@ NOT_KEPT = {"save": "no snapshot is written", "appendonly": "no append-only file
 
 def at_start(config: Config, folder: str) -> list[str]:
     """The lines of a start in `folder`, whose files are looked at."""
-    kept = config.values["save"] or config.flag("appendonly")
-    lines = [_on_disk("save" if config.values["save"] else "appendonly", config.values)] if kept else []
-    return lines + _unread(config, folder)
+    return _on_disk(config.values) + _unread(config, folder)
 
 
 def at_change(changes: dict[str, str]) -> list[str]:
     """The lines of a CONFIG SET that was carried out."""
-    lines = [_on_disk(name, changes) for name in NOT_KEPT if changes.get(name) not in (None, "", "no")]
+    lines = _on_disk(changes)
     without = [name for name in changes if DIRECTIVES[name].use is Use.NOTHING and name not in NOT_KEPT]
     if without:
         lines.append(f"CONFIG SET accepted, but without effect here: {', '.join(without)}")
@@ -43,11 +41,13 @@ def refusal(name: str, value: str) -> str:
     return ""
 
 
-def _on_disk(name: str, values: dict[str, str]) -> str:
-    return (
-        f"'{name} {values[name]}' has no effect: {NOT_KEPT[name]} in Garrison {garrison.__version__}, and a "
-        f"node that starts again has no data but its primary's, see {COMPATIBILITY_URL}"
-    )
+def _on_disk(values: dict[str, str]) -> list[str]:
+    return [
+        f"'{name} {values[name]}' has no effect: {what} in Garrison {garrison.__version__}, and a node that "
+        f"starts again has no data but its primary's, see {COMPATIBILITY_URL}"
+        for name, what in NOT_KEPT.items()
+        if values.get(name) not in (None, "", "no")
+    ]
 
 
 def _unread(config: Config, folder: str) -> list[str]:
