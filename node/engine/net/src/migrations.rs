@@ -1,8 +1,8 @@
 //! MIGRATE's side of the sockets: requests to other nodes, and their replies.
 //!
 //! One connection a target, kept for a while; its jobs are sent one behind the other without waiting,
-//! and replies come back in order. The jobs of a turn share one WAIT behind them, as each WAIT is a round trip
-//! of the target to its replicas. A connection that fails, fails all its jobs: the engine still has
+//! and replies come back in order. Jobs of a turn that want the same WAIT share one behind them, as each is a
+//! round trip of the target to its replicas. A connection that fails, fails all its jobs: the engine still has
 //! every key, so nothing is lost and MIGRATE can be given again.
 
 use std::collections::{HashMap, VecDeque};
@@ -41,7 +41,7 @@ struct Target {
     sent: VecDeque<Sent>,
     /// Jobs that have all replies but that of their WAIT.
     restored: VecDeque<Pending>,
-    /// The WAIT for the jobs of this turn, and how many they are.
+    /// The WAIT that the youngest jobs of this turn share, and how many they are.
     wait: Option<(Wait, usize)>,
     input: Vec<u8>,
     last_used_ms: i64,
@@ -54,6 +54,14 @@ impl Target {
             Sent::Job(job) => Some(job),
             Sent::Wait(_) => None,
         }))
+    }
+
+    /// Appends the WAIT of the jobs that share it so far.
+    fn end_sharing(&mut self) {
+        if let Some((wait, jobs)) = self.wait.take() {
+            wait.encode(&mut self.link.out);
+            self.sent.push_back(Sent::Wait(jobs));
+        }
     }
 }
 
@@ -83,6 +91,9 @@ impl Migrations {
             },
         };
         let Some(target) = self.targets.get_mut(&token) else { return };
+        if target.wait.is_some_and(|(wait, _)| job.wait != Some(wait)) {
+            target.end_sharing();
+        }
         target.link.out.extend_from_slice(&job.request);
         target.last_used_ms = now_ms;
         target.sent.push_back(Sent::Job(Pending {
@@ -93,8 +104,8 @@ impl Migrations {
             deadline_ms: now_ms.saturating_add(job.timeout_ms as i64),
         }));
         if let Some(wait) = job.wait {
-            let (earlier, jobs) = target.wait.unwrap_or((wait, 0));
-            target.wait = Some((earlier.and(wait), jobs + 1));
+            let jobs = target.wait.map_or(0, |(_, jobs)| jobs);
+            target.wait = Some((wait, jobs + 1));
         }
     }
 
@@ -102,10 +113,7 @@ impl Migrations {
     pub fn flush(&mut self, engine: &mut Engine, registry: &Registry) {
         let mut failed = Vec::new();
         for (token, target) in &mut self.targets {
-            if let Some((wait, jobs)) = target.wait.take() {
-                wait.encode(&mut target.link.out);
-                target.sent.push_back(Sent::Wait(jobs));
-            }
+            target.end_sharing();
             if let Err(error) = target.link.flush() {
                 failed.push((*token, error));
             }

@@ -42,12 +42,6 @@ impl Wait {
         let words = [self.copies.to_string(), self.timeout_ms.to_string()];
         encode_command(request, [&b"WAIT"[..], words[0].as_bytes(), words[1].as_bytes()].into_iter());
     }
-
-    /// One that is enough for both.
-    #[must_use]
-    pub fn and(self, other: Wait) -> Wait {
-        Wait { copies: self.copies.max(other.copies), timeout_ms: self.timeout_ms.max(other.timeout_ms) }
-    }
 }
 
 /// Migrations under way, and what is known of the slots that move away.
