@@ -95,10 +95,10 @@ def refuse(error: Exception) -> int:
     return EXIT_FAILED
 
 
-def greet(log: Log, ignored: Sequence[str], strange_variables: Sequence[str] = ()) -> None:
+def greet(log: Log, ignored: Sequence[str], strange_variables: Sequence[str]) -> None:
     """The first lines of the log; `ignored` are the directives that were given and have no effect here.
 
-    `strange_variables` are those of the environment that look like directives and are none.
+    `strange_variables` are those of the environment that look like directives and are not.
     """
     log.warning("oO0OoO0OoO0Oo Garrison is starting oO0OoO0OoO0Oo")
     log.warning(f"Garrison version={garrison.__version__}, bits=64, pid={os.getpid()}, just started")

@@ -217,7 +217,7 @@ class Waiting:
 
 
 def _is_moved_on(error: ClientError) -> bool:
-    """UNBLOCKED because the node is no primary any more; CLIENT UNBLOCK by hand says so with other words."""
+    """UNBLOCKED because the node has stopped being a primary; CLIENT UNBLOCK has another text."""
     return isinstance(error, ReplyError) and error.code == "UNBLOCKED" and "state changed" in error.message
 
 

@@ -91,7 +91,7 @@ def as_text(reply: Any) -> str:
 
 
 def as_bytes(reply: Any) -> Any:
-    """What is no text, as bytes in any client."""
+    """A reply that is not text: bytes, even in a client that decodes."""
     return reply.encode("utf-8", "surrogateescape") if isinstance(reply, str) else reply
 
 

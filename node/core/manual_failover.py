@@ -13,8 +13,8 @@ INVARIANTS.
   the primary, asked later, reaches later. Votes that come after it do not count.
 - The replica may have won just before, and the primary not know it yet. The voters did not wait until its
   lease was over, as they trust in the pause. So before its clients go on the primary gives up every promise
-  that it has, and writes again only with new ones, which who has voted does not give. Should the control
-  plane stand still meanwhile, the engine ends the pause by itself after every promise is over.
+  that it has, and writes again only with new ones, which a voter that has voted does not give. Should the
+  control plane stand still meanwhile, the engine ends the pause by itself after every promise is over.
 - Another replica that asks does not end the pause in between.
 
 BEHAVIOUR. FORCE skips the handshake (the primary may be unreachable) and needs the shard's data all the
@@ -128,7 +128,7 @@ class ManualFailover:
             if self._replica is None:
                 self.reset()
             else:
-                # The clients go on in the next step, when the engine has heard that there is no lease.
+                # The clients go on in the next step, when the engine knows that there is no lease.
                 self._lease.withdraw()
                 self._is_ending = True
         elif self._replica is not None:

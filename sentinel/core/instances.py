@@ -302,7 +302,7 @@ class Primary(DataNode):
     """When it last answered PING before its present connection was made."""
     life: Life = field(default_factory=Life)
     idle_since_ms: int = 0
-    """It calls itself a replica, of somebody whom it does not reach: it takes no writes since then; or 0."""
+    """Since when it has been a replica without a link, and has taken no writes; 0 if it is not."""
 
     kind = Kind.PRIMARY
 

@@ -125,7 +125,7 @@ class SentinelCore:
             context.tilt_since_ms = 0
             context.event("-tilt", None, "#tilt mode exited")
             for instance in context.all_instances():
-                # Who was down before is not news: a failover that goes on now must not choose by that.
+                # Who was down before TILT may be up: a failover that goes on now must not choose by that.
                 if not isinstance(instance, Primary):
                     self._down.check(instance)
                 context.look_now(instance)
