@@ -30,7 +30,7 @@ ENGINE := node/engine/Cargo.toml
 BUILD_SOURCES := pyproject.toml MANIFEST.in garrison/__init__.py \
 	$(shell find node/engine -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -type f -print)
 
-.PHONY: help demo dev build test lint rust-lint rust-test py-lint py-test bench sim planted soak fuzz \
+.PHONY: help demo dev build test lint rust-checks rust-lint rust-test py-lint py-test bench sim planted soak fuzz \
 	miri coverage rust-version deny clean
 
 help:
@@ -56,9 +56,14 @@ demo: build
 dev: build
 	@$(PY) -m garrison dev
 
+# Python's and Rust's checks run beside each other; the tests of real processes have the machine to themselves.
 test: $(VENV)/.dev
 	@.ci/services
-	@$(MAKE) --no-print-directory py-lint rust-lint rust-test py-test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse py-lint rust-checks
+	@$(MAKE) --no-print-directory py-test
+
+rust-checks:
+	@$(MAKE) --no-print-directory rust-lint rust-test
 
 lint: $(VENV)/.dev
 	@$(MAKE) --no-print-directory py-lint rust-lint
