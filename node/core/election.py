@@ -253,7 +253,7 @@ class Election:
         context.changed(sync=True)
         self._heartbeats.announce()
 
-    def hear_epoch_won(self, sender: Node) -> None:
+    def receive_epoch_won(self, sender: Node) -> None:
         """Another shard's replica won the epoch that I asked for: stand again at once."""
         if self.requested_ms and sender.config_epoch == self.epoch and sender is not self._context.me:
             self._rival_ms = self._context.now_ms

@@ -83,7 +83,7 @@ class ManualFailover:
             assert primary is not None
             context.send(primary.outbound, bus.MFSTART, bus.encode(context.frame(bus.MFSTART)))
 
-    def hear_primary(self, frame: bus.Frame) -> None:
+    def receive_from_primary(self, frame: bus.Frame) -> None:
         """Read a header of my primary: in a manual failover it may carry the final offset."""
         if self.end_ms and self._primary_offset is None and frame.message_flags & bus.FLAG_PAUSED:
             self._primary_offset = frame.offset

@@ -151,7 +151,7 @@ class Node:
         """Whether it is a voting primary: one with at least one slot."""
         return bool(self.slots) and bool(self.flags & fl.PRIMARY)
 
-    def hear_claimed(self, slots: int, epoch: int) -> None:
+    def record_claim(self, slots: int, epoch: int) -> None:
         """Remember which of its slots it claims with `epoch`; claims older than its latest are ignored."""
         if epoch < self.config_epoch:
             return

@@ -37,18 +37,18 @@ class Ownership:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def hear_claim(self, sender: Node, claimed: bytes, epoch: int, link: Link) -> None:
+    def receive_claim(self, sender: Node, claimed: bytes, epoch: int, link: Link) -> None:
         """A header of `sender` claims slots for its primary (or itself, being one)."""
         primary = sender if sender.is_primary() else sender.primary
         if primary is None:
             return
         if claimed == sl.to_bitmap(primary.slots):
             if sender is primary:
-                sender.hear_claimed(sender.slots, epoch)
+                sender.record_claim(sender.slots, epoch)
             return
         slots = sl.from_bitmap(claimed)
         if sender.is_primary():
-            sender.hear_claimed(slots, epoch)
+            sender.record_claim(slots, epoch)
             self.take_claim(sender, epoch, slots)
         self._refute(sender, slots, epoch, link)
 
@@ -184,10 +184,10 @@ class Ownership:
         node.config_epoch = epoch
         context.current_epoch = max(context.current_epoch, epoch)
         context.changed()
-        node.hear_claimed(sl.from_bitmap(slots), epoch)
+        node.record_claim(sl.from_bitmap(slots), epoch)
         self.take_claim(node, epoch, sl.from_bitmap(slots))
 
-    def hear_epoch(self, sender: Node) -> None:
+    def receive_epoch(self, sender: Node) -> None:
         """Two primaries with one configuration epoch: the one with the smaller id moves on."""
         context = self._context
         me = context.me

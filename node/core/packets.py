@@ -97,7 +97,7 @@ class Packets:
         sender.spoken_epoch, sender.spoken_slots = frame.config_epoch, sl.from_bitmap(frame.slots)
         self._hear_state(sender, frame)
         if sender is context.me.primary:
-            self._manual.hear_primary(frame)
+            self._manual.receive_from_primary(frame)
         if frame.message_flags & bus.FLAG_EXTENSIONS:
             sender.flags |= fl.EXTENSIONS
 
@@ -147,10 +147,10 @@ class Packets:
             if frame.type == bus.PING:
                 self._update_address(sender, link, frame)
             self._hear_role(sender, frame)
-            self._ownership.hear_claim(sender, frame.slots, frame.config_epoch, link)
-            self._ownership.hear_epoch(sender)
+            self._ownership.receive_claim(sender, frame.slots, frame.config_epoch, link)
+            self._ownership.receive_epoch(sender)
             if sender.is_primary():
-                self._election.hear_epoch_won(sender)
+                self._election.receive_epoch_won(sender)
             self._gossip(sender, frame)
             self._extensions(sender, frame)
         elif frame.type == bus.MEET:

@@ -226,11 +226,11 @@ def events(r: Wire, *commands: tuple[Word, ...]) -> list[str]:
     for words in commands:
         r(*words)
     r("PUBLISH", "__keyevent@0__:end", "")
-    heard: list[str] = []
-    while not heard or heard[-1] != "end":
-        heard.append(listener.read()[2].decode().partition(":")[2])
+    received: list[str] = []
+    while not received or received[-1] != "end":
+        received.append(listener.read()[2].decode().partition(":")[2])
     r("CONFIG", "SET", "notify-keyspace-events", "")
-    return heard[:-1]
+    return received[:-1]
 
 
 def test_bit_events(r: Wire) -> None:

@@ -139,5 +139,5 @@ def test_debugging(r: Wire) -> None:
 
 def test_sketch_events(r: Wire) -> None:
     commands = ["PFADD k a", "PFADD k a", "PFCOUNT k", "PFMERGE t k", "PFMERGE t k"]
-    heard = events(r, *[tuple(command.split()) for command in commands])
-    assert heard == ["new", "pfadd", "new", "pfadd", "pfadd"]
+    received = events(r, *[tuple(command.split()) for command in commands])
+    assert received == ["new", "pfadd", "new", "pfadd", "pfadd"]

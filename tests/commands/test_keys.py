@@ -162,7 +162,7 @@ NOTIFIED = """
 
 
 def test_notifications(peers: Peers) -> None:
-    heard = []
+    received = []
     for wire in (peers.redis, peers.garrison):
         assert wire("CONFIG", "SET", "notify-keyspace-events", "KEg$xemn") == "OK"
         listener = wire.another()
@@ -177,9 +177,9 @@ def test_notifications(peers: Peers) -> None:
         while (message := listener.read())[-1] != b"end":
             messages.append(tuple(message[-2:]))
         messages = [message for message in messages if message[1] != b"h" and not message[0].endswith(b":h")]
-        heard.append(messages)
+        received.append(messages)
         wire("CONFIG", "SET", "notify-keyspace-events", "")
-    theirs, ours = heard
+    theirs, ours = received
     assert ours == theirs
     assert len(theirs) > 60
 

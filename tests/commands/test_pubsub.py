@@ -121,11 +121,11 @@ def test_notifications(r: Wire, words: tuple[str, ...], events: list[str]) -> No
     for event in events:
         expected.append([b"__keyspace@0__:" + key, event.encode()])
         expected.append([b"__keyevent@0__:" + event.encode(), key])
-    heard = []
+    received = []
     while (message := other.read())[2] != b"__key__:end":
-        heard.append(message[2:])
+        received.append(message[2:])
     r("CONFIG", "SET", "notify-keyspace-events", "")
-    assert heard == expected
+    assert received == expected
 
 
 def test_notifications_of_two_keys(r: Wire, listener: Wire) -> None:
@@ -141,16 +141,16 @@ def test_notifications_of_two_keys(r: Wire, listener: Wire) -> None:
         ("set", "x"),
         ("set", "y"),
     ]
-    heard = [listener.read() for _ in range(2 * len(expected))]
-    assert [(event[2], event[3]) for event in heard[1::2]] == [
+    received = [listener.read() for _ in range(2 * len(expected))]
+    assert [(event[2], event[3]) for event in received[1::2]] == [
         (f"__keyevent@0__:{event}".encode(), key.encode()) for event, key in expected
     ]
 
 
 def test_expiry_is_told(r: Wire, listener: Wire) -> None:
     r("SET", "k", "v", "PX", "20")
-    heard = [listener.read() for _ in range(6)]
-    assert [message[3] for message in heard] == [b"set", b"k", b"expire", b"k", b"expired", b"k"]
+    received = [listener.read() for _ in range(6)]
+    assert [message[3] for message in received] == [b"set", b"k", b"expire", b"k", b"expired", b"k"]
 
 
 def test_classes_choose(r: Wire) -> None:

@@ -459,10 +459,10 @@ def test_events(r: Wire) -> None:
         ):
             assert not isinstance(r(*words), Failure)
             expected += events
-        heard = [listener.read()[2:] for _ in expected]
+        received = [listener.read()[2:] for _ in expected]
     finally:
         r("CONFIG", "SET", "notify-keyspace-events", before)
-    assert [f"{event.decode().split(':')[1]} {key.decode()}" for event, key in heard] == expected
+    assert [f"{event.decode().split(':')[1]} {key.decode()}" for event, key in received] == expected
 
 
 def _numbers(reply: Any) -> Any:

@@ -175,21 +175,21 @@ def test_events_of_a_primary_that_is_not_there(r: Wire) -> None:
     r("SENTINEL", "MONITOR", "gone", "127.0.0.1", port, 1)
     r("SENTINEL", "SET", "gone", "down-after-milliseconds", 100)
     about = f"master gone 127.0.0.1 {port}".encode()
-    heard: list[tuple[bytes, bytes]] = []
+    received: list[tuple[bytes, bytes]] = []
     deadline = time.monotonic() + 15
-    while not any(name == b"-failover-abort-no-good-slave" for name, _ in heard):
-        assert time.monotonic() < deadline, heard
+    while not any(name == b"-failover-abort-no-good-slave" for name, _ in received):
+        assert time.monotonic() < deadline, received
         _, _, name, text = listening.read()
         if b" gone " in text or name in (b"+new-epoch", b"+vote-for-leader"):
-            heard.append((name, text))
+            received.append((name, text))
     assert r("SENTINEL", "REMOVE", "gone") == "OK"
     # The hello of the other Sentinel may bring an epoch of its own at any time.
-    own_epoch = dict(heard)[b"+vote-for-leader"].split()[1]
-    heard = [(name, text) for name, text in heard if name != b"+new-epoch" or text == own_epoch]
+    own_epoch = dict(received)[b"+vote-for-leader"].split()[1]
+    received = [(name, text) for name, text in received if name != b"+new-epoch" or text == own_epoch]
     expected = "+monitor +set +sdown +odown +new-epoch +try-failover +vote-for-leader +elected-leader "
     expected += "+failover-state-select-slave -failover-abort-no-good-slave"
-    assert b" ".join(name for name, _ in heard).decode() == expected
-    texts = dict(heard)
+    assert b" ".join(name for name, _ in received).decode() == expected
+    texts = dict(received)
     assert texts[b"+set"] == about + b" down-after-milliseconds 100"
     assert texts[b"+sdown"] == about
     assert texts[b"+odown"] == about + b" #quorum 1/1"

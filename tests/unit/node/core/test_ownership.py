@@ -1,4 +1,4 @@
-"""Claims of slots, heard from two peers in every order."""
+"""Claims of slots, received from two peers in every order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Claims:
         self.links = {name: solo.core.link_accepted("10.0.0.9", "10.0.0.1", 1000) for name in (PEER, OTHER)}
         solo.core.take()
 
-    def hear(self, name: str, epoch: int, *slots: int) -> list[bus.Frame]:
+    def receive(self, name: str, epoch: int, *slots: int) -> list[bus.Frame]:
         """What is sent when `name` claims the slots with that configuration epoch."""
         claim = heartbeat(bus.PING, sender=name, config_epoch=epoch, slots=sl.to_bitmap(sl.from_slots(slots)))
         self.solo.core.frame(self.links[name], bus.encode(claim), self.solo.now_ms)
@@ -51,52 +51,52 @@ def claims(solo: Solo) -> Claims:
 
 
 def test_the_larger_epoch_has_the_slot_whoever_is_heard_first(claims: Claims) -> None:
-    claims.hear(PEER, 10, 1, 2)
-    claims.hear(OTHER, 11, 2, 3)
-    claims.hear(PEER, 10, 1, 2)
+    claims.receive(PEER, 10, 1, 2)
+    claims.receive(OTHER, 11, 2, 3)
+    claims.receive(PEER, 10, 1, 2)
     assert [claims.owner(slot) for slot in (1, 2, 3)] == [PEER, OTHER, OTHER]
 
 
 def test_owner_that_won_slots_does_not_keep_unclaimed_ones(claims: Claims) -> None:
     """Seed 1181: we heard that PEER won slot 5 with epoch 21, not that it had lost slot 1 to epoch 20."""
-    claims.hear(PEER, 17, 1)
-    claims.hear(PEER, 21, 5)
+    claims.receive(PEER, 17, 1)
+    claims.receive(PEER, 21, 5)
     assert claims.owner(1) == PEER  # Nobody else is known to have it.
-    answers = claims.hear(OTHER, 20, 1)
+    answers = claims.receive(OTHER, 20, 1)
     assert (claims.owner(1), claims.owner(5)) == (OTHER, PEER)
     assert [answer.type for answer in answers] == [bus.PONG]
-    assert claims.hear(PEER, 21, 5)[0].type != bus.UPDATE
+    assert claims.receive(PEER, 21, 5)[0].type != bus.UPDATE
 
 
 def test_claim_older_than_the_slots_last_one_is_refuted(claims: Claims) -> None:
-    claims.hear(PEER, 17, 1)
-    claims.hear(PEER, 21, 5)
-    update, pong = claims.hear(OTHER, 16, 1)
+    claims.receive(PEER, 17, 1)
+    claims.receive(PEER, 21, 5)
+    update, pong = claims.receive(OTHER, 16, 1)
     assert (update.type, update.update_id, pong.type) == (bus.UPDATE, PEER, bus.PONG)
     assert sl.has(sl.from_bitmap(update.update_slots), 1)
     assert claims.owner(1) == PEER
 
 
 def test_what_is_claimed_again_is_kept_with_the_new_epoch(claims: Claims) -> None:
-    claims.hear(PEER, 17, 1)
-    claims.hear(PEER, 21, 5)
-    claims.hear(PEER, 22, 1, 5)
-    claims.hear(OTHER, 20, 1)
+    claims.receive(PEER, 17, 1)
+    claims.receive(PEER, 21, 5)
+    claims.receive(PEER, 22, 1, 5)
+    claims.receive(OTHER, 20, 1)
     assert claims.owner(1) == PEER
 
 
 def test_an_old_frame_that_was_overtaken_gives_nothing_away(claims: Claims) -> None:
-    claims.hear(PEER, 17, 1)
-    claims.hear(PEER, 21, 1, 5)
-    claims.hear(PEER, 17)
-    claims.hear(OTHER, 20, 1)
+    claims.receive(PEER, 17, 1)
+    claims.receive(PEER, 21, 1, 5)
+    claims.receive(PEER, 17)
+    claims.receive(OTHER, 20, 1)
     assert claims.owner(1) == PEER
 
 
 def test_others_are_not_told_what_an_owner_no_longer_claims(claims: Claims) -> None:
-    claims.hear(PEER, 17, 1)
-    claims.hear(PEER, 21, 5)
-    update, _ = claims.hear(OTHER, 18, 5)
+    claims.receive(PEER, 17, 1)
+    claims.receive(PEER, 21, 5)
+    update, _ = claims.receive(OTHER, 18, 5)
     assert (update.update_id, sl.from_bitmap(update.update_slots)) == (PEER, sl.from_slots([5]))
 
 
@@ -114,9 +114,9 @@ def test_who_lost_its_last_slot_elsewhere_follows_its_shard(claims: Claims) -> N
     context = claims.solo.core.context
     claims.solo.raw("ADDSLOTS", 1, 2, 3)
     claims.announce_shard(PEER, context.me.shard_id)
-    claims.hear(PEER, 20, 1, 2)
+    claims.receive(PEER, 20, 1, 2)
     assert context.me.is_primary()
-    claims.hear(OTHER, 21, 3)
+    claims.receive(OTHER, 21, 3)
     assert context.me.primary is not None
     assert context.me.primary.node_id == PEER
 
@@ -140,7 +140,7 @@ def import_slot(claims: Claims, shard_id: str) -> None:
     """We own slot 1 and take slot 2 from PEER, of that shard."""
     claims.solo.raw("ADDSLOTS", 1)
     claims.announce_shard(PEER, shard_id)
-    claims.hear(PEER, 9, 2, 3)
+    claims.receive(PEER, 9, 2, 3)
     claims.solo.raw("SETSLOT", 2, "IMPORTING", PEER)
     assert claims.solo.ask("SETSLOT", 2, "NODE", claims.solo.core.node_id) == "+OK"
 
@@ -165,12 +165,12 @@ def test_slot_origin_is_forgotten_once_that_shard_knows(claims: Claims) -> None:
     context = claims.solo.core.context
     import_slot(claims, "5" * 40)
     claims.announce_shard(OTHER, "5" * 40)
-    claims.hear(OTHER, 8, 2)
-    claims.hear(PEER, 9, 3)
+    claims.receive(OTHER, 8, 2)
+    claims.receive(PEER, 9, 3)
     assert context.table.imported == {2: "5" * 40}
-    claims.hear(OTHER, 8)
+    claims.receive(OTHER, 8)
     assert context.table.imported == {}
-    claims.hear(OTHER, 99, 2)
+    claims.receive(OTHER, 99, 2)
     assert context.table.importing == {}
 
 

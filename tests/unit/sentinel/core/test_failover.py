@@ -34,14 +34,14 @@ def with_two_peers(**monitor: Any) -> Driver:
 def obey(driver: Driver) -> None:
     """Servers that do as they are told in the transaction, from now on."""
 
-    def told(place: tuple[str, int], argv: tuple[bytes, ...]) -> bytes:
+    def obey_order(place: tuple[str, int], argv: tuple[bytes, ...]) -> bytes:
         if argv[1:] == (b"NO", b"ONE"):
             driver.info[place] = info(run_id=run_id(60))
         else:
             driver.info[place] = info_of_replica(61, master_host=argv[1].decode())
         return b"QUEUED"
 
-    driver.answers[b"SLAVEOF"] = told
+    driver.answers[b"SLAVEOF"] = obey_order
 
 
 def test_from_the_failure_to_the_switch() -> None:

@@ -28,7 +28,7 @@ def confirmed() -> Driver:
     return driver
 
 
-def told(driver: Driver, place: tuple[str, int]) -> int:
+def orders(driver: Driver, place: tuple[str, int]) -> int:
     return len(driver.sent_to(place, b"EXEC"))
 
 
@@ -49,7 +49,7 @@ def test_claim_that_a_majority_outlasted_is_reverted_soon() -> None:
     driver.hello(2, epoch=1, config_epoch=1)
     driver.run(1_500)
     assert "+convert-to-slave" in driver.names()
-    assert driver.sent_to(FIRST, b"SLAVEOF") == [(b"SLAVEOF", b"10.0.0.1", b"6379")] * told(driver, FIRST)
+    assert driver.sent_to(FIRST, b"SLAVEOF") == [(b"SLAVEOF", b"10.0.0.1", b"6379")] * orders(driver, FIRST)
 
 
 @pytest.mark.parametrize("hello_after_ms", [None, 1_000], ids=["before the claim", "as it was made"])
@@ -61,7 +61,7 @@ def test_a_majority_that_spoke_too_early_proves_nothing(hello_after_ms: int | No
         driver.run(hello_after_ms)
         driver.hello(2, epoch=1, config_epoch=1)
     driver.run(4_000)
-    assert told(driver, FIRST) == 0
+    assert orders(driver, FIRST) == 0
 
 
 def test_without_a_majority_the_claim_has_to_stand_for_a_while() -> None:
@@ -70,7 +70,7 @@ def test_without_a_majority_the_claim_has_to_stand_for_a_while() -> None:
     driver.info[FIRST] = info(run_id=run_id(60))
     driver.run(1_500)
     stood_from = driver.now_ms
-    while not told(driver, FIRST):
+    while not orders(driver, FIRST):
         driver.run(100)
         assert driver.now_ms - stood_from < 20_000
     assert driver.now_ms - stood_from > 6_000
@@ -84,7 +84,7 @@ def test_one_that_does_not_heed_is_told_less_and_less_often(reply: object) -> No
     for _ in range(30):
         driver.hello(2, epoch=1, config_epoch=1)
         driver.run(2_000)
-    assert 3 <= told(driver, FIRST) <= 8
+    assert 3 <= orders(driver, FIRST) <= 8
 
 
 def test_a_node_without_a_configuration_file_has_heeded() -> None:
@@ -92,7 +92,7 @@ def test_a_node_without_a_configuration_file_has_heeded() -> None:
     driver.answers[b"EXEC"] = lambda place, argv: [b"OK", ReplyError("ERR without a config file"), 0, 0]
     driver.info[FIRST] = info(run_id=run_id(60))
     driver.run(12_000)
-    assert told(driver, FIRST)
+    assert orders(driver, FIRST)
     assert not any("refused" in event.text for event in driver.events)
 
 
@@ -102,7 +102,7 @@ def test_a_replica_of_somebody_else_is_led_back() -> None:
     driver.info[SECOND] = info_of_replica(61, master_host=FIRST[0])
     driver.run(18_000)
     assert "+fix-slave-config" in driver.names()
-    assert driver.sent_to(SECOND, b"SLAVEOF") == [(b"SLAVEOF", b"10.0.0.1", b"6379")] * told(driver, SECOND)
+    assert driver.sent_to(SECOND, b"SLAVEOF") == [(b"SLAVEOF", b"10.0.0.1", b"6379")] * orders(driver, SECOND)
 
 
 def test_nobody_is_led_to_a_primary_that_is_none() -> None:
@@ -111,7 +111,7 @@ def test_nobody_is_led_to_a_primary_that_is_none() -> None:
     driver.info[PRIMARY] = info_of_replica(50, master_host="10.9.9.9")
     driver.info[FIRST] = info(run_id=run_id(60))
     driver.run(60_000)
-    assert told(driver, FIRST) == 0
+    assert orders(driver, FIRST) == 0
 
 
 def test_a_circle_is_broken_where_the_primary_should_be() -> None:

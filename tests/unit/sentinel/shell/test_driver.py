@@ -26,7 +26,7 @@ class Core:
 
     def __init__(self) -> None:
         self.next = Effects()
-        self.heard: list[str] = []
+        self.calls: list[str] = []
 
     def take(self) -> Effects:
         taken, self.next = self.next, Effects()
@@ -36,22 +36,22 @@ class Core:
         return 1 << 60
 
     def tick(self, now_ms: int) -> None:
-        self.heard.append("tick")
+        self.calls.append("tick")
 
     def command(self, ticket: int, argv: list[bytes], now_ms: int) -> None:
         self.next.replies.append((ticket, OK))
 
     def answered(self, link_id: int, token: int, reply: object, now_ms: int) -> None:
-        self.heard.append(f"answered {token}")
+        self.calls.append(f"answered {token}")
 
     def save_failed(self, reason: str, now_ms: int) -> None:
-        self.heard.append(f"not saved: {reason}")
+        self.calls.append(f"not saved: {reason}")
 
     def saved(self, now_ms: int) -> None:
-        self.heard.append("saved")
+        self.calls.append("saved")
 
     def unsent(self, sends: list[Send], why: str, now_ms: int) -> None:
-        self.heard += [f"unsent {send.argv[0].decode()}" for send in sends]
+        self.calls += [f"unsent {send.argv[0].decode()}" for send in sends]
 
 
 class Bench:
@@ -142,7 +142,7 @@ async def test_while_the_disk_fails_nothing_is_promised(bench: Bench) -> None:
     bench.ask()
     refused = "MISCONF This Sentinel cannot save its configuration: No space left on device. Ask another one"
     assert bench.done == ["wire Connect", "wire PING", f"reply {refused}"]
-    assert bench.core.heard == ["not saved: No space left on device", "unsent SLAVEOF"]
+    assert bench.core.calls == ["not saved: No space left on device", "unsent SLAVEOF"]
     bench.done.clear()
     bench.core.next = Effects(wire=[Send(1, (b"INFO",), 3, False)], events=[Event(Level.WARNING, "+b", "x")])
     bench.sentinel._tick()
@@ -159,7 +159,7 @@ async def test_while_the_disk_fails_nothing_is_promised(bench: Bench) -> None:
         "run script",
     ]  # fmt: skip
     assert "wire SLAVEOF" not in bench.done
-    assert bench.core.heard[-1] == "saved"
+    assert bench.core.calls[-1] == "saved"
 
 
 async def test_what_was_decided_before_a_disk_that_hung_is_void(bench: Bench) -> None:
@@ -168,7 +168,7 @@ async def test_what_was_decided_before_a_disk_that_hung_is_void(bench: Bench) ->
     bench.core.next = everything()
     bench.ask()
     assert "wire SLAVEOF" not in bench.done
-    assert bench.core.heard == ["saved", "unsent SLAVEOF"]
+    assert bench.core.calls == ["saved", "unsent SLAVEOF"]
     assert bench.done[:3] == ["save sentinel myid x None {}", "wire Connect", "wire PING"]
     assert bench.done[3].startswith("reply MISCONF This Sentinel cannot save its configuration: saving")
     assert bench.done[4:] == ["publish +sdown master a", "run script"]
@@ -196,9 +196,9 @@ async def test_inputs_of_one_turn_are_carried_out_together(bench: Bench) -> None
 async def test_a_late_tick_lets_replies_come_first(bench: Bench) -> None:
     bench.sentinel._tick_due_ms = 1  # long ago
     bench.sentinel._timer_fired()
-    assert "tick" not in bench.core.heard
+    assert "tick" not in bench.core.calls
     bench.sentinel.answered(1, 7, b"PONG")
     async with asyncio.timeout(10):
-        while "tick" not in bench.core.heard:
+        while "tick" not in bench.core.calls:
             await asyncio.sleep(0.001)
-    assert bench.core.heard == ["answered 7", "tick"]
+    assert bench.core.calls == ["answered 7", "tick"]

@@ -16,30 +16,30 @@ class Owner:
     """Writes down what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
         self.problems: list[str] = []
 
     def link_up(self, link_id: int, local_ip: str) -> None:
-        self.heard.append(("up", link_id, local_ip))
+        self.calls.append(("up", link_id, local_ip))
 
     def link_down(self, link_id: int) -> None:
-        self.heard.append(("down", link_id))
+        self.calls.append(("down", link_id))
 
     def answered(self, link_id: int, token: int, reply: object) -> None:
-        self.heard.append(("answered", link_id, token, reply))
+        self.calls.append(("answered", link_id, token, reply))
 
     def message(self, link_id: int, channel: bytes, payload: bytes) -> None:
-        self.heard.append(("message", link_id, channel, payload))
+        self.calls.append(("message", link_id, channel, payload))
 
     def resolved(self, host: str, address: str) -> None:
-        self.heard.append(("resolved", host, address))
+        self.calls.append(("resolved", host, address))
 
     def link_problem(self, text: str) -> None:
         self.problems.append(text)
 
     async def until(self, *wanted: object) -> None:
         async with asyncio.timeout(10):
-            while wanted not in self.heard:
+            while wanted not in self.calls:
                 await asyncio.sleep(0.005)
 
 
@@ -102,7 +102,7 @@ async def test_replies_come_with_their_tokens_in_order(links: Links, owner: Owne
     await peer.until_received(b"*1\r\n$4\r\nPING\r\n*1\r\n$1\r\nX\r\n*2\r\n$3\r\nGET\r\n$3\r\na b\r\n")
     peer.say(b"+PONG\r\n:1\r\n*2\r\n$1\r\na\r\n$-1\r\n")
     await owner.until("answered", 1, 8, [b"a", None])
-    assert [each for each in owner.heard if each[0] == "answered"] == [
+    assert [each for each in owner.calls if each[0] == "answered"] == [
         ("answered", 1, 7, b"PONG"),
         ("answered", 1, 8, [b"a", None]),
     ]
@@ -115,9 +115,9 @@ async def test_an_error_is_a_value(links: Links, owner: Owner, peer: Peer) -> No
     await peer.until_received(b"PING")
     peer.say(b"-LOADING wait\r\n:1\r\n")
     async with asyncio.timeout(10):
-        while len(owner.heard) < 2:
+        while len(owner.calls) < 2:
             await asyncio.sleep(0.005)
-    reply = owner.heard[1][3]
+    reply = owner.calls[1][3]
     assert isinstance(reply, ReplyError)
     assert str(reply) == "LOADING wait"
 
@@ -129,7 +129,7 @@ async def test_messages_of_a_subscribed_link(links: Links, owner: Owner, peer: P
     await peer.until_received(b"SUBSCRIBE")
     peer.say(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n")
     await owner.until("message", 1, b"c", b"hi")
-    assert ("answered", 1, 3, [b"subscribe", b"c", 1]) in owner.heard
+    assert ("answered", 1, 3, [b"subscribe", b"c", 1]) in owner.calls
 
 
 async def test_a_peer_that_is_not_there_or_goes(links: Links, owner: Owner, peer: Peer) -> None:
@@ -147,7 +147,7 @@ async def test_of_a_dropped_link_nothing_more_is_heard(links: Links, owner: Owne
     links.carry_out([Send(1, (b"PING",), 7), Drop(1), Send(1, (b"PING",), 8)])
     links.carry_out([Connect(2, "127.0.0.1", peer.port), Drop(2), Connect(3, "127.0.0.1", peer.port)])
     await owner.until("up", 3, "127.0.0.1")
-    assert [each[:2] for each in owner.heard] == [("up", 1), ("up", 3)]
+    assert [each[:2] for each in owner.calls] == [("up", 1), ("up", 3)]
 
 
 @pytest.mark.parametrize(
