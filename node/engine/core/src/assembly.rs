@@ -98,7 +98,7 @@ impl Engine {
             clients: Clients::new(),
             replication: Replication::new(seed),
             cluster: Cluster::new(&settings, seed),
-            stats: Statistics::new(table::table().entries.len()),
+            stats: Statistics::new(table::table().entries.len(), &settings),
             effects: Effects::default(),
             host: Host::new(clock, ticks),
             settings,

@@ -1,7 +1,9 @@
 //! For unit tests of commands: an engine, and sessions that talk to it in lines of words.
 
+use crate::base::clock::BootMs;
 use crate::clients::origin::Origin;
 use crate::clients::session::{Session, SessionKey};
+use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
 use crate::dispatch::blocking::BlockOn;
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::engine::{Clock, Engine};
@@ -61,8 +63,23 @@ impl Bench {
         for (directive, value) in directives {
             assert_eq!(settings.set(directive, value), Ok(true), "{directive}");
         }
-        let clock = Clock { unix_ms: START_MS, unix_us: START_MS * 1000, boot_ms: 1_000 };
+        let clock = Clock { unix_ms: START_MS, unix_us: START_MS * 1000, boot_ms: BootMs::new(1_000) };
         Bench { engine: Engine::new(settings, 1, clock, || 0) }
+    }
+
+    /// A node of a cluster that serves every slot; another one is `b:2`, by position 1. `change` may change that.
+    pub fn in_cluster(directives: &[(&str, &str)], change: impl FnOnce(&mut SlotTable)) -> Self {
+        let mut bench = Bench::new(&[&[("cluster-enabled", "yes")], directives].concat());
+        let mut table =
+            SlotTable { myself: 0, my_primary: 0, state: ClusterState::Ok, ..SlotTable::default() };
+        table.has_data = true;
+        table.owners.fill(table.myself);
+        table.endpoints = [("a", 1), ("b", 2)]
+            .map(|(host, port)| Endpoint { host: host.into(), port, copies_wanted: 0 })
+            .into();
+        change(&mut table);
+        bench.engine.cluster.slots = Some(table.into());
+        bench
     }
 
     /// Opens a client's session.

@@ -1,5 +1,6 @@
 //! The clocks of the machine, read once a turn.
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::engine::Clock;
 use rustix::time::{clock_gettime, ClockId};
 
@@ -10,7 +11,7 @@ pub fn now() -> Clock {
     Clock {
         unix_ms: real.tv_sec * 1000 + real.tv_nsec / 1_000_000,
         unix_us: real.tv_sec * 1_000_000 + real.tv_nsec / 1000,
-        boot_ms: boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000,
+        boot_ms: BootMs::new(boot.tv_sec * 1000 + boot.tv_nsec / 1_000_000),
     }
 }
 

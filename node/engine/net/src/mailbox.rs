@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::cluster::slots::SlotTable;
 use garrison_engine_core::engine::effects::Event;
 use garrison_engine_core::resp::OwnedArgs;
@@ -36,7 +37,7 @@ pub enum Request {
     /// Writes may be acknowledged until this time of the boot clock.
     ExtendLease {
         /// Milliseconds of the clock that runs while the process sleeps.
-        until_boot_ms: i64,
+        until_boot_ms: BootMs,
     },
     /// Become a replica.
     Follow {
@@ -55,7 +56,7 @@ pub enum Request {
     /// Hold commands until this time of the boot clock.
     Pause {
         /// Milliseconds.
-        until_boot_ms: i64,
+        until_boot_ms: BootMs,
         /// Which of them.
         mode: PauseMode,
     },

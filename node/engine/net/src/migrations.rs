@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::clients::session::MigrationTicket;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::migration::state::{Job, Wait};
@@ -26,7 +27,7 @@ struct Pending {
     replies_missing: usize,
     replies: Vec<String>,
     waits: bool,
-    deadline_ms: i64,
+    deadline_ms: BootMs,
 }
 
 /// Something whose replies are to come, in the order in which it was sent.
@@ -44,7 +45,7 @@ struct Target {
     /// The WAIT that the youngest jobs of this turn share, and how many they are.
     wait: Option<(Wait, usize)>,
     input: Vec<u8>,
-    last_used_ms: i64,
+    last_used_ms: BootMs,
 }
 
 impl Target {
@@ -126,7 +127,7 @@ impl Migrations {
     fn connect(
         &mut self,
         address: &(String, u16),
-        now_ms: i64,
+        now_ms: BootMs,
         registry: &Registry,
         mailbox: &Arc<Mailbox>,
     ) -> Result<usize, String> {

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::clients::origin::Origin;
 use garrison_engine_core::clients::session::SessionKey;
 use garrison_engine_core::engine::effects::Level;
@@ -70,7 +71,7 @@ pub struct Reactor {
     /// Listeners that failed, to be tried again with the background work.
     accept_later: Vec<usize>,
     pub(crate) stopping: bool,
-    next_cron_ms: i64,
+    next_cron_ms: BootMs,
 }
 
 impl Reactor {
@@ -119,7 +120,7 @@ impl Reactor {
             accept_again: Vec::new(),
             accept_later: Vec::new(),
             stopping: false,
-            next_cron_ms: 0,
+            next_cron_ms: BootMs::ZERO,
         })
     }
 
@@ -206,7 +207,7 @@ impl Reactor {
         }
         let cron_ms = self.next_cron_ms - self.engine.clock.boot_ms;
         let now_ms = self.engine.clock.boot_ms;
-        let due_ms = self.engine.next_deadline_boot_ms().map_or(i64::MAX, |due| due.saturating_sub(now_ms));
+        let due_ms = self.engine.next_deadline_boot_ms().map_or(i64::MAX, |due| due.saturating_since(now_ms));
         Duration::from_millis(cron_ms.min(due_ms).clamp(0, 1000) as u64)
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::clients::origin::Origin;
 use garrison_engine_core::clients::session::{MigrationTicket, SessionKey};
 use garrison_engine_core::engine::effects::Action;
@@ -206,7 +207,7 @@ impl BareEngine {
         let actions = self.take_actions(py)?;
         // What the actions made go on is a part of the turn.
         self.engine.end_turn();
-        let later = Clock { boot_ms: replies_boot_ms, ..self.engine.clock };
+        let later = Clock { boot_ms: BootMs::new(replies_boot_ms), ..self.engine.clock };
         self.engine.withhold_replies_without_lease(|| later);
         let more = self.take_actions(py)?;
         let outputs = self.take_outputs(py);
@@ -222,12 +223,9 @@ impl BareEngine {
     /// When the next turn is due at the latest, in milliseconds of the boot clock; None: with the next background work.
     fn next_deadline_ms(&self) -> Option<i64> {
         let wants_turn = self.engine.replication_wants_turn() || !self.engine.effects.actions.is_empty();
-        let now_ms = self.engine.clock.boot_ms;
-        if wants_turn {
-            Some(now_ms)
-        } else {
-            self.engine.next_deadline_boot_ms()
-        }
+        let due =
+            if wants_turn { Some(self.engine.clock.boot_ms) } else { self.engine.next_deadline_boot_ms() };
+        due.map(BootMs::as_i64)
     }
 
     /// Role, progress and lineage, as `DataPlane.replication` gives them.
@@ -263,5 +261,5 @@ impl BareEngine {
 }
 
 fn clock(unix_ms: i64, boot_ms: i64) -> Clock {
-    Clock { unix_ms, unix_us: unix_ms.saturating_mul(1000), boot_ms }
+    Clock { unix_ms, unix_us: unix_ms.saturating_mul(1000), boot_ms: BootMs::new(boot_ms) }
 }

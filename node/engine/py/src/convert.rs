@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::cluster::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
 use garrison_engine_core::engine::effects::{ClientInfo, Level};
 use garrison_engine_core::replication::state::{Primary, Status};
@@ -69,6 +70,18 @@ macro_rules! plain {
 }
 
 plain!(bool, u8, u16, u64, usize, i64, String, HashMap<u16, u16>, HashMap<String, String>);
+
+impl Read for BootMs {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.extract().map(BootMs::new)
+    }
+}
+
+impl Write for BootMs {
+    fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        self.as_i64().into_bound_py_any(py)
+    }
+}
 
 /// Enumerations, whose variants are words.
 macro_rules! words {

@@ -1,5 +1,6 @@
 //! Events of the engine, as the objects of `garrison.node.border`.
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::engine::effects::{ClientInfo, Event, Level};
 use garrison_engine_core::replication::state::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
@@ -60,7 +61,7 @@ pub fn examples() -> Vec<Event> {
         is_replica: true,
         offset: 1,
         link_up: false,
-        last_io_boot_ms: 2,
+        last_io_boot_ms: BootMs::new(2),
         replicas: 3,
         lagging: 4,
         order: 5,

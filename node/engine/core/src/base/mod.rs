@@ -2,6 +2,7 @@
 
 #[allow(unsafe_code)] // asks the allocator
 pub mod alloc;
+pub mod clock;
 pub mod glob;
 pub mod long_double;
 pub mod numbers;

@@ -4,11 +4,12 @@
 //! ([`crate::engine::hold`]). Each ends only its own pause; commands are held while one of them lasts. A held command waits in its session
 //! ([`Suspension::Retry`](crate::clients::session::Suspension::Retry)) and is checked again when it goes on.
 
+use crate::base::clock::BootMs;
 /// Commands are held until a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Pause {
     /// When it ends, in milliseconds of the boot clock.
-    pub until_boot_ms: i64,
+    pub until_boot_ms: BootMs,
     /// Whether reads are held too.
     pub all: bool,
 }
@@ -20,7 +21,7 @@ pub struct OwnPause(Option<Pause>);
 impl OwnPause {
     /// Begins a pause; a longer one that is under way is not shortened, nor a wider one narrowed.
     pub fn extend(&mut self, pause: Pause) {
-        let now = self.0.unwrap_or(Pause { until_boot_ms: i64::MIN, all: false });
+        let now = self.0.unwrap_or(Pause { until_boot_ms: BootMs::MIN, all: false });
         self.0 = Some(Pause {
             until_boot_ms: pause.until_boot_ms.max(now.until_boot_ms),
             all: pause.all || now.all,
@@ -38,7 +39,7 @@ impl OwnPause {
     }
 
     /// Ends it when its time has come.
-    pub fn end_if_due(&mut self, now_ms: i64) {
+    pub fn end_if_due(&mut self, now_ms: BootMs) {
         self.0 = self.0.filter(|pause| pause.until_boot_ms > now_ms);
     }
 }

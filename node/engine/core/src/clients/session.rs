@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::base::clock::BootMs;
 use crate::clients::origin::{Origin, User};
 use crate::clients::pubsub::ChannelKind;
 use crate::clients::transaction::Transaction;
@@ -67,7 +68,7 @@ pub struct KeyWait {
     /// The type that a key must have to be of use; none where any change is.
     pub type_name: Option<&'static str>,
     /// Until when, in milliseconds of the boot clock.
-    pub deadline_boot_ms: Option<i64>,
+    pub deadline_boot_ms: Option<BootMs>,
     /// What is answered when nothing has come until then.
     pub on_timeout: fn(&mut Reply<'_>),
     /// Its place in the order of arrival.

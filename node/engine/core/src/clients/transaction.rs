@@ -33,6 +33,8 @@ pub struct Queued {
     pub command: usize,
     /// Its arguments.
     pub args: OwnedArgs,
+    /// The slot of all its keys; none outside a cluster.
+    pub slot: Option<u16>,
 }
 
 /// The control commands of a stage that are being answered.

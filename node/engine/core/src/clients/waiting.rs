@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 
 /// What a session waits for.
@@ -49,7 +50,7 @@ enum Stand {
 struct Place {
     stand: Stand,
     arrival: u64,
-    deadline_boot_ms: Option<i64>,
+    deadline_boot_ms: Option<BootMs>,
 }
 
 /// All sessions that wait.
@@ -62,7 +63,7 @@ pub struct WaitingRoom {
     /// Keys that have changed while somebody waited for them, the earliest first, each once.
     ready: VecDeque<DbKey>,
     is_ready: HashSet<DbKey>,
-    deadlines: BTreeSet<(i64, u64, SessionKey)>,
+    deadlines: BTreeSet<(BootMs, u64, SessionKey)>,
     arrivals: u64,
     /// Sessions whose commands the control plane answers, by ticket. EXEC may ask several at once.
     asked: HashMap<u64, SessionKey>,
@@ -73,7 +74,7 @@ pub struct WaitingRoom {
 
 impl WaitingRoom {
     /// A session begins to wait, behind all others of the queue.
-    pub fn enter(&mut self, session: SessionKey, queue: Queue, deadline_boot_ms: Option<i64>) {
+    pub fn enter(&mut self, session: SessionKey, queue: Queue, deadline_boot_ms: Option<BootMs>) {
         self.leave(session);
         self.arrivals += 1;
         let arrival = self.arrivals;
@@ -86,7 +87,7 @@ impl WaitingRoom {
         &mut self,
         session: SessionKey,
         (db, keys): (usize, Vec<Box<[u8]>>),
-        deadline_boot_ms: Option<i64>,
+        deadline_boot_ms: Option<BootMs>,
         old_arrival: Option<u64>,
     ) -> u64 {
         self.leave(session);
@@ -101,7 +102,7 @@ impl WaitingRoom {
         arrival
     }
 
-    fn stand(&mut self, session: SessionKey, stand: Stand, arrival: u64, deadline_boot_ms: Option<i64>) {
+    fn stand(&mut self, session: SessionKey, stand: Stand, arrival: u64, deadline_boot_ms: Option<BootMs>) {
         self.places.insert(session, Place { stand, arrival, deadline_boot_ms });
         if let Some(deadline) = deadline_boot_ms {
             self.deadlines.insert((deadline, arrival, session));
@@ -196,7 +197,7 @@ impl WaitingRoom {
     }
 
     /// Lets those out whose deadline has come, the earliest deadline first.
-    pub fn overdue(&mut self, now_boot_ms: i64) -> Vec<SessionKey> {
+    pub fn overdue(&mut self, now_boot_ms: BootMs) -> Vec<SessionKey> {
         let mut due = Vec::new();
         while let Some(&(deadline, _, session)) = self.deadlines.first() {
             if deadline > now_boot_ms {
@@ -209,7 +210,7 @@ impl WaitingRoom {
     }
 
     /// The earliest deadline, in milliseconds of the boot clock.
-    pub fn next_deadline_boot_ms(&self) -> Option<i64> {
+    pub fn next_deadline_boot_ms(&self) -> Option<BootMs> {
         self.deadlines.first().map(|(deadline, _, _)| *deadline)
     }
 
@@ -292,13 +293,13 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Enter(session, queue, deadline) => {
-                        room.enter(session, ALL[queue], deadline);
+                        room.enter(session, ALL[queue], deadline.map(BootMs::new));
                         model.retain(|(other, _, _)| *other != session);
                         model.push((session, queue, deadline));
                     }
                     Step::Await(session, db, keys, deadline) => {
                         let names = keys.iter().map(|key| Box::from([*key])).collect();
-                        room.enter_keys(session, (db, names), deadline, None);
+                        room.enter_keys(session, (db, names), deadline.map(BootMs::new), None);
                         let bits: usize = keys.iter().map(|key| 1 << key).sum();
                         model.retain(|(other, _, _)| *other != session);
                         model.push((session, FOR_KEYS << (3 * db) | bits << (3 * db), deadline));
@@ -331,12 +332,13 @@ mod tests {
                         let mut due: Vec<_> = model.iter().filter(|(_, _, d)| is_due(d)).collect();
                         due.sort_by_key(|(_, _, deadline)| *deadline);
                         let due: Vec<_> = due.into_iter().map(|(session, _, _)| *session).collect();
-                        prop_assert_eq!(room.overdue(now), due);
+                        prop_assert_eq!(room.overdue(BootMs::new(now)), due);
                         model.retain(|(_, _, deadline)| !is_due(deadline));
                     }
                 }
                 prop_assert_eq!(room.count(), model.len());
-                prop_assert_eq!(room.next_deadline_boot_ms(), model.iter().filter_map(|(_, _, d)| *d).min());
+                let next = model.iter().filter_map(|(_, _, deadline)| *deadline).min();
+                prop_assert_eq!(room.next_deadline_boot_ms(), next.map(BootMs::new));
                 for (at, queue) in ALL.into_iter().enumerate() {
                     let there: Vec<_> = model.iter().filter(|(_, q, _)| *q == at).map(|(s, _, _)| *s).collect();
                     prop_assert_eq!(room.is_empty(queue), there.is_empty());

@@ -2,6 +2,7 @@
 //!
 //! The engine redirects by it and decides nothing: ownership changes only when a new table arrives.
 
+use crate::base::clock::BootMs;
 use std::collections::HashMap;
 
 pub use crate::keyspace::SLOT_COUNT;
@@ -51,7 +52,7 @@ pub struct SlotTable {
     /// Whether this node has the data of the slots that it owns. Without it, it serves them to nobody.
     pub has_data: bool,
     /// Until when writes may be acknowledged, in milliseconds of the monotonic clock that runs while the process sleeps.
-    pub writes_until_ms: i64,
+    pub writes_until_ms: BootMs,
     /// Whether shard channels work while the cluster is down.
     pub shard_channels_when_down: bool,
 }
@@ -67,7 +68,7 @@ impl Default for SlotTable {
             importing: HashMap::new(),
             state: ClusterState::Down,
             has_data: false,
-            writes_until_ms: i64::MAX,
+            writes_until_ms: BootMs::MAX,
             shard_channels_when_down: true,
         }
     }

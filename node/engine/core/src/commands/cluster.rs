@@ -5,7 +5,7 @@
 
 use crate::cluster::slots::SLOT_COUNT;
 use crate::dispatch::help::help;
-use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
+use crate::dispatch::{Command, Ctx, Facts, Failure, Flags, Group, Outcome};
 use crate::keyspace::key_slot;
 use crate::resp::failure::NO_CLUSTER;
 
@@ -52,8 +52,13 @@ const SUBCOMMANDS: &[Command] = &[
         "start-slot end-slot [start-slot end-slot ...]",
         "Takes ranges of hash slots that nobody serves.",
     ),
-    control("bumpepoch", 2, CHANGE).docs("3.0.0", "O(1)", "", "Raises this node's configuration epoch."),
-    control("count-failure-reports", 3, SEE_ADMIN).docs(
+    control("bumpepoch", 2, CHANGE).tips("nondeterministic_output").docs(
+        "3.0.0",
+        "O(1)",
+        "",
+        "Raises this node's configuration epoch.",
+    ),
+    control("count-failure-reports", 3, SEE_ADMIN).tips("nondeterministic_output").docs(
         "3.0.0",
         "O(N) with the number of reports",
         "node-id",
@@ -83,23 +88,36 @@ const SUBCOMMANDS: &[Command] = &[
         "[options=<FORCE | TAKEOVER>]",
         "Makes this replica take its primary's place.",
     ),
-    control("flushslots", 2, CHANGE).docs("3.0.0", "O(1)", "", "Gives up all of this node's hash slots."),
+    control("flushslots", 2, CHANGE).facts(Facts::Keys).docs(
+        "3.0.0",
+        "O(1)",
+        "",
+        "Gives up all of this node's hash slots.",
+    ),
     control("forget", 3, CHANGE).docs("3.0.0", "O(1)", "node-id", "Takes a node out of this node's table."),
     crate::migration::GHOST,
-    Command::new("getkeysinslot", 4, CLUSTER, getkeysinslot).flags(STALE).docs(
+    Command::new("getkeysinslot", 4, CLUSTER, getkeysinslot)
+        .tips("nondeterministic_output")
+        .flags(STALE)
+        .docs(
+            "3.0.0",
+            "O(N) with the number of keys asked for",
+            "slot count",
+            "Names keys of a hash slot that are on this node.",
+        ),
+    control("info", 2, SEE).tips("nondeterministic_output").facts(Facts::StrayKeys).docs(
         "3.0.0",
-        "O(N) with the number of keys asked for",
-        "slot count",
-        "Names keys of a hash slot that are on this node.",
+        "O(1)",
+        "",
+        "Shows the state of the cluster as this node sees it.",
     ),
-    control("info", 2, SEE).docs("3.0.0", "O(1)", "", "Shows the state of the cluster as this node sees it."),
     Command::new("keyslot", 3, CLUSTER, keyslot).flags(SEE).docs(
         "3.0.0",
         "O(N) with the length of the key",
         "key",
         "Tells the hash slot of a key.",
     ),
-    control("links", 2, SEE).docs(
+    control("links", 2, SEE).tips("nondeterministic_output").docs(
         "7.0.0",
         "O(N) with the number of nodes",
         "",
@@ -114,25 +132,25 @@ const SUBCOMMANDS: &[Command] = &[
     crate::migration::MIGRATION_LINK,
     control("myid", 2, SEE).docs("3.0.0", "O(1)", "", "Tells this node's id."),
     control("myshardid", 2, SEE).docs("7.2.0", "O(1)", "", "Tells the id of this node's shard."),
-    control("nodes", 2, SEE).docs(
+    control("nodes", 2, SEE).tips("nondeterministic_output").docs(
         "3.0.0",
         "O(N) with the number of nodes",
         "",
         "Describes all nodes, one a line.",
     ),
-    control("replicas", 3, SEE_ADMIN).docs(
+    control("replicas", 3, SEE_ADMIN).tips("nondeterministic_output").docs(
         "5.0.0",
         "O(N) with the number of replicas",
         "node-id",
         "Describes the replicas of a primary.",
     ),
-    control("replicate", 3, CHANGE).docs(
+    control("replicate", 3, CHANGE).facts(Facts::Keys).docs(
         "3.0.0",
         "O(1)",
         "node-id",
         "Makes this node a replica of a primary.",
     ),
-    control("reset", -2, Flags::ADMIN.union(Flags::STALE).union(Flags::NOSCRIPT)).docs(
+    control("reset", -2, Flags::ADMIN.union(Flags::STALE).union(Flags::NOSCRIPT)).facts(Facts::Keys).docs(
         "3.0.0",
         "O(N) with the number of nodes, and of keys where they are deleted",
         "[reset-type=<HARD | SOFT>]",
@@ -151,25 +169,26 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Lets an owner of hash slots that has lost their data serve them as it is.",
     ),
-    control("setslot", -4, CHANGE).docs(
+    control("setslot", -4, CHANGE).facts(Facts::KeysInSlot).docs(
         "3.0.0",
         "O(1)",
         "slot subcommand=<IMPORTING node-id | MIGRATING node-id | NODE node-id | STABLE>",
         "Marks a hash slot as moving, settled, or served by a node.",
     ),
-    control("shards", 2, SEE).docs(
+    control("shards", 2, SEE).tips("nondeterministic_output").docs(
         "7.0.0",
         "O(N) with the number of nodes",
         "",
         "Describes shards: their hash slots and their nodes.",
     ),
-    control("slaves", 3, SEE_ADMIN).docs(
+    control("slaves", 3, SEE_ADMIN).tips("nondeterministic_output").docs(
         "3.0.0",
         "O(N) with the number of replicas",
         "node-id",
         "Describes the replicas of a primary, by the older name.",
     ),
-    control("slots", 2, SEE).docs(
+    super::slot_stats::SLOT_STATS,
+    control("slots", 2, SEE).tips("nondeterministic_output").docs(
         "3.0.0",
         "O(N) with the number of nodes",
         "",
@@ -262,7 +281,7 @@ mod tests {
         let [Event::Command { facts, .. }] = &bench.engine.effects.events[..] else {
             panic!("nothing was asked")
         };
-        assert_eq!(facts[..], [("keys_total", 0), ("keys_in_slot", 0)]);
+        assert_eq!(facts[..], [("keys_in_slot", 0)]);
     }
 
     #[test]

@@ -20,12 +20,15 @@ const SUBCOMMANDS: &[Command] = &[
         "parameter [parameter ...]",
         "Shows the directives whose names match the patterns.",
     ),
-    Command::control("set", -4, Group::Server).flags(ADMIN).docs(
-        "2.0.0",
-        "O(N) with the number of parameters",
-        "parameter value [parameter value ...]",
-        "Changes directives while the server runs, all of them or none.",
-    ),
+    Command::control("set", -4, Group::Server)
+        .tips("request_policy:all_nodes response_policy:all_succeeded")
+        .flags(ADMIN)
+        .docs(
+            "2.0.0",
+            "O(N) with the number of parameters",
+            "parameter value [parameter value ...]",
+            "Changes directives while the server runs, all of them or none.",
+        ),
     Command::control("rewrite", 2, Group::Server).flags(ADMIN).docs(
         "2.8.0",
         "O(1)",

@@ -10,12 +10,11 @@ const OPEN: Flags =
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("ping", -1, Group::Connection, ping).flags(Flags::SUBSCRIBED).flags(Flags::FAST).docs(
-        "1.0.0",
-        "O(1)",
-        "[message]",
-        "Answers PONG, or the message.",
-    ),
+    Command::new("ping", -1, Group::Connection, ping)
+        .tips("request_policy:all_shards response_policy:all_succeeded")
+        .flags(Flags::SUBSCRIBED)
+        .flags(Flags::FAST)
+        .docs("1.0.0", "O(1)", "[message]", "Answers PONG, or the message."),
     Command::new("echo", 2, Group::Connection, echo)
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "message", "Answers the message."),

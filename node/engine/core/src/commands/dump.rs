@@ -17,6 +17,7 @@ const RESTORE_KEY: &[KeySpec] = &[KeySpec::one(1, "OW UPDATE")];
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("dump", 2, Group::Generic, dump)
+        .tips("nondeterministic_output")
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(1, "RO ACCESS")])
         .docs("2.6.0", "O(N) with the size of the value", "key", "Answers the value of a key as one string."),

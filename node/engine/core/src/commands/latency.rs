@@ -23,42 +23,35 @@ pub const COMMANDS: &[Command] = &[Command::container("latency", Group::Server, 
 )];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("doctor", 2, Group::Server, doctor).flags(SEE).docs(
-        "2.8.13",
-        "O(1)",
-        "",
-        "Says in words what was slow.",
-    ),
-    Command::new("graph", 3, Group::Server, graph).flags(SEE).docs(
-        "2.8.13",
-        "O(1)",
-        "event",
-        "Draws an event's samples as a row of bars.",
-    ),
-    Command::new("histogram", -2, Group::Server, histogram).flags(SEE).docs(
-        "7.0.0",
-        "O(N) with the number of commands shown",
-        "[command [command ...]]",
-        "Counts how many calls took how long, by powers of two of microseconds.",
-    ),
-    Command::new("history", 3, Group::Server, history).flags(SEE).docs(
-        "2.8.13",
-        "O(1)",
-        "event",
-        "Shows an event's samples with their times.",
-    ),
-    Command::new("latest", 2, Group::Server, latest).flags(SEE).docs(
-        "2.8.13",
-        "O(1)",
-        "",
-        "Shows each event's latest and worst sample.",
-    ),
-    Command::new("reset", -2, Group::Server, reset).flags(SEE).docs(
-        "2.8.13",
-        "O(1)",
-        "[event [event ...]]",
-        "Forgets the samples of these events, or of all.",
-    ),
+    Command::new("doctor", 2, Group::Server, doctor)
+        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
+        .flags(SEE)
+        .docs("2.8.13", "O(1)", "", "Says in words what was slow."),
+    Command::new("graph", 3, Group::Server, graph)
+        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
+        .flags(SEE)
+        .docs("2.8.13", "O(1)", "event", "Draws an event's samples as a row of bars."),
+    Command::new("histogram", -2, Group::Server, histogram)
+        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
+        .flags(SEE)
+        .docs(
+            "7.0.0",
+            "O(N) with the number of commands shown",
+            "[command [command ...]]",
+            "Counts how many calls took how long, by powers of two of microseconds.",
+        ),
+    Command::new("history", 3, Group::Server, history)
+        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
+        .flags(SEE)
+        .docs("2.8.13", "O(1)", "event", "Shows an event's samples with their times."),
+    Command::new("latest", 2, Group::Server, latest)
+        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
+        .flags(SEE)
+        .docs("2.8.13", "O(1)", "", "Shows each event's latest and worst sample."),
+    Command::new("reset", -2, Group::Server, reset)
+        .tips("request_policy:all_nodes response_policy:all_succeeded")
+        .flags(SEE)
+        .docs("2.8.13", "O(1)", "[event [event ...]]", "Forgets the samples of these events, or of all."),
     help(Group::Server, "2.8.13"),
 ];
 

@@ -17,25 +17,25 @@ pub const COMMANDS: &[Command] = &[Command::container("memory", Group::Server, S
 )];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("doctor", 2, Group::Server, doctor).flags(SEE).docs(
+    Command::new("doctor", 2, Group::Server, doctor).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",
         "Says in words whether the use of memory looks healthy.",
     ),
-    Command::new("malloc-stats", 2, Group::Server, malloc_stats).flags(SEE).docs(
+    Command::new("malloc-stats", 2, Group::Server, malloc_stats).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",
         "Shows what the allocator counts.",
     ),
-    Command::new("purge", 2, Group::Server, purge).flags(SEE).docs(
+    Command::new("purge", 2, Group::Server, purge).tips("request_policy:all_shards response_policy:all_succeeded").flags(SEE).docs(
         "4.0.0",
         "O(N) with the pages of the allocator",
         "",
         "Gives unused pages back to the operating system now; the allocator does it by itself after a while.",
     ),
-    Command::new("stats", 2, Group::Server, stats).flags(SEE).docs(
+    Command::new("stats", 2, Group::Server, stats).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",

@@ -15,6 +15,7 @@ pub mod latency;
 pub mod memory;
 pub mod pubsub;
 pub mod server;
+mod slot_stats;
 pub mod slowlog;
 pub mod sort;
 pub mod transactions;

@@ -174,8 +174,7 @@ fn publish(ctx: &mut Ctx<'_>, sharded: bool) -> Outcome {
         let (channel, message) = (channel.to_vec(), message.to_vec());
         ctx.engine.effects.events.push(Event::Published { channel, message, sharded });
     } else if !ctx.origin().skips_checks() {
-        let db = ctx.session.db;
-        ctx.engine.queue_propagation(db, OwnedArgs::copy(ctx.args));
+        ctx.engine.queue_propagation(ctx.scope(), OwnedArgs::copy(ctx.args));
         ctx.engine.note_hello(channel, message);
     }
     ctx.int(receivers as i64)

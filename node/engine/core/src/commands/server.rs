@@ -12,63 +12,63 @@ const SERVER: Group = Group::Server;
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT);
 
 /// The commands of this file.
-pub const COMMANDS: &[Command] =
-    &[
-        Command::new("time", 1, SERVER, time)
-            .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
-            .docs("2.6.0", "O(1)", "", "Tells the server's clock: Unix seconds, and microseconds within."),
-        Command::new("lolwut", -1, SERVER, lolwut).flags(Flags::READONLY.union(Flags::FAST)).docs(
-            "5.0.0",
-            "O(1)",
-            "[VERSION version]",
-            "Draws a small picture and names the version.",
-        ),
-        Command::new("monitor", 1, SERVER, monitor)
-            .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE))
-            .docs("1.0.0", "O(1)", "", "Shows every command that the server carries out, as it happens."),
-        Command::control("shutdown", -1, SERVER)
-            .flags(
-                ADMIN
-                    .union(Flags::LOADING)
-                    .union(Flags::STALE)
-                    .union(Flags::NO_MULTI)
-                    .union(Flags::ALLOW_BUSY),
-            )
-            .docs(
-                "1.0.0",
-                "O(N) with the number of keys when they are saved, O(1) otherwise",
-                "[save-selector=<NOSAVE | SAVE>] [NOW] [FORCE] [ABORT]",
-                "Ends the server.",
-            ),
-        not_yet("save", 1, ADMIN.union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI)).docs(
+pub const COMMANDS: &[Command] = &[
+    Command::new("time", 1, SERVER, time)
+        .tips("nondeterministic_output")
+        .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
+        .docs("2.6.0", "O(1)", "", "Tells the server's clock: Unix seconds, and microseconds within."),
+    Command::new("lolwut", -1, SERVER, lolwut).flags(Flags::READONLY.union(Flags::FAST)).docs(
+        "5.0.0",
+        "O(1)",
+        "[VERSION version]",
+        "Draws a small picture and names the version.",
+    ),
+    Command::new("monitor", 1, SERVER, monitor).flags(ADMIN.union(Flags::LOADING).union(Flags::STALE)).docs(
+        "1.0.0",
+        "O(1)",
+        "",
+        "Shows every command that the server carries out, as it happens.",
+    ),
+    Command::control("shutdown", -1, SERVER)
+        .flags(
+            ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::NO_MULTI).union(Flags::ALLOW_BUSY),
+        )
+        .docs(
             "1.0.0",
-            "O(N) with the number of keys",
-            "",
-            "Saves the data set to disk while the caller waits (not built yet).",
+            "O(N) with the number of keys when they are saved, O(1) otherwise",
+            "[save-selector=<NOSAVE | SAVE>] [NOW] [FORCE] [ABORT]",
+            "Ends the server.",
         ),
-        not_yet("bgsave", -1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
-            "1.0.0",
-            "O(1)",
-            "[SCHEDULE]",
-            "Saves the data set to disk in the background (not built yet).",
-        ),
-        not_yet("bgrewriteaof", 1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
-            "1.0.0",
-            "O(1)",
-            "",
-            "Rewrites the append-only file in the background (not built yet).",
-        ),
-        Command::new("lastsave", 1, SERVER, lastsave)
-            .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
-            .categories(&["admin", "dangerous"])
-            .docs("1.0.0", "O(1)", "", "Tells when the data set was last saved; the start counts as a save."),
-        Command::container("module", SERVER, MODULE).docs(
-            "4.0.0",
-            "That of the subcommand",
-            "",
-            "Modules: there are none.",
-        ),
-    ];
+    not_yet("save", 1, ADMIN.union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI)).docs(
+        "1.0.0",
+        "O(N) with the number of keys",
+        "",
+        "Saves the data set to disk while the caller waits (not built yet).",
+    ),
+    not_yet("bgsave", -1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
+        "1.0.0",
+        "O(1)",
+        "[SCHEDULE]",
+        "Saves the data set to disk in the background (not built yet).",
+    ),
+    not_yet("bgrewriteaof", 1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
+        "1.0.0",
+        "O(1)",
+        "",
+        "Rewrites the append-only file in the background (not built yet).",
+    ),
+    Command::new("lastsave", 1, SERVER, lastsave)
+        .tips("nondeterministic_output")
+        .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
+        .categories(&["admin", "dangerous"])
+        .docs("1.0.0", "O(1)", "", "Tells when the data set was last saved; the start counts as a save."),
+    Command::container("module", SERVER, MODULE).docs(
+        "4.0.0",
+        "That of the subcommand",
+        "",
+        "Modules: there are none.",
+    ),
+];
 
 const MODULE_FLAGS: Flags = ADMIN.union(Flags::NO_ASYNC_LOADING);
 
@@ -77,6 +77,7 @@ const MODULE: &[Command] = &[
         ctx.reply().array(0);
         Ok(())
     })
+    .tips("nondeterministic_output_order")
     .flags(ADMIN)
     .docs("4.0.0", "O(1)", "", "Lists modules: always none."),
     Command::new("load", -3, SERVER, refuse_module).flags(MODULE_FLAGS).docs(

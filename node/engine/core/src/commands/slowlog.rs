@@ -18,24 +18,23 @@ pub const COMMANDS: &[Command] = &[Command::container("slowlog", Group::Server, 
 )];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("get", -2, Group::Server, get).flags(SEE).docs(
-        "2.2.12",
-        "O(N) with the number of entries shown",
-        "[count]",
-        "Shows the most recent slow commands, ten or as many as asked for; -1 for all.",
-    ),
-    Command::new("len", 2, Group::Server, len).flags(SEE).docs(
-        "2.2.12",
-        "O(1)",
-        "",
-        "Counts the slow commands that are kept.",
-    ),
-    Command::new("reset", 2, Group::Server, reset).flags(SEE).docs(
-        "2.2.12",
-        "O(N) with the number of entries",
-        "",
-        "Forgets all slow commands.",
-    ),
+    Command::new("get", -2, Group::Server, get)
+        .tips("request_policy:all_nodes nondeterministic_output")
+        .flags(SEE)
+        .docs(
+            "2.2.12",
+            "O(N) with the number of entries shown",
+            "[count]",
+            "Shows the most recent slow commands, ten or as many as asked for; -1 for all.",
+        ),
+    Command::new("len", 2, Group::Server, len)
+        .tips("request_policy:all_nodes response_policy:agg_sum nondeterministic_output")
+        .flags(SEE)
+        .docs("2.2.12", "O(1)", "", "Counts the slow commands that are kept."),
+    Command::new("reset", 2, Group::Server, reset)
+        .tips("request_policy:all_nodes response_policy:all_succeeded")
+        .flags(SEE)
+        .docs("2.2.12", "O(N) with the number of entries", "", "Forgets all slow commands."),
     help(Group::Server, "6.2.0"),
 ];
 

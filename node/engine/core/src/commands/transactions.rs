@@ -8,12 +8,10 @@ const AT_ANY_TIME: Flags =
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("multi", 1, Group::Transactions, multi).flags(Flags::AT_ONCE).flags(AT_ANY_TIME).docs(
-        "1.2.0",
-        "O(1)",
-        "",
-        "Begins a transaction: the commands that follow are queued.",
-    ),
+    Command::new("multi", 1, Group::Transactions, multi)
+        .flags(Flags::AT_ONCE.union(Flags::MULTI))
+        .flags(AT_ANY_TIME)
+        .docs("1.2.0", "O(1)", "", "Begins a transaction: the commands that follow are queued."),
     Command::new("exec", 1, Group::Transactions, exec)
         .flags(Flags::AT_ONCE.union(Flags::EXEC))
         .flags(Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE).union(Flags::SKIP_SLOWLOG))

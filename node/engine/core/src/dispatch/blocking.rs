@@ -13,6 +13,7 @@
 //! clients wait for costs one of them a try. Only the last try is counted by COMMANDSTATS.
 
 use super::{Ctx, Failure, Outcome};
+use crate::base::clock::BootMs;
 use crate::base::numbers::parse_f64;
 use crate::clients::session::{KeyWait, Session, SessionKey, Suspension};
 use crate::engine::effects::Action;
@@ -26,7 +27,7 @@ pub struct BlockOn {
     /// The type that a key must have (`list`, as TYPE says); none where any change of a key is of use.
     pub type_name: Option<&'static str>,
     /// Until when, in milliseconds of the boot clock; see [`Ctx::deadline_arg`].
-    pub deadline_boot_ms: Option<i64>,
+    pub deadline_boot_ms: Option<BootMs>,
     /// What is answered when nothing has come until then.
     pub on_timeout: fn(&mut Reply<'_>),
 }
@@ -57,7 +58,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Argument `index` as a timeout in seconds, as a deadline for [`BlockOn`]; 0 is none.
-    pub fn deadline_arg(&self, index: usize) -> Result<Option<i64>, Failure> {
+    pub fn deadline_arg(&self, index: usize) -> Result<Option<BootMs>, Failure> {
         const OUT_OF_RANGE: Failure = Failure::Text("ERR timeout is out of range");
         let seconds = parse_f64(self.arg(index))
             .filter(|seconds| seconds.is_finite())

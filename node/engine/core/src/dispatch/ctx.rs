@@ -5,6 +5,7 @@ use crate::base::numbers;
 use crate::clients::origin::Origin;
 use crate::clients::session::Session;
 use crate::engine::Engine;
+use crate::replication::state::Scope;
 use crate::resp::failure::{Failure, Outcome, NOT_AN_INTEGER, NOT_A_FLOAT};
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
@@ -85,8 +86,13 @@ impl<'a> Ctx<'a> {
     /// Replicates this instead of the command as it was given. May be called several times.
     pub fn propagate(&mut self, args: &[&[u8]]) {
         self.engine.call.frame.verbatim = false;
-        let db = self.session.db;
-        self.engine.queue_propagation(db, OwnedArgs::from_slices(args));
+        self.engine.queue_propagation(self.scope(), OwnedArgs::from_slices(args));
+    }
+
+    /// What the running command is about, for the replication stream: the session's database and the keys' slot.
+    #[inline]
+    pub fn scope(&self) -> Scope {
+        Scope { db: self.session.db, slot: self.engine.call.slot }
     }
 
     /// Replicates the command as it was given, and besides it what [`Ctx::propagate`] adds.

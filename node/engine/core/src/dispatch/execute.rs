@@ -82,6 +82,7 @@ impl Engine {
         let reply_start = session.out.len();
         let was_replica = session.origin == Origin::Replica;
         self.call.resp = session.resp;
+        self.call.slot = None;
         self.call.frame = Frame::top(session.origin);
         session.last_command_ms = self.clock.unix_ms;
         let is_silent = session.reply_mode != ReplyMode::On;
@@ -142,6 +143,7 @@ impl Engine {
         self.call.resp = session.resp;
         self.call.frame = Frame::top(session.origin);
         self.call.key = KnownKey::NONE;
+        self.call.slot = None;
         if session.transaction.as_ref().is_some_and(|transaction| transaction.is_under_way()) {
             self.continue_exec(session);
         } else {
@@ -263,7 +265,7 @@ impl Engine {
             return Err(Failure::Text("ERR Command not allowed inside a transaction"));
         }
         if let Some(transaction) = session.transaction.as_mut() {
-            transaction.enqueue(entry, args, self.settings.client_query_buffer_limit)?;
+            transaction.enqueue(entry, args, self.call.slot, self.settings.client_query_buffer_limit)?;
         }
         session.out.extend_from_slice(b"+QUEUED\r\n");
         Ok(Gate::Closed)
@@ -280,12 +282,13 @@ impl Engine {
     pub fn call_command(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
         let run = match entry.command.handler {
             Handler::Engine(run) => run,
-            Handler::Control => return self.hand_to_control(session, entry, args),
+            Handler::Control(_) => return self.hand_to_control(session, entry, args),
             Handler::Container => return self.refuse(session, entry, Failure::unknown_subcommand(args)),
         };
         self.call.frame = self.call.frame.next();
         #[cfg(debug_assertions)]
         let before = self.keyspace_changes();
+        let (slot, reply_start) = (self.call.slot, session.out.len());
         let started = (self.host.ticks)();
         let outcome = run(&mut Ctx { engine: self, session, args, entry });
         let elapsed = (self.host.ticks)().wrapping_sub(started);
@@ -306,6 +309,9 @@ impl Engine {
         if let Err(failure) = outcome {
             self.stats.counters.commands[entry.id].failed_calls += 1;
             self.write_failure(session, &failure);
+        }
+        if let (Some(slot), Some(figures)) = (slot, &mut self.stats.slots) {
+            figures.of(slot).count(elapsed, args, session.out.len().saturating_sub(reply_start));
         }
         if elapsed >= self.settings.slow_from_us() {
             self.record_slow(session, entry, args, elapsed);
@@ -348,7 +354,7 @@ impl Engine {
         self.stats.counters.commands[entry.id].calls += 1;
         session.commands += 1;
         self.show(session, entry, args);
-        self.ask_control(session, args);
+        self.ask_control(session, entry, args);
     }
 
     /// A command was slow, by SLOWLOG's or LATENCY's measure.

@@ -28,19 +28,30 @@ impl<'a> Ctx<'a> {
         &mut self.engine.keyspace.dbs[self.session.db]
     }
 
-    /// Argument `index` as a key, with its hash and slot.
+    /// Argument `index`, one of the command's keys, as a key.
     #[inline]
     pub fn key(&self, index: usize) -> KeyRef<'a> {
-        self.key_of(self.args.get(index))
+        self.own_key(self.args.get(index))
     }
 
-    /// Any bytes as a key.
+    /// One of the command's keys, given by its bytes. Routing has found its slot, and of the first key the hash too.
+    #[inline]
+    pub fn own_key<'k>(&self, bytes: &'k [u8]) -> KeyRef<'k> {
+        let call = &self.engine.call;
+        let db = &self.engine.keyspace.dbs[self.session.db];
+        let key = match (call.key.get(bytes), call.slot) {
+            (Some(key), _) => key,
+            (None, Some(slot)) => db.key_in_slot(bytes, slot),
+            (None, None) => db.key(bytes),
+        };
+        debug_assert!(db.computes(&key));
+        key
+    }
+
+    /// Any bytes as a key, of whatever slot.
     #[inline]
     pub fn key_of<'k>(&self, bytes: &'k [u8]) -> KeyRef<'k> {
-        let compute = || self.engine.keyspace.dbs[self.session.db].key(bytes);
-        let key = self.engine.call.key.get(bytes).unwrap_or_else(compute);
-        debug_assert_eq!((key.hash, key.slot), (compute().hash, compute().slot));
-        key
+        self.engine.keyspace.dbs[self.session.db].key(bytes)
     }
 
     /// Looks a key up to read it: counted as hit or miss, and its access clock moves.

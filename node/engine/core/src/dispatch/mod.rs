@@ -5,6 +5,7 @@
 //! positions by which a cluster routes and the reference pages are all read from here.
 
 pub mod blocking;
+mod control;
 pub mod ctx;
 pub mod draws;
 pub mod execute;
@@ -86,6 +87,10 @@ bitflags! {
         const UNPAUSES = 1 << 26;
         /// Is confirmed by messages, one a channel, which CLIENT REPLY does not suppress; not shown.
         const LISTENS = 1 << 27;
+        /// Begins a transaction; not shown.
+        const MULTI = 1 << 28;
+        /// Is about the replication link and not about data; not shown.
+        const OF_LINK = 1 << 29;
     }
 }
 
@@ -174,13 +179,26 @@ impl Group {
 /// The function that carries out a command.
 pub type Run = fn(&mut Ctx<'_>) -> Outcome;
 
+/// What only the engine knows and the control plane needs for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facts {
+    /// Nothing.
+    None,
+    /// How many keys there are.
+    Keys,
+    /// How many keys are to be moved with the slot that the command names.
+    KeysInSlot,
+    /// How many keys there are that nobody finds here.
+    StrayKeys,
+}
+
 /// Who carries out a command.
 #[derive(Clone, Copy)]
 pub enum Handler {
     /// The engine, at once.
     Engine(Run),
-    /// The control plane; the session waits for its answer.
-    Control,
+    /// The control plane, which gets these facts with it; the session waits for its answer.
+    Control(Facts),
     /// Nobody: the command is a container of subcommands.
     Container,
 }
@@ -199,6 +217,9 @@ pub struct Command {
     pub group_category: Option<&'static str>,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
+    /// What a client of a cluster does with a command that concerns several nodes, and whether replies may differ
+    /// from call to call: the words of COMMAND INFO, separated by spaces.
+    pub tips: &'static str,
     /// The group it is documented in.
     pub group: Group,
     /// The version of Redis that introduced it.
@@ -225,6 +246,7 @@ impl Command {
             categories: &[],
             group_category: group.category(),
             keys: &[],
+            tips: "",
             group,
             since: "1.0.0",
             summary: "",
@@ -238,8 +260,14 @@ impl Command {
     /// A command that the control plane answers.
     pub const fn control(name: &'static str, arity: i16, group: Group) -> Self {
         let mut command = Command::new(name, arity, group, unreachable_handler);
-        command.handler = Handler::Control;
+        command.handler = Handler::Control(Facts::None);
         command
+    }
+
+    /// Sets what the control plane gets with the command.
+    pub const fn facts(mut self, facts: Facts) -> Self {
+        self.handler = Handler::Control(facts);
+        self
     }
 
     /// A container of subcommands.
@@ -272,6 +300,12 @@ impl Command {
     /// Sets the key specifications.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Sets the tips of COMMAND INFO.
+    pub const fn tips(mut self, tips: &'static str) -> Self {
+        self.tips = tips;
         self
     }
 

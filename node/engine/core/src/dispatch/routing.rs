@@ -37,13 +37,15 @@ struct Target<'a> {
 }
 
 /// Finds the slot that the keys of these commands share; nothing when there are no keys, an error when they differ.
+///
+/// `slot_of` tells the slot of a key of the command with this number.
 fn target<'a>(
     commands: impl Iterator<Item = (&'a Entry, Args<'a>)>,
-    known: KnownKey,
+    slot_of: impl Fn(usize, &[u8]) -> u16,
 ) -> Result<Option<Target<'a>>, Failure> {
     let mut found: Option<Target<'_>> = None;
     let mut crossed = false;
-    for (entry, args) in commands {
+    for (number, (entry, args)) in commands.enumerate() {
         let flags = entry.command.flags;
         for spec in entry.command.keys {
             spec.for_each(args, |index| {
@@ -52,7 +54,7 @@ fn target<'a>(
                     // The place of its one key; empty when KEYS names them.
                     return;
                 }
-                let slot = known.get(key).map_or_else(|| key_slot(key), |key| key.slot);
+                let slot = slot_of(number, key);
                 let target = found.get_or_insert(Target {
                     slot,
                     first: key,
@@ -91,14 +93,18 @@ impl Engine {
                 self.call.key = KnownKey::of(&self.keyspace.dbs[session.db].key(first));
             }
         }
-        let Some(target) = target(std::iter::once((entry, args)), self.call.key)? else { return Ok(()) };
+        let known = self.call.key;
+        let slot_of = |_, key: &[u8]| known.get(key).map_or_else(|| key_slot(key), |key| key.slot);
+        let Some(target) = target(std::iter::once((entry, args)), slot_of)? else { return Ok(()) };
+        self.call.slot = Some(target.slot);
         self.check_target(session, &target, || self.presence(entry, args))
     }
 
     /// Checks that this node serves the keys of a whole transaction, all in one slot.
     pub(crate) fn check_queue_slot(&self, session: &Session, queue: &[Queued]) -> Result<(), Failure> {
         let commands = queue.iter().map(|queued| (queued.entry(), queued.args.view()));
-        let Some(target) = target(commands.clone(), KnownKey::NONE)? else { return Ok(()) };
+        let slot_of = |number: usize, key: &[u8]| queue[number].slot.unwrap_or_else(|| key_slot(key));
+        let Some(target) = target(commands.clone(), slot_of)? else { return Ok(()) };
         let presence = || {
             let each = commands.clone().map(|(entry, args)| self.presence(entry, args));
             each.fold(Presence::default(), Presence::and)
@@ -208,9 +214,10 @@ fn check_state(slots: &SlotTable, target: &Target<'_>) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::BootMs;
     use crate::clients::origin::Origin;
-    use crate::cluster::slots::Endpoint;
     use crate::engine::effects::Action;
+    use crate::keyspace::SLOTS_COMPUTED;
     use crate::testing::Bench;
 
     const MYSELF: u16 = 0;
@@ -218,16 +225,10 @@ mod tests {
 
     /// A node that serves every slot, or none of them; `change` may open some.
     fn bench(owner: u16, change: impl FnOnce(&mut SlotTable)) -> Bench {
-        let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
-        let mut table =
-            SlotTable { myself: MYSELF, state: ClusterState::Ok, has_data: true, ..SlotTable::default() };
-        table.owners.fill(owner);
-        table.endpoints = [("a", 1), ("b", 2)]
-            .map(|(host, port)| Endpoint { host: host.into(), port, copies_wanted: 0 })
-            .into();
-        change(&mut table);
-        bench.engine.cluster.slots = Some(table.into());
-        bench
+        Bench::in_cluster(&[], |table| {
+            table.owners.fill(owner);
+            change(table);
+        })
     }
 
     /// How many MIGRATEs left the engine, and how many keys they carry.
@@ -238,6 +239,33 @@ mod tests {
             _ => None,
         });
         jobs.collect()
+    }
+
+    /// How many slots were computed for these commands.
+    fn slots_computed(bench: &mut Bench, commands: &[&str]) -> usize {
+        let client = bench.client();
+        let before = SLOTS_COMPUTED.get();
+        for command in commands {
+            let answer = bench.say(client, command);
+            assert!(!answer.starts_with('-'), "{command}: {answer}");
+        }
+        SLOTS_COMPUTED.get() - before
+    }
+
+    #[test]
+    fn slot_of_each_key_is_computed_once() {
+        let mut bench = bench(MYSELF, |_| {});
+        for (commands, keys) in [
+            (&["SET {a}1 1"][..], 1),
+            (&["MSET {a}1 1 {a}2 2 {a}3 3"], 3),
+            (&["SUNIONSTORE {a}4 {a}5 {a}6"], 3),
+            (&["RENAME {a}1 {a}7"], 2),
+            (&["GEOADD {a}8 1 1 x", "GEORADIUS {a}8 1 1 1 km STORE {a}9"], 3),
+            (&["RPUSH {a}10 2 1", "SORT {a}10 STORE {a}11"], 3),
+            (&["MULTI", "SET {a}1 1", "MGET {a}1 {a}2", "EXEC"], 3),
+        ] {
+            assert_eq!(slots_computed(&mut bench, commands), keys, "{commands:?}");
+        }
     }
 
     #[test]
@@ -307,7 +335,7 @@ mod tests {
         bench.say(client, "SET a 1");
         bench.say(primary, "SET b 1");
         if let Some(table) = bench.engine.cluster.slots.as_deref_mut() {
-            table.writes_until_ms = 0;
+            table.writes_until_ms = BootMs::ZERO;
         }
         let clock = bench.engine.clock;
         bench.engine.withhold_replies_without_lease(|| clock);

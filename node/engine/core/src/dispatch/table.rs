@@ -196,6 +196,8 @@ mod tests {
         crate::assembly::install();
         for (flag, names) in [
             (Flags::EXEC, "exec"),
+            (Flags::MULTI, "multi"),
+            (Flags::OF_LINK, "replconf"),
             (Flags::LETS_IN, "asking"),
             (Flags::MIGRATES, "migrate"),
             (Flags::UNPAUSES, "client|unpause"),

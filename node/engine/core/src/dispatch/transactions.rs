@@ -33,7 +33,15 @@ impl Queued {
 
 impl Transaction {
     /// Queues a command, unless the queue would hold more than `bytes_max`.
-    pub fn enqueue(&mut self, entry: &'static Entry, args: Args<'_>, bytes_max: u64) -> Result<(), Failure> {
+    ///
+    /// `slot` is that of all its keys, where there is a cluster.
+    pub fn enqueue(
+        &mut self,
+        entry: &'static Entry,
+        args: Args<'_>,
+        slot: Option<u16>,
+        bytes_max: u64,
+    ) -> Result<(), Failure> {
         let args = OwnedArgs::copy(args);
         let bytes = self.queue_bytes + args.memory_bytes() + std::mem::size_of::<Queued>();
         if bytes as u64 > bytes_max {
@@ -42,7 +50,7 @@ impl Transaction {
             ));
         }
         self.queue_bytes = bytes;
-        self.queue.push(Queued { command: entry.id, args });
+        self.queue.push(Queued { command: entry.id, args, slot });
         Ok(())
     }
 
@@ -151,7 +159,7 @@ impl Engine {
         while let Some(queued) = next.next() {
             let ticket = self.ticket();
             asked.0.push((ticket, None));
-            self.tell_control(session, ticket, queued.args.view());
+            self.tell_control(session, ticket, queued.entry(), queued.args.view());
             if !(is_cluster(queued) && next.peek().is_some_and(|queued| is_cluster(queued))) {
                 break;
             }
@@ -199,6 +207,7 @@ impl Engine {
         self.call.frame = outer.within(Nested::Transaction);
         self.call.key = KnownKey::NONE;
         for queued in &queue[stage.clone()] {
+            self.call.slot = queued.slot;
             let reply_start = session.out.len();
             match (is_control(queued), self.check_later_stage(&stage, queued)) {
                 (true, _) => session.out.extend_from_slice(&answers.pop_front().unwrap_or_default()),
@@ -236,5 +245,5 @@ fn is_cluster(queued: &Queued) -> bool {
 }
 
 fn is_control(queued: &Queued) -> bool {
-    matches!(queued.entry().command.handler, Handler::Control)
+    matches!(queued.entry().command.handler, Handler::Control(_))
 }

@@ -14,6 +14,7 @@
 //! has found little to move is followed by a rest.
 
 use super::Engine;
+use crate::base::clock::BootMs;
 use crate::keyspace::Moves;
 
 /// One step takes about this long.
@@ -33,7 +34,7 @@ pub struct Defrag {
     /// The database, table and hash prefix to go on from, while a pass runs.
     at: Option<(usize, (usize, u64))>,
     percent: u64,
-    next_ms: i64,
+    next_ms: BootMs,
     pass: Moves,
     total: Moves,
     spent_us: u64,
@@ -41,7 +42,7 @@ pub struct Defrag {
 
 impl Defrag {
     /// When the next step of a running pass is due.
-    pub(crate) fn next_step_boot_ms(&self) -> Option<i64> {
+    pub(crate) fn next_step_boot_ms(&self) -> Option<BootMs> {
         self.at.map(|_| self.next_ms)
     }
 }
@@ -172,7 +173,7 @@ mod tests {
             bench.say(client, &format!("DEL key:{number} list:{number}"));
         }
         let digest = bench.engine.digest();
-        bench.engine.keyspace.defrag.next_ms = 0;
+        bench.engine.keyspace.defrag.next_ms = BootMs::ZERO;
         bench.engine.defragment_some();
         let first = bench.engine.defrag_figures();
         assert!(first.moves.moved > 500, "{first:?}");

@@ -245,10 +245,11 @@ impl Engine {
         let chosen = self.choose_key(&mut name);
         if let Some(db) = chosen {
             let key = self.keyspace.dbs[db].key(&name);
+            let scope = self.scope_of(db, &key);
             self.keyspace.dbs[db].delete(&key);
             self.stats.counters.evicted_keys += 1;
             if !self.replication.is_replica() {
-                self.queue_propagation(db, OwnedArgs::from_slices(&[b"DEL", &name]));
+                self.queue_propagation(scope, OwnedArgs::from_slices(&[b"DEL", &name]));
             }
             self.key_evicted(db, &name);
             self.flush_propagation();

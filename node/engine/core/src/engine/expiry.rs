@@ -37,7 +37,7 @@ impl Engine {
             return;
         }
         self.stats.counters.expired_keys += 1;
-        self.queue_propagation(db, OwnedArgs::from_slices(&[b"DEL", key.bytes]));
+        self.queue_propagation(self.scope_of(db, key), OwnedArgs::from_slices(&[b"DEL", key.bytes]));
         self.key_expired(db, key.bytes);
     }
 

@@ -17,6 +17,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::clock::BootMs;
 use crate::clients::origin::Origin;
 use crate::clients::pause::{OwnPause, Pause};
 use crate::clients::session::SessionKey;
@@ -43,7 +44,7 @@ impl Engine {
     pub fn hold_writes(&mut self) {
         self.cluster.hold.is_on = true;
         self.cluster.hold.round += 1;
-        self.clients.pauses.sentinels.extend(Pause { until_boot_ms: i64::MAX, all: false });
+        self.clients.pauses.sentinels.extend(Pause { until_boot_ms: BootMs::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -84,7 +85,7 @@ impl Engine {
     #[inline]
     ///
     /// `worked_ms` reads the thread's processor time.
-    pub fn turn_begins(&mut self, before_ms: i64, worked_ms: impl FnOnce() -> i64) {
+    pub fn turn_begins(&mut self, before_ms: BootMs, worked_ms: impl FnOnce() -> i64) {
         let passed_ms = self.clock.boot_ms - before_ms;
         if self.cluster.hold.sleep_ms_max > 0 && passed_ms > self.cluster.hold.sleep_ms_max {
             self.take_notice(passed_ms, worked_ms());
@@ -148,6 +149,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::clock::BootMs;
     use crate::engine::effects::{Action, Event};
     use crate::testing::Bench;
 
@@ -213,7 +215,7 @@ mod tests {
         let mut bench = Bench::new(&[]);
         let client = bench.client();
         bench.advance(60_000);
-        bench.engine.turn_begins(1_000, || 0);
+        bench.engine.turn_begins(BootMs::new(1_000), || 0);
         assert_eq!(bench.say(client, "SET a b"), "+OK", "nobody is to be asked");
         bench.engine.cluster.hold.sleep_ms_max = 1000;
         bench.advance(1000);

@@ -23,16 +23,19 @@ pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statisti
 
 use state::HELLOS_PER_CRON_MAX;
 
+use crate::base::clock::BootMs;
 use crate::clients::origin::{Origin, User};
 use crate::clients::session::{Session, SessionKey, Suspension};
 use crate::clients::waiting::Queue;
 use crate::cluster::slots::{SlotTable, SLOT_COUNT};
-use crate::engine::effects::{Action, ClientInfo, Event, Level};
+use crate::engine::effects::{Action, Event, Level};
 use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
-use crate::replication::state::Replication;
+use crate::keyspace::KeyRef;
+use crate::replication::state::{Replication, Scope};
 use crate::resp::failure::Failure;
 use crate::resp::{Args, OwnedArgs};
 use crate::settings::Settings;
+use crate::stats::slots::SlotStats;
 use crate::stats::Stats;
 use crate::types::TypeLimits;
 
@@ -119,55 +122,16 @@ impl Engine {
         }
     }
 
-    /// Hands a command to the control plane; the session waits for the answer.
-    pub fn ask_control(&mut self, session: &mut Session, args: Args<'_>) {
-        let ticket = self.ticket();
-        session.suspension = Suspension::Control { ticket };
-        self.tell_control(session, ticket, args);
-    }
-
-    /// Sends a session's command up under this ticket.
-    pub(crate) fn tell_control(&mut self, session: &Session, ticket: u64, args: Args<'_>) {
-        self.clients.waiting.ask(ticket, session.key);
-        let client = ClientInfo {
-            id: session.id,
-            addr: session.addr.clone(),
-            laddr: session.laddr.clone(),
-            resp: session.resp,
-            db: session.db,
-            name: session.name.clone(),
-            asking: session.asking,
-            readonly: session.readonly,
-        };
-        let mut facts = self.facts_for_control(args);
-        if session.outside {
-            facts.push(("outside", 1));
-        }
-        self.effects.events.push(Event::Command { ticket, client, args: OwnedArgs::copy(args), facts });
-    }
-
-    /// The control plane's answer to a command: encoded reply bytes.
-    pub fn control_reply(&mut self, ticket: u64, reply: &[u8]) {
-        let Some(key) = self.clients.waiting.answered(ticket) else { return };
-        let Some(mut session) = self.clients.sessions.take(key) else { return };
-        match &mut session.suspension {
-            Suspension::Control { ticket: awaited } if *awaited == ticket => {
-                session.answer_late(|answer| answer.raw(reply));
-            }
-            Suspension::Exec(_) => self.resume_exec(&mut session, ticket, reply),
-            _ => {}
-        }
-        let goes_on = !session.is_suspended();
-        self.clients.sessions.put(session);
-        if goes_on {
-            self.effects.actions.push(Action::Resume(key));
-        }
+    /// What a command on this key is about, for the replication stream.
+    #[inline]
+    pub(crate) fn scope_of(&self, db: usize, key: &KeyRef<'_>) -> Scope {
+        Scope { db, slot: self.keyspace.dbs[db].is_cluster().then_some(key.slot) }
     }
 
     /// Queues a command for replication when the running one ends.
-    pub fn queue_propagation(&mut self, db: usize, args: OwnedArgs) {
+    pub fn queue_propagation(&mut self, scope: Scope, args: OwnedArgs) {
         if self.replication.is_recording() {
-            self.call.queued.push((db, args));
+            self.call.queued.push((scope, args));
         }
     }
 
@@ -176,10 +140,22 @@ impl Engine {
         if !self.replication.is_recording() {
             return;
         }
+        let scope = Scope { db, slot: self.call.slot };
         if self.call.queued.is_empty() && self.call.frame.nested.is_none() {
-            self.replication.feed(db, args);
+            self.feed(scope, args);
         } else {
-            self.call.queued.push((db, OwnedArgs::copy(args)));
+            self.call.queued.push((scope, OwnedArgs::copy(args)));
+        }
+    }
+
+    /// Appends a command to the replication stream; the traffic that it causes is its slot's.
+    #[inline]
+    pub(crate) fn feed(&mut self, scope: Scope, args: Args<'_>) {
+        let before = self.replication.offset();
+        self.replication.feed(scope.db, args);
+        if let (Some(slot), Some(figures)) = (scope.slot, &mut self.stats.slots) {
+            let bytes = self.replication.offset() - before;
+            figures.of(slot).network_bytes_out += bytes * self.replication.replicas.list.len() as u64;
         }
     }
 
@@ -192,13 +168,13 @@ impl Engine {
         let queued = std::mem::take(&mut self.call.queued);
         let multi = queued.len() > 1;
         if multi {
-            self.replication.feed(queued[0].0, OwnedArgs::from_slices(&[b"MULTI"]).view());
+            self.feed(queued[0].0, OwnedArgs::from_slices(&[b"MULTI"]).view());
         }
-        for (db, args) in &queued {
-            self.replication.feed(*db, args.view());
+        for (scope, args) in &queued {
+            self.feed(*scope, args.view());
         }
         if multi {
-            self.replication.feed(queued[queued.len() - 1].0, OwnedArgs::from_slices(&[b"EXEC"]).view());
+            self.feed(queued[queued.len() - 1].0, OwnedArgs::from_slices(&[b"EXEC"]).view());
         }
     }
 
@@ -249,30 +225,6 @@ impl Engine {
         }
         session.name = Box::default();
     }
-
-    /// Figures from the keyspace that the control plane needs to answer a command.
-    pub(crate) fn facts_for_control(&self, args: Args<'_>) -> Vec<(&'static str, i64)> {
-        if self.cluster.slots.is_none() {
-            return Vec::new();
-        }
-        if args.len() == 2 && args.get(1).eq_ignore_ascii_case(b"info") {
-            return vec![("keys_stray", self.stray_keys() as i64)];
-        }
-        let slot = crate::base::numbers::parse_i64(args.get(2)).and_then(|slot| u16::try_from(slot).ok());
-        let in_slot =
-            slot.filter(|&slot| (slot as usize) < SLOT_COUNT).map_or(0, |slot| self.keys_to_move(slot));
-        vec![("keys_total", self.keyspace.dbs[0].len() as i64), ("keys_in_slot", in_slot as i64)]
-    }
-
-    /// Keys of slots that this node neither serves, itself or for its primary, nor receives: nobody finds them.
-    fn stray_keys(&self) -> usize {
-        let Some(slots) = &self.cluster.slots else { return 0 };
-        let is_stray = |slot: &u16| {
-            slots.owner(*slot).is_none_or(|owner| owner != slots.my_primary)
-                && !slots.importing.contains_key(slot)
-        };
-        (0..SLOT_COUNT as u16).filter(is_stray).map(|slot| self.keyspace.dbs[0].slot_len(slot)).sum()
-    }
 }
 
 impl Engine {
@@ -309,7 +261,7 @@ impl Engine {
     }
 
     /// When something is due that cannot wait for the next background turn, in milliseconds of the boot clock.
-    pub fn next_deadline_boot_ms(&self) -> Option<i64> {
+    pub fn next_deadline_boot_ms(&self) -> Option<BootMs> {
         let due = [
             self.clients.pause.map(|pause| pause.until_boot_ms),
             self.clients.waiting.next_deadline_boot_ms(),
@@ -385,7 +337,7 @@ impl Engine {
             return;
         }
         let wrote = std::mem::take(&mut self.cluster.wrote);
-        let until_ms = self.cluster.slots.as_deref().map_or(i64::MAX, |slots| slots.writes_until_ms);
+        let until_ms = self.cluster.slots.as_deref().map_or(BootMs::MAX, |slots| slots.writes_until_ms);
         if now().boot_ms <= until_ms {
             return;
         }
@@ -405,6 +357,7 @@ impl Engine {
             changes.iter().try_for_each(|(directive, value)| settings.set(directive, value).map(drop));
         if outcome.is_ok() {
             self.settings = settings;
+            self.stats.count_slots(&self.settings);
         }
         self.effects.events.push(Event::Applied { ticket, error: outcome.err().unwrap_or_default() });
     }
@@ -415,13 +368,19 @@ impl Engine {
             table.writes_until_ms = old.writes_until_ms;
         }
         self.cluster.migrations.slots_installed(&table);
+        if let Some(figures) = &mut self.stats.slots {
+            let is_served = |slot: u16| table.owner(slot) == Some(table.my_primary);
+            (0..SLOT_COUNT as u16)
+                .filter(|&slot| !is_served(slot))
+                .for_each(|slot| *figures.of(slot) = Default::default());
+        }
         self.cluster.slots = Some(table);
         self.drop_moved_shard_channels();
         self.serve_moved_waiters();
     }
 
     /// Writes may be acknowledged until this time of the boot clock.
-    pub fn extend_lease(&mut self, until_boot_ms: i64) {
+    pub fn extend_lease(&mut self, until_boot_ms: BootMs) {
         if let Some(slots) = self.cluster.slots.as_deref_mut() {
             slots.writes_until_ms = until_boot_ms;
         }
@@ -452,7 +411,7 @@ impl Engine {
             db.clear();
         }
         if self.replication.is_recording() {
-            self.replication.feed(0, OwnedArgs::from_slices(&[b"FLUSHALL"]).view());
+            self.feed(Scope::of_db(0), OwnedArgs::from_slices(&[b"FLUSHALL"]).view());
         }
     }
 
@@ -468,5 +427,6 @@ impl Engine {
     /// Sets the counters of INFO to zero.
     pub fn reset_stats(&mut self) {
         self.stats.counters = Stats::for_commands(self.stats.counters.commands.len());
+        self.stats.slots = self.stats.slots.is_some().then(SlotStats::default);
     }
 }

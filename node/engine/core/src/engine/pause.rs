@@ -1,12 +1,13 @@
 //! Pauses begin and end here; see [`crate::clients::pause`].
 
 use super::Engine;
+use crate::base::clock::BootMs;
 use crate::clients::pause::{OwnPause, Pause, Pauses};
 use crate::clients::waiting::Queue;
 
 impl Engine {
     /// Holds writes, or everything, until a time of the boot clock in milliseconds, for the control plane.
-    pub fn pause(&mut self, until_boot_ms: i64, all: bool) {
+    pub fn pause(&mut self, until_boot_ms: BootMs, all: bool) {
         self.clients.pauses.control.extend(Pause { until_boot_ms, all });
         self.combine_pauses();
     }

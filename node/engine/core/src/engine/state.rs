@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::clock::BootMs;
 use crate::base::prng::Prng;
 use crate::base::process::ProcessFacts;
 use crate::clients::origin::Frame;
@@ -17,9 +18,11 @@ use crate::engine::eviction::Evictor;
 use crate::engine::hold::Hold;
 use crate::keyspace::{Db, KeyHasher, KnownKey};
 use crate::migration::state::Migrations;
+use crate::replication::state::Scope;
 use crate::resp::OwnedArgs;
 use crate::settings::Settings;
 use crate::stats::latency::LatencyEvents;
+use crate::stats::slots::SlotStats;
 use crate::stats::slowlog::Slowlog;
 use crate::stats::Stats;
 
@@ -34,7 +37,7 @@ pub struct Clock {
     /// Unix time in microseconds.
     pub unix_us: i64,
     /// Milliseconds of a clock that never steps and runs while the process sleeps.
-    pub boot_ms: i64,
+    pub boot_ms: BootMs,
 }
 
 /// What the running command has done so far.
@@ -44,6 +47,8 @@ pub struct Call {
     pub resp: u8,
     /// The first key of the command, once its hash and its slot are computed.
     pub key: KnownKey,
+    /// The slot of all its keys, once routing has found it; none outside a cluster.
+    pub slot: Option<u16>,
     /// The innermost command that runs. What is queued for replication within another is wrapped in MULTI and EXEC.
     pub frame: Frame,
     /// Whether sessions that wait for keys are being served.
@@ -51,7 +56,7 @@ pub struct Call {
     /// Whose command serves them, and its protocol version; it has ended, but its session is not among the others.
     pub served_by: Option<(SessionKey, u8)>,
     /// What is to be replicated when the outermost command ends, in order.
-    pub queued: Vec<(usize, OwnedArgs)>,
+    pub queued: Vec<(Scope, OwnedArgs)>,
     /// Calls of the write hook, for the dispatcher's check that no command forgets it.
     #[cfg(debug_assertions)]
     pub hook_calls: u64,
@@ -189,14 +194,27 @@ pub struct Statistics {
     pub slowlog: Slowlog,
     /// Slow events by time.
     pub latency: LatencyEvents,
+    /// What each slot costs, while it is counted.
+    pub slots: Option<SlotStats>,
 }
 
 impl Statistics {
-    pub(crate) fn new(commands: usize) -> Self {
-        Statistics {
+    pub(crate) fn new(commands: usize, settings: &Settings) -> Self {
+        let mut statistics = Statistics {
             counters: Stats::for_commands(commands),
             slowlog: Slowlog::default(),
             latency: LatencyEvents::default(),
+            slots: None,
+        };
+        statistics.count_slots(settings);
+        statistics
+    }
+
+    /// Begins or ends to count what each slot costs, as the settings say.
+    pub(crate) fn count_slots(&mut self, settings: &Settings) {
+        match settings.cluster_enabled && settings.cluster_slot_stats {
+            true => drop(self.slots.get_or_insert_default()),
+            false => self.slots = None,
         }
     }
 }

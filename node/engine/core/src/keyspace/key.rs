@@ -86,7 +86,15 @@ impl KeyHasher {
 /// is not empty, modulo 16,384.
 #[inline]
 pub fn key_slot(key: &[u8]) -> u16 {
+    #[cfg(test)]
+    SLOTS_COMPUTED.set(SLOTS_COMPUTED.get() + 1);
     crc16(hash_tag(key)) & (SLOT_COUNT as u16 - 1)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has computed the slot of a key, for tests that no command does so twice.
+    pub static SLOTS_COMPUTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// The part of a key that decides its slot.

@@ -34,6 +34,8 @@ mod table;
 pub use capture::{Capture, Captured, SlotSet, SnapshotId};
 pub use db::{Db, EntryRef, Garbage, Sampled, Ttl};
 pub use entry::{Content, EMBEDDED_BYTES_MAX, EMBSTR_BYTES_MAX};
+#[cfg(test)]
+pub(crate) use key::SLOTS_COMPUTED;
 pub use key::{key_slot, KeyHasher, KeyRef, KnownKey, SLOT_COUNT};
 pub use table::Moves;
 

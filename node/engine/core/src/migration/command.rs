@@ -10,7 +10,7 @@ use crate::resp::encode_command;
 use crate::resp::failure::SYNTAX;
 
 /// The commands of this file.
-pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, migrate).flags(Flags::MIGRATES)
+pub const COMMANDS: &[Command] = &[Command::new("migrate", -6, Group::Generic, migrate).tips("nondeterministic_output").flags(Flags::MIGRATES)
     .flags(Flags::WRITE.union(Flags::MOVABLEKEYS).union(Flags::NO_MULTI).union(Flags::NOSCRIPT))
     .categories(&["dangerous"])
     .keys(&[

@@ -10,6 +10,7 @@ use crate::cluster::slots::SlotTable;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::keyspace::key_slot;
+use crate::replication::state::Scope;
 use crate::resp::OwnedArgs;
 
 /// `CLUSTER GHOST`, a subcommand for the replication stream only.
@@ -123,22 +124,23 @@ impl Engine {
             .filter(|key| self.cluster.migrations.set_ghost(slot, key, are_there))
             .collect();
         if !changed.is_empty() && self.replication.replicas.all_know_ghosts() {
-            self.queue_propagation(0, ghost_note(&changed, are_there));
+            self.queue_propagation(Scope { db: 0, slot: Some(slot) }, ghost_note(&changed, are_there));
         }
     }
 
     /// Tells all ghosts in the stream, for replicas whose snapshot has just begun.
     pub(crate) fn replicate_ghosts(&mut self) {
-        let notes: Vec<OwnedArgs> = self
-            .cluster
-            .migrations
-            .slots
-            .values()
-            .filter(|ghosts| !ghosts.is_empty())
-            .map(|ghosts| ghost_note(&ghosts.iter().map(|key| &**key).collect::<Vec<_>>(), true))
+        if !self.replication.is_recording() || !self.replication.replicas.all_know_ghosts() {
+            return;
+        }
+        let of_slots = self.cluster.migrations.slots.iter().filter(|(_, ghosts)| !ghosts.is_empty());
+        let notes: Vec<(u16, OwnedArgs)> = of_slots
+            .map(|(&slot, ghosts)| {
+                (slot, ghost_note(&ghosts.iter().map(|key| &**key).collect::<Vec<_>>(), true))
+            })
             .collect();
-        if self.replication.is_recording() && self.replication.replicas.all_know_ghosts() {
-            notes.iter().for_each(|note| self.replication.feed(0, note.view()));
+        for (slot, note) in &notes {
+            self.feed(Scope { db: 0, slot: Some(*slot) }, note.view());
         }
     }
 }

@@ -8,12 +8,14 @@
 //! ```
 
 use super::state::{Confirming, DepartureState, Item, Migration, Route};
+use crate::base::clock::BootMs;
 use crate::clients::session::{MigrationTicket, SessionKey, Suspension};
 use crate::clients::waiting::Queue;
 use crate::dispatch::{Failure, Outcome};
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Content;
+use crate::replication::state::Scope;
 use crate::resp::OwnedArgs;
 use crate::settings::NotifyClass;
 
@@ -119,8 +121,11 @@ impl Engine {
     ) -> Vec<(Box<[u8]>, Content)> {
         let mut taken = Vec::new();
         let mut deletion = OwnedArgs::from_slices(&[b"DEL"]);
+        let mut scope = Scope::of_db(db);
         for bytes in arrived {
             let key = self.keyspace.dbs[db].key(&bytes);
+            // All keys of a MIGRATE lie in one slot.
+            scope = self.scope_of(db, &key);
             if let Some(content) = self.keyspace.dbs[db].take(&key) {
                 self.key_departed(db, &bytes);
                 deletion.push(&bytes);
@@ -131,7 +136,7 @@ impl Engine {
             }
         }
         if !taken.is_empty() {
-            self.queue_propagation(db, deletion);
+            self.queue_propagation(scope, deletion);
         }
         taken
     }
@@ -221,13 +226,13 @@ impl Engine {
             if self.keyspace.dbs[db].contains(&key) {
                 continue;
             }
-            let clock = self.access_clock();
+            let (scope, clock) = (self.scope_of(db, &key), self.access_clock());
             self.keyspace.dbs[db].set_content(&key, content, clock);
             self.key_changed(db, &bytes, NotifyClass::GENERIC, "restore", 1);
             if let Some((payload, expire_at_ms)) = self.dump(db, &bytes) {
                 let at_ms = expire_at_ms.unwrap_or(0).to_string();
                 let restore = [&b"RESTORE"[..], &bytes, at_ms.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
-                self.queue_propagation(db, OwnedArgs::from_slices(&restore));
+                self.queue_propagation(scope, OwnedArgs::from_slices(&restore));
             }
         }
         self.keyspace.dirty += std::mem::take(&mut self.call.frame.dirty);
@@ -266,7 +271,7 @@ impl Engine {
     }
 
     /// When a confirmation is overdue, in milliseconds of the boot clock.
-    pub(crate) fn confirmation_deadline_boot_ms(&self) -> Option<i64> {
+    pub(crate) fn confirmation_deadline_boot_ms(&self) -> Option<BootMs> {
         let confirming =
             self.cluster.migrations.by_ticket.values().filter_map(|each| each.confirming.as_ref());
         confirming.map(|confirming| confirming.deadline_boot_ms).min()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::base::clock::BootMs;
 use crate::clients::session::{MigrationTicket, SessionKey};
 use crate::keyspace::Content;
 use crate::resp::encode_command;
@@ -131,7 +132,7 @@ pub struct Confirming {
     pub(in crate::migration) offset: u64,
     /// The sessions of the replicas that must, with their numbers.
     pub(in crate::migration) witnesses: Vec<(SessionKey, u64)>,
-    pub(in crate::migration) deadline_boot_ms: i64,
+    pub(in crate::migration) deadline_boot_ms: BootMs,
     /// What to put back if they do not.
     pub(in crate::migration) taken: Vec<(Box<[u8]>, Content)>,
     /// What MIGRATE answers if they do: a refusal of another key, or OK.

@@ -1,5 +1,6 @@
 //! A source that moves a slot, with the target and the replicas played by the test.
 
+use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
 use crate::engine::effects::{Action, Event};
@@ -382,7 +383,7 @@ fn exec_behind_a_control_command_is_checked_again() {
         match change {
             "slot" => install(&mut bench, TARGET, None, 0),
             "role" => bench.engine.follow("b", 2),
-            _ => bench.engine.pause(i64::MAX, false),
+            _ => bench.engine.pause(BootMs::MAX, false),
         }
         bench.engine.control_reply(asked.expect("CONFIG was asked"), b"*0\r\n");
         let expected = match change {

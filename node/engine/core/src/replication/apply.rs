@@ -14,6 +14,8 @@
 use super::state::applier::{Applier, Transaction};
 use super::state::link::{command, Link};
 use crate::clients::session::Session;
+use crate::dispatch::execute::Ahead;
+use crate::dispatch::Flags;
 use crate::engine::effects::Level;
 use crate::engine::Engine;
 use crate::resp::request::{Limits, Parsed, LIMITS};
@@ -102,32 +104,43 @@ impl Engine {
     }
 
     fn apply_request(&mut self, applier: &mut Applier, session: &mut Session, args: Args<'_>, raw: &[u8]) {
-        let name = args.get(0);
+        let known = self.look_ahead(session, args);
+        let is = |flag| known.is_some_and(|known: Ahead| known.entry.command.flags.contains(flag));
         if let Some(mut transaction) = applier.transaction.take() {
             transaction.bytes.extend_from_slice(raw);
-            if !name.eq_ignore_ascii_case(b"exec") {
+            if !is(Flags::EXEC) {
                 transaction.queue.push(OwnedArgs::copy(args));
                 applier.transaction = Some(transaction);
                 return;
             }
             for args in &transaction.queue {
-                self.apply_command(applier, session, args.view());
+                let known = self.look_ahead(session, args.view());
+                self.apply_command(applier, session, args.view(), known);
             }
             self.replication.append_received(&transaction.bytes, session.db);
-        } else if name.eq_ignore_ascii_case(b"multi") {
+        } else if is(Flags::MULTI) {
             applier.transaction = Some(Transaction { bytes: raw.to_vec(), queue: Vec::new() });
         } else {
-            self.apply_command(applier, session, args);
+            self.apply_command(applier, session, args, known);
             self.replication.append_received(raw, session.db);
         }
     }
 
-    fn apply_command(&mut self, applier: &mut Applier, session: &mut Session, args: Args<'_>) {
-        if args.get(0).eq_ignore_ascii_case(b"replconf") {
-            applier.ack_asked |= args.get(1).eq_ignore_ascii_case(b"getack");
-            return;
+    fn apply_command(
+        &mut self,
+        applier: &mut Applier,
+        session: &mut Session,
+        args: Args<'_>,
+        known: Option<Ahead>,
+    ) {
+        match known {
+            Some(known) if known.entry.command.flags.contains(Flags::OF_LINK) => {
+                applier.ack_asked |= args.get(1).eq_ignore_ascii_case(b"getack");
+                return;
+            }
+            Some(known) => self.execute_known(session, args, &known),
+            None => self.execute(session, args),
         }
-        self.execute(session, args);
         if session.out.first() == Some(&b'-') {
             self.note_failure(applier, session, args);
         }

@@ -39,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
         "Hands this primary's role over to a replica that has everything.",
     ),
     Command::new("replconf", -1, Group::Server, replconf)
-        .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY))
+        .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY).union(Flags::OF_LINK))
         .docs("3.0.0", "O(1)", "", "What replicas and primaries tell each other."),
     Command::new("psync", -3, Group::Server, psync).flags(SYNC).docs(
         "2.8.0",
@@ -58,6 +58,7 @@ pub const COMMANDS: &[Command] = &[
         .categories(&["admin", "dangerous"])
         .docs("2.8.12", "O(1)", "", "Says whether this node is a primary or a replica, and how far it is."),
     Command::new("wait", 3, Group::Generic, wait)
+        .tips("request_policy:all_shards response_policy:agg_min")
         .group_category(Some("connection"))
         .flags(Flags::NOSCRIPT.union(Flags::BLOCKING))
         .docs(

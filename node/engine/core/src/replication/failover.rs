@@ -23,6 +23,7 @@
 use super::state::failover::{Failover, Stage};
 use super::state::replicas::Replica;
 use super::state::{Primary, Replication};
+use crate::base::clock::BootMs;
 use crate::clients::pause::{OwnPause, Pause};
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::engine::effects::Level;
@@ -116,7 +117,7 @@ impl Engine {
     fn begin_failover(&mut self, failover: Failover) {
         self.log(Level::Notice, format!("FAILOVER requested to {}.", failover.target_text()));
         self.replication.failover = failover;
-        self.clients.pauses.failover.extend(Pause { until_boot_ms: i64::MAX, all: false });
+        self.clients.pauses.failover.extend(Pause { until_boot_ms: BootMs::MAX, all: false });
         self.combine_pauses();
     }
 
@@ -194,7 +195,7 @@ impl Engine {
     }
 
     /// When a failover has something to do that no event announces, in milliseconds of the boot clock.
-    pub(crate) fn failover_deadline_boot_ms(&self) -> Option<i64> {
+    pub(crate) fn failover_deadline_boot_ms(&self) -> Option<BootMs> {
         let failover = &self.replication.failover;
         if failover.stage != Stage::WaitingForSync {
             return None;
@@ -241,7 +242,7 @@ impl Replication {
     }
 
     /// A replica that has applied the whole stream.
-    fn replica_with_all(&self, now_ms: i64) -> Option<Primary> {
+    fn replica_with_all(&self, now_ms: BootMs) -> Option<Primary> {
         let end = self.offset();
         let lacks_question =
             |acked: u64| self.failover.asked.is_some_and(|(from, to)| to == end && acked >= from);
@@ -253,7 +254,7 @@ impl Replication {
     }
 
     /// When replicas that acknowledged all but our question are taken to have read it, in boot milliseconds.
-    fn all_but_question(&self) -> impl Iterator<Item = i64> + '_ {
+    fn all_but_question(&self) -> impl Iterator<Item = BootMs> + '_ {
         let from =
             self.failover.asked.filter(|(_, to)| *to == self.offset()).map_or(u64::MAX, |(from, _)| from);
         let replicas = self.candidates().filter(move |replica| replica.acked >= from);

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::state::link::{Link, Phase};
+use crate::base::clock::BootMs;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
 
@@ -48,7 +49,7 @@ impl Engine {
 
     fn link_info(&self, link: &Link, out: &mut String) {
         let now_ms = self.clock.boot_ms;
-        let seconds_since = |ms: i64| (now_ms - ms).max(0) / 1000;
+        let seconds_since = |at_ms: BootMs| (now_ms - at_ms).max(0) / 1000;
         field(out, "master_link_status", if link.is_online() { "up" } else { "down" });
         let last_io = if link.is_online() { seconds_since(link.last_io_ms) } else { -1 };
         field(out, "master_last_io_seconds_ago", last_io);

@@ -3,6 +3,7 @@
 use super::state::guard::Guard;
 use super::state::link::Link;
 use super::state::Primary;
+use crate::base::clock::BootMs;
 use crate::dispatch::table::Entry;
 use crate::dispatch::Failure;
 use crate::engine::effects::{Action, Level};
@@ -44,7 +45,7 @@ impl Engine {
     /// Follows a primary from now on.
     pub(super) fn start_following(&mut self, primary: Primary) {
         // The data is as old as it was: another primary to follow makes it neither younger nor worthless.
-        let last_data_ms = self.replication.link.as_ref().map_or(0, |link| link.last_data_ms);
+        let last_data_ms = self.replication.link.as_ref().map_or(BootMs::ZERO, |link| link.last_data_ms);
         self.leave_primary();
         self.refuse_waiters();
         self.drop_migrations();

@@ -20,6 +20,7 @@
 use super::state::guard::{Guard, Refused};
 use super::state::history::StreamId;
 use super::state::link::{Link, Phase};
+use crate::base::clock::BootMs;
 use crate::engine::effects::Level;
 use crate::engine::Engine;
 
@@ -124,7 +125,7 @@ impl Engine {
     fn try_link_now(&mut self) {
         if let Some(link) = &mut self.replication.link {
             if let Phase::Waiting { until_ms } = &mut link.phase {
-                *until_ms = 0;
+                *until_ms = BootMs::ZERO;
             }
         }
     }

@@ -226,6 +226,8 @@ settings! {
     cluster_enabled: bool = false, "cluster-enabled";
     /// Host that clients from outside of the node's networks are told; `unknown`: ports only; empty: as all.
     cluster_outside_endpoint: String = String::new(), "cluster-outside-endpoint";
+    /// Whether what each slot costs is counted.
+    cluster_slot_stats: bool = false, "cluster-slot-stats-enabled";
     /// How long the move of a key waits for the replicas of either side to acknowledge it, in milliseconds.
     cluster_migration_ack_timeout: u64 = 2000, "cluster-migration-ack-timeout-ms";
     /// Clients connect here.

@@ -1,6 +1,7 @@
 //! Counters. They are plain integers: one thread executes, one thread counts.
 
 pub mod latency;
+pub mod slots;
 pub mod slowlog;
 
 use std::collections::BTreeMap;

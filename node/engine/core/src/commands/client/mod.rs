@@ -49,7 +49,7 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Tells the connection's number, which is never reused.",
     ),
-    Command::new("info", 2, CONNECTION, list::info).flags(OWN).docs(
+    Command::new("info", 2, CONNECTION, list::info).tips("nondeterministic_output").flags(OWN).docs(
         "6.2.0",
         "O(1)",
         "",
@@ -62,7 +62,7 @@ const SUBCOMMANDS: &[Command] = &[
          [USER username] | [ADDR addr=ip:port] | [LADDR laddr=ip:port] | [SKIPME skipme=<YES | NO>]> ...>",
         "Closes one connection, or all that fit every filter.",
     ),
-    Command::new("list", -2, CONNECTION, list::list).flags(ADMIN).docs(
+    Command::new("list", -2, CONNECTION, list::list).tips("nondeterministic_output").flags(ADMIN).docs(
         "2.4.0",
         "O(N) with the number of clients",
         "[TYPE client-type=<NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",

@@ -14,7 +14,7 @@ pub(super) fn pause(ctx: &mut Ctx<'_>) -> Outcome {
     let now_ms = ctx.engine.clock.boot_ms;
     let until_boot_ms = match parse_i64(ctx.arg(2)) {
         Some(..=-1) => return Err(Failure::Text("ERR timeout is negative")),
-        Some(timeout_ms) => timeout_ms.checked_add(now_ms),
+        Some(timeout_ms) => now_ms.checked_add(timeout_ms),
         None => None,
     };
     let until_boot_ms =

@@ -84,7 +84,7 @@ fn a_pause_holds_writes_and_lets_them_go() {
 fn a_client_does_not_end_the_control_planes_pause() {
     let mut bench = Bench::new(&[]);
     let client = bench.client();
-    let until = bench.engine.clock.unix_ms + 500;
+    let until = bench.engine.clock.boot_ms + 500;
     bench.engine.pause(until, false);
     bench.say(client, "CLIENT PAUSE 200 ALL");
     assert_eq!(bench.say(client, "CLIENT UNPAUSE"), "+OK");

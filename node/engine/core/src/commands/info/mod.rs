@@ -14,6 +14,7 @@ use crate::engine::Engine;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::new("info", -1, Group::Server, info)
+    .tips("nondeterministic_output request_policy:all_shards response_policy:special")
     .flags(Flags::LOADING.union(Flags::STALE))
     .categories(&["dangerous"])
     .docs(

@@ -116,9 +116,8 @@ pub(super) fn info(reply: &mut Reply<'_>, entry: &Entry) {
     [first, last, step].into_iter().for_each(|number| reply.int(number));
     let names: Vec<String> = categories(entry).iter().map(|name| format!("@{name}")).collect();
     simple_set(reply, names.iter().map(String::as_str));
-    let tips = super::tips::tips(entry.full_name);
-    reply.set(tips.len());
-    tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
+    reply.set(command.tips.split_whitespace().count());
+    command.tips.split_whitespace().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(command.keys.len());
     command.keys.iter().for_each(|spec| key_spec(reply, spec));
     let children = &table().entries[entry.children.clone()];

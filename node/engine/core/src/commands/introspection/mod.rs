@@ -2,7 +2,6 @@
 
 mod describe;
 mod keys;
-mod tips;
 
 use super::docs;
 use crate::dispatch::help::help;
@@ -17,12 +16,11 @@ const CATEGORIES: &[&str] = &["connection"];
 pub const COMMANDS: &[Command] = &[Command {
     arity: -1,
     handler: crate::dispatch::Handler::Engine(all),
-    ..Command::container("command", Group::Server, SUBCOMMANDS).flags(SEE).categories(CATEGORIES).docs(
-        "2.8.13",
-        "O(N) with the number of commands",
-        "",
-        "Describes every command of the server.",
-    )
+    ..Command::container("command", Group::Server, SUBCOMMANDS)
+        .tips("nondeterministic_output_order")
+        .flags(SEE)
+        .categories(CATEGORIES)
+        .docs("2.8.13", "O(N) with the number of commands", "", "Describes every command of the server.")
 }];
 
 const SUBCOMMANDS: &[Command] = &[
@@ -32,12 +30,16 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Counts the commands.",
     ),
-    Command::new("docs", -2, Group::Server, show_docs).flags(SEE).categories(CATEGORIES).docs(
-        "7.0.0",
-        "O(N) with the number of commands",
-        "[command-name [command-name ...]]",
-        "Documents commands: what they do, what they cost, what they take.",
-    ),
+    Command::new("docs", -2, Group::Server, show_docs)
+        .tips("nondeterministic_output_order")
+        .flags(SEE)
+        .categories(CATEGORIES)
+        .docs(
+            "7.0.0",
+            "O(N) with the number of commands",
+            "[command-name [command-name ...]]",
+            "Documents commands: what they do, what they cost, what they take.",
+        ),
     Command::new("getkeys", -3, Group::Server, keys::getkeys).flags(SEE).categories(CATEGORIES).docs(
         "2.8.13",
         "O(N) with the number of arguments",
@@ -53,18 +55,26 @@ const SUBCOMMANDS: &[Command] = &[
             "command [arg [arg ...]]",
             "Finds the keys in a whole command, and what would be done to them.",
         ),
-    Command::new("info", -2, Group::Server, info).flags(SEE).categories(CATEGORIES).docs(
-        "2.8.13",
-        "O(N) with the number of commands",
-        "[command-name [command-name ...]]",
-        "Describes commands: arity, flags, categories, key positions.",
-    ),
-    Command::new("list", -2, Group::Server, list).flags(SEE).categories(CATEGORIES).docs(
-        "7.0.0",
-        "O(N) with the number of commands",
-        "[FILTERBY filterby=<MODULE module-name | ACLCAT category | PATTERN pattern>]",
-        "Names the commands, or those that fit a filter.",
-    ),
+    Command::new("info", -2, Group::Server, info)
+        .tips("nondeterministic_output_order")
+        .flags(SEE)
+        .categories(CATEGORIES)
+        .docs(
+            "2.8.13",
+            "O(N) with the number of commands",
+            "[command-name [command-name ...]]",
+            "Describes commands: arity, flags, categories, key positions.",
+        ),
+    Command::new("list", -2, Group::Server, list)
+        .tips("nondeterministic_output_order")
+        .flags(SEE)
+        .categories(CATEGORIES)
+        .docs(
+            "7.0.0",
+            "O(N) with the number of commands",
+            "[FILTERBY filterby=<MODULE module-name | ACLCAT category | PATTERN pattern>]",
+            "Names the commands, or those that fit a filter.",
+        ),
     help(Group::Server, "5.0.0").categories(CATEGORIES),
 ];
 

@@ -9,10 +9,12 @@ use crate::resp::failure::SYNTAX;
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("dbsize", 1, Group::Server, dbsize)
+        .tips("request_policy:all_shards response_policy:agg_sum")
         .flags(Flags::READONLY.union(Flags::FAST))
         .categories(&["keyspace"])
         .docs("1.0.0", "O(1)", "", "Tells the number of keys in the database."),
     Command::new("flushdb", -1, Group::Server, flushdb)
+        .tips("request_policy:all_shards response_policy:all_succeeded")
         .flags(Flags::WRITE)
         .categories(&["keyspace", "dangerous"])
         .docs(
@@ -22,6 +24,7 @@ pub const COMMANDS: &[Command] = &[
             "Deletes all keys of the database.",
         ),
     Command::new("flushall", -1, Group::Server, flushall)
+        .tips("request_policy:all_shards response_policy:all_succeeded")
         .flags(Flags::WRITE)
         .categories(&["keyspace", "dangerous"])
         .docs(

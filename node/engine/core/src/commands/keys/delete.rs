@@ -12,13 +12,18 @@ const READ_KEYS: &[KeySpec] = &[KeySpec::range(1, -1, 1, "RO")];
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("del", -2, Group::Generic, del).flags(Flags::WRITE).keys(DELETE_KEYS).docs(
-        "1.0.0",
-        "O(N) with the number of keys",
-        "key [key ...]",
-        "Deletes keys and tells how many were there.",
-    ),
+    Command::new("del", -2, Group::Generic, del)
+        .tips("request_policy:multi_shard response_policy:agg_sum")
+        .flags(Flags::WRITE)
+        .keys(DELETE_KEYS)
+        .docs(
+            "1.0.0",
+            "O(N) with the number of keys",
+            "key [key ...]",
+            "Deletes keys and tells how many were there.",
+        ),
     Command::new("unlink", -2, Group::Generic, del)
+        .tips("request_policy:multi_shard response_policy:agg_sum")
         .flags(Flags::WRITE.union(Flags::FAST))
         .keys(DELETE_KEYS)
         .docs(
@@ -27,18 +32,26 @@ pub const COMMANDS: &[Command] = &[
             "key [key ...]",
             "Deletes keys and tells how many were there; memory is freed in the background, as DEL does too.",
         ),
-    Command::new("exists", -2, Group::Generic, exists).flags(READ_FAST).keys(READ_KEYS).docs(
-        "1.0.0",
-        "O(N) with the number of keys",
-        "key [key ...]",
-        "Tells how many of the keys are there; a key named twice counts twice.",
-    ),
-    Command::new("touch", -2, Group::Generic, touch).flags(READ_FAST).keys(READ_KEYS).docs(
-        "3.2.1",
-        "O(N) with the number of keys",
-        "key [key ...]",
-        "Marks keys as used now and tells how many are there.",
-    ),
+    Command::new("exists", -2, Group::Generic, exists)
+        .tips("request_policy:multi_shard response_policy:agg_sum")
+        .flags(READ_FAST)
+        .keys(READ_KEYS)
+        .docs(
+            "1.0.0",
+            "O(N) with the number of keys",
+            "key [key ...]",
+            "Tells how many of the keys are there; a key named twice counts twice.",
+        ),
+    Command::new("touch", -2, Group::Generic, touch)
+        .tips("request_policy:multi_shard response_policy:agg_sum")
+        .flags(READ_FAST)
+        .keys(READ_KEYS)
+        .docs(
+            "3.2.1",
+            "O(N) with the number of keys",
+            "key [key ...]",
+            "Marks keys as used now and tells how many are there.",
+        ),
     Command::new("type", 2, Group::Generic, type_of).flags(READ_FAST).keys(&[KeySpec::one(1, "RO")]).docs(
         "1.0.0",
         "O(1)",

@@ -74,13 +74,15 @@ pub const COMMANDS: &[Command] = &[
         |ctx| ttl(ctx, TimeUnit { seconds: true, absolute: false }),
         "1.0.0",
         "Tells after how many seconds a key expires.",
-    ),
+    )
+    .tips("nondeterministic_output"),
     ttl_command(
         "pttl",
         |ctx| ttl(ctx, TimeUnit { seconds: false, absolute: false }),
         "2.6.0",
         "Tells after how many milliseconds a key expires.",
-    ),
+    )
+    .tips("nondeterministic_output"),
     ttl_command(
         "expiretime",
         |ctx| ttl(ctx, TimeUnit { seconds: true, absolute: true }),

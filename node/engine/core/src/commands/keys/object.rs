@@ -24,10 +24,14 @@ pub const COMMANDS: &[Command] = &[Command::container(
     "object",
     Group::Generic,
     &[
-        subcommand("encoding", encoding, "2.2.3", "Names the internal form of the value."),
-        subcommand("freq", freq, "4.0.0", "Tells how often the key was used, on a logarithmic scale."),
-        subcommand("idletime", idletime, "2.2.3", "Tells for how many seconds the key was not used."),
-        subcommand("refcount", refcount, "2.2.3", "Answers 1: values are never shared."),
+        subcommand("encoding", encoding, "2.2.3", "Names the internal form of the value.")
+            .tips("nondeterministic_output"),
+        subcommand("freq", freq, "4.0.0", "Tells how often the key was used, on a logarithmic scale.")
+            .tips("nondeterministic_output"),
+        subcommand("idletime", idletime, "2.2.3", "Tells for how many seconds the key was not used.")
+            .tips("nondeterministic_output"),
+        subcommand("refcount", refcount, "2.2.3", "Answers 1: values are never shared.")
+            .tips("nondeterministic_output"),
         help(Group::Generic, "6.2.0"),
     ],
 )

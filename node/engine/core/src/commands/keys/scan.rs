@@ -10,24 +10,29 @@ use crate::resp::reply::Reply;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("scan", -2, Group::Generic, scan).flags(Flags::READONLY).docs(
-        "2.8.0",
-        "O(1) for every call, O(N) for all keys",
-        "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-        "Walks over the keys in steps.",
-    ),
-    Command::new("keys", 2, Group::Generic, keys).flags(Flags::READONLY).categories(&["dangerous"]).docs(
-        "1.0.0",
-        "O(N) with the number of keys",
-        "pattern",
-        "Lists all keys whose names match a pattern.",
-    ),
-    Command::new("randomkey", 1, Group::Generic, randomkey).flags(Flags::READONLY).docs(
-        "1.0.0",
-        "O(1)",
-        "",
-        "Answers the name of a random key.",
-    ),
+    Command::new("scan", -2, Group::Generic, scan)
+        .tips("nondeterministic_output request_policy:special")
+        .flags(Flags::READONLY)
+        .docs(
+            "2.8.0",
+            "O(1) for every call, O(N) for all keys",
+            "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+            "Walks over the keys in steps.",
+        ),
+    Command::new("keys", 2, Group::Generic, keys)
+        .tips("request_policy:all_shards nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .categories(&["dangerous"])
+        .docs(
+            "1.0.0",
+            "O(N) with the number of keys",
+            "pattern",
+            "Lists all keys whose names match a pattern.",
+        ),
+    Command::new("randomkey", 1, Group::Generic, randomkey)
+        .tips("request_policy:all_shards nondeterministic_output")
+        .flags(Flags::READONLY)
+        .docs("1.0.0", "O(1)", "", "Answers the name of a random key."),
 ];
 
 /// Keys drawn before RANDOMKEY gives up on finding one that has not expired.

@@ -171,6 +171,16 @@ impl Db {
         KeyRef { bytes, hash: self.hasher.hash(bytes), slot: if self.is_cluster() { slot } else { 0 } }
     }
 
+    /// Whether a key has the hash and the slot that are computed anew, for assertions.
+    pub(crate) fn computes(&self, key: &KeyRef<'_>) -> bool {
+        #[cfg(test)]
+        let counted = super::key::SLOTS_COMPUTED.get();
+        let anew = self.key(key.bytes);
+        #[cfg(test)]
+        super::key::SLOTS_COMPUTED.set(counted);
+        (key.hash, key.slot) == (anew.hash, anew.slot)
+    }
+
     /// Number of keys, expired ones that were not removed yet included.
     pub fn len(&self) -> usize {
         self.len

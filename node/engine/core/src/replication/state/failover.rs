@@ -1,6 +1,7 @@
 //! How far a failover by command is.
 
 use super::Primary;
+use crate::base::clock::BootMs;
 
 /// How far a failover is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Failover {
     /// Whether to hand over at the deadline, in sync or not.
     pub(in crate::replication) is_forced: bool,
     /// When waiting ends, in boot milliseconds.
-    pub(in crate::replication) deadline_ms: Option<i64>,
+    pub(in crate::replication) deadline_ms: Option<BootMs>,
     /// The offsets before and behind our last question for acknowledgements.
     pub(in crate::replication) asked: Option<(u64, u64)>,
     /// Why the target refused, until that has been acted upon.

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use super::applier::Applier;
 use super::history::StreamId;
+use crate::base::clock::BootMs;
 use crate::settings::Settings;
 use crate::snapshot::loader::{Loader, PayloadForm};
 
@@ -30,7 +31,7 @@ pub enum Phase {
     /// Not connected; the next attempt is due at this time of the boot clock.
     Waiting {
         /// Milliseconds.
-        until_ms: i64,
+        until_ms: BootMs,
     },
     /// The reactor has been asked for a connection.
     Connecting,
@@ -79,11 +80,11 @@ pub struct Link {
     /// Where it stands.
     pub phase: Phase,
     /// When the primary was last heard of, in boot milliseconds.
-    pub last_io_ms: i64,
+    pub last_io_ms: BootMs,
     /// When bytes of the stream last came, of this primary or of one before it, in boot milliseconds; 0: never.
-    pub last_data_ms: i64,
+    pub last_data_ms: BootMs,
     /// Since when it is not online, in boot milliseconds.
-    pub down_since_ms: i64,
+    pub down_since_ms: BootMs,
     /// Attempts since it was last online.
     pub failures: u32,
     /// The identity and offset of the full sync that is under way.
@@ -105,11 +106,11 @@ pub struct Link {
 
 impl Link {
     /// A link that is to be connected at once.
-    pub fn new(now_ms: i64) -> Self {
+    pub fn new(now_ms: BootMs) -> Self {
         Link {
             phase: Phase::Waiting { until_ms: now_ms },
             last_io_ms: now_ms,
-            last_data_ms: 0,
+            last_data_ms: BootMs::ZERO,
             down_since_ms: now_ms,
             failures: 0,
             full_sync: None,
@@ -129,7 +130,7 @@ impl Link {
     }
 
     /// The connection stands: the handshake begins.
-    pub fn connected(&mut self, now_ms: i64, out: &mut Vec<u8>) {
+    pub fn connected(&mut self, now_ms: BootMs, out: &mut Vec<u8>) {
         self.last_io_ms = now_ms;
         self.phase = Phase::Pinging;
         command(out, &[b"PING"]);
@@ -138,7 +139,7 @@ impl Link {
     /// The connection is gone: everything of it is forgotten, and an attempt is due after a pause.
     ///
     /// `delay_ms_max` is the longest such pause.
-    pub fn lost(&mut self, now_ms: i64, delay_ms_max: i64) {
+    pub fn lost(&mut self, now_ms: BootMs, delay_ms_max: i64) {
         if self.is_online() {
             self.down_since_ms = now_ms;
         }
@@ -153,7 +154,7 @@ impl Link {
     }
 
     /// Whether the primary has been silent for too long.
-    pub fn is_silent(&self, now_ms: i64, settings: &Settings) -> bool {
+    pub fn is_silent(&self, now_ms: BootMs, settings: &Settings) -> bool {
         let limit_ms = settings.repl_timeout as i64 * 1000;
         !matches!(self.phase, Phase::Waiting { .. }) && now_ms - self.last_io_ms > limit_ms
     }
@@ -328,9 +329,9 @@ mod tests {
     }
 
     fn connected() -> Link {
-        let mut link = Link::new(0);
+        let mut link = Link::new(BootMs::ZERO);
         let mut out = Vec::new();
-        link.connected(0, &mut out);
+        link.connected(BootMs::ZERO, &mut out);
         assert_eq!(out, b"*1\r\n$4\r\nPING\r\n");
         link
     }
@@ -402,12 +403,12 @@ mod tests {
 
     #[test]
     fn attempts_come_later_and_later() {
-        let mut link = Link::new(0);
+        let mut link = Link::new(BootMs::ZERO);
         let mut delays = Vec::new();
         for _ in 0..6 {
-            link.lost(0, RETRY_DELAY_MS_MAX);
+            link.lost(BootMs::ZERO, RETRY_DELAY_MS_MAX);
             let Phase::Waiting { until_ms } = link.phase else { panic!() };
-            delays.push(until_ms);
+            delays.push(until_ms - BootMs::ZERO);
         }
         assert_eq!(delays, [100, 200, 400, 800, 1000, 1000]);
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 pub use status::{Shared, Status};
 
+use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 use crate::resp::Args;
 use crate::settings::Settings;
@@ -34,6 +35,22 @@ pub struct Primary {
     pub host: String,
     /// Port.
     pub port: u16,
+}
+
+/// What a command of the stream is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The database that it is carried out in.
+    pub db: usize,
+    /// The slot of all its keys; none outside a cluster, and for a command without keys.
+    pub slot: Option<u16>,
+}
+
+impl Scope {
+    /// A command without keys.
+    pub const fn of_db(db: usize) -> Self {
+        Scope { db, slot: None }
+    }
 }
 
 /// The replication state of a node.
@@ -66,10 +83,10 @@ pub struct Replication {
     pub(in crate::replication) guard: Guard,
     /// Whether replicas are to be asked for acknowledgements at the end of the turn.
     pub(in crate::replication) acks_wanted: bool,
-    pub(in crate::replication) pinged_ms: i64,
-    pub(in crate::replication) ticked_ms: i64,
+    pub(in crate::replication) pinged_ms: BootMs,
+    pub(in crate::replication) ticked_ms: BootMs,
     /// Since when there are no replicas, in boot milliseconds.
-    pub(in crate::replication) alone_since_ms: i64,
+    pub(in crate::replication) alone_since_ms: BootMs,
     /// The number of the control plane's last order, and of the one under which the data became what it is.
     pub(in crate::replication) order: u64,
     pub(in crate::replication) data_order: u64,
@@ -106,9 +123,9 @@ impl Replication {
             told_offset: 0,
             guard: Guard::default(),
             acks_wanted: false,
-            pinged_ms: 0,
-            ticked_ms: 0,
-            alone_since_ms: 0,
+            pinged_ms: BootMs::ZERO,
+            ticked_ms: BootMs::ZERO,
+            alone_since_ms: BootMs::ZERO,
             order: 0,
             data_order: 0,
             shared: Arc::default(),
@@ -121,14 +138,14 @@ impl Replication {
         self.shared = shared;
     }
 
-    pub(in crate::replication) fn status(&self, now_ms: i64, settings: &Settings) -> Status {
+    pub(in crate::replication) fn status(&self, now_ms: BootMs, settings: &Settings) -> Status {
         let online = self.replicas.list.iter().filter(|replica| replica.is_online()).count();
         let good = self.replicas.good(now_ms, settings.min_replicas_max_lag);
         Status {
             is_replica: self.is_replica(),
             offset: self.offset(),
             link_up: !self.is_replica() || self.is_link_up(),
-            last_io_boot_ms: self.link.as_ref().map_or(0, |link| link.last_data_ms),
+            last_io_boot_ms: self.link.as_ref().map_or(BootMs::ZERO, |link| link.last_data_ms),
             replicas: online as u64,
             lagging: (online - good) as u64,
             order: self.order,
@@ -174,8 +191,8 @@ impl Replication {
         self.is_kept.then(|| (self.history.id, self.offset()))
     }
 
-    /// Appends a command to the stream.
-    pub fn feed(&mut self, db: usize, args: Args<'_>) {
+    /// Appends a command to the stream, behind a SELECT where its database is another one.
+    pub(crate) fn feed(&mut self, db: usize, args: Args<'_>) {
         if self.stream_db != Some(db) {
             self.stream_db = Some(db);
             let mut number = itoa::Buffer::new();
@@ -267,7 +284,7 @@ impl Replication {
     }
 
     /// A replica has given a sign of life.
-    pub fn heard_from(&mut self, session: SessionKey, now_ms: i64) {
+    pub fn heard_from(&mut self, session: SessionKey, now_ms: BootMs) {
         if let Some(replica) = self.replicas.get_mut(session) {
             replica.alive_ms = now_ms;
         }

@@ -10,6 +10,7 @@
 
 use super::backlog::Stream;
 use super::shared_sink::SharedSink;
+use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 use crate::snapshot::producer::Producer;
 
@@ -38,7 +39,7 @@ pub enum State {
     /// It waits for a full sync to begin.
     Waiting {
         /// Since when, in boot milliseconds.
-        since_ms: i64,
+        since_ms: BootMs,
     },
     /// It receives a snapshot.
     Receiving {
@@ -69,11 +70,11 @@ pub struct Replica {
     /// Offset up to which it has applied the stream.
     pub acked: u64,
     /// When it last acknowledged, in boot milliseconds.
-    pub acked_ms: i64,
+    pub acked_ms: BootMs,
     /// When it last gave a sign of life, or took bytes of a snapshot, in boot milliseconds.
-    pub alive_ms: i64,
+    pub alive_ms: BootMs,
     /// Since when it is above the soft limit, in boot milliseconds.
-    pub over_soft_limit_since_ms: Option<i64>,
+    pub over_soft_limit_since_ms: Option<BootMs>,
 }
 
 impl Replica {
@@ -101,7 +102,7 @@ impl Replica {
     }
 
     /// Seconds since it last acknowledged.
-    pub fn lag_seconds(&self, now_ms: i64) -> u64 {
+    pub fn lag_seconds(&self, now_ms: BootMs) -> u64 {
         (now_ms - self.acked_ms).max(0) as u64 / 1000
     }
 
@@ -183,7 +184,7 @@ impl Replicas {
     }
 
     /// So many bytes of [`Replicas::output`] were sent.
-    pub fn sent(&mut self, session: SessionKey, bytes: u64, now_ms: i64) {
+    pub fn sent(&mut self, session: SessionKey, bytes: u64, now_ms: BootMs) {
         let Some(at) = self.list.iter().position(|replica| replica.session == session) else { return };
         let replica = &mut self.list[at];
         match &mut replica.state {
@@ -199,7 +200,7 @@ impl Replicas {
     }
 
     /// Moves a replica on that has been sent all of a snapshot.
-    pub fn end_of_snapshot(&mut self, at: usize, snapshot: u64, sent: u64, now_ms: i64) {
+    pub fn end_of_snapshot(&mut self, at: usize, snapshot: u64, sent: u64, now_ms: BootMs) {
         let Some(sync) = self.full_syncs.iter().find(|sync| sync.id == snapshot) else { return };
         if !sync.is_complete() || sent < sync.sink.stream.end() {
             return;
@@ -271,7 +272,7 @@ impl Replicas {
     }
 
     /// How many replicas get the stream and acknowledged within so many seconds.
-    pub fn good(&self, now_ms: i64, lag_seconds_max: u64) -> usize {
+    pub fn good(&self, now_ms: BootMs, lag_seconds_max: u64) -> usize {
         let is_good =
             |replica: &&Replica| replica.is_online() && replica.lag_seconds(now_ms) <= lag_seconds_max;
         self.list.iter().filter(is_good).count()

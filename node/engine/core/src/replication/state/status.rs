@@ -3,6 +3,7 @@
 //! The engine stores it at the end of each turn; the control plane reads it for every heartbeat. It is stored and
 //! read whole, so that an offset always belongs to the history beside it.
 
+use crate::base::clock::BootMs;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::history::StreamId;
@@ -18,7 +19,7 @@ pub struct Status {
     pub link_up: bool,
     /// When the stream's last bytes came, of this primary or of one before it, in milliseconds of the boot clock;
     /// 0: never.
-    pub last_io_boot_ms: i64,
+    pub last_io_boot_ms: BootMs,
     /// Replicas that are connected and in sync.
     pub replicas: u64,
     /// Replicas that have not acknowledged for `min-replicas-max-lag`.
@@ -43,7 +44,7 @@ impl Default for Status {
             is_replica: false,
             offset: 0,
             link_up: true,
-            last_io_boot_ms: 0,
+            last_io_boot_ms: BootMs::ZERO,
             replicas: 0,
             lagging: 0,
             order: 0,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use crate::base::clock::BootMs;
 use crate::base::prng::Prng;
 use crate::clients::origin::Origin;
 use crate::clients::session::SessionKey;
@@ -357,5 +358,5 @@ fn content(value: ValueRef<'_>) -> Vec<String> {
 }
 
 fn clock(unix_ms: i64) -> Clock {
-    Clock { unix_ms, unix_us: unix_ms * 1000, boot_ms: unix_ms - START_MS + 1_000_000 }
+    Clock { unix_ms, unix_us: unix_ms * 1000, boot_ms: BootMs::new(unix_ms - START_MS + 1_000_000) }
 }

@@ -373,7 +373,7 @@ fn search(ctx: &mut Ctx<'_>, form: Form) -> Outcome {
         let score = if query.stores_distance { item.distance_m / query.unit_m } else { item.score };
         result.insert(item.member.spell(&mut itoa::Buffer::new()), score, &limits);
     }
-    let key = ctx.key_of(destination);
+    let key = ctx.own_key(destination);
     let event = if form == Form::SearchStore { "geosearchstore" } else { "georadiusstore" };
     store(ctx, &key, result, event)
 }

@@ -60,7 +60,7 @@ impl Engine {
             _ => false,
         });
         if !fields.is_empty() {
-            self.queue_propagation(db, command);
+            self.queue_propagation(self.scope_of(db, key), command);
         }
         if is_empty {
             self.keyspace.dbs[db].delete(key);

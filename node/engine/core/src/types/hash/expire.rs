@@ -77,12 +77,12 @@ pub const COMMANDS: &[Command] = &[
         "httl",
         |ctx| tell_due(ctx, Unit { ms: 1000, is_absolute: false }),
         "Answers in how many seconds fields expire.",
-    ),
+    ).tips("nondeterministic_output"),
     time_command(
         "hpttl",
         |ctx| tell_due(ctx, Unit { ms: 1, is_absolute: false }),
         "Answers in how many milliseconds fields expire.",
-    ),
+    ).tips("nondeterministic_output"),
     time_command(
         "hexpiretime",
         |ctx| tell_due(ctx, Unit { ms: 1000, is_absolute: true }),
@@ -223,8 +223,7 @@ fn replicate(ctx: &mut Ctx<'_>, words: &[&[u8]], fields: &[&[u8]]) {
     command.push(itoa::Buffer::new().format(fields.len()).as_bytes());
     fields.iter().for_each(|field| command.push(field));
     ctx.suppress_propagation();
-    let db = ctx.session.db;
-    ctx.engine.queue_propagation(db, command);
+    ctx.engine.queue_propagation(ctx.scope(), command);
 }
 
 fn replicate_due(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, at_ms: i64, fields: &[&[u8]]) {

@@ -25,24 +25,21 @@ pub const COMMANDS: &[Command] = &[
         "key field [field ...]",
         "Answers the values of several fields.",
     ),
-    Command::new("hgetall", 2, Group::Hash, hgetall).flags(Flags::READONLY).keys(KEY).docs(
-        "2.0.0",
-        "O(N) with the size of the hash",
-        "key",
-        "Answers all fields with their values.",
-    ),
-    Command::new("hkeys", 2, Group::Hash, hkeys).flags(Flags::READONLY).keys(KEY).docs(
-        "2.0.0",
-        "O(N) with the size of the hash",
-        "key",
-        "Answers all fields.",
-    ),
-    Command::new("hvals", 2, Group::Hash, hvals).flags(Flags::READONLY).keys(KEY).docs(
-        "2.0.0",
-        "O(N) with the size of the hash",
-        "key",
-        "Answers the values of all fields.",
-    ),
+    Command::new("hgetall", 2, Group::Hash, hgetall)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("2.0.0", "O(N) with the size of the hash", "key", "Answers all fields with their values."),
+    Command::new("hkeys", 2, Group::Hash, hkeys)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("2.0.0", "O(N) with the size of the hash", "key", "Answers all fields."),
+    Command::new("hvals", 2, Group::Hash, hvals)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("2.0.0", "O(N) with the size of the hash", "key", "Answers the values of all fields."),
     Command::new("hlen", 2, Group::Hash, hlen).flags(FAST).keys(KEY_ABOUT).docs(
         "2.0.0",
         "O(1)",

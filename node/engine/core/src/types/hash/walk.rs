@@ -22,18 +22,26 @@ const SPARSE_FACTOR: usize = 3;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("hscan", -3, Group::Hash, hscan).flags(Flags::READONLY).keys(KEY).docs(
-        "2.8.0",
-        "O(1) for every call, O(N) for all fields",
-        "key cursor [MATCH pattern] [COUNT count]",
-        "Walks over the fields in steps.",
-    ),
-    Command::new("hrandfield", -2, Group::Hash, hrandfield).flags(Flags::READONLY).keys(KEY).docs(
-        "6.2.0",
-        "O(N) with the number of fields answered",
-        "key [count [WITHVALUES]]",
-        "Answers random fields.",
-    ),
+    Command::new("hscan", -3, Group::Hash, hscan)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "2.8.0",
+            "O(1) for every call, O(N) for all fields",
+            "key cursor [MATCH pattern] [COUNT count]",
+            "Walks over the fields in steps.",
+        ),
+    Command::new("hrandfield", -2, Group::Hash, hrandfield)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "6.2.0",
+            "O(N) with the number of fields answered",
+            "key [count [WITHVALUES]]",
+            "Answers random fields.",
+        ),
 ];
 
 fn hscan(ctx: &mut Ctx<'_>) -> Outcome {

@@ -5,6 +5,7 @@
 use super::access::{list_and_reply, taken, write_item};
 use super::moves::{move_element, Draw};
 use super::End;
+use crate::base::clock::BootMs;
 use crate::dispatch::blocking::BlockOn;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::KeyRef;
@@ -53,7 +54,7 @@ pub const COMMANDS: &[Command] = &[
         ),
 ];
 
-fn waits(deadline_boot_ms: Option<i64>, on_timeout: fn(&mut Reply<'_>)) -> BlockOn {
+fn waits(deadline_boot_ms: Option<BootMs>, on_timeout: fn(&mut Reply<'_>)) -> BlockOn {
     BlockOn { type_name: Some(super::List::TYPE_NAME), deadline_boot_ms, on_timeout }
 }
 
@@ -111,7 +112,7 @@ fn brpoplpush(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 /// Moves an element, or begins to wait for one and says true.
-fn move_or_wait(ctx: &mut Ctx<'_>, from: End, to: End, deadline: Option<i64>) -> Result<bool, Failure> {
+fn move_or_wait(ctx: &mut Ctx<'_>, from: End, to: End, deadline: Option<BootMs>) -> Result<bool, Failure> {
     let (source, target) = (ctx.key(1), ctx.key(2));
     if move_element(ctx, &source, &target, from, to)? {
         return Ok(false);

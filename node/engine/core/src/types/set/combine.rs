@@ -21,12 +21,16 @@ const STORED_INTERSECTION: &[KeySpec] =
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("sinter", -2, Group::Set, sinter).flags(Flags::READONLY).keys(SOURCES).docs(
-        "1.0.0",
-        "O(N*M) with the size of the smallest set and the number of sets",
-        "key [key ...]",
-        "Answers the members that all sets have.",
-    ),
+    Command::new("sinter", -2, Group::Set, sinter)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(SOURCES)
+        .docs(
+            "1.0.0",
+            "O(N*M) with the size of the smallest set and the number of sets",
+            "key [key ...]",
+            "Answers the members that all sets have.",
+        ),
     Command::new("sintercard", -3, Group::Set, sintercard)
         .flags(Flags::READONLY.union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec::counted(1, "RO ACCESS")])
@@ -42,24 +46,32 @@ pub const COMMANDS: &[Command] = &[
         "destination key [key ...]",
         "Stores the members that all sets have.",
     ),
-    Command::new("sunion", -2, Group::Set, sunion).flags(Flags::READONLY).keys(SOURCES).docs(
-        "1.0.0",
-        "O(N) with the number of members of all sets",
-        "key [key ...]",
-        "Answers the members that any of the sets has.",
-    ),
+    Command::new("sunion", -2, Group::Set, sunion)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(SOURCES)
+        .docs(
+            "1.0.0",
+            "O(N) with the number of members of all sets",
+            "key [key ...]",
+            "Answers the members that any of the sets has.",
+        ),
     Command::new("sunionstore", -3, Group::Set, sunionstore).flags(STORE).keys(STORED).docs(
         "1.0.0",
         "O(N) with the number of members of all sets",
         "destination key [key ...]",
         "Stores the members that any of the sets has.",
     ),
-    Command::new("sdiff", -2, Group::Set, sdiff).flags(Flags::READONLY).keys(SOURCES).docs(
-        "1.0.0",
-        "O(N) with the number of members of all sets",
-        "key [key ...]",
-        "Answers the members of the first set that no other set has.",
-    ),
+    Command::new("sdiff", -2, Group::Set, sdiff)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(SOURCES)
+        .docs(
+            "1.0.0",
+            "O(N) with the number of members of all sets",
+            "key [key ...]",
+            "Answers the members of the first set that no other set has.",
+        ),
     Command::new("sdiffstore", -3, Group::Set, sdiffstore).flags(STORE).keys(STORED).docs(
         "1.0.0",
         "O(N) with the number of members of all sets",

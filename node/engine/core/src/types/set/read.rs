@@ -29,12 +29,11 @@ pub const COMMANDS: &[Command] = &[
         "key member [member ...]",
         "Tells of several things whether they are members.",
     ),
-    Command::new("smembers", 2, Group::Set, smembers).flags(Flags::READONLY).keys(KEY).docs(
-        "1.0.0",
-        "O(N) with the size of the set",
-        "key",
-        "Answers all members.",
-    ),
+    Command::new("smembers", 2, Group::Set, smembers)
+        .tips("nondeterministic_output_order")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("1.0.0", "O(N) with the size of the set", "key", "Answers all members."),
 ];
 
 fn scard(ctx: &mut Ctx<'_>) -> Outcome {

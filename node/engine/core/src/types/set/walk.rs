@@ -11,18 +11,21 @@ const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("sscan", -3, Group::Set, sscan).flags(Flags::READONLY).keys(KEY).docs(
-        "2.8.0",
-        "O(1) for every call, O(N) for all members",
-        "key cursor [MATCH pattern] [COUNT count]",
-        "Walks over the members in steps.",
-    ),
-    Command::new("srandmember", -2, Group::Set, srandmember).flags(Flags::READONLY).keys(KEY).docs(
-        "1.0.0",
-        "O(N) with the number of members answered",
-        "key [count]",
-        "Answers random members.",
-    ),
+    Command::new("sscan", -3, Group::Set, sscan)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "2.8.0",
+            "O(1) for every call, O(N) for all members",
+            "key cursor [MATCH pattern] [COUNT count]",
+            "Walks over the members in steps.",
+        ),
+    Command::new("srandmember", -2, Group::Set, srandmember)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("1.0.0", "O(N) with the number of members answered", "key [count]", "Answers random members."),
 ];
 
 fn sscan(ctx: &mut Ctx<'_>) -> Outcome {

@@ -32,7 +32,7 @@ pub const COMMANDS: &[Command] = &[
         "key member [member ...]",
         "Removes members; a set without members is deleted too.",
     ),
-    Command::new("spop", -2, Group::Set, spop).flags(FAST).keys(POPPED).docs(
+    Command::new("spop", -2, Group::Set, spop).tips("nondeterministic_output").flags(FAST).keys(POPPED).docs(
         "1.0.0",
         "O(N) with the number of members removed",
         "key [count]",

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::access::{removed, sorted_set_mut, sorted_set_of, write_element, write_head};
 use super::SortedSet;
+use crate::base::clock::BootMs;
 use crate::base::numbers::parse_i64;
 use crate::dispatch::blocking::BlockOn;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
@@ -171,7 +172,7 @@ fn wait_for_one(ctx: &mut Ctx<'_>, end: End) -> Outcome {
 }
 
 /// Waits until one of these keys is a sorted set.
-fn wait(ctx: &mut Ctx<'_>, keys: Range<usize>, deadline_boot_ms: Option<i64>) -> Outcome {
+fn wait(ctx: &mut Ctx<'_>, keys: Range<usize>, deadline_boot_ms: Option<BootMs>) -> Outcome {
     let args = ctx.args;
     let what = BlockOn {
         type_name: Some(SortedSet::TYPE_NAME),

@@ -12,18 +12,26 @@ const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("zscan", -3, Group::SortedSet, zscan).flags(Flags::READONLY).keys(KEY).docs(
-        "2.8.0",
-        "O(1) for every call, O(N) for all members",
-        "key cursor [MATCH pattern] [COUNT count]",
-        "Walks over the members and their scores in steps.",
-    ),
-    Command::new("zrandmember", -2, Group::SortedSet, zrandmember).flags(Flags::READONLY).keys(KEY).docs(
-        "6.2.0",
-        "O(N) with the number of members answered",
-        "key [count [WITHSCORES]]",
-        "Answers random members.",
-    ),
+    Command::new("zscan", -3, Group::SortedSet, zscan)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "2.8.0",
+            "O(1) for every call, O(N) for all members",
+            "key cursor [MATCH pattern] [COUNT count]",
+            "Walks over the members and their scores in steps.",
+        ),
+    Command::new("zrandmember", -2, Group::SortedSet, zrandmember)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "6.2.0",
+            "O(N) with the number of members answered",
+            "key [count [WITHSCORES]]",
+            "Answers random members.",
+        ),
 ];
 
 fn zscan(ctx: &mut Ctx<'_>) -> Outcome {

@@ -192,9 +192,8 @@ impl<'a> Ctx<'a> {
     pub(super) fn group_changed(&mut self, key: &KeyRef<'_>, told: Told) {
         self.changed(key.bytes, NotifyClass::empty(), "", told.changes);
         self.suppress_propagation();
-        let db = self.session.db;
         for command in told.commands {
-            self.engine.queue_propagation(db, command);
+            self.engine.queue_propagation(self.scope(), command);
         }
     }
 

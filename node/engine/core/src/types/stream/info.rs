@@ -22,12 +22,11 @@ pub const COMMANDS: &[Command] = &[Command::container("xinfo", DocsGroup::Stream
 )];
 
 const XINFO: &[Command] = &[
-    Command::new("consumers", 4, DocsGroup::Stream, consumers).flags(Flags::READONLY).keys(KEY).docs(
-        "5.0.0",
-        "O(1) for each consumer",
-        "key group",
-        "Tells about the consumers of a group.",
-    ),
+    Command::new("consumers", 4, DocsGroup::Stream, consumers)
+        .tips("nondeterministic_output")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs("5.0.0", "O(1) for each consumer", "key group", "Tells about the consumers of a group."),
     Command::new("groups", 3, DocsGroup::Stream, groups).flags(Flags::READONLY).keys(KEY).docs(
         "5.0.0",
         "O(1) for each group",

@@ -23,6 +23,7 @@ pub const COMMANDS: &[Command] = &[
         "Acknowledges entries, which are then no longer pending; tells how many.",
     ),
     Command::new("xpending", -3, DocsGroup::Stream, xpending)
+        .tips("nondeterministic_output")
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(1, "RO ACCESS")])
         .docs(
@@ -32,6 +33,7 @@ pub const COMMANDS: &[Command] = &[
             "Answers the entries that are pending in a group, or a summary of them.",
         ),
     Command::new("xclaim", -6, DocsGroup::Stream, xclaim)
+        .tips("nondeterministic_output")
         .flags(FAST)
         .keys(&[KeySpec::one(1, "RW UPDATE")])
         .docs(
@@ -42,6 +44,7 @@ pub const COMMANDS: &[Command] = &[
             "Gives pending entries to another consumer.",
         ),
     Command::new("xautoclaim", -6, DocsGroup::Stream, xautoclaim)
+        .tips("nondeterministic_output")
         .flags(FAST)
         .keys(&[KeySpec::one(1, "RW DELETE")])
         .docs(

@@ -19,13 +19,17 @@ const APPROXIMATE_ENTRIES_MAX: u64 = 1_000_000;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("xadd", -5, Group::Stream, xadd).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
-        "5.0.0",
-        "O(1) to add an entry, O(N) with the number of entries that are trimmed",
-        "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
+    Command::new("xadd", -5, Group::Stream, xadd)
+        .tips("nondeterministic_output")
+        .flags(STORE)
+        .keys(&[KeySpec::one(1, "RW UPDATE")])
+        .docs(
+            "5.0.0",
+            "O(1) to add an entry, O(N) with the number of entries that are trimmed",
+            "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
              [field value ...]",
-        "Adds an entry, and trims the stream if asked to.",
-    ),
+            "Adds an entry, and trims the stream if asked to.",
+        ),
     Command::new("xdel", -3, Group::Stream, xdel).flags(FAST).keys(&[KeySpec::one(1, "RW DELETE")]).docs(
         "5.0.0",
         "O(1) for each entry",
@@ -33,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
         "Removes entries by their ids.",
     ),
     Command::new("xtrim", -4, Group::Stream, xtrim)
+        .tips("nondeterministic_output")
         .flags(Flags::WRITE)
         .keys(&[KeySpec::one(1, "RW DELETE")])
         .docs(
@@ -240,8 +245,7 @@ fn xadd(ctx: &mut Ctx<'_>) -> Outcome {
 fn propagate(ctx: &mut Ctx<'_>, options: &Options, resolved: Resolved) {
     if let Some(args) = options.resolved(ctx, resolved) {
         ctx.suppress_propagation();
-        let db = ctx.session.db;
-        ctx.engine.queue_propagation(db, args);
+        ctx.engine.queue_propagation(ctx.scope(), args);
     }
 }
 

@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         "key",
         "Answers the string at a key.",
     ),
-    Command::new("mget", -2, Group::String, mget)
+    Command::new("mget", -2, Group::String, mget).tips("request_policy:multi_shard")
         .flags(READ_FAST)
         .keys(&[KeySpec::range(1, -1, 1, "RO ACCESS")])
         .docs("1.0.0", "O(N) with the number of keys", "key [key ...]", "Answers the strings at several keys."),

@@ -45,7 +45,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(STORE_FAST)
         .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
         .docs("1.0.0", "O(1)", "key value", "Stores a string at a key and answers what was there before."),
-    Command::new("mset", -3, Group::String, mset)
+    Command::new("mset", -3, Group::String, mset).tips("request_policy:multi_shard response_policy:all_succeeded")
         .flags(STORE)
         .keys(&[KeySpec::range(1, -1, 2, "OW UPDATE")])
         .docs(
@@ -67,7 +67,7 @@ pub const COMMANDS: &[Command] = &[
              PXAT unix-time-milliseconds | KEEPTTL]",
             "Stores strings at several keys with one expiry, on a condition for all of them.",
         ),
-    Command::new("msetnx", -3, Group::String, msetnx)
+    Command::new("msetnx", -3, Group::String, msetnx).tips("request_policy:multi_shard response_policy:agg_min")
         .flags(STORE)
         .keys(&[KeySpec::range(1, -1, 2, "OW INSERT")])
         .docs(
