@@ -76,6 +76,13 @@ ROWS = (
         "'unknown' announces ports only, empty what all others get.",
     ),
     Directive(
+        "cluster-slot-stats-enabled",
+        YES_NO,
+        "no",
+        Use.ENGINE,
+        "Whether CLUSTER SLOT-STATS counts what each slot costs: processor time and traffic.",
+    ),
+    Directive(
         "cluster-replica-validity-factor",
         Integer(),
         "10",
