@@ -100,7 +100,8 @@ impl Engine {
                     checksum: self.settings.rdbchecksum,
                     ..RdbOptions::default()
                 };
-                link.loader = Some(Loader::new(form, staging, options, self.access_clock()));
+                let (clock, now_ms) = (self.access_clock(), self.clock.unix_ms);
+                link.loader = Some(Loader::new(form, staging, options, clock, now_ms));
             }
         }
         Ok(())

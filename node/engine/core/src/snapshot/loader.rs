@@ -15,6 +15,17 @@ pub enum PayloadForm {
     Marked([u8; 40]),
 }
 
+/// What INFO says of a data set that is being loaded. Clients see the former one until it is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// When it began, in Unix milliseconds.
+    pub since_ms: i64,
+    /// Bytes taken so far.
+    pub bytes: u64,
+    /// Bytes in all; unknown where only a mark tells the end.
+    pub bytes_expected: Option<u64>,
+}
+
 /// A snapshot on its way in.
 pub struct Loader {
     form: PayloadForm,
@@ -22,6 +33,8 @@ pub struct Loader {
     /// The new data.
     staging: Vec<Db>,
     db: usize,
+    /// When it began, in Unix milliseconds.
+    since_ms: i64,
     /// Bytes taken so far.
     pub bytes: u64,
     /// The database selected in the stream at the snapshot's offset (`repl-stream-db`).
@@ -33,18 +46,24 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader into `staging`, which is empty; loaded keys get this access clock.
-    pub fn new(form: PayloadForm, staging: Vec<Db>, options: RdbOptions, clock: u32) -> Self {
+    /// A loader into `staging`, which is empty; loaded keys get this access clock. `now_ms` is Unix time.
+    pub fn new(form: PayloadForm, staging: Vec<Db>, options: RdbOptions, clock: u32, now_ms: i64) -> Self {
         Loader {
             form,
             reader: RdbReader::new(options),
             staging,
             db: 0,
+            since_ms: now_ms,
             bytes: 0,
             stream_db: 0,
             clock,
             mark: Vec::new(),
         }
+    }
+
+    /// For INFO.
+    pub fn loading(&self) -> Loading {
+        Loading { since_ms: self.since_ms, bytes: self.bytes, bytes_expected: self.bytes_expected() }
     }
 
     /// Bytes in all, where that is known.

@@ -3,9 +3,12 @@
 use super::Fields;
 use crate::dispatch::table::table;
 use crate::engine::Engine;
+use crate::snapshot::loader::Loading;
 
 pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
-    for name in ["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+    out.field("loading", 0);
+    out.field("async_loading", u8::from(engine.replication.loading().is_some()));
+    for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
         out.field(name, 0);
     }
     out.field("current_fork_perc", "0.00");
@@ -33,6 +36,25 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     out.field("aof_last_cow_size", 0);
     out.field("module_fork_in_progress", 0);
     out.field("module_fork_last_cow_size", 0);
+    if let Some(loading) = engine.replication.loading() {
+        loading_fields(&loading, engine.clock.unix_ms, out);
+    }
+}
+
+/// How far the data set is that is being loaded; the time left is guessed from the speed so far.
+fn loading_fields(loading: &Loading, now_ms: i64, out: &mut Fields) {
+    let total = loading.bytes_expected.unwrap_or(0);
+    let share = if total > 0 { loading.bytes as f64 / total as f64 } else { 0.0 };
+    let left_s = match share > 0.0 {
+        true => ((now_ms - loading.since_ms) as f64 / 1000.0 * (1.0 - share) / share) as i64,
+        false => 1,
+    };
+    out.field("loading_start_time", loading.since_ms / 1000);
+    out.field("loading_total_bytes", total);
+    out.field("loading_rdb_used_mem", 0);
+    out.field("loading_loaded_bytes", loading.bytes);
+    out.field("loading_loaded_perc", format_args!("{:.2}", share * 100.0));
+    out.field("loading_eta_seconds", left_s);
 }
 
 pub(super) fn stats(engine: &Engine, out: &mut Fields) {

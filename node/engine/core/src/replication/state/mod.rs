@@ -21,6 +21,7 @@ use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 use crate::resp::Args;
 use crate::settings::Settings;
+use crate::snapshot::loader::{Loader, Loading};
 use backlog::Stream;
 use failover::Failover;
 use guard::Guard;
@@ -178,6 +179,11 @@ impl Replication {
     #[inline]
     pub fn is_stale(&self, settings: &Settings) -> bool {
         self.is_replica() && !settings.replica_serve_stale_data && !self.is_link_up()
+    }
+
+    /// The full sync that is being loaded.
+    pub fn loading(&self) -> Option<Loading> {
+        self.link.as_ref()?.loader.as_ref().map(Loader::loading)
     }
 
     /// Bytes of the stream so far: written by a primary, applied by a replica.

@@ -51,6 +51,26 @@ fn writes_during_a_full_sync_arrive_once() {
 }
 
 #[test]
+fn full_sync_that_is_loaded_shows_in_info() {
+    let mut net = pair();
+    net.piece_bytes_max = 300;
+    net.follow(1, 0);
+    let loading = |net: &mut Net| net.say(1, "INFO persistence").contains("async_loading:1");
+    for _ in 0..400 {
+        if loading(&mut net) {
+            break;
+        }
+        net.turn();
+    }
+    let info = net.say(1, "INFO persistence");
+    assert!(info.contains("async_loading:1") && info.contains("loading_loaded_bytes:"), "{info}");
+    assert_eq!(net.say(1, "GET key:1"), "$-1", "the former data set is served");
+    net.piece_bytes_max = 100_000;
+    net.settle();
+    assert!(!loading(&mut net));
+}
+
+#[test]
 fn a_short_cut_needs_no_full_sync() {
     let mut net = pair();
     net.follow(1, 0);
