@@ -70,6 +70,8 @@ class Runner:
         self._formatter = formatter
         self._write = write
         self._at_prompt = at_prompt
+        if formatter.form is Format.STANDARD or options.is_verbose:
+            session.on_redirect = lambda text: write(text.encode() + b"\n")
         self._listens = False
 
     async def line(self, line: bytes) -> bool:
@@ -136,7 +138,11 @@ class Runner:
         self._show(reply, is_text=is_text_command(words))
 
     def _show(self, reply: Any, *, is_text: bool = False) -> None:
-        self.failed = self.failed or isinstance(reply, ReplyError)
+        if isinstance(reply, ReplyError):
+            self.failed = True
+            if self.options.exits_with_error:
+                note(str(reply))
+                return
         self._write(self._formatter.show(reply, is_text=is_text))
 
     def show_pushes(self) -> None:

@@ -49,7 +49,12 @@ class Session:
         self.address = (
             Address(options.socket, 0) if options.socket is not None else Address(options.host, options.port)
         )
-        self.talk = Conversation(self._peer(), options.database)
+        self.talk = Conversation(self._peer(), options.database, options.protocol or 2)
+        if options.password is not None:
+            words = [options.username, options.password] if options.username else [options.password]
+            self.talk.login = [word.encode("utf-8", "surrogateescape") for word in words]
+        self.on_redirect: Callable[[str], None] | None = None
+        """Told of each redirect that is followed."""
         self.pushes: deque[Any] = deque(maxlen=PUSHES_MAX)
         """Push messages that came and were not shown yet."""
         self._connection: Connection | None = None
@@ -90,18 +95,15 @@ class Session:
         return connection
 
     async def _log_in(self, connection: Connection) -> None:
-        options = self._options
-        if options.password is not None:
-            user = [options.username] if options.username else []
-            reply = await _ask(connection, [b"AUTH", *(word.encode() for word in [*user, options.password])])
+        if self.talk.login:
+            reply = await _ask(connection, [b"AUTH", *self.talk.login])
             if isinstance(reply, ReplyError):
                 self._note(f"AUTH failed: {reply}")
-        if options.protocol == 3:
+        if self.talk.protocol == 3:
             reply = await _ask(connection, [b"HELLO", b"3"])
             if isinstance(reply, ReplyError):
                 self._note(f"HELLO 3 failed: {reply}")
-            else:
-                self.talk.protocol = 3
+                self.talk.protocol = 2
         if self.talk.database:
             reply = await _ask(connection, [b"SELECT", b"%d" % self.talk.database])
             if isinstance(reply, ReplyError):
@@ -162,8 +164,8 @@ class Session:
     async def _follow(self, redirect: RedirectError) -> None:
         host, port = redirect.address
         self.address = Address(host or self.address.host, port)
-        if self._options.form is None or self._options.is_verbose:
-            self._note(f"-> Redirected to slot [{redirect.slot}] located at {self.address}")
+        if self.on_redirect is not None:
+            self.on_redirect(f"-> Redirected to slot [{redirect.slot}] located at {self.address}")
         await self.open()
 
     async def primaries(self) -> list[Address]:

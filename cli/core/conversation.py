@@ -34,10 +34,12 @@ def name_of(words: list[bytes]) -> str:
 class Conversation:
     """The state of one connection, as far as the commands sent over it show."""
 
-    def __init__(self, peer: str, database: int = 0) -> None:
+    def __init__(self, peer: str, database: int = 0, protocol: int = 2) -> None:
         self.peer = peer
         self.database = database
-        self.protocol = 2
+        self.protocol = protocol
+        self.login: list[bytes] = []
+        """The arguments of AUTH that were accepted last; empty if there were none."""
         self.in_multi = False
         self._selected_in_multi: int | None = None
 
@@ -47,11 +49,9 @@ class Conversation:
         return f"{self.peer}{database}{'(TX)' if self.in_multi else ''}> "
 
     def begin(self, peer: str) -> None:
-        """A new connection: whatever was begun on the former one is gone, the database is selected again."""
+        """A new connection: a transaction is gone; login, protocol and database are to be asked for anew."""
         self.peer = peer
-        self.in_multi = False
-        self._selected_in_multi = None
-        self.protocol = 2
+        self._end_multi()
 
     def heard(self, words: list[bytes], reply: Any) -> None:
         """Take note of a command and its reply."""
@@ -73,10 +73,15 @@ class Conversation:
                 self.database = int(words[1])
         elif name == "HELLO" and len(words) > 1 and words[1] in (b"2", b"3"):
             self.protocol = int(words[1])
+            if len(words) >= 5 and words[2].upper() == b"AUTH":
+                self.login = words[3:5]
+        elif name == "AUTH":
+            self.login = words[1:]
         elif name == "RESET":
             self._end_multi()
             self.database = 0
             self.protocol = 2
+            self.login = []
 
     def _end_multi(self) -> None:
         self.in_multi = False

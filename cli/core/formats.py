@@ -93,7 +93,7 @@ class Formatter:
     def show(self, reply: Any, *, is_text: bool = False) -> bytes:
         """A reply as it is written to the output, end of line included."""
         if is_text and isinstance(reply, bytes):
-            return raw(reply, after=b"" if reply.endswith(b"\n") else b"\n")
+            return raw(reply, after=b"" if not reply or reply.endswith(b"\n") else b"\n")
         if self.form is Format.STANDARD:
             return standard(reply, self._paint)
         if self.form is Format.RAW:

@@ -237,7 +237,7 @@ OPTIONS: dict[str, list[Option]] = {
         _mode("stat", "Show keys, memory, clients and requests, a line a second (-i)."),
         _mode("latency", "Measure the time of a PING, continuously."),
         _mode("latency-history", "The same, a line for every 15 seconds (-i)."),
-        _mode("pipe", "Send what comes from standard input, commands or lines, and count the replies."),
+        _mode("pipe", "Send what comes from standard input, and count the replies."),
         Option(("--pipe-timeout",), "pipe_timeout_s", "... so long (30; 0: for ever).", "TIME", _seconds),
     ],
     "this program": [
