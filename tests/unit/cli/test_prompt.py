@@ -58,7 +58,7 @@ async def at_prompt(port: int, written: list[bytes]) -> AsyncIterator[tuple[Pipe
 
 
 async def typed(text: str, press: Callable[[], None] = lambda: None) -> None:
-    """Wait until this stands behind the prompt, pressing a key on and on: completion and history come in time."""
+    """Wait until this is typed, pressing a key on and on: completion and history take a while."""
 
     def is_there() -> bool:
         app = get_app_session().app

@@ -7,7 +7,7 @@ from random import Random
 from garrison.cli.core.key_statistics import HOT_KEYS_MAX, HotKeys, KeyStatistics
 
 
-def test_biggest_key_of_each_type_and_sums_are_those_of_a_naive_count() -> None:
+def test_biggest_keys_and_sums_are_those_of_a_naive_count() -> None:
     random = Random(1)
     keys = [
         (b"k%d" % number, random.choice(("list", "hash")), random.randint(0, 99)) for number in range(200)
