@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+    except EOFError:
+        print("garrison cli: the input ended where a password was asked for", file=sys.stderr)
+        return 1
 
 
 def _main(arguments: list[str]) -> int:
@@ -90,7 +93,7 @@ async def _run(options: Options) -> int:
             from garrison.cli.live import run_live
 
             return await run_live(options, session, _write, on_terminal=on_terminal)
-        at_prompt = not options.words and options.script is None and sys.stdin.isatty()
+        at_prompt = not options.words and options.script is None and sys.stdin.isatty() and on_terminal
         runner = Runner(options, session, formatter, _write, at_prompt=at_prompt)
         if not at_prompt:
             return await _commands(options, runner)

@@ -4,7 +4,8 @@
 
 All output is real; only the pauses of the typing are made up. A step whose output lacks what it must show
 stops the recording, and the old file stays. The format is asciicast v2: `asciinema play docs/first-hour.cast`
-shows it, and it can be read as text. `tests/unit/house/test_first_hour.py` holds the commands to what there is.
+shows it, and it can be read as text. A test
+(`tests/unit/house/test_first_hour.py`) holds the commands to what there is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Redis's tools at our cluster: redis-cli --cluster moves slots, redis-benchmark loads; and our own prompt."""
+"""Redis's tools at our cluster: redis-cli --cluster moves slots, redis-benchmark loads; our own prompt."""
 
 from __future__ import annotations
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -203,3 +205,19 @@ def test_unix_socket_is_connected_to(tmp_path: Path, cli: Cli) -> None:
         listener.bind(str(path))
     code, _, errors = cli("-s", path, "PING")
     assert (code, str(path).encode() in errors) == (1, True)
+
+
+def test_ctrl_c_ends_a_command_that_waits(scripted: ScriptedServer) -> None:
+    sent = threading.Event()
+
+    def script(command: list[bytes]) -> bytes:
+        sent.set()
+        return b""
+
+    scripted.script = script
+    command = [sys.executable, "-m", "garrison", "cli", "-p", str(scripted.port), "BLPOP", "k", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert sent.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == (b"", b"")
+        assert process.returncode == 130
