@@ -22,6 +22,8 @@ __all__ = ["run_sampling"]
 
 SCANS_PER_PAUSE = 100
 """How many SCANs --bigkeys and its like make between two pauses of -i."""
+SCAN_COUNT = 500
+"""Keys to look at with each SCAN unless --count says how many; few turns, each under a millisecond."""
 Write = Callable[[bytes], None]
 
 
@@ -30,8 +32,7 @@ async def run_sampling(options: Options, session: Session, formatter: Formatter,
     await session.open()
     if options.mode == "scan":
         async for _, keys in _all_keys(options, session, 1):
-            for key in keys:
-                write(formatter.show(key))
+            write(b"".join([formatter.show(key) for key in keys]))
         return 0
     found = HotKeys() if options.mode == "hotkeys" else KeyStatistics(by_memory=options.mode == "memkeys")
     measured = _measured(options, session)
@@ -125,8 +126,7 @@ def _scan(options: Options, cursor: bytes) -> list[bytes]:
         words += [b"MATCH", pattern]
     elif options.pattern is not None:
         words += [b"MATCH", options.pattern.encode("utf-8", "surrogateescape")]
-    if options.count:
-        words += [b"COUNT", b"%d" % options.count]
+    words += [b"COUNT", b"%d" % (options.count or SCAN_COUNT)]
     if options.type is not None:
         words += [b"TYPE", options.type.encode()]
     return words

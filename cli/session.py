@@ -7,7 +7,6 @@ MULTI, SELECT or CLIENT commands mean the connection that the user sees.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +33,8 @@ __all__ = ["Session", "tls_context"]
 
 REDIRECTS_MAX = 16
 """Redirects that one command follows."""
+BATCH_MAX = 1_000
+"""Commands sent in one go."""
 PUSHES_MAX = 1_000
 """Push messages kept until they are shown; the oldest are dropped."""
 _ENDLESS_S = 86_400.0
@@ -146,7 +147,13 @@ class Session:
     async def request_many(self, commands: list[list[bytes]]) -> list[Any]:
         """Send commands in one go; their replies, errors as values. Redirects are not followed."""
         connection = await self._connected()
-        return list(await asyncio.gather(*(_ask(connection, words) for words in commands)))
+        replies: list[Any] = []
+        for start in range(0, len(commands), BATCH_MAX):
+            if not connection.ready:
+                await connection.wait_ready()
+            batch = commands[start : start + BATCH_MAX]
+            replies += await connection.send_many([_encode(words) for words in batch])
+        return replies
 
     async def _connected(self) -> Connection:
         connection = self._connection
