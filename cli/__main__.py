@@ -72,6 +72,8 @@ async def _run(options: Options) -> int:
 
     on_terminal = sys.stdout.isatty()
     colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if options.shows_pushes is None:
+        options.shows_pushes = on_terminal
     form = options.form or (Format.STANDARD if on_terminal else Format.RAW)
     formatter = Formatter(
         form,

@@ -147,11 +147,9 @@ class Runner:
 
     def show_pushes(self) -> None:
         """Show the push messages that have come, if the user wants to see them."""
-        wanted = self.options.shows_pushes
-        shown = self._formatter.form is Format.STANDARD if wanted is None else wanted
         while self.session.pushes:
             push = self.session.pushes.popleft()
-            if shown:
+            if self.options.shows_pushes:
                 self._write(self._formatter.show(push))
 
     # ---- the prompt's own words ----------------------------------------------------------------

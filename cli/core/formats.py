@@ -35,7 +35,7 @@ from garrison.client.errors import ReplyError
 __all__ = ["COLOURS", "Format", "Formatter", "as_json", "csv", "is_text_command", "raw", "standard"]
 
 Paint = Callable[[str, bytes], bytes]
-"""Gives text the colour of what it is: ``error``, ``number``, ``string``, ``nil``, ``status``, ``place``."""
+"""Gives text the colour of what it is: ``error``, ``number``, ``string``, ``nil``, ``status``, ``place``, ``push``."""
 
 _TEXT_COMMANDS = frozenset(
     [
@@ -139,7 +139,8 @@ def _standard(reply: Any, prefix: bytes, paint: Paint, write: Callable[[bytes], 
     deeper = prefix + b" " * (width + 2)
     for number, element in enumerate(reply, 1):
         place = b"%*d" % (width, number) + _MARKS[kind]
-        write((prefix if number > 1 else b"") + paint("place", place) + b" ")
+        colour = "push" if kind is hiredis.PushNotification else "place"
+        write((prefix if number > 1 else b"") + paint(colour, place) + b" ")
         if kind is Map:
             _pair(element, deeper, paint, write)
         else:

@@ -110,6 +110,7 @@ class Options:
     between: str = "\n"
     after: str = "\n"
     shows_pushes: bool | None = None
+    """None: on a terminal."""
 
     mode: str = "command"
     pattern: str | None = None

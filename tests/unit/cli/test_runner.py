@@ -124,7 +124,7 @@ async def test_ctrl_c_ends_what_waits_and_keeps_the_database(
 
 async def test_push_messages_are_shown_before_the_reply(scripted: ScriptedServer) -> None:
     scripted.script = lambda command: b">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n+OK\r\n"
-    assert await Shown(scripted.port).line("PING") == '1) invalidate\n2) 1) "k"\nOK\n'
+    assert await Shown(scripted.port, "--show-pushes", "yes").line("PING") == '1) invalidate\n2) 1) "k"\nOK\n'
     assert await Shown(scripted.port, "--show-pushes", "no").line("PING") == "OK\n"
 
 

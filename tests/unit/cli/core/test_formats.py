@@ -6,6 +6,7 @@ import json
 import shutil
 from random import Random
 
+import hiredis
 import pytest
 
 from garrison.cli.core.formats import Format, Formatter, as_json, is_text_command
@@ -102,6 +103,7 @@ def test_json_of_each_type(reply: object, expected: bytes) -> None:
 def test_colours_are_around_values_only_when_asked_for() -> None:
     plain, coloured = Formatter(Format.STANDARD), Formatter(Format.STANDARD, colour=True)
     assert coloured.show(Status(b"OK")) == b"\x1b[32mOK\x1b[0m\n"
+    assert coloured.show(hiredis.PushNotification([1])).startswith(b"\x1b[35m1)")
     assert b"\x1b" not in plain.show([1, b"a", None, ReplyError("ERR x")])
 
 
