@@ -35,7 +35,7 @@ from garrison.client.errors import ReplyError
 __all__ = ["COLOURS", "Format", "Formatter", "as_json", "csv", "is_text_command", "raw", "standard"]
 
 Paint = Callable[[str, bytes], bytes]
-"""Gives text the colour of what it is: ``error``, ``number``, ``string``, ``nil``, ``status``, ``place``, ``push``."""
+"""Gives text the colour of what it is, by a name of :data:`COLOURS`."""
 
 _TEXT_COMMANDS = frozenset(
     [
