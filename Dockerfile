@@ -1,4 +1,4 @@
-# A Garrison node, manager and client in one image. The base can be made without a registry:
+# A Garrison node, manager, client and prompt in one image. The base can be made without a registry:
 # `deploy/base-image` builds debian:bookworm-slim from Debian's packages.
 #
 # Behind a proxy that inspects TLS, put its authorities as *.crt into deploy/ca/ before building.
@@ -11,19 +11,43 @@ RUN apt-get update \
 COPY deploy/ca/ /usr/local/share/ca-certificates/
 RUN update-ca-certificates
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-    CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt
+    CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+# What builds stays in an environment of its own; the one that runs has neither pip nor setuptools.
+RUN python3 -m venv /opt/tools \
+    && /opt/tools/bin/pip install 'setuptools>=77' 'setuptools-rust>=1.10' wheel \
+    && python3 -m venv --without-pip /opt/garrison
 WORKDIR /src
+# The engine alone first: it takes minutes, and an edit in Python leaves this layer as it is.
+COPY pyproject.toml MANIFEST.in LICENSE ./
+COPY garrison/__init__.py garrison/
+COPY node/engine node/engine
+RUN touch README.md \
+    && /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/engine . \
+    && rm -r build
 COPY . .
-RUN python3 -m venv /opt/garrison \
-    && /opt/garrison/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+    && /opt/tools/bin/pip --python /opt/garrison/bin/python install /tmp/wheel/*.whl \
+    && find /opt/garrison -name '*.so' -exec strip --strip-unneeded {} +
 
-FROM debian:bookworm-slim
+# Python without its documents, headers and tools, on a system without documents and translations. Copied as a
+# whole below: what a layer deletes would still be in the layers under it.
+FROM debian:bookworm-slim AS system
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --create-home garrison
+    && apt-get install -y --no-install-recommends libpython3-stdlib python3-minimal \
+    && useradd --system --uid 10001 --home-dir /data --create-home garrison \
+    && find /usr/share/doc -type f ! -name copyright -delete \
+    && find /usr/share/doc -type d -empty -delete \
+    && rm -rf /usr/share/info /usr/share/lintian /usr/share/locale /usr/share/man \
+        /var/cache/apt /var/cache/debconf/*-old /var/lib/apt/lists /var/log/* \
+    && mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
+
+FROM scratch
+COPY --from=system / /
 COPY --from=build /opt/garrison /opt/garrison
-ENV PATH=/opt/garrison/bin:$PATH \
+ENV PATH=/opt/garrison/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     GARRISON_DIR=/data
 USER garrison

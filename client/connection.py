@@ -15,6 +15,7 @@ connection at once; what they send in one turn of the event loop leaves in one w
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl as ssl_module
 from collections.abc import Sequence
@@ -194,7 +195,8 @@ def _diagnose(error: OSError | ClientError, host: str, ssl: ssl_module.SSLContex
         return f"{error}: see the server's log; does it expect TLS, or refuse more clients?"
     if isinstance(error, ClientError):
         return str(error)
-    return f"{error}: is a server listening there?"
+    reason = os.strerror(error.errno) if error.errno is not None else error
+    return f"{reason}: is a server listening there?"
 
 
 def _identity(connection: Connection, transport: asyncio.BaseTransport) -> tuple[Arg, ...] | None:

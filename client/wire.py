@@ -27,7 +27,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 
@@ -43,11 +43,20 @@ from garrison.client.errors import (
 from garrison.client.settings import Settings
 from garrison.client.sinks import Sink
 
-__all__ = ["Wire"]
+__all__ = ["INCOMPLETE", "ReplyReader", "Wire"]
 
-_INCOMPLETE: Any = object()
+INCOMPLETE: Any = object()
+"""What a parser's ``gets`` returns when the next reply is not whole yet."""
 _SWEEPS_PER_TIMEOUT = 8
 _SWEEP_INTERVAL_MAX_S = 0.5
+
+
+class ReplyReader(Protocol):
+    """A parser of replies. :class:`hiredis.Reader` is one."""
+
+    def feed(self, data: bytes, /) -> object: ...
+    def gets(self) -> Any:
+        """The next reply, an error as a :class:`ReplyError`; or :data:`INCOMPLETE`."""
 
 
 class Wire(asyncio.Protocol):
@@ -93,10 +102,17 @@ class Wire(asyncio.Protocol):
         encoding: dict[str, Any] = (
             {"encoding": "utf-8", "errors": "surrogateescape"} if settings.decode else {}
         )
-        self._reader = hiredis.Reader(
-            protocolError=ProtocolError, replyError=reply_error, notEnoughData=_INCOMPLETE, **encoding
+        self.parse_with(
+            hiredis.Reader(
+                protocolError=ProtocolError, replyError=reply_error, notEnoughData=INCOMPLETE, **encoding
+            )
         )
-        self._next_reply = self._reader.gets
+
+    def parse_with(self, reader: ReplyReader) -> None:
+        """Read replies with another parser from now on; nothing may be in flight."""
+        assert not self._pending, "a reply in flight may be half read"
+        self._reader = reader
+        self._next_reply = reader.gets
 
     # ---- sending -------------------------------------------------------------------------------
 
@@ -276,7 +292,7 @@ class Wire(asyncio.Protocol):
     def _deliver_replies(self) -> None:
         next_reply = self._next_reply
         next_sink = self._pending.popleft
-        while (reply := next_reply()) is not _INCOMPLETE:
+        while (reply := next_reply()) is not INCOMPLETE:
             if isinstance(reply, hiredis.PushNotification):
                 if self.on_push is not None:
                     self.on_push(reply)
@@ -291,7 +307,7 @@ class Wire(asyncio.Protocol):
                 pass  # The caller was cancelled or timed out; its reply is dropped here, in its place.
 
     def _deliver_pushes(self) -> None:
-        while (reply := self._next_reply()) is not _INCOMPLETE:
+        while (reply := self._next_reply()) is not INCOMPLETE:
             if self.on_push is not None:
                 self.on_push(reply)
 

@@ -17,6 +17,7 @@ usage: garrison <command> [arguments]
   node      start a data node (takes redis-server's config file and options)
   cluster   create, check and reshard a cluster
   dev       keep a local cluster of six nodes until Ctrl-C
+  cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
   demo      the same with a load, a kill and a reshard; prints what happened
   sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
@@ -47,6 +48,7 @@ def _help(arguments: Sequence[str]) -> int:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "node": _part("garrison.node.__main__"),
     "cluster": _part("garrison.cluster.__main__"),
+    "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),
     "dev": _part("garrison.cluster.local.dev"),
     "demo": _part("garrison.cluster.demo.command"),

@@ -180,6 +180,17 @@ async def rejoined(compose: Compose, service: str, seconds: float = 60.0) -> Non
         time.sleep(0.5)
 
 
+async def test_prompt_in_a_container_knows_port_and_password(compose: Compose) -> None:
+    client = await serving(compose)
+    try:
+        for number in range(6):
+            name = f"prompt:{number}"
+            assert compose.inside("node-1", "garrison", "cli", "-c", "SET", name, "1") == "OK\n"
+            assert await client.get(name) == b"1"
+    finally:
+        await client.close()
+
+
 async def test_a_node_on_another_address_rejoins_by_its_id(compose: Compose) -> None:
     client = await serving(compose)
     service = await primary_of(client, "address")

@@ -1,9 +1,10 @@
-"""Redis's own tools at our cluster: redis-cli --cluster moves slots and checks, redis-benchmark loads."""
+"""Redis's tools at our cluster: redis-cli --cluster moves slots, redis-benchmark loads; our own prompt."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -100,3 +101,23 @@ def calls(port: str) -> tuple[int, int]:
         stats = client.info("commandstats")
     sets, gets = (int(stats.get(f"cmdstat_{name}", {}).get("calls", 0)) for name in ("set", "get"))
     return sets, gets
+
+
+def test_garrison_cli_shows_redirects_as_redis_cli(cluster: list[ServerProcess]) -> None:
+    """The bytes of both, through redirects and over all primaries."""
+    entry = ["-p", str(cluster[0].port), "-c"]
+    lines = b"".join(b"SET walk:%d 1\nGET walk:%d\n" % (number, number) for number in range(20))
+    ours, theirs = ["garrison", "cli"], ["redis-cli"]
+    told = [pipe(program, *entry, "--no-raw", stdin=lines) for program in (ours, theirs)]
+    assert b"-> Redirected to slot [" in told[0]
+    assert told[0] == told[1]
+    keys = pipe(ours, *entry, "--scan", "--pattern", "walk:*").split()
+    assert sorted(keys) == sorted(b"walk:%d" % number for number in range(20))
+
+
+def pipe(program: list[str], *words: str, stdin: bytes = b"") -> bytes:
+    command = [sys.executable, "-m", *program] if program[0] == "garrison" else program
+    done = subprocess.run(
+        [*command, *words], input=stdin, capture_output=True, check=True, timeout=TOOL_SECONDS_MAX
+    )
+    return done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("base", "node", "sentinel", "cluster", "client")
+COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
 MAY_IMPORT = {component: {component, "base", "client"} for component in COMPONENTS} | {"base": {"base"}}
 FORBIDDEN_IN_CORE = {
     "asyncio",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("base", "node", "sentinel", "cluster", "client", "garrison")
+COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client", "garrison")
 NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build"}
 """Tools that are run, or plugins of pytest, rather than imported."""
 

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-COMPONENTS = ("base", "node", "sentinel", "cluster", "client")
+COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
 
 
 def retired_names(root: Path) -> set[str]:

@@ -54,7 +54,7 @@ def test_no_conflict_marker_is_left(root: Path, pattern: str) -> None:
 
 
 def test_component_links_lead_to_the_components(root: Path) -> None:
-    for component in ("base", "node", "sentinel", "cluster", "client"):
+    for component in ("base", "cli", "node", "sentinel", "cluster", "client"):
         link = root / "garrison" / component
         assert link.is_symlink()
         assert link.resolve() == root / component

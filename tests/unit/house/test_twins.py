@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-COMPONENTS = ("base", "client", "cluster", "node", "sentinel")
+COMPONENTS = ("base", "cli", "client", "cluster", "node", "sentinel")
 WITHOUT_TWIN = frozenset(
     [
         "base/clock.py",

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-SOURCES = ("base", "bench", "client", "cluster", "garrison", "node", "sentinel", "tests")
+SOURCES = ("base", "bench", "cli", "client", "cluster", "garrison", "node", "sentinel", "tests")
 WALKS = ("a SET", "a gossip frame", "an election", "a reshard", "client.get")
 FILE = re.compile(r"[\w/.-]*\w\.(?:py|rs)|\w[\w-]*(?:/[\w-]+)+/?")
 MEMBER = re.compile(r"([A-Z]\w*)(?:\.|::)([a-z_]\w*)")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("base", "node", "sentinel", "cluster", "client")
+COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
 
 
 def expected_modules(root: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""What ``garrison cli`` decides, without sockets, clocks, files or a terminal."""
