@@ -19,6 +19,7 @@ from garrison.base.log import Log
 from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
 from garrison.node import promises
 from garrison.node.config import Config, ConfigError
+from garrison.node.title import show_title
 
 if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane
@@ -56,6 +57,7 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node import _engine
     from garrison.node.shell.control import ControlPlane
 
+    show_title(config)
     for line in promises.at_start(config, config.text("dir")):
         log.warning(line)
     write_pidfile(config.text("pidfile"))
