@@ -249,7 +249,8 @@ class _Import:
 
     def _stopped_by(self, key: bytes, type_name: str, target: Address, reply: ReplyError) -> str:
         shown = f"key {key[:KEY_SHOWN_MAX]!r} ({type_name})"
-        done = f"at least {self.result.meter.keys_moved} keys are imported, and a repeated import goes on from here"
+        count = self.result.meter.keys_moved
+        done = f"at least {count} keys are imported, and a repeated import goes on from here"
         if _is_busy(reply):
             return (
                 f"{shown} exists in the cluster, at {target}, with another value; {done}: look at both, then "
