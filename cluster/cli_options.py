@@ -70,6 +70,8 @@ def parse_address(text: str) -> "Address":
         endpoint = parse_endpoint(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if endpoint.tls:
+        raise typer.BadParameter(f"{endpoint} is reached without TLS here; write redis://")
     return Address(endpoint.host, endpoint.port)
 
 

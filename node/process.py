@@ -41,14 +41,14 @@ def _prepare(config: Config) -> Readiness:
 
 
 def _make_room_for_clients(config: Config, log: Log) -> None:
-    from garrison.base.descriptors import RESERVED, make_room
+    from garrison.base.descriptors import files_max, make_room
 
     wanted = config.integer("maxclients")
     possible = make_room(wanted)
     if possible < wanted:
         log.warning(
             f"maxclients is {possible} instead of {wanted}: this process may open no more than "
-            f"{possible + RESERVED} files (raise 'ulimit -n')"
+            f"{files_max()} files (raise 'ulimit -n')"
         )
         config.values["maxclients"] = str(possible)
 

@@ -13,6 +13,11 @@ def test_bare_port_is_of_this_machine() -> None:
         parse_address("nowhere")
 
 
+def test_tls_is_not_dropped_in_silence() -> None:
+    with pytest.raises(typer.BadParameter, match="without TLS"):
+        parse_address("rediss://:secret@example:7000")
+
+
 def test_node_is_named_by_the_address_that_works_from_here() -> None:
     mapped = parse_address_map(["172.20.0.2:6379=127.0.0.1:7001"])
     shared = Shared(None, None, None, 5.0, False, mapped)

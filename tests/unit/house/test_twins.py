@@ -13,11 +13,9 @@ WITHOUT_TWIN = frozenset(
     [
         "base/clock.py",
         "base/daemon.py",
-        "base/descriptors.py",
         "base/directive_lines.py",
         "base/list_value_types.py",
         "base/listen.py",
-        "base/process.py",
         "base/tls_directives.py",
         "client/client.py",
         "client/cluster_router.py",
@@ -113,7 +111,7 @@ WITHOUT_TWIN = frozenset(
         "sentinel/status.py",
     ]
 )
-WITHOUT_TWIN_MAX = 100
+WITHOUT_TWIN_MAX = 98
 """Lower it when the list has shrunk."""
 
 
