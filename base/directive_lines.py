@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from garrison.base.config_text import ConfigError, Line
 from garrison.base.list_value_types import Words
+from garrison.base.suggest import did_you_mean
 from garrison.base.value_types import Directive
 
 
@@ -33,11 +34,7 @@ def refusal(row: Directive, line: Line, why: str) -> str:
 
 def unknown(name: str, known: Iterable[str], what: str = "directive") -> str:
     """That nothing has this name, with the nearest one that exists."""
-    import difflib  # only for a mistake: it is not free to import
-
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"there is no {what} '{name}'{hint}"
+    return f"there is no {what} '{name}'{did_you_mean(name, known)}"
 
 
 def _counted(row: Directive, line: Line) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import garrison
 from garrison.base.config_text import ConfigError
 from garrison.base.daemon import Readiness, go_to_background
+from garrison.base.descriptors import FEWEST, files_max
 from garrison.base.log import Log
 
 EXIT_FAILED = 1
@@ -79,6 +80,7 @@ def run(config: Config, serve: Callable[[Log], int], role: str = "") -> int:
         log.open_syslog(config.text("syslog-ident"), config.text("syslog-facility"))
     greet(log, config.without_effect(), config.strange_variables)
     try:
+        demand_descriptors()
         return serve(log)
     except (StartError, OSError, ConfigError) as error:
         log.warning(f"Cannot start: {error}")
@@ -87,6 +89,13 @@ def run(config: Config, serve: Callable[[Log], int], role: str = "") -> int:
         return EXIT_FAILED
     finally:
         remove_pidfile(config.text("pidfile"))
+
+
+def demand_descriptors() -> None:
+    """Raise StartError where this process may open too few files to serve anybody."""
+    allowed = files_max()
+    if allowed < FEWEST:
+        raise StartError(f"this process may open {allowed} files, and needs {FEWEST}: raise 'ulimit -n'")
 
 
 def refuse(error: Exception) -> int:

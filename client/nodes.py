@@ -24,7 +24,7 @@ from garrison.client.core.url import parse_address
 from garrison.client.errors import ClientError, ConnectionFailedError, UsageError
 from garrison.client.settings import Settings
 
-__all__ = ["AddressMap", "Node", "NodePool"]
+__all__ = ["AddressMap", "Node", "NodePool", "translator"]
 
 AddressMap = (
     Callable[[str, int], tuple[str, int]]
@@ -174,7 +174,7 @@ class NodePool:
         self.is_closed = False
         self.on_lost: Callable[[Node, ClientError], None] = lambda _node, _error: None
         self.on_silent: Callable[[], None] = lambda: None
-        self._translate = _translator(address_map)
+        self._translate = translator(address_map)
         self._nodes: dict[Address, Node] = {}
 
     def at(self, address: Address) -> Node:
@@ -210,7 +210,8 @@ class NodePool:
             node.close()
 
 
-def _translator(address_map: AddressMap | None) -> Callable[[Address], Address]:
+def translator(address_map: AddressMap | None) -> Callable[[Address], Address]:
+    """A function from the address that a server announces to the one that works from here."""
     if address_map is None:
         return lambda address: address
     if callable(address_map):

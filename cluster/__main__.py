@@ -6,14 +6,10 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one admin command line and return its exit code."""
+    from garrison.base.command_line import run_app
     from garrison.cluster.cli import app
 
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        app(words, prog_name="garrison cluster")
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+    return run_app(app, "garrison cluster", arguments)
 
 
 if __name__ == "__main__":

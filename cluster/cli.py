@@ -9,28 +9,49 @@ This module defines the words of the command line only. What they do is in
 
 import asyncio
 import contextlib
-import os
 import signal
-import ssl
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
+from garrison.base.command_line import HELP_OPTIONS
+from garrison.base.login_options import (
+    AddressMapPairs,
+    AskPassword,
+    Password,
+    PasswordFile,
+    User,
+    find_password,
+)
+from garrison.base.plain_help import PlainCommand
+from garrison.cluster.cli_options import (
+    MIGRATE_TIMEOUT_MS,
+    PIPELINE_KEYS,
+    DryRun,
+    Entry,
+    MigrateTimeout,
+    Pipeline,
+    Replace,
+    SavePlan,
+    Shared,
+    Yes,
+    parse_address,
+    parse_address_map,
+    parse_weight,
+    tls_context,
+)
 from garrison.cluster.redis_cli_options import translate_options
 
 if TYPE_CHECKING:
     from garrison.cluster.core.reshard_plan import ReshardPlan
-    from garrison.cluster.core.topology import Address
     from garrison.cluster.documents import Document
     from garrison.cluster.manager.session import Session
 
 T = TypeVar("T", int, str)
-PASSWORD_VARIABLE = "REDISCLI_AUTH"
 
 
 class ClusterGroup(TyperGroup):
@@ -50,77 +71,47 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings=HELP_OPTIONS,
 )
-
-
-@dataclass(frozen=True)
-class Shared:
-    """The options of every command."""
-
-    username: str | None
-    password: str | None
-    tls: ssl.SSLContext | None
-    timeout_s: float
-    json: bool
-    sessions: "list[Session]" = field(default_factory=list)
-    """The sessions that a signal stops."""
 
 
 @app.callback()
 def shared_options(
     context: typer.Context,
-    password: Annotated[
-        str | None, typer.Option("--pass", "-a", help="Password of every node; or set REDISCLI_AUTH.")
-    ] = None,
-    user: Annotated[str | None, typer.Option(help="User name (ACL).")] = None,
-    askpass: Annotated[bool, typer.Option("--askpass", help="Ask for the password.")] = False,
+    password: Password = None,
+    password_file: PasswordFile = None,
+    askpass: AskPassword = False,
+    user: User = None,
+    address_map: AddressMapPairs = None,
     tls: Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")] = False,
     cacert: Annotated[
-        str | None, typer.Option(help="File with the certificate authorities to trust.")
+        str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")
     ] = None,
-    cert: Annotated[str | None, typer.Option(help="Client certificate file.")] = None,
-    key: Annotated[str | None, typer.Option(help="Client key file.")] = None,
+    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")] = None,
+    key: Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the nodes' certificates.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for a node.")] = 5.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for a node.")] = 5.0,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
     ] = False,
     no_auth_warning: Annotated[bool, typer.Option("--no-auth-warning", hidden=True)] = False,
 ) -> None:
-    if askpass:
-        password = typer.prompt("Password", hide_input=True, err=True)
-    secured = _tls_context(cacert, cert, key, insecure) if tls else None
-    context.obj = Shared(user, password or os.environ.get(PASSWORD_VARIABLE), secured, timeout, json)
+    found = find_password(password, password_file, ask=askpass)
+    secured = tls_context(cacert, cert, key, insecure) if tls else None
+    context.obj = Shared(user, found, secured, timeout, json, parse_address_map(address_map))
 
 
-Entry = Annotated[
-    str, typer.Argument(metavar="HOST:PORT", help="Any node of the cluster.", show_default=False)
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
-MigrateTimeout = Annotated[int, typer.Option(help="Milliseconds MIGRATE waits for the target.", min=1)]
-Pipeline = Annotated[
-    int, typer.Option(help="Keys in one write at most; the size is found by measuring.", min=1)
-]
-Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a key that differs on the target.")]
-SavePlan = Annotated[
-    Path | None, typer.Option("--save-plan", help="Store the plan as JSON before it is carried out.")
-]
-MIGRATE_TIMEOUT_MS = 10_000
-PIPELINE_KEYS = 5_000
-
-
-@app.command()
+@app.command(cls=PlainCommand)
 def create(
     context: typer.Context,
-    nodes: Annotated[
-        list[str], typer.Argument(metavar="HOST:PORT...", help="Empty nodes.", show_default=False)
-    ],
-    replicas: Annotated[int, typer.Option(help="Replicas of each primary.", min=0)] = 0,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for nodes that do not answer yet.", min=0)] = 0,
+    nodes: Annotated[list[str], typer.Argument(metavar="HOST:PORT", help="Empty nodes.", show_default=False)],
+    replicas: Annotated[int, typer.Option(metavar="COUNT", help="Replicas of each primary.", min=0)] = 0,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long to wait for nodes that do not answer yet.", min=0),
+    ] = 0,
     unless_formed: Annotated[
         bool, typer.Option("--unless-formed", help="Do nothing if the nodes form one cluster already.")
     ] = False,
@@ -131,20 +122,20 @@ def create(
     from garrison.cluster.manager import commands
 
     session = _session(context, yes=yes, dry_run=dry_run)
-    addresses = [_address(node) for node in nodes]
+    addresses = [parse_address(node) for node in nodes]
     creation = commands.create(session, addresses, replicas, wait_s=wait, unless_formed=unless_formed)
     _run(context, creation)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def info(context: typer.Context, entry: Entry) -> None:
     """Show the nodes with their slots and keys."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.info(_session(context), _address(entry)))
+    _run(context, commands.info(_session(context), parse_address(entry)))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def check(
     context: typer.Context,
     entry: Entry,
@@ -157,7 +148,7 @@ def check(
     from garrison.cluster.manager import commands
     from garrison.cluster.manager import reshard as resharding
 
-    session, address = _session(context), _address(entry)
+    session, address = _session(context), parse_address(entry)
 
     async def fix_and_check() -> "Document":
         if fix_too:
@@ -167,7 +158,7 @@ def check(
     _run(context, fix_and_check())
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def fix(
     context: typer.Context,
     entry: Entry,
@@ -182,21 +173,27 @@ def fix(
     from garrison.cluster.manager import reshard as resharding
 
     session = _session(context, dry_run=dry_run, replace=replace)
-    _run(context, resharding.fix(session, _address(entry), with_unreachable=with_unreachable))
+    _run(context, resharding.fix(session, parse_address(entry), with_unreachable=with_unreachable))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def reshard(
     context: typer.Context,
     entry: Entry,
-    to: Annotated[str | None, typer.Option(help="Primary that gets the slots: address or id.")] = None,
-    source: Annotated[
-        list[str] | None, typer.Option("--from", help="Primaries that give them, comma between; 'all'.")
+    to: Annotated[
+        str | None, typer.Option(metavar="NODE", help="Primary that gets the slots: address or id.")
     ] = None,
-    slots: Annotated[int | None, typer.Option(help="How many.", min=1)] = None,
-    ranges: Annotated[str | None, typer.Option(help="Which instead of how many, as 0-99,205.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="NODE,...", help="Primaries that give them, comma between; 'all'."),
+    ] = None,
+    slots: Annotated[int | None, typer.Option(metavar="COUNT", help="How many.", min=1)] = None,
+    ranges: Annotated[
+        str | None, typer.Option(metavar="RANGES", help="Which instead of how many, as 0-99,205.")
+    ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="Carry out what is left of a stored plan; no --to, no --slots.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Carry out what is left of a stored plan; no --to, no --slots."),
     ] = None,
     save_plan: SavePlan = None,
     yes: Yes = False,
@@ -220,18 +217,21 @@ def reshard(
                 "says already what moves; leave --to, --from, --slots, --ranges out", param_hint="--plan"
             )
         session = _session(context, yes=yes, plan_file=plan, **options)
-        _run(context, resharding.resume(session, _address(entry), _read_plan(context, plan)))
+        _run(context, resharding.resume(session, parse_address(entry), _read_plan(context, plan)))
     if slots is None and ranges is None:
         slots = _ask("How many slots should move?", "--slots", int)
-    target = to or _ask("Which primary gets them (address or id)?", "--to", str)
-    named = [name.strip() for part in source or [] for name in part.split(",") if name.strip()]
+    shared: Shared = context.obj
+    target = shared.node_name(to or _ask("Which primary gets them (address or id)?", "--to", str))
+    named = [
+        shared.node_name(name.strip()) for part in source or [] for name in part.split(",") if name.strip()
+    ]
     sources = () if "all" in named else tuple(named)
     session = _session(context, yes=yes, plan_file=save_plan, **options)
     request = resharding.ReshardRequest(target, slots, ranges, sources)
-    _run(context, resharding.reshard(session, _address(entry), request))
+    _run(context, resharding.reshard(session, parse_address(entry), request))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def rebalance(
     context: typer.Context,
     entry: Entry,
@@ -243,9 +243,10 @@ def rebalance(
     ] = False,
     save_plan: SavePlan = None,
     threshold: Annotated[
-        float, typer.Option(help="Percent off its goal that a primary may be.", min=0)
+        float,
+        typer.Option(metavar="PERCENT", help="How far off its goal a primary may be.", min=0),
     ] = 2.0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", hidden=True)] = False,
+    yes: Yes = False,
     dry_run: DryRun = False,
     migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
     pipeline: Pipeline = PIPELINE_KEYS,
@@ -256,20 +257,22 @@ def rebalance(
 
     session = _session(
         context,
+        yes=yes,
         dry_run=dry_run,
         replace=replace,
         timeout_ms=migrate_timeout,
         keys_max=pipeline,
         plan_file=save_plan,
     )
-    weights = dict(_weight(text) for text in weight or [])
+    shared: Shared = context.obj
+    weights = {shared.node_name(name): value for name, value in map(parse_weight, weight or [])}
     request = resharding.rebalance(
-        session, _address(entry), weights, use_empty=use_empty, threshold_percent=threshold
+        session, parse_address(entry), weights, use_empty=use_empty, threshold_percent=threshold, ask=True
     )
     _run(context, request)
 
 
-@app.command("add-node")
+@app.command("add-node", cls=PlainCommand)
 def add_node(
     context: typer.Context,
     new: Annotated[str, typer.Argument(metavar="NEW", help="Address of the empty node.", show_default=False)],
@@ -277,20 +280,25 @@ def add_node(
     replica: Annotated[
         bool, typer.Option("--replica", help="As a replica of whoever has the fewest.")
     ] = False,
-    primary: Annotated[str | None, typer.Option(help="As a replica of this primary: address or id.")] = None,
+    primary: Annotated[
+        str | None, typer.Option(metavar="NODE", help="As a replica of this primary: address or id.")
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Let an empty node join, as a primary without slots or as a replica."""
     from garrison.cluster.manager import commands
 
     session = _session(context, dry_run=dry_run)
+    primary = primary and context.obj.node_name(primary)
     _run(
         context,
-        commands.add_node(session, _address(new), _address(entry), replica=replica, primary=primary),
+        commands.add_node(
+            session, parse_address(new), parse_address(entry), replica=replica, primary=primary
+        ),
     )
 
 
-@app.command("del-node")
+@app.command("del-node", cls=PlainCommand)
 def del_node(
     context: typer.Context,
     entry: Entry,
@@ -301,16 +309,17 @@ def del_node(
     """Take a node out: its replicas go elsewhere, every other node forgets it, it is reset."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.del_node(_session(context, dry_run=dry_run), _address(entry), node, drain=drain))
+    session, name = _session(context, dry_run=dry_run), context.obj.node_name(node)
+    _run(context, commands.del_node(session, parse_address(entry), name, drain=drain))
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(cls=PlainCommand, context_settings={"ignore_unknown_options": True})
 def call(
     context: typer.Context,
     entry: Entry,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", show_default=False)],
-    only_primaries: Annotated[bool, typer.Option("--only-primaries")] = False,
-    only_replicas: Annotated[bool, typer.Option("--only-replicas")] = False,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="Its words.", show_default=False)],
+    only_primaries: Annotated[bool, typer.Option("--only-primaries", help="Not to replicas.")] = False,
+    only_replicas: Annotated[bool, typer.Option("--only-replicas", help="Not to primaries.")] = False,
 ) -> None:
     """Send one command to every node."""
     from garrison.cluster.manager import commands
@@ -319,7 +328,7 @@ def call(
         context,
         commands.call(
             _session(context),
-            _address(entry),
+            parse_address(entry),
             command,
             primaries=not only_replicas,
             replicas=not only_primaries,
@@ -327,53 +336,85 @@ def call(
     )
 
 
-@app.command("set-timeout")
+@app.command("set-timeout", cls=PlainCommand)
 def set_timeout(
     context: typer.Context,
     entry: Entry,
-    milliseconds: Annotated[int, typer.Argument(metavar="MILLISECONDS", show_default=False)],
+    milliseconds: Annotated[
+        int, typer.Argument(metavar="MILLISECONDS", help="The new value.", show_default=False)
+    ],
 ) -> None:
     """Set cluster-node-timeout on every node and write it to their files."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.set_timeout(_session(context), _address(entry), milliseconds))
+    _run(context, commands.set_timeout(_session(context), parse_address(entry), milliseconds))
 
 
-@app.command("import")
+@app.command("import", cls=PlainCommand)
 def import_keys(
     context: typer.Context,
     entry: Entry,
-    source: Annotated[str, typer.Option("--from", help="Standalone server to take the keys from.")],
-    from_user: Annotated[str | None, typer.Option(help="User name on that server.")] = None,
-    from_pass: Annotated[str | None, typer.Option(help="Password on that server.")] = None,
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="HOST:PORT", help="Standalone server to take the keys from."),
+    ],
+    from_user: Annotated[str | None, typer.Option(metavar="NAME", help="User name on that server.")] = None,
+    from_pass: Annotated[
+        str | None, typer.Option(metavar="PASSWORD", help="Password on that server.")
+    ] = None,
+    from_password_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="File whose first line is that password.")
+    ] = None,
     from_askpass: Annotated[bool, typer.Option("--from-askpass", help="Ask for that password.")] = False,
     copy: Annotated[bool, typer.Option("--copy", help="Leave the keys on that server too.")] = False,
     replace: Replace = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Leave keys there that the cluster has with another value."),
+    ] = False,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Leave keys there that the cluster does not take.")
+    ] = False,
+    skip_types: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE,...", help="Leave keys of these types there, comma between."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the keys by type and do nothing.")
+    ] = False,
     migrate_timeout: MigrateTimeout = MIGRATE_TIMEOUT_MS,
 ) -> None:
-    """Bring the keys of a standalone server into the cluster."""
+    """Bring the keys of a standalone server into the cluster; can be repeated."""
     from garrison.cluster.manager import commands
     from garrison.cluster.manager.admin_client import Access
     from garrison.cluster.manager.importer import ImportRequest
 
-    if from_askpass:
-        from_pass = typer.prompt("Password of the source", hide_input=True, err=True)
-    session = _session(context, replace=replace, timeout_ms=migrate_timeout)
+    from_pass = find_password(
+        from_pass, from_password_file, ask=from_askpass, question="Password of the source", variables=()
+    )
+    session = _session(context, replace=replace, timeout_ms=migrate_timeout, dry_run=dry_run)
     access = Access(from_user, from_pass, timeout_s=session.options.link_timeout_s)
-    request = ImportRequest(_address(source), access, copy)
-    _run(context, commands.import_(session, _address(entry), request))
+    skipped = frozenset(name.strip() for part in skip_types or [] for name in part.split(","))
+    request = ImportRequest(parse_address(source), access, copy, skip_existing, skip_refused, skipped - {""})
+    _run(context, commands.import_(session, parse_address(entry), request))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def backup(
     context: typer.Context,
     entry: Entry,
-    directory: Annotated[Path, typer.Argument(help="Where the files go.", show_default=False)],
+    directory: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the files go.", show_default=False)
+    ],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the backup that the folder holds.")
+    ] = False,
 ) -> None:
-    """Save every primary's data as an RDB file."""
+    """Save every primary's data as an RDB file into a folder that is new or empty."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.backup(_session(context), _address(entry), directory))
+    session = _session(context)
+    _run(context, commands.backup(session, parse_address(entry), directory, overwrite=overwrite))
 
 
 def _session(
@@ -404,7 +445,7 @@ def _session(
             return typer.confirm("Do it?")
 
     session = Session(
-        access=Access(shared.username, shared.password, shared.tls, shared.timeout_s),
+        access=Access(shared.username, shared.password, shared.tls, shared.timeout_s, shared.address_map),
         display=choose_display(json=shared.json),
         confirm=confirm,
         options=MigrateOptions(timeout_ms, keys_max, replace),
@@ -486,37 +527,7 @@ def _fail(context: typer.Context, message: str, exit_code: int) -> NoReturn:
     raise typer.Exit(exit_code)
 
 
-def _address(text: str) -> "Address":
-    from garrison.cluster.core.topology import Address
-
-    try:
-        return Address.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _weight(text: str) -> tuple[str, float]:
-    name, _, value = text.rpartition("=")
-    try:
-        return name, float(value)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a weight; write NODE=1.5") from error
-
-
 def _ask(question: str, option: str, kind: type[T]) -> T:
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"is missing: {question.lower()}", param_hint=option)
     return kind(typer.prompt(question, type=kind))
-
-
-def _tls_context(cacert: str | None, cert: str | None, key: str | None, insecure: bool) -> ssl.SSLContext:
-    try:
-        tls = ssl.create_default_context(cafile=cacert)
-        if cert:
-            tls.load_cert_chain(cert, key)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read the TLS files: {error}") from error
-    if insecure:
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-    return tls

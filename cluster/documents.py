@@ -110,8 +110,17 @@ class MemberReport(Document):
     primary: str | None = None
 
 
+class LeftKeyDocument(BaseModel):
+    key: str
+    reason: str
+
+
 class ImportReport(Document):
+    dry_run: bool = False
     keys: int
+    types: dict[str, int] = Field(default={}, description="how many keys of each type the source had")
+    left_count: int = Field(default=0, description="how many stay there, without those of skipped types")
+    left: list[LeftKeyDocument] = Field(default=[], description="the first of them")
     seconds: float
 
 

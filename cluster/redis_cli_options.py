@@ -5,12 +5,17 @@ Words are rewritten before they are parsed, so that each option is defined once:
 - ``--cluster-replicas 1`` is ``--replicas 1``, and so on by the table below;
 - ``--cluster-weight a=1 b=2`` is ``--weight a=1 --weight b=2``;
 - ``check 127.0.0.1 7000`` is ``check 127.0.0.1:7000``;
+- ``check redis://bob:secret@host:7000`` is ``--user bob --pass secret check host:7000``, ``rediss://`` means
+  ``--tls``, and ``import ... --from redis://...`` says likewise how to log in to the source;
 - options that belong to every command (``-a``, ``--tls``, ``--json`` ...) may stand anywhere. For
   ``call`` the words after the address are the command to send, and only ``--cluster-only-...`` is still
   taken out of them.
 """
 
+import re
 from collections.abc import Sequence
+
+from garrison.base.endpoint import Endpoint, parse_endpoint
 
 OURS = {
     "--cluster-replicas": "--replicas",
@@ -40,12 +45,16 @@ OURS = {
     "--cluster-from-askpass": "--from-askpass",
 }
 SHARED_FLAGS = {"--tls", "--insecure", "--askpass", "--no-auth-warning", "--json"}
-SHARED_WITH_VALUE = {"-a", "--pass", "--user", "--cacert", "--cert", "--key", "--sni", "--timeout"}
+SHARED_WITH_VALUE = {
+    "-a", "--pass", "--password-file", "--user", "--cacert", "--cert", "--key", "--sni", "--timeout",
+    "--address-map",
+}  # fmt: skip
 FLAGS = {
     "--yes", "-y", "--dry-run", "--replace", "--use-empty", "--replica", "--with-unreachable", "--copy",
     "--search-multiple-owners", "--only-primaries", "--only-replicas", "--drain", "--help", "-h", "--fix",
-    "--from-askpass",
+    "--from-askpass", "--skip-existing", "--skip-refused", "--overwrite", "--unless-formed",
 }  # fmt: skip
+URL = re.compile(r"(redis|rediss|valkey|valkeys)://")
 CALL_FLAGS = {"--only-primaries", "--only-replicas"}
 
 
@@ -53,7 +62,7 @@ def translate_options(words: Sequence[str]) -> list[str]:
     """Rewrite the words after ``garrison cluster`` into our own spelling, shared options first."""
     shared: list[str] = []
     rest: list[str] = []
-    queue = [_ours(word) for word in words]
+    queue = _without_urls([_ours(word) for word in words], shared)
     while queue:
         word = queue.pop(0)
         name = word.partition("=")[0]
@@ -76,6 +85,41 @@ def translate_options(words: Sequence[str]) -> list[str]:
     return shared + _join_host_port(rest)
 
 
+def _without_urls(words: Sequence[str], shared: list[str]) -> list[str]:
+    """The words with ``host:port`` for each URL that names a server; ``shared`` gets how to log in there.
+
+    What is not such a URL stays as it is, and is refused where it is used. The words of ``call`` are data.
+    """
+    plain: list[str] = []
+    for place, word in enumerate(words):
+        places = _positionals(plain)
+        if len(places) == 2 and plain[places[0]] == "call":
+            return plain + list(words[place:])
+        joined = word.removeprefix("--from=")
+        is_source = joined != word or words[place - 1 : place] == ["--from"]
+        endpoint = _endpoint_of(joined)
+        if endpoint is None or (is_source and endpoint.tls):
+            plain.append(word)
+            continue
+        plain.append(f"--from={endpoint}" if joined != word else str(endpoint))
+        (plain if is_source else shared).extend(_login_options(endpoint, "--from-" if is_source else "--"))
+    return plain
+
+
+def _endpoint_of(word: str) -> Endpoint | None:
+    """The server that a URL names; None for any other word."""
+    try:
+        return parse_endpoint(word) if URL.match(word) else None
+    except ValueError:
+        return None
+
+
+def _login_options(endpoint: Endpoint, prefix: str) -> list[str]:
+    options = [f"{prefix}user={endpoint.username}"] if endpoint.username else []
+    options += [f"{prefix}pass={endpoint.password}"] if endpoint.password else []
+    return options + (["--tls"] if endpoint.tls else [])
+
+
 def _ours(word: str) -> str:
     name, equals, value = word.partition("=")
     return OURS.get(name, name) + equals + value
@@ -96,7 +140,7 @@ def _positionals(words: Sequence[str]) -> list[int]:
         if skip:
             skip = False
         elif word.startswith("-"):
-            skip = "=" not in word and word not in FLAGS
+            skip = "=" not in word and word not in FLAGS | SHARED_FLAGS
         else:
             places.append(place)
     return places
@@ -107,15 +151,20 @@ def _call(rest: list[str], queue: list[str]) -> list[str]:
     flags = [word for word in queue if word in CALL_FLAGS]
     command = [word for word in queue if word not in CALL_FLAGS]
     address = rest.pop()
-    if ":" not in address and command and command[0].isdecimal():
+    if _is_bare_host(address) and command and command[0].isdecimal():
         address = f"{address}:{command.pop(0)}"
     return [*rest, *flags, address, "--", *command]
+
+
+def _is_bare_host(word: str) -> bool:
+    """Whether a port may follow; a number alone is itself a port, of this machine."""
+    return ":" not in word and not word.isdecimal()
 
 
 def _join_host_port(rest: list[str]) -> list[str]:
     places = _positionals(rest)
     if len(places) >= 3:
         host, port = places[1], places[2]
-        if port == host + 1 and ":" not in rest[host] and rest[port].isdecimal():
+        if port == host + 1 and _is_bare_host(rest[host]) and rest[port].isdecimal():
             return [*rest[:host], f"{rest[host]}:{rest[port]}", *rest[port + 1 :]]
     return rest

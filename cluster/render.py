@@ -1,11 +1,10 @@
 """Documents for people: tables and sentences on a console."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 from garrison.cluster import documents as doc
 from garrison.cluster.core.ranges import SLOT_COUNT
@@ -13,6 +12,10 @@ from garrison.cluster.manager.progress import human_bytes
 
 WIDTH_WHEN_PIPED = 140
 RANGES_WIDTH = 40
+UNLIMITED = 10_000
+LEFT_SHOWN_MAX = 10
+DROPPED_FIRST = ("epoch", "id", "count", "role", "keys")
+"""The columns of the table of nodes that a narrow console does without, in this order."""
 COLOURS = {"error": "red", "warning": "yellow"}
 
 
@@ -41,7 +44,7 @@ def render(document: doc.Document, console: Console) -> None:
         case doc.MemberReport():
             _member(document, console)
         case doc.ImportReport():
-            console.print(f"[green]imported[/] {document.keys} keys in {document.seconds:.2f} s")
+            _import(document, console)
         case doc.BackupReport():
             for file in document.files:
                 console.print(f"{escape(file.node)}: {escape(file.path)} ({human_bytes(file.bytes)})")
@@ -56,30 +59,48 @@ def _table(console: Console, *columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         numeric = name in ("count", "keys", "epoch")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "slots")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     return table
 
 
 def _nodes(document: doc.InfoDocument, console: Console) -> None:
-    table = _table(console, "node", "id", "role", "count", "slots", "keys", "epoch", "state")
-    for node in document.nodes:
-        primary = node.role == "primary"
-        table.add_row(
-            Text(node.address if primary else f"  {node.address}"),
-            node.id[:8],
-            node.role,
-            str(node.slot_count) if primary else "",
-            _shortened(node.slots),
-            str(node.keys),
-            str(node.epoch),
-            _state(node),
-        )
-    console.print(table)
+    rows = [_row(node) for node in document.nodes]
+    console.print(_fitting_table(console, rows, DROPPED_FIRST))
     primaries = sum(node.role == "primary" for node in document.nodes)
     console.print(
         f"{primaries} primaries, {len(document.nodes) - primaries} replicas, {document.keys} keys, "
         f"{document.slots_covered} of {SLOT_COUNT} slots covered"
     )
+
+
+def _row(node: doc.NodeDocument) -> dict[str, str]:
+    primary = node.role == "primary"
+    return {
+        "node": escape(node.address if primary else f"  {node.address}"),
+        "id": node.id[:8],
+        "role": node.role,
+        "count": str(node.slot_count) if primary else "",
+        "slots": _shortened(node.slots),
+        "keys": str(node.keys),
+        "epoch": str(node.epoch),
+        "state": _state(node),
+    }
+
+
+def _fitting_table(console: Console, rows: Sequence[Mapping[str, str]], dropped: Sequence[str]) -> Table:
+    """The rows, without the columns that can be done without best where the console is too narrow for all.
+
+    What then is still too wide is folded.
+    """
+    names = list(rows[0]) if rows else []
+    for name in ["", *dropped]:
+        names = [each for each in names if each != name]
+        table = _table(console, *names)
+        for row in rows:
+            table.add_row(*(row[each] for each in names))
+        if console.measure(table, options=console.options.update(width=UNLIMITED)).maximum <= console.width:
+            break
+    return table
 
 
 def _state(node: doc.NodeDocument) -> str:
@@ -107,11 +128,16 @@ def _findings(findings: Sequence[doc.FindingDocument], console: Console) -> None
 
 
 def _create(document: doc.CreateReport, console: Console) -> None:
-    table = _table(console, "primary", "slots", "replicas")
-    for shard in document.shards:
-        table.add_row(Text(shard.primary), shard.slots, Text(", ".join(shard.replicas)))
+    rows = [
+        {
+            "primary": escape(shard.primary),
+            "slots": shard.slots,
+            "replicas": escape(", ".join(shard.replicas)),
+        }
+        for shard in document.shards
+    ]
     if document.dry_run:
-        console.print(table)
+        console.print(_fitting_table(console, rows, ()))
         for warning in document.warnings:
             console.print(f"[yellow]warning:[/] {escape(warning)}")
         console.print("dry run: nothing was done")
@@ -134,10 +160,16 @@ def _moves(document: doc.MoveReport, console: Console) -> None:
 
 
 def _move_table(document: doc.MoveReport, console: Console) -> None:
-    table = _table(console, "count", "from", "to", "slots")
-    for move in document.moves:
-        table.add_row(str(move.slot_count), Text(move.source), Text(move.target), _shortened(move.slots))
-    console.print(table if document.moves else "nothing to move")
+    rows = [
+        {
+            "count": str(move.slot_count),
+            "from": escape(move.source),
+            "to": escape(move.target),
+            "slots": _shortened(move.slots),
+        }
+        for move in document.moves
+    ]
+    console.print(_fitting_table(console, rows, ()) if rows else "nothing to move")
     console.print("dry run: nothing was done")
 
 
@@ -168,6 +200,16 @@ def _member(document: doc.MemberReport, console: Console) -> None:
         verb = f"would be {verb}"
     role = f" as a replica of {document.primary}" if document.primary else ""
     console.print(f"{escape(document.address)} {document.node_id[:8]} {verb}{escape(role)}")
+
+
+def _import(document: doc.ImportReport, console: Console) -> None:
+    if document.dry_run:
+        console.print("dry run: nothing was done")
+        return
+    for each in document.left[:LEFT_SHOWN_MAX]:
+        console.print(f"[yellow]left:[/] {escape(each.key)} {escape(each.reason)}")
+    left = f", {document.left_count} left at the source" if document.left_count else ""
+    console.print(f"[green]imported[/] {document.keys} keys in {document.seconds:.2f} s{left}")
 
 
 def _replies(document: doc.CallReport, console: Console) -> None:

@@ -6,6 +6,7 @@ Each part is imported only when its name is typed, so that a node does not pay f
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -21,9 +22,16 @@ usage: garrison <command> [arguments]
   health    does a node answer? exit code 0 or 1, for health checks
   demo      the same with a load, a kill and a reshard; prints what happened
   sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
+  help      explain a command: garrison help cluster reshard, garrison help node maxmemory
   version   print the version
 
+  --install-completion [bash|zsh|fish]   let the shell complete commands and options
+  --show-completion [bash|zsh|fish]      print what that installs
+
 'garrison <command> --help' says more."""
+
+HELP_FLAGS = {"--help", "-h"}
+EXIT_USAGE = 2
 
 
 def _part(module: str) -> Callable[[Sequence[str]], int]:
@@ -36,13 +44,31 @@ def _part(module: str) -> Callable[[Sequence[str]], int]:
 
 
 def _version(arguments: Sequence[str]) -> int:
-    print(f"garrison {garrison.__version__}")
+    if HELP_FLAGS & set(arguments):
+        print("usage: garrison version\n\nPrint the version.")
+    else:
+        print(f"garrison {garrison.__version__}")
     return 0
 
 
 def _help(arguments: Sequence[str]) -> int:
-    print(USAGE)
-    return 0
+    """`help`, or `help COMMAND ...`: what `COMMAND ... --help` prints."""
+    words = [word for word in arguments if word not in HELP_FLAGS]
+    if not words:
+        print(USAGE)
+        return 0
+    name, *rest = words
+    takes_names = name in ("node", "sentinel") and rest[:1] != ["status"]
+    return _run([name, "--help", *rest] if takes_names else [name, *rest, "--help"])
+
+
+def _completion(action: str) -> Callable[[Sequence[str]], int]:
+    def run(arguments: Sequence[str]) -> int:
+        from garrison import completion
+
+        return int(getattr(completion, action)(arguments))
+
+    return run
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -55,23 +81,58 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "sentinel": _part("garrison.sentinel.__main__"),
     "version": _version,
     "--version": _version,
+    "-v": _version,
     "help": _help,
     "--help": _help,
     "-h": _help,
+    "--install-completion": _completion("install"),
+    "--show-completion": _completion("show"),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    from garrison.base.command_line import run_guarded
+
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if "_GARRISON_COMPLETE" in os.environ:
+        return run_guarded(lambda: _completion("answer")(words), "garrison")
+    if arguments is None:
+        _hide_passwords()
+    return run_guarded(lambda: _run(words), "garrison")
+
+
+def _hide_passwords() -> None:
+    from garrison.base.process_title import hide_passwords
+
+    hide_passwords()
+
+
+def _run(words: Sequence[str]) -> int:
     if not words:
         print(USAGE, file=sys.stderr)
-        return 2
+        return EXIT_USAGE
     command = COMMANDS.get(words[0])
     if command is None:
-        print(f"garrison: no command '{words[0]}'\n{USAGE}", file=sys.stderr)
-        return 2
+        print(f"garrison: no command '{words[0]}'{_hint(words[0])}", file=sys.stderr)
+        print("'garrison --help' lists the commands", file=sys.stderr)
+        return EXIT_USAGE
     return command(words[1:])
+
+
+def _hint(name: str) -> str:
+    """The command that may be meant: a name like it, or a part of one with subcommands."""
+    from garrison.base.suggest import did_you_mean, nearest
+    from garrison.completion import SUBCOMMANDS
+
+    hint = did_you_mean(name, COMMANDS)
+    if hint:
+        return hint
+    for command, subcommands in SUBCOMMANDS.items():
+        inner = nearest(name, subcommands())
+        if inner:
+            return f"; did you mean 'garrison {command} {inner}'?"
+    return ""
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import garrison
+from garrison.base.process_title import hide_passwords
 from garrison.node.config import Config, ConfigError, load
 
 USAGE = """\
@@ -27,6 +28,8 @@ the file over the environment."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    if arguments is None:
+        hide_passwords()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-v"]):
         from garrison.node import _engine
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if check_only:
             config.check_paths()
     except ConfigError as error:
-        print(f"garrison: {error}", file=sys.stderr)
+        print(f"garrison: {error}{_meant(words)}", file=sys.stderr)
         return 1
     if check_only:
         _report(config)
@@ -53,16 +56,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(config)
 
 
+def _meant(words: list[str]) -> str:
+    """What may be meant by a file that is not there: a directive without its hyphens."""
+    from garrison.node.directives import find
+
+    name = words[0] if words else ""
+    return f"; did you mean '--{name}'?" if find(name) and not os.path.exists(name) else ""
+
+
 def _help(names: list[str]) -> int:
     if not names:
         print(USAGE)
         return 0
-    from garrison.node.directives import find
+    from garrison.base.directive_lines import unknown
+    from garrison.node.directives import DIRECTIVES, find
 
     for name in names:
-        row = find(name)
+        row = find(name.removeprefix("--"))
         if row is None:
-            print(f"garrison: there is no directive '{name}'", file=sys.stderr)
+            print(f"garrison: {unknown(name.removeprefix('--'), DIRECTIVES)}", file=sys.stderr)
             return 1
         default = row.default or '""'
         print(

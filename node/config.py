@@ -89,8 +89,9 @@ class Config:
             if row.use is Use.REFUSED and self.values[name] != row.default:
                 if name == "user" and is_the_default_user(self.values[name], self.values["requirepass"]):
                     continue
+                shown = "(hidden)" if row.sensitive else row.value_type.lines(self.values[name])[0]
                 raise ConfigError(
-                    f"{name} {row.value_type.lines(self.values[name])[0]}: not built yet, and starting "
+                    f"{name} {shown}: not built yet, and starting "
                     f"without it would be less safe than you asked for: remove it to start"
                 )
         if self.flag("cluster-enabled") and self.values["replicaof"]:

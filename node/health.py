@@ -1,4 +1,4 @@
-"""`garrison health [host:port]`: does a node answer? Light, because health checks run every few seconds.
+"""`garrison health [ADDRESS]`: does a node answer? Light, because health checks run every few seconds.
 
 Exit code 0 when the node answers PING, or asks for a password; 1 with one sentence otherwise. Without an
 address it is the node of this machine, at the port that GARRISON_PORT names (6379 by default).
@@ -10,26 +10,87 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from garrison.base.endpoint import Endpoint
 
 TIMEOUT_SECONDS = 1.5
 ALIVE = (b"+PONG", b"-NOAUTH", b"-LOADING", b"-MASTERDOWN")
+USAGE = f"""\
+usage: garrison health [ADDRESS] [--timeout SECONDS]
+
+Exit code 0 if the node answers, or asks for a password; 1 if it does not; 2 for wrong usage.
+
+  ADDRESS            host:port, a port of this machine, or redis://host:port;
+                     the port that GARRISON_PORT names, or 6379, if not given
+  --timeout SECONDS  how long to wait for it ({TIMEOUT_SECONDS})
+  --help, -h         print this"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Check one node."""
-    address = arguments[0] if arguments else f"127.0.0.1:{os.environ.get('GARRISON_PORT', '6379')}"
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        print(f"garrison health: '{address}' is not an address; write host:port", file=sys.stderr)
+    words = list(arguments)
+    if {"--help", "-h"} & set(words):
+        print(USAGE)
+        return 0
+    try:
+        timeout_s = _take_timeout(words)
+        endpoint = _endpoint(words)
+    except ValueError as error:
+        print(f"garrison health: {error}\n'garrison health --help' says more", file=sys.stderr)
         return 2
     try:
-        with socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as connection:
-            connection.sendall(b"PING\r\n")
-            reply = connection.recv(256)
+        reply = _ping(endpoint, timeout_s)
     except OSError as error:
-        print(f"garrison health: {address} does not answer: {error}", file=sys.stderr)
+        print(f"garrison health: {endpoint} does not answer: {error}", file=sys.stderr)
         return 1
     if reply.startswith(ALIVE):
         return 0
-    print(f"garrison health: {address} answers PING with {reply!r}", file=sys.stderr)
+    print(f"garrison health: {endpoint} answers PING with {reply!r}", file=sys.stderr)
     return 1
+
+
+def _take_timeout(words: list[str]) -> float:
+    """Take the option out of the words. Raises ValueError."""
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == "--timeout":
+            value = value if equals else "".join(words[at + 1 : at + 2])
+            del words[at : at + (1 if equals else 2)]
+            try:
+                seconds = float(value)
+            except ValueError:
+                seconds = 0.0
+            if seconds <= 0:
+                raise ValueError(f"--timeout {value}: give a number of seconds")
+            return seconds
+    return TIMEOUT_SECONDS
+
+
+def _endpoint(words: Sequence[str]) -> Endpoint:
+    """Whom to ask. Raises ValueError."""
+    from garrison.base.endpoint import parse_endpoint
+
+    strange = [word for word in words if word.startswith("-")]
+    if strange:
+        raise ValueError(f"there is no option '{strange[0]}'")
+    if len(words) > 1:
+        raise ValueError(f"one address, not {len(words)}")
+    return parse_endpoint(words[0] if words else os.environ.get("GARRISON_PORT") or "6379")
+
+
+def _ping(endpoint: Endpoint, timeout_s: float) -> bytes:
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=timeout_s) as connection:
+        if not endpoint.tls:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(256)
+        import ssl
+
+        # A health check asks whether the node lives, not who it is.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with context.wrap_socket(connection, server_hostname=endpoint.host) as secured:
+            secured.sendall(b"PING\r\n")
+            return secured.recv(256)

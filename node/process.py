@@ -19,6 +19,7 @@ from garrison.base.log import Log
 from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
 from garrison.node import promises
 from garrison.node.config import Config, ConfigError
+from garrison.node.title import show_title
 
 if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane
@@ -40,14 +41,14 @@ def _prepare(config: Config) -> Readiness:
 
 
 def _make_room_for_clients(config: Config, log: Log) -> None:
-    from garrison.base.descriptors import RESERVED, make_room
+    from garrison.base.descriptors import files_max, make_room
 
     wanted = config.integer("maxclients")
     possible = make_room(wanted)
     if possible < wanted:
         log.warning(
             f"maxclients is {possible} instead of {wanted}: this process may open no more than "
-            f"{possible + RESERVED} files (raise 'ulimit -n')"
+            f"{files_max()} files (raise 'ulimit -n')"
         )
         config.values["maxclients"] = str(possible)
 
@@ -56,6 +57,7 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node import _engine
     from garrison.node.shell.control import ControlPlane
 
+    show_title(config)
     for line in promises.at_start(config, config.text("dir")):
         log.warning(line)
     write_pidfile(config.text("pidfile"))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import garrison
+from garrison.base.process_title import hide_passwords
 from garrison.sentinel.config.config import ConfigError, load
 
 USAGE = """\
@@ -28,6 +29,8 @@ Options win over the file, the file over the environment."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    if arguments is None:
+        hide_passwords()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] in (["--version"], ["-v"]):
         from garrison.sentinel.server.login import REDIS_VERSION
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load(words, dict(os.environ))
     except ConfigError as error:
-        print(f"garrison: {error}", file=sys.stderr)
+        print(f"garrison: {error}{_meant(words)}", file=sys.stderr)
         return 1
     if check_only:
         return _check(config.without_effect())
@@ -55,14 +58,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(config)
 
 
+def _meant(words: list[str]) -> str:
+    """What may be meant by a file that is not there: 'status', misspelt."""
+    from garrison.base.suggest import nearest
+
+    name = words[0] if words else ""
+    is_status = nearest(name, ["status"]) and not name.startswith("-") and not os.path.exists(name)
+    return "; did you mean 'garrison sentinel status'?" if is_status else ""
+
+
 def _help(names: list[str]) -> int:
     if not names:
         print(USAGE)
         return 0
-    from garrison.sentinel.config.directives import find
+    from garrison.base.directive_lines import unknown
+    from garrison.sentinel.config.directives import ROWS, find
     from garrison.sentinel.config.lines import OPTIONS, option_name
 
-    for name in names:
+    for name in (name.removeprefix("--") for name in names):
         row, option = find(name), OPTIONS.get(option_name(name))
         if row is not None:
             default = row.default or '""'
@@ -70,7 +83,7 @@ def _help(names: list[str]) -> int:
         elif option is not None:
             print(f"sentinel {option[1].name}\n  It takes {option[1].usage}.")
         else:
-            print(f"garrison: there is no directive '{name}'", file=sys.stderr)
+            print(f"garrison: {unknown(name, [*ROWS, *OPTIONS])}", file=sys.stderr)
             return 1
     return 0
 

@@ -10,39 +10,87 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import typer
+
+from garrison.base.command_line import HELP_OPTIONS, run_app
+from garrison.base.endpoint import Endpoint, parse_endpoint
+from garrison.base.login_options import (
+    PASSWORD_VARIABLE,
+    AddressMapPairs,
+    AskPassword,
+    Password,
+    PasswordFile,
+    User,
+    find_password,
+)
+from garrison.base.plain_help import PlainCommand
 
 DEFAULT_PORT = 26379
 OUR_SENTINEL = f"127.0.0.1:{os.environ.get('GARRISON_PORT') or DEFAULT_PORT}"
 """The Sentinel of this machine, or of this container, whose port the environment names."""
 TIMEOUT_S = 3.0
+PASSWORD_VARIABLES = ("GARRISON_SENTINEL_PASSWORD", PASSWORD_VARIABLE)
+"""Sentinels may have a password of their own."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
+)
+
+
+Translator = Callable[[Any], Any]
+
+
+class Login(NamedTuple):
+    """How to log in to every Sentinel, and where it is reached from here."""
+
+    user: str | None
+    password: str | None
+    translate: Translator
 
 
 class StatusError(Exception):
     """Why there is nothing to show."""
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def status(
-    name: Annotated[str, typer.Argument(help="Only this primary.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Only this primary.", show_default=False)] = "",
     sentinel: Annotated[
-        str, typer.Option("--sentinel", "-s", help="host:port of any Sentinel.")
+        str,
+        typer.Option(
+            "--sentinel",
+            "-s",
+            metavar="HOST:PORT",
+            help="Any Sentinel; also a port of this machine, or redis://...",
+        ),
     ] = OUR_SENTINEL,
-    user: Annotated[str, typer.Option(help="User name for AUTH.")] = "",
-    password: Annotated[
-        str, typer.Option(envvar="GARRISON_SENTINEL_PASSWORD", help="Password for AUTH.")
-    ] = "",
+    password: Password = None,
+    password_file: PasswordFile = None,
+    askpass: AskPassword = False,
+    user: User = None,
+    address_map: AddressMapPairs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
-    watch: Annotated[float, typer.Option(help="Show it again every so many seconds.", min=0.0)] = 0.0,
+    watch: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Show it again at this interval.", min=0.0)
+    ] = 0.0,
 ) -> None:
     """Show primaries, replicas and Sentinels, with the reason for what is or is not being done."""
+    found = find_password(password, password_file, ask=askpass, variables=PASSWORD_VARIABLES)
     try:
-        healthy = asyncio.run(_show(name, sentinel, user, password, as_json, watch))
+        endpoint = parse_endpoint(sentinel, DEFAULT_PORT)
+        if endpoint.tls:
+            raise ValueError(f"{endpoint}: a Sentinel does not speak TLS yet")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--sentinel") from error
+    login = Login(endpoint.username or user, endpoint.password or found, _translator(address_map))
+    try:
+        healthy = asyncio.run(_show(name, endpoint, login, as_json, watch))
     except StatusError as error:
         print(f"garrison sentinel status: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
@@ -51,10 +99,20 @@ def status(
     raise typer.Exit(0 if healthy else 1)
 
 
-async def _show(name: str, sentinel: str, user: str, password: str, as_json: bool, watch_s: float) -> bool:
-    host, port = _address(sentinel)
+def _translator(pairs: list[str] | None) -> Translator:
+    from garrison.base.endpoint import parse_address_map
+    from garrison.client.errors import UsageError
+    from garrison.client.nodes import translator
+
+    try:
+        return translator(parse_address_map(pairs or []))
+    except (ValueError, UsageError) as error:
+        raise typer.BadParameter(str(error), param_hint="--address-map") from error
+
+
+async def _show(name: str, sentinel: Endpoint, login: Login, as_json: bool, watch_s: float) -> bool:
     while True:
-        picture = await ask(host, port, name, user=user, password=password)
+        picture = await ask(sentinel.host, sentinel.port, name, login)
         healthy = all(primary["state"] == "up" for primary in picture["primaries"])
         if as_json:
             print(json.dumps(picture, indent=2), flush=True)
@@ -65,28 +123,17 @@ async def _show(name: str, sentinel: str, user: str, password: str, as_json: boo
         await asyncio.sleep(watch_s)
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        return text, DEFAULT_PORT
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise StatusError(f"--sentinel {text}: '{port}' is not a port; write host:port")
-    return host.strip("[]"), int(port)
-
-
-async def ask(host: str, port: int, name: str = "", *, user: str = "", password: str = "") -> dict[str, Any]:
+async def ask(host: str, port: int, name: str, login: Login) -> dict[str, Any]:
     """The picture that one Sentinel has, and beside each primary who else agrees with it.
 
     Raises StatusError where the Sentinel cannot be asked.
     """
-    picture: dict[str, Any] = _plain(
-        await _call(host, port, user, password, "SENTINEL", "STATUS", *_words(name))
-    )
+    picture: dict[str, Any] = _plain(await _call(host, port, login, "SENTINEL", "STATUS", *_words(name)))
     for primary in picture["primaries"]:
-        others = [(each, _address(each["address"])) for each in primary["sentinels"]]
+        others = [(each, _reached(each["address"], login)) for each in primary["sentinels"]]
         replies = await asyncio.gather(
             *(
-                _call(*where, user, password, "SENTINEL", "get-master-addr-by-name", primary["name"])
+                _call(*where, login, "SENTINEL", "get-master-addr-by-name", primary["name"])
                 for _, where in others
             ),
             return_exceptions=True,
@@ -94,6 +141,15 @@ async def ask(host: str, port: int, name: str = "", *, user: str = "", password:
         for (each, _), reply in zip(others, replies, strict=True):
             each["names"] = _named(reply)
     return picture
+
+
+def _reached(announced: str, login: Login) -> tuple[str, int]:
+    """Where another Sentinel is reached from here."""
+    from garrison.client.core.topology import Address
+
+    endpoint = parse_endpoint(announced)
+    host, port = login.translate(Address(endpoint.host, endpoint.port))
+    return host, port
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -108,13 +164,13 @@ def _named(reply: Any) -> str:
     return ":".join(_plain(reply))
 
 
-async def _call(host: str, port: int, user: str, password: str, *words: str) -> Any:
+async def _call(host: str, port: int, login: Login, *words: str) -> Any:
     from garrison.client import ClientError, ReplyError, open_connection
 
     try:
         async with asyncio.timeout(TIMEOUT_S):
             connection = await open_connection(
-                host, port, username=user or None, password=password or None, protocol=3
+                host, port, username=login.user, password=login.password, protocol=3
             )
             try:
                 return await connection.call(*words)
@@ -179,8 +235,4 @@ def _print(picture: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 all up, 1 not all, 2 nothing to show."""
-    try:
-        app(list(arguments), prog_name="garrison sentinel status")
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+    return run_app(app, "garrison sentinel status", arguments)

@@ -13,7 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from garrison.cluster.local import process as local_process
+from garrison.cluster.local import ports as local_ports
 
 # Properties hold on a busy machine too: no example has a deadline, and slow drawing is not a failure.
 # The examples are the same in every run, which so fails by what has changed; --hypothesis-profile=explore
@@ -91,9 +91,7 @@ def share_of(first: int, below: int) -> tuple[int, int]:
 
 
 PORTS_FROM, PORTS_BELOW = share_of(12_000, 20_000)
-local_process.PORTS_FROM, local_process.PORTS_BELOW = share_of(
-    local_process.PORTS_FROM, local_process.PORTS_BELOW
-)
+local_ports.PORTS_FROM, local_ports.PORTS_BELOW = share_of(local_ports.PORTS_FROM, local_ports.PORTS_BELOW)
 _candidates = itertools.cycle(random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM))
 
 

@@ -16,9 +16,17 @@ from typing import Annotated
 
 import typer
 
+from garrison.base.command_line import HELP_OPTIONS, run_app
+from garrison.base.plain_help import PlainCommand
+
 DEMO_TIMEOUT_S = 180.0
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
+)
 
 
 class Act(StrEnum):
@@ -30,9 +38,11 @@ class Act(StrEnum):
     SENTINEL = "sentinel"
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def demo(
-    act: Annotated[Act, typer.Option(help="Show only one of the three acts.")] = Act.ALL,
+    act: Annotated[
+        Act, typer.Option(metavar="all|cluster|restart|sentinel", help="Show only one of the three acts.")
+    ] = Act.ALL,
     node_command: Annotated[
         str, typer.Option(help="What starts one node, instead of this Garrison's own.", hidden=True)
     ] = "",
@@ -87,9 +97,4 @@ async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequenc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        app(words, prog_name="garrison demo")
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+    return run_app(app, "garrison demo", arguments)

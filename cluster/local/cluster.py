@@ -19,7 +19,8 @@ from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.local.process import HOST, LocalProcess, LocalServers
+from garrison.cluster.local.ports import HOST
+from garrison.cluster.local.process import LocalProcess, LocalServers, remembered_ports
 from garrison.cluster.manager.admin_client import Access, AdminClient
 from garrison.cluster.manager.form import form, unready
 
@@ -94,7 +95,7 @@ class LocalCluster(LocalServers):
 
     async def start(self) -> ClusterState:
         """Start the processes and form the cluster, or wait for the one that was here before."""
-        known = self._remembered_ports()
+        known = remembered_ports(self._layout)
         await asyncio.gather(*(node.start(self.command, self.settings) for node in self.nodes))
         await asyncio.gather(*map(self.wait_ready, self.nodes))
         if known:
@@ -103,6 +104,9 @@ class LocalCluster(LocalServers):
         state = await form(plan, self.access, lambda text: None)
         self._remember_ports()
         return state
+
+    async def start_again(self, process: LocalProcess) -> None:
+        await self.restart(self.node(process.address))
 
     async def restart(self, node: LocalNode) -> None:
         await node.start(self.command, self.settings)

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
+import resource
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,107 +15,263 @@ import typer
 
 import garrison
 from garrison.base.about import COMPATIBILITY_URL
+from garrison.base.command_line import EXIT_STOPPED, HELP_OPTIONS, run_app
+from garrison.base.plain_help import PlainCommand
+from garrison.cluster.errors import ManagerError, UsageProblem
 
 if TYPE_CHECKING:
     from garrison.cluster.local.cluster import LocalCluster
     from garrison.cluster.local.sentinel_group import LocalGroup
+    from garrison.cluster.local.watch import Watch
 
 FIRST_PORT = 7000
 FIRST_SENTINEL_PORT = 26379
+SENTINELS = 3
+DESCRIPTORS_MIN = 256
+"""Open files that a node needs, with some clients; a process that is started inherits our limit."""
+DESCRIPTORS_WANTED = 1024
+STEP_TO_OTHER_PORTS = 100
+KEY_TO_START_AGAIN = "r"
 
 DATA_IS_NOT_KEPT = (
     f"--dir keeps identities, slots and configuration; the DATA IS NOT KEPT, as Garrison "
     f"{garrison.__version__} writes none to disk yet (see {COMPATIBILITY_URL})"
 )
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_OPTIONS,
+)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def dev(
     sentinel: Annotated[
         bool, typer.Option("--sentinel", help="One primary, two replicas and three Sentinels instead.")
     ] = False,
-    primaries: Annotated[int, typer.Option(help="How many primaries.", min=3)] = 3,
+    primaries: Annotated[int, typer.Option(metavar="COUNT", help="How many primaries.", min=3)] = 3,
     replicas: Annotated[
-        int | None, typer.Option(help="Replicas of each primary: 1, or 2 with --sentinel.", min=0)
+        int | None,
+        typer.Option(
+            metavar="COUNT", help="Replicas of each primary: 1 if not given, or 2 with --sentinel.", min=0
+        ),
     ] = None,
     directory: Annotated[
         Path | None,
         typer.Option(
             "--dir",
+            metavar="FOLDER",
             help="Keep the nodes' identities here, and start from them again; not their data.",
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option(help="First port; others are chosen if these are in use.")
-    ] = FIRST_PORT,
+        int | None,
+        typer.Option(
+            metavar="PORT", help=f"First port of the nodes: {FIRST_PORT} if not given.", min=1, max=65535
+        ),
+    ] = None,
+    sentinel_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help=f"First port of the Sentinels: {FIRST_SENTINEL_PORT} if not given, or as much higher "
+            f"as --port is above {FIRST_PORT}.",
+            min=1,
+            max=65535,
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start a node again by itself when it has ended.")
+    ] = False,
     node_timeout: Annotated[
         int,
-        typer.Option(help="cluster-node-timeout, or down-after-milliseconds with --sentinel.", min=100),
+        typer.Option(
+            metavar="MILLISECONDS",
+            help="cluster-node-timeout, or down-after-milliseconds with --sentinel.",
+            min=100,
+        ),
     ] = 1000,
     node_command: Annotated[
         str, typer.Option(help="What starts one node, instead of this Garrison's own.", hidden=True)
     ] = "",
 ) -> None:
     """Keep a local cluster, or a primary with Sentinels, until Ctrl-C."""
-    from garrison.cluster.errors import ManagerError
-    from garrison.cluster.local.cluster import GARRISON_NODE
-
-    command = shlex.split(node_command) or GARRISON_NODE
     try:
+        if sentinel_port and not sentinel:
+            raise UsageProblem("--sentinel-port is for --sentinel")
+        _make_room()
+        from garrison.cluster.local.cluster import GARRISON_NODE
+
+        command = shlex.split(node_command) or GARRISON_NODE
         if sentinel:
-            _keep_group(2 if replicas is None else replicas, directory, port, node_timeout, command)
+            count = 2 if replicas is None else replicas
+            group = _group(count, directory, port, sentinel_port, node_timeout, command)
+            title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
+            code = asyncio.run(
+                _keep(group, title, lambda: how_to_connect_by_sentinel(group), restart, directory is not None)
+            )
         else:
-            _keep_cluster(
-                primaries, 1 if replicas is None else replicas, directory, port, node_timeout, command
+            count = 1 if replicas is None else replicas
+            cluster = _cluster(primaries, count, directory, port, node_timeout, command)
+            title = f"{len(cluster.nodes)} nodes"
+            code = asyncio.run(
+                _keep(cluster, title, lambda: how_to_connect(cluster), restart, directory is not None)
             )
     except ManagerError as error:
         print(f"garrison dev: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt:
+        print("garrison dev: stopped before it served", file=sys.stderr)
+        raise typer.Exit(EXIT_STOPPED) from None
+    raise typer.Exit(code)
 
 
-def _keep_cluster(
-    primaries: int, replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
-) -> None:
-    from garrison.cluster.local.cluster import LocalCluster
-    from garrison.cluster.local.process import consecutive_ports
+def _make_room() -> None:
+    """Raise the limit of open files, which the nodes inherit, to one that they can live with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= DESCRIPTORS_MIN:
+        return
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_WANTED, hard)
+    if wanted < DESCRIPTORS_MIN:
+        raise ManagerError(
+            f"this shell allows {hard} open files, and a node needs {DESCRIPTORS_MIN}: "
+            f"run 'ulimit -n {DESCRIPTORS_WANTED}' first, or use another shell"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
-    cluster = LocalCluster(
+
+def _cluster(
+    primaries: int,
+    replicas: int,
+    directory: Path | None,
+    port: int | None,
+    timeout_ms: int,
+    command: Sequence[str],
+) -> "LocalCluster":
+    from garrison.cluster.local.cluster import LAYOUT_FILE, LocalCluster
+    from garrison.cluster.local.ports import demand_free, port_range
+    from garrison.cluster.local.sentinel_group import LAYOUT_FILE as GROUP_FILE
+
+    count = primaries * (replicas + 1)
+    ports = _remembered(directory, LAYOUT_FILE, port, GROUP_FILE)
+    advice = END_IT
+    if not ports:
+        ports = port_range(port or FIRST_PORT, count, with_bus=True)
+        advice = _other_ports(ports, with_bus=True)
+    demand_free(ports, with_bus=True, advice=advice)
+    return LocalCluster(
         primaries,
         replicas,
         directory=directory,
         command=command,
         settings={"cluster-node-timeout": str(timeout_ms)},
-        ports=consecutive_ports(port, primaries * (replicas + 1)),
+        ports=ports,
     )
-    title = f"{len(cluster.nodes)} nodes"
-    asyncio.run(_keep(cluster, title, lambda: how_to_connect(cluster), keeps_folders=directory is not None))
 
 
-def _keep_group(
-    replicas: int, directory: Path | None, port: int, timeout_ms: int, command: Sequence[str]
-) -> None:
-    from garrison.cluster.local.process import consecutive_ports, free_ports
-    from garrison.cluster.local.sentinel_group import LocalGroup
+def _group(
+    replicas: int,
+    directory: Path | None,
+    port: int | None,
+    sentinel_port: int | None,
+    timeout_ms: int,
+    command: Sequence[str],
+) -> "LocalGroup":
+    from garrison.cluster.local.cluster import LAYOUT_FILE as CLUSTER_FILE
+    from garrison.cluster.local.ports import demand_free
+    from garrison.cluster.local.sentinel_group import LAYOUT_FILE, LocalGroup
 
-    nodes, sentinels = consecutive_ports(port, replicas + 1), consecutive_ports(FIRST_SENTINEL_PORT, 3)
-    group = LocalGroup(
+    ports = _remembered(directory, LAYOUT_FILE, port, CLUSTER_FILE, sentinel_port, SENTINELS)
+    advice = END_IT
+    if not ports:
+        ports = group_ports(port, sentinel_port, replicas + 1)
+        advice = _other_ports(ports[: replicas + 1], with_bus=False)
+    demand_free(ports, with_bus=False, advice=advice)
+    return LocalGroup(
         replicas,
+        SENTINELS,
         directory=directory,
         down_after_ms=timeout_ms,
         node_command=command,
-        ports=[*(nodes or free_ports(replicas + 1)), *(sentinels or free_ports(3))],
+        ports=ports,
     )
-    title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
-    asyncio.run(
-        _keep(group, title, lambda: how_to_connect_by_sentinel(group), keeps_folders=directory is not None)
-    )
+
+
+def group_ports(port: int | None, sentinel_port: int | None, nodes: int) -> list[int]:
+    """The ports of the nodes, then those of the Sentinels, which move with the nodes' unless given."""
+    from garrison.cluster.local.ports import PORT_MAX, port_range
+
+    first = port or FIRST_PORT
+    of_sentinels = sentinel_port or FIRST_SENTINEL_PORT + first - FIRST_PORT
+    if not sentinel_port and not 0 < of_sentinels <= PORT_MAX - SENTINELS + 1:
+        raise UsageProblem(
+            f"--port {first} would move the Sentinels to {of_sentinels}; "
+            "say where they go with --sentinel-port"
+        )
+    ports = port_range(first, nodes, with_bus=False)
+    ports += port_range(of_sentinels, SENTINELS, with_bus=False, option="--sentinel-port")
+    if len(set(ports)) < len(ports):
+        raise UsageProblem("--port and --sentinel-port lead to the same ports; choose others")
+    return ports
+
+
+END_IT = "end it and try again, or use another --dir"
+
+
+def _other_ports(ports: Sequence[int], *, with_bus: bool) -> str:
+    """Advice that names ports that are free now."""
+    from garrison.cluster.local.ports import BUS_PORT_OFFSET, PORT_MAX, is_free
+
+    for first in range(ports[0] + STEP_TO_OTHER_PORTS, PORT_MAX - 20_000, STEP_TO_OTHER_PORTS):
+        wanted = range(first, first + len(ports))
+        if all(is_free(port) and (not with_bus or is_free(port + BUS_PORT_OFFSET)) for port in wanted):
+            return f"end it, or take other ports, such as --port {first}"
+    return "end it, or take other ports with --port"
+
+
+def _remembered(
+    directory: Path | None,
+    layout: str,
+    port: int | None,
+    other_layout: str,
+    sentinel_port: int | None = None,
+    sentinels: int = 0,
+) -> list[int]:
+    """The ports that the folder remembers; UsageProblem if others are asked for, as its nodes cannot move."""
+    from garrison.cluster.local.process import remembered_ports
+
+    if directory is None:
+        return []
+    if (directory / other_layout).exists():
+        what = "a cluster" if sentinels else "a primary with Sentinels (--sentinel)"
+        raise UsageProblem(f"{directory} holds {what}; use another --dir")
+    ports = remembered_ports(directory / layout)
+    if not ports:
+        return []
+    for option, asked, first in (
+        ("--port", port, ports[0]),
+        ("--sentinel-port", sentinel_port, ports[-sentinels]),
+    ):
+        if asked and asked != first:
+            raise UsageProblem(
+                f"{directory} holds nodes at the ports {', '.join(map(str, ports))}, which know each "
+                f"other there; leave {option} out, or use another --dir"
+            )
+    return ports
 
 
 async def _keep(
-    servers: "LocalCluster | LocalGroup", title: str, how: Callable[[], str], *, keeps_folders: bool
-) -> None:
+    servers: "LocalCluster | LocalGroup",
+    title: str,
+    how: Callable[[], str],
+    restarts: bool,
+    keeps_folders: bool,
+) -> int:
+    """Start the processes and keep them until a signal; the exit code."""
+    from garrison.cluster.local.watch import Watch
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -125,16 +283,60 @@ async def _keep(
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            print(how(), flush=True)
-            await stopping
-            print("stopping them", flush=True)
+        if not starting.done():
+            print("garrison dev: stopped before it served", file=sys.stderr)
+            return EXIT_STOPPED
+        starting.result()
+        print(how(), flush=True)
+        has_keys = not restarts and _is_at_our_terminal()
+        async with Watch(servers, say, restarts=restarts, advice=_advice(has_keys)) as watch:
+            with _keys(watch) if has_keys else contextlib.nullcontext():
+                await stopping
+        print("stopping them", flush=True)
+        return 0
     finally:
         starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, ManagerError):
             await starting
         await servers.stop()
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _advice(has_keys: bool) -> str:
+    if has_keys:
+        return f"press {KEY_TO_START_AGAIN} and Enter to start it again"
+    return "with --restart it would be started again"
+
+
+def _is_at_our_terminal() -> bool:
+    """Whether somebody can type to us: a job in the background that reads would be stopped."""
+    try:
+        return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def _keys(watch: "Watch") -> Iterator[None]:
+    """While this is entered, a line that begins with the key starts again what has ended."""
+    loop = asyncio.get_running_loop()
+    descriptor = sys.stdin.fileno()
+
+    def typed() -> None:
+        line = sys.stdin.readline()
+        if not line:
+            loop.remove_reader(descriptor)
+        elif line.strip().lower().startswith(KEY_TO_START_AGAIN) and not watch.start_ended():
+            say("all of them run")
+
+    loop.add_reader(descriptor, typed)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def how_to_connect(cluster: "LocalCluster") -> str:
@@ -167,12 +369,7 @@ def how_to_connect_by_sentinel(group: "LocalGroup") -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        app(words, prog_name="garrison dev")
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+    return run_app(app, "garrison dev", arguments)
 
 
 if __name__ == "__main__":

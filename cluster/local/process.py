@@ -1,12 +1,11 @@
-"""One server process on this machine, with a folder and a log of its own, and ports for it."""
+"""Server processes on this machine, each with a folder and a log of its own, and several of them together."""
 
 import asyncio
 import ctypes
+import errno
 import json
-import random
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from abc import ABC, abstractmethod
@@ -18,12 +17,8 @@ from typing import Self
 
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
+from garrison.cluster.local.ports import free_ports
 
-HOST = "127.0.0.1"
-BUS_PORT_OFFSET = 10_000
-PORTS_FROM, PORTS_BELOW = 20_000, 22_768
-"""The bus ports, 10,000 above, stay below 32,768, where Linux begins to hand out ports to connections:
-one of those could take a port between our look and the node's start."""
 STOP_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -37,6 +32,7 @@ class LocalProcess:
     directory: Path
     process: asyncio.subprocess.Process | None = None
     log_name: str = "node.log"
+    kind: str = "node"
 
     @property
     def log(self) -> Path:
@@ -47,18 +43,28 @@ class LocalProcess:
         return self.process is not None and self.process.returncode is None
 
     async def run(self, words: Sequence[str]) -> None:
-        """Run this command line."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop the servers in order.
-            self.process = await asyncio.create_subprocess_exec(
-                *words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
+        """Run this command line. Raises ManagerError if it cannot be started."""
+        self.make_directory()
+        try:
+            with self.log.open("ab") as log:
+                # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop them in order.
+                self.process = await asyncio.create_subprocess_exec(
+                    *words,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                )
+        except OSError as error:
+            raise ManagerError(f"cannot start the {self.kind} at {self.address}: {_reason(error)}") from error
+
+    def make_directory(self) -> None:
+        """Make its folder. Raises ManagerError."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ManagerError(f"cannot make the folder {self.directory}: {error.strerror}") from error
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.running:
@@ -88,6 +94,13 @@ class LocalProcess:
         return "\n".join(text.splitlines()[-5:]) or "(its log is empty)"
 
 
+def _reason(error: OSError) -> str:
+    """Why a process could not be started, and what to do about it where that is known."""
+    place = f"{error.filename}: " if error.filename else ""
+    advice = " (raise 'ulimit -n')" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+    return f"{place}{error.strerror}{advice}"
+
+
 def _end_with_parent() -> None:
     """Runs in the new process: ask the kernel for SIGTERM when the parent dies, even by SIGKILL."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -114,6 +127,10 @@ class LocalServers(ABC):
     async def start(self) -> object:
         """Start them, and wait until they serve as what they are."""
 
+    @abstractmethod
+    async def start_again(self, process: LocalProcess) -> None:
+        """Start one that has ended, and wait until it answers. Raises ManagerError."""
+
     async def stop(self) -> None:
         await asyncio.gather(*(process.stop() for process in self.processes))
         if self._temporary:
@@ -134,7 +151,7 @@ class LocalServers(ABC):
 
     def _choose_ports(self, count: int, wanted: Sequence[int]) -> list[int]:
         """The ports of an earlier start in this folder, or those wanted, or free ones."""
-        chosen = self._remembered_ports() or list(wanted) or free_ports(count)
+        chosen = remembered_ports(self._layout) or list(wanted) or free_ports(count)
         if len(chosen) != count:
             raise ManagerError(
                 f"{self.directory} holds {len(chosen)} processes, not {count}; "
@@ -142,38 +159,16 @@ class LocalServers(ABC):
             )
         return chosen
 
-    def _remembered_ports(self) -> list[int]:
-        if not self._layout.exists():
-            return []
-        return [int(port) for port in json.loads(self._layout.read_text())["ports"]]
-
     def _remember_ports(self) -> None:
         ports = [process.address.port for process in self.processes]
         self._layout.write_text(json.dumps({"ports": ports}))
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, each with its bus port."""
-    chosen: list[int] = []
-    candidates = random.sample(range(PORTS_FROM, PORTS_BELOW), PORTS_BELOW - PORTS_FROM)
-    for port in candidates:
-        if len(chosen) == count:
-            break
-        if _is_free(port) and _is_free(port + BUS_PORT_OFFSET):
-            chosen.append(port)
-    return sorted(chosen)
-
-
-def consecutive_ports(first: int, count: int) -> list[int]:
-    """``count`` ports from ``first`` on, if they are free with their bus ports; else none."""
-    wanted = list(range(first, first + count))
-    return wanted if all(_is_free(port) and _is_free(port + BUS_PORT_OFFSET) for port in wanted) else []
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def remembered_ports(layout: Path) -> list[int]:
+    """The ports of an earlier start, from its file; none without one. Raises ManagerError."""
+    try:
+        return [int(port) for port in json.loads(layout.read_text())["ports"]]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManagerError(f"cannot read the ports in {layout}: {error}; use another directory") from error

@@ -20,7 +20,8 @@ from garrison.client import ClientError, open_connection
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.cluster import GARRISON_NODE, POLL_INTERVAL_S, START_TIMEOUT_S
-from garrison.cluster.local.process import HOST, LocalProcess, LocalServers
+from garrison.cluster.local.ports import HOST
+from garrison.cluster.local.process import LocalProcess, LocalServers
 
 GARRISON_SENTINEL = (sys.executable, "-m", "garrison", "sentinel")
 NAME = "mymaster"
@@ -53,11 +54,12 @@ class LocalGroup(LocalServers):
         self.settings = SETTINGS | dict(settings or {})
         count = 1 + replicas + sentinels
         chosen = self._choose_ports(count, ports)
-        self.nodes = [self._process(port, "node.log") for port in chosen[: 1 + replicas]]
-        self.sentinels = [self._process(port, "sentinel.log") for port in chosen[1 + replicas : count]]
+        self.nodes = [self._process(port, "node") for port in chosen[: 1 + replicas]]
+        self.sentinels = [self._process(port, "Sentinel") for port in chosen[1 + replicas : count]]
 
-    def _process(self, port: int, log_name: str) -> LocalProcess:
-        return LocalProcess(Address(HOST, port), self.directory / str(port), log_name=log_name)
+    def _process(self, port: int, kind: str) -> LocalProcess:
+        address, log_name = Address(HOST, port), f"{kind.lower()}.log"
+        return LocalProcess(address, self.directory / str(port), log_name=log_name, kind=kind)
 
     @property
     def processes(self) -> list[LocalProcess]:
@@ -75,9 +77,13 @@ class LocalGroup(LocalServers):
         await self.wait_watched()
         self._remember_ports()
 
+    async def start_again(self, process: LocalProcess) -> None:
+        is_node = process in self.nodes
+        await (self.start_node(process) if is_node else self.start_sentinel(process))
+
     async def start_node(self, node: LocalProcess) -> None:
         """Start a node, at first as a replica unless it is the first; then as its own file says."""
-        node.directory.mkdir(parents=True, exist_ok=True)
+        node.make_directory()
         file = node.directory / "node.conf"
         if not file.exists():
             lines = [f"port {node.address.port}", f"bind {HOST}", f"dir {node.directory}"]
@@ -90,7 +96,7 @@ class LocalGroup(LocalServers):
 
     async def start_sentinel(self, sentinel: LocalProcess) -> None:
         """Start a Sentinel; its file keeps what it has learned from one start to the next."""
-        sentinel.directory.mkdir(parents=True, exist_ok=True)
+        sentinel.make_directory()
         file = sentinel.directory / "sentinel.conf"
         if not file.exists():
             lines = [

@@ -16,20 +16,23 @@ from garrison.client.errors import AuthenticationError
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
 from garrison.cluster.core.topology import Address, Node, View, parse_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
+from garrison.cluster.manager.address_map import NO_MAP, AddressMap
 
 CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS_OPENING_MAX = 64
+LOGIN_ADVICE = "give --askpass or --password-file, and --user if it is not the default user"
 Command = Sequence[str | bytes | int]
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to log in to every node."""
+    """How to reach every node, and how to log in there."""
 
     username: str | None = None
     password: str | None = None
     tls: ssl.SSLContext | None = None
     timeout_s: float = CONNECT_TIMEOUT_S
+    address_map: AddressMap = NO_MAP
 
 
 @dataclass
@@ -68,16 +71,17 @@ class AdminClient:
     async def open(self, address: Address, timeout_s: float) -> Connection:
         """Open a connection of the caller's own, who closes it."""
         try:
+            reached = self.access.address_map.reached(address)
             return await open_connection(
-                address.host,
-                address.port,
+                reached.host,
+                reached.port,
                 username=self.access.username,
                 password=self.access.password,
                 timeout=timeout_s,
                 ssl=self.access.tls,
             )
         except AuthenticationError as error:
-            raise UnreachableError(f"{address} refused the login: {error}; give --user and --pass") from error
+            raise UnreachableError(f"{address} refused the login: {error}; {LOGIN_ADVICE}") from error
         except ClientError as error:
             raise UnreachableError(str(error)) from error
 
@@ -180,7 +184,7 @@ def accepted(reply: Any, address: Address, command: Command) -> Any:
     if "cluster support disabled" in reply.message:
         advice = "; start that node with --cluster-enabled yes"
     elif isinstance(reply, AuthenticationError):
-        raise UnreachableError(f"{address} refused {shown}: {reply}; give --user and --pass")
+        raise UnreachableError(f"{address} refused {shown}: {reply}; {LOGIN_ADVICE}")
     raise ManagerError(f"{address} refused {shown}: {reply}{advice}")
 
 

@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from garrison.base import disk
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.documents import describe_nodes
-from garrison.cluster.errors import ManagerError, UnreachableError
+from garrison.cluster.errors import ManagerError, UnreachableError, UsageProblem
 from garrison.cluster.manager.admin_client import Access
 
 CHUNK_BYTES = 1 << 20
@@ -26,6 +28,7 @@ LINE_BYTES_MAX = 1 << 16
 EOF_MARK_BYTES = 40
 SYNC_TIMEOUT_S = 60.0
 LAYOUT_FILE = "cluster.json"
+OUR_FILE = re.compile(r".+-\d+-[0-9a-f]{40}\.rdb")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,21 @@ class Saved:
     bytes: int
 
 
+def demand_new(directory: Path, *, overwrite: bool) -> None:
+    """Refuse a folder with something in it, and a file in its place, unless they may be overwritten."""
+    try:
+        if not directory.exists() or (directory.is_dir() and (overwrite or not any(directory.iterdir()))):
+            return
+    except OSError as error:
+        raise ManagerError(f"cannot look into {directory}: {error.strerror}") from error
+    if not directory.is_dir():
+        raise UsageProblem(f"{directory} is a file; name a folder that is new or empty")
+    raise UsageProblem(
+        f"{directory} is not empty; name a folder that is new or empty, or add --overwrite to replace the "
+        "backup that it holds"
+    )
+
+
 async def back_up(state: ClusterState, access: Access, directory: Path) -> list[Saved]:
     """Save all primaries that own slots into ``directory``, which is made if it is not there."""
     primaries = [node for node in state.primaries if state.slots_of.get(node.id)]
@@ -46,8 +64,17 @@ async def back_up(state: ClusterState, access: Access, directory: Path) -> list[
     _make(directory)
     saved = await asyncio.gather(*(_save(node, access, directory) for node in primaries))
     nodes = [node.model_dump() for node in describe_nodes(state)]
-    (directory / LAYOUT_FILE).write_text(json.dumps({"nodes": nodes}, indent=2) + "\n")
+    disk.replace(str(directory / LAYOUT_FILE), json.dumps({"nodes": nodes}, indent=2) + "\n")
+    _remove_older(directory, saved)
     return saved
+
+
+def _remove_older(directory: Path, saved: Sequence[Saved]) -> None:
+    """Remove the files of an earlier backup: beside newer ones they would be taken for a part of it."""
+    current = {each.path.name for each in saved}
+    for path in directory.glob("*.rdb"):
+        if OUR_FILE.fullmatch(path.name) and path.name not in current:
+            path.unlink()
 
 
 def _make(directory: Path) -> None:
@@ -83,8 +110,9 @@ async def _connected(
     address: Address, access: Access
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A raw connection, logged in: the snapshot is not a RESP reply, so the client library cannot read it."""
+    reached = access.address_map.reached(address)
     reader, writer = await asyncio.open_connection(
-        address.host, address.port, ssl=access.tls, limit=LINE_BYTES_MAX
+        reached.host, reached.port, ssl=access.tls, limit=LINE_BYTES_MAX
     )
     try:
         if access.password is not None:

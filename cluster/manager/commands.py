@@ -18,7 +18,7 @@ from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.errors import ManagerError, UsageProblem
 from garrison.cluster.manager import members
-from garrison.cluster.manager.backup import back_up
+from garrison.cluster.manager.backup import back_up, demand_new
 from garrison.cluster.manager.form import are_formed, form, wait_for_answers
 from garrison.cluster.manager.importer import ImportRequest, import_keys
 from garrison.cluster.manager.reshard import rebalance
@@ -157,15 +157,26 @@ async def import_(session: Session, entry: Address, request: ImportRequest) -> d
     started = time.monotonic()
     async with session.admin(entry) as admin:
         state = await settled_state(admin)
-        meter = await import_keys(admin, state, request, session.options, session.display)
+        result = await import_keys(
+            admin, state, request, session.options, session.display, dry_run=session.dry_run
+        )
     return doc.ImportReport(
-        command="import", keys=meter.keys_moved, seconds=round(time.monotonic() - started, 3)
+        command="import",
+        dry_run=session.dry_run,
+        keys=result.meter.keys_moved,
+        types=dict(result.types),
+        left_count=result.left_count,
+        left=[doc.LeftKeyDocument(key=str(_plain(each.key)), reason=each.reason) for each in result.left],
+        seconds=round(time.monotonic() - started, 3),
     )
 
 
-async def backup(session: Session, entry: Address, directory: Path) -> doc.BackupReport:
+async def backup(
+    session: Session, entry: Address, directory: Path, *, overwrite: bool = False
+) -> doc.BackupReport:
     """Save every primary's data as an RDB file."""
     started = time.monotonic()
+    demand_new(directory, overwrite=overwrite)
     async with session.admin(entry) as admin:
         saved = await back_up(await settled_state(admin), session.access, directory)
     files = [doc.FileDocument(node=each.node.label, path=str(each.path), bytes=each.bytes) for each in saved]

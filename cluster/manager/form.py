@@ -91,7 +91,10 @@ async def probe(admin: AdminClient, addresses: Sequence[Address]) -> Mapping[Add
 
 def _not_fresh(view: View, address: Address, keys: int) -> str:
     if len(view.nodes) > 1:
-        return f"{address} knows {len(view.nodes) - 1} other nodes already: CLUSTER RESET it, or leave it out"
+        return (
+            f"{address} knows {len(view.nodes) - 1} other nodes already: take it out of their cluster with "
+            "'garrison cluster del-node' (CLUSTER RESET it if they are gone), or leave it out"
+        )
     if view.myself.ranges:
         return f"{address} owns slots already: CLUSTER RESET it, or leave it out"
     if keys:

@@ -18,6 +18,11 @@ async def add_node(
     admin: AdminClient, state: ClusterState, new: Address, primary: Node | None, note: Note
 ) -> str:
     """Let the empty node at ``new`` join; with ``primary``, as its replica. Return the new node's id."""
+    known = state.nodes.get((await admin.view(new)).my_id)
+    if known is not None:
+        raise ManagerError(
+            f"{new} is a member of this cluster already, as {_role(state, known)}: nothing was done"
+        )
     view = (await probe(admin, [new]))[new]
     sponsor = next(node for node in state.primaries if node.id in state.views)
     if primary is None:
@@ -31,6 +36,13 @@ async def add_node(
         note(f"{new} replicates {primary.label}; waiting for the link")
         await _wait_linked(admin, new)
     return view.my_id
+
+
+def _role(state: ClusterState, node: Node) -> str:
+    if not node.is_primary:
+        primary = state.nodes.get(node.primary_id or "")
+        return f"a replica of {primary.label}" if primary else "a replica"
+    return f"a primary with {len(state.slots_of.get(node.id, ()))} slots"
 
 
 def choose_primary(state: ClusterState, new: Address) -> Node:

@@ -79,6 +79,7 @@ async def rebalance(
     *,
     use_empty: bool = False,
     threshold_percent: float = 2.0,
+    ask: bool = False,
 ) -> doc.MoveReport:
     def plan(state: ClusterState) -> tuple[Move, ...]:
         by_id = {find_primary(state, name).id: weight for name, weight in weights.items()}
@@ -86,7 +87,7 @@ async def rebalance(
             state.slots_of, by_id, use_empty=use_empty, threshold_percent=threshold_percent
         ).moves
 
-    return await _move(session, entry, "rebalance", plan, ask=False)
+    return await _move(session, entry, "rebalance", plan, ask=ask)
 
 
 async def _move(

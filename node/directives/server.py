@@ -21,6 +21,7 @@ from garrison.node.directives.lists import (
     Percentiles,
     ShutdownFlags,
 )
+from garrison.node.title import TitleTemplate
 
 E, C, B, N, R = Use.ENGINE, Use.CONTROL, Use.BOTH, Use.NOTHING, Use.REFUSED
 YES_NO = YesNo()
@@ -58,7 +59,7 @@ ROWS = (
         "Channels that a new user may use.",
     ),
     Directive("acllog-max-len", Integer(0, LONG_MAX), "128", N, "Entries that ACL LOG keeps."),
-    Directive("user", Repeated(), "", R, "A user and its rules.", file_only=True),
+    Directive("user", Repeated(), "", R, "A user and its rules.", file_only=True, sensitive=True),
     Directive("rename-command", Repeated(), "", R, "Another name for a command, or none.", file_only=True),
     Directive("loadmodule", Repeated(), "", R, "A module to load.", file_only=True),
     Directive(
@@ -104,12 +105,12 @@ ROWS = (
         immutable=True,
     ),
     Directive("always-show-logo", YES_NO, "no", N, "Print a logo at the start.", immutable=True),
-    Directive("set-proc-title", YES_NO, "yes", N, "Show state in the list of processes.", immutable=True),
+    Directive("set-proc-title", YES_NO, "yes", C, "Show state in the list of processes.", immutable=True),
     Directive(
         "proc-title-template",
-        Text(),
+        TitleTemplate(),
         "{title} {listen-addr} {server-mode}",
-        N,
+        C,
         "Template of the process title.",
     ),
     Directive("crash-log-enabled", YES_NO, "yes", N, "Log a report when the process crashes."),

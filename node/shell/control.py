@@ -34,6 +34,7 @@ from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.control_commands import Commands
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown, ShutdownError
+from garrison.node.title import show_title
 
 if TYPE_CHECKING:
     from garrison.node.shell.cluster_shell import Cluster
@@ -153,6 +154,8 @@ class ControlPlane:
                 self._log.warning(line)
             if not error and "loglevel" in changes:
                 self._log.set_level(changes["loglevel"])
+            if not error and "proc-title-template" in changes:
+                show_title(self._config, changes["proc-title-template"])
             if not error and self._cluster is not None and settings is not None:
                 self._cluster.configure(settings, self._config.values | changes)
             if not error and self._sentinels is not None:

@@ -15,6 +15,7 @@ from hashlib import sha256
 
 from garrison.base import glob
 from garrison.base.config_text import ConfigError, Line, lines_of
+from garrison.base.process_title import masked_word
 from garrison.base.value_types import quoted
 from garrison.sentinel.server.command_table import CATEGORIES, COMMANDS, EVERY, members
 
@@ -322,7 +323,10 @@ def _read_user(users: Users, line: Line, seen: set[str]) -> None:
     try:
         users.set(name, ["reset", *line.words[2:]] if name == DEFAULT else line.words[2:])
     except RuleError as error:
-        raise ConfigError(f"{line.place}: user '{name}': {error}") from None
+        why = str(error)
+        for rule in line.words[2:]:
+            why = why.replace(rule, masked_word(rule))
+        raise ConfigError(f"{line.place}: user '{name}': {why}") from None
     user = users.by_name[name]
     if name == DEFAULT and "sanitize-payload" not in line.words[2:]:
         user.sanitize = ""

@@ -22,7 +22,7 @@ from garrison.client import Client, connect, key_slot
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.local.cluster import GARRISON_NODE, LocalCluster, LocalNode
-from garrison.cluster.local.process import free_ports
+from garrison.cluster.local.ports import free_ports
 
 KEYS = 12_000
 COMMANDS = {"garrison": GARRISON_NODE, "redis": ("redis-server",)}
@@ -225,7 +225,7 @@ async def test_a_stored_plan_is_resumed_after_a_stop(
 
 
 async def test_rebalance_evens_the_slots_out(cluster: LocalCluster) -> None:
-    answer = await cli("rebalance", entry(cluster), "--cluster-threshold", "0", "--json")
+    answer = await cli("rebalance", entry(cluster), "--cluster-threshold", "0", "--json", "--yes")
     assert answer.exit_code == 0, answer.out + answer.err
     sizes = sorted(len(slots) for slots in (await cluster_state_of(cluster)).slots_of.values())
     assert sizes == [5461, 5461, 5462]
@@ -295,7 +295,7 @@ async def test_a_node_joins_takes_its_share_and_leaves(cluster: LocalCluster, cl
             "add-node", spare.address, entry(cluster), "--cluster-slave", "--cluster-master-id", new_id
         )
         assert replica.exit_code == 0, replica.out + replica.err
-        shared = await cli("rebalance", entry(cluster), "--cluster-use-empty-masters")
+        shared = await cli("rebalance", entry(cluster), "--cluster-use-empty-masters", "--yes")
         assert shared.exit_code == 0, shared.out + shared.err
         assert len((await cluster_state_of(cluster)).slots_of[new_id]) == 4096
         await demand_all_keys(client)
@@ -329,9 +329,15 @@ async def test_import_brings_the_keys_of_a_standalone_server(
         copied = await cli(*words, "--cluster-copy", "--json")
         assert copied.exit_code == 0, copied.out + copied.err
         assert copied.document["keys"] == 3000
+        assert copied.document["types"] == {"string": 3000}
+        # All but one have the copy's value, so they are moved as if the copy had never been.
+        await client.set(names[0], "another value")
         refused = await cli(*words)
         assert refused.exit_code == 1
-        assert "--replace" in refused.err
+        assert f"key {names[0].encode()!r} (string) exists" in refused.err
+        left = await cli(*words, "--skip-existing", "--json")
+        assert left.exit_code == 0, left.out + left.err
+        assert [each["key"] for each in left.document["left"]] == names[:1]
         moved = await cli(*words, "--replace")
         assert moved.exit_code == 0, moved.out + moved.err
         assert await client.mget(*names) == [name.encode() for name in names]
@@ -370,18 +376,25 @@ async def test_call_and_set_timeout_reach_every_node(cluster: LocalCluster) -> N
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [
-        (("check", "127.0.0.1:1"), 3, "cannot connect to 127.0.0.1:1"),
+        (("check", "127.0.0.1:1"), 3, "connect to 127.0.0.1:1"),
         (("reshard", "ENTRY", "--to", "nobody", "--slots", "5", "--yes"), 2, "is not a node of this cluster"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--slots", "5", "--from", "ENTRY"), 2, "also a source"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--slots", "5"), 2, "add --yes"),
         (("reshard", "ENTRY", "--to", "ENTRY", "--ranges", "9-5", "--yes"), 2, "must rise"),
         (("rebalance", "ENTRY", "--weight", "ENTRY=-1"), 2, "negative"),
         (("create", "ENTRY", "ENTRY", "ENTRY", "--yes"), 2, "more than once"),
-        (("add-node", "ENTRY", "ENTRY"), 1, "knows 5 other nodes already"),
+        (("rebalance", "ENTRY", "--weight", "ENTRY=2"), 2, "add --yes"),
+        (("add-node", "ENTRY", "ENTRY"), 1, "is a member of this cluster already, as a primary with"),
+        (("backup", "ENTRY", "/"), 2, "--overwrite"),
         (("import", "ENTRY", "--from", "ENTRY"), 1, "is itself a cluster node"),
         (("reshard", "ENTRY", "--plan", "/dev/null", "--yes"), 2, "is not a reshard plan"),
         (("reshard", "ENTRY", "--plan", "plan.json", "--slots", "5"), 2, "says already what moves"),
         (("check", "nonsense"), 2, "host:port"),
+        (
+            ("check", "redis://ENTRY", "--address-map", "ENTRY=127.0.0.1:1"),
+            3,
+            "cannot connect to 127.0.0.1:1",
+        ),
     ],
 )
 async def test_refusals_say_what_to_do(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from garrison.client import Connection
-from garrison.cluster.local.process import HOST
+from garrison.cluster.local.ports import HOST
 from garrison.cluster.local.sentinel_group import LocalGroup
 from tests.integration.shards import talking_to
 

@@ -29,6 +29,23 @@ from garrison.cluster.redis_cli_options import translate_options
         ("call -a pw h:1 PING", "-a pw call h:1 -- PING"),
         ("set-timeout h 7000 500", "set-timeout h:7000 500"),
         ("del-node h:1 0123abcd", "del-node h:1 0123abcd"),
+        ("check 7000", "check 7000"),
+        ("add-node 7006 7000", "add-node 7006 7000"),
+        ("set-timeout 7000 500", "set-timeout 7000 500"),
+        ("call 7000 PING", "call 7000 -- PING"),
+        ("call --tls 7000 GET 5", "--tls call 7000 -- GET 5"),
+        ("check redis://h:7000", "check h:7000"),
+        ("check redis://bob:pw@h:7000", "--user=bob --pass=pw check h:7000"),
+        ("-a other check rediss://:pw@h", "--pass=pw --tls -a other check h:6379"),
+        (
+            "import 7000 --from redis://:pw@h:1 --copy",
+            "import 7000 --from h:1 --from-pass=pw --copy",
+        ),
+        ("import 7000 --from=redis://h:1", "import 7000 --from=h:1"),
+        ("import 7000 --from rediss://h:1", "import 7000 --from rediss://h:1"),
+        ("call redis://h:1 SET k redis://x:1", "call h:1 -- SET k redis://x:1"),
+        ("check redis://h:1/3", "check redis://h:1/3"),
+        ("check 7000 --password-file f --address-map a=b", "--password-file f --address-map a=b check 7000"),
     ],
 )
 def test_translate_options(theirs: str, ours: str) -> None:

@@ -1,4 +1,4 @@
-"""The `garrison` command itself: it names its parts, refuses what it does not know, and imports lazily."""
+"""The `garrison` command: what it prints and what it does not import."""
 
 from __future__ import annotations
 
@@ -8,22 +8,91 @@ import sys
 import pytest
 
 import garrison
-from garrison.__main__ import main
+from garrison.__main__ import COMMANDS, USAGE, main
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["version"]) == 0
+@pytest.mark.parametrize("words", [["version"], ["--version"], ["-v"]])
+def test_version(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(words) == 0
     assert capsys.readouterr().out == f"garrison {garrison.__version__}\n"
 
 
-def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fly"]) == 2
-    assert "no command 'fly'" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("fly", ""),
+        ("clster", "; did you mean 'cluster'?"),
+        ("helth", "; did you mean 'health'?"),
+        ("reshard", "; did you mean 'garrison cluster reshard'?"),
+        ("status", "; did you mean 'garrison sentinel status'?"),
+    ],
+)
+def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str], name: str, hint: str) -> None:
+    assert main([name]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"garrison: no command '{name}'{hint}"
 
 
 def test_no_command_prints_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "garrison <command>" in capsys.readouterr().err
+
+
+def test_usage_names_every_command() -> None:
+    assert {name for name in COMMANDS if not name.startswith("-")} <= set(USAGE.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["node"],
+        ["sentinel"],
+        ["sentinel", "status"],
+        ["health"],
+        ["dev"],
+        ["demo"],
+        ["cluster"],
+        ["cluster", "reshard"],
+        ["version"],
+        ["--install-completion"],
+        [],
+    ],
+)
+def test_help_is_found_in_all_its_spellings(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    texts = set()
+    for spelling in ([*words, "--help"], [*words, "-h"], ["help", *words]):
+        assert main(spelling) == 0, spelling
+        texts.add(capsys.readouterr().out)
+    (text,) = texts
+    assert text.lower().startswith("usage: garrison")
+
+
+@pytest.mark.parametrize("words", [["help", "node", "maxmemroy"], ["node", "--help", "--maxmemroy"]])
+def test_misspelt_directive_is_answered(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(words) == 1
+    assert "there is no directive 'maxmemroy'; did you mean 'maxmemory'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["sentinel", "statsu"], "did you mean 'garrison sentinel status'?"),
+        (["sentinel", "--help", "down-aftr"], "did you mean 'down-after-milliseconds'?"),
+        (["node", "maxmemory", "1gb"], "did you mean '--maxmemory'?"),
+        (["cluster", "chek", "7000"], "Did you mean 'check'?"),
+        (["cluster", "check", "7000", "--fixx"], "--fix"),
+        (["dev", "--primries", "3"], "--primaries"),
+    ],
+)
+def test_misspelling_is_answered(capsys: pytest.CaptureFixture[str], words: list[str], hint: str) -> None:
+    assert main(words) in (1, 2)
+    assert hint in capsys.readouterr().err
+
+
+def test_refused_user_line_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "--user", "bob", "on", ">geheim"]) == 1
+    err = capsys.readouterr().err
+    assert "user" in err
+    assert "geheim" not in err
 
 
 def test_the_command_imports_no_component() -> None:

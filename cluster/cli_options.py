@@ -1,0 +1,110 @@
+"""The options of `garrison cluster` that several commands have, and what they come to."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from garrison.cluster.core.topology import Address
+    from garrison.cluster.manager.address_map import AddressMap
+    from garrison.cluster.manager.session import Session
+
+MIGRATE_TIMEOUT_MS = 10_000
+PIPELINE_KEYS = 5_000
+
+Entry = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST:PORT",
+        help="Any node of the cluster; also a port of this machine, or redis://...",
+        show_default=False,
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+MigrateTimeout = Annotated[
+    int, typer.Option(metavar="MILLISECONDS", help="How long MIGRATE waits for the target.", min=1)
+]
+Pipeline = Annotated[
+    int,
+    typer.Option(metavar="COUNT", help="Keys in one write at most; the size is found by measuring.", min=1),
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Overwrite a key that differs on the target.")]
+SavePlan = Annotated[
+    Path | None,
+    typer.Option("--save-plan", metavar="FILE", help="Store the plan as JSON before it is carried out."),
+]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options of every command."""
+
+    username: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+    timeout_s: float
+    json: bool
+    address_map: "AddressMap"
+    sessions: "list[Session]" = field(default_factory=list)
+    """The sessions that a signal stops."""
+
+    def node_name(self, name: str) -> str:
+        """What the cluster calls a node that the user names by the address that works from here."""
+        try:
+            address = parse_address(name)
+        except typer.BadParameter:
+            return name  # An id, or the start of one.
+        return str(self.address_map.announced(address))
+
+
+def parse_address(text: str) -> "Address":
+    """An address as people write it. Raises typer.BadParameter."""
+    from garrison.base.endpoint import parse_endpoint
+    from garrison.cluster.core.topology import Address
+
+    try:
+        endpoint = parse_endpoint(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if endpoint.tls:
+        raise typer.BadParameter(f"{endpoint} is reached without TLS here; write redis://")
+    return Address(endpoint.host, endpoint.port)
+
+
+def parse_address_map(pairs: list[str] | None) -> "AddressMap":
+    """The option's words as a map. Raises typer.BadParameter."""
+    from garrison.base.endpoint import parse_address_map as parse
+    from garrison.client.errors import UsageError
+    from garrison.cluster.manager.address_map import AddressMap
+
+    try:
+        return AddressMap(parse(pairs or []))
+    except (ValueError, UsageError) as error:
+        raise typer.BadParameter(str(error), param_hint="--address-map") from error
+
+
+def parse_weight(text: str) -> tuple[str, float]:
+    """``NODE=1.5``. Raises typer.BadParameter."""
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a weight; write NODE=1.5") from error
+
+
+def tls_context(cacert: str | None, cert: str | None, key: str | None, insecure: bool) -> ssl.SSLContext:
+    """How TLS is spoken. Raises typer.BadParameter if a file cannot be used."""
+    try:
+        tls = ssl.create_default_context(cafile=cacert)
+        if cert:
+            tls.load_cert_chain(cert, key)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read the TLS files: {error}") from error
+    if insecure:
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    return tls
