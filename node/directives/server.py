@@ -7,6 +7,7 @@ from garrison.base.value_types import (
     INT_MAX,
     LONG_MAX,
     UINT_MAX,
+    AnyBytes,
     Choice,
     Directive,
     Integer,
@@ -48,7 +49,9 @@ ROWS = (
     Directive("protected-mode", YES_NO, "yes", E, "Serve loopback only as long as no password is set."),
     Directive("maxclients", Integer(1, UINT_MAX), "10000", E, "Most clients at a time."),
     Directive("databases", Integer(1), "16", E, "Number of databases.", immutable=True),
-    Directive("requirepass", Text(), "", E, "Password that AUTH asks of the default user.", sensitive=True),
+    Directive(
+        "requirepass", AnyBytes(), "", E, "Password that AUTH asks of the default user.", sensitive=True
+    ),
     Directive("aclfile", Text(), "", R, "File of users.", immutable=True),
     Directive(
         "acl-pubsub-default",

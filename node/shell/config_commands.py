@@ -107,7 +107,8 @@ class ConfigCommands:
                 if _adds_up(row)
                 else row.value_type.canonical(text)
             )
-            value.encode()
+            if not row.value_type.takes_any_bytes:
+                value.encode()
         except UnicodeEncodeError:
             return "", "argument must be UTF-8"
         except ValueError as error:

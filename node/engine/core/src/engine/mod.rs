@@ -402,7 +402,7 @@ impl Engine {
     pub fn apply_settings(&mut self, ticket: u64, changes: &[(String, String)]) {
         let mut settings = self.settings.clone();
         let outcome =
-            changes.iter().try_for_each(|(directive, value)| settings.set(directive, value).map(drop));
+            changes.iter().try_for_each(|(directive, value)| settings.set_bytes(directive, value).map(drop));
         if outcome.is_ok() {
             self.settings = settings;
         }
