@@ -1,6 +1,6 @@
 //! The engine's state, by what it is about. Plain nested structs: a field costs what it cost without them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::base::prng::Prng;
 use crate::base::process::ProcessFacts;
@@ -83,6 +83,10 @@ pub struct Keyspace {
     /// Background expiry stopped at its share of the turn, and goes on in the next one.
     pub(crate) more_to_expire: bool,
     pub(crate) expiry_scratch: Vec<u8>,
+    /// Keys with an expiry that clients have written at this replica, by database.
+    pub(crate) written_at_replica: BTreeSet<(usize, Box<[u8]>)>,
+    /// The last of them that was looked at.
+    pub(crate) written_at_replica_seen: (usize, Box<[u8]>),
     /// What is evicted next.
     pub(crate) evictor: Evictor,
     /// Unused memory is to be given back to the operating system; another thread does it.
@@ -104,6 +108,8 @@ impl Keyspace {
             active_expiry: true,
             more_to_expire: false,
             expiry_scratch: Vec::new(),
+            written_at_replica: BTreeSet::new(),
+            written_at_replica_seen: Default::default(),
             evictor: Evictor::default(),
             purge_wanted: false,
             defrag: Defrag::default(),

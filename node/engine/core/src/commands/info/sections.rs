@@ -67,9 +67,10 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("pubsub_channels", engine.clients.pubsub.channels.len());
     out.field("pubsub_patterns", engine.clients.pubsub.patterns.len());
     out.field("pubsubshard_channels", engine.clients.pubsub.shard_channels.len());
-    for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
+    for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets"] {
         out.field(name, 0);
     }
+    out.field("slave_expires_tracked_keys", engine.keyspace.written_at_replica.len());
     let defrag = engine.defrag_figures();
     out.field("active_defrag_hits", defrag.moves.moved);
     out.field("active_defrag_misses", defrag.moves.keys - defrag.moves.keys_moved);
