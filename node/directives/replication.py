@@ -48,7 +48,7 @@ ROWS = (
     Directive(
         "replica-ignore-disk-write-errors", YES_NO, "no", N, "Let a replica go on when its disk fails."
     ),
-    Directive("replica-announced", YES_NO, "yes", N, "Show this replica to Sentinels."),
+    Directive("replica-announced", YES_NO, "yes", E, "Show this replica to Sentinels."),
     Directive(
         "replica-announce-ip",
         Text(),

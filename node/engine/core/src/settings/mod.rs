@@ -379,6 +379,8 @@ settings! {
     repl_backlog_size: u64 = MIB, "repl-backlog-size";
     /// Seconds that a backlog is kept without replicas; 0: for ever.
     repl_backlog_ttl: u64 = 3600, "repl-backlog-ttl";
+    /// Whether Sentinels show this replica.
+    replica_announced: bool = true, "replica-announced";
     /// Seconds between a primary's pings to its replicas.
     repl_ping_replica_period: u64 = 10, "repl-ping-replica-period";
     /// Seconds of silence after which a replication link is dropped.
