@@ -61,7 +61,6 @@ impl BareEngine {
                     }
                     Action::Follow { host, port } => out.push(("follow", host, port).into_pyobject(py)?),
                     Action::Unfollow => out.push(("unfollow",).into_pyobject(py)?),
-                    Action::Sleep { .. } => {}
                     Action::Migrate(mut job) => {
                         if let Some(wait) = job.wait {
                             wait.encode(&mut job.request);

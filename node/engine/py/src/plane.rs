@@ -67,6 +67,8 @@ impl DataPlane {
         }
         let mut engine = Engine::new(self.settings.clone(), seed(), clock::now(), clock::ticks);
         engine.host.process = process::read;
+        engine.host.sleep = clock::sleep;
+        engine.host.crash = process::crash;
         engine.replication.share(self.status.clone());
         if held {
             engine.hold_writes();
@@ -131,10 +133,10 @@ pub(crate) fn parsed(settings: &Bound<'_, PyAny>) -> PyResult<Settings> {
     Ok(parsed)
 }
 
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 /// What a panic said.
 fn panic_text(panic: &Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
 
 /// A seed that an outsider cannot guess: hashing must not be predictable.

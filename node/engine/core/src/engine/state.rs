@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::base::prng::Prng;
-use crate::base::process::ProcessFacts;
+use crate::base::process::{Crash, ProcessFacts};
 use crate::clients::origin::Frame;
 use crate::clients::pause::{Pause, Pauses};
 use crate::clients::pubsub::PubSub;
@@ -187,6 +187,15 @@ impl Cluster {
     }
 }
 
+/// What DEBUG has switched, for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Switches {
+    /// No background work is done.
+    pub cron_is_paused: bool,
+    /// RESTORE takes payloads whose checksum is wrong.
+    pub skips_checksums: bool,
+}
+
 /// What is counted and measured.
 pub struct Statistics {
     /// Counters.
@@ -195,6 +204,8 @@ pub struct Statistics {
     pub slowlog: Slowlog,
     /// Slow events by time.
     pub latency: LatencyEvents,
+    /// Commands that the control plane answers, by ticket: which, and since when in microseconds.
+    pub(crate) asked: HashMap<u64, (usize, u64)>,
 }
 
 impl Statistics {
@@ -203,6 +214,7 @@ impl Statistics {
             counters: Stats::for_commands(commands),
             slowlog: Slowlog::default(),
             latency: LatencyEvents::default(),
+            asked: HashMap::new(),
         }
     }
 }
@@ -224,6 +236,10 @@ pub struct Host {
     pub ticks: fn() -> u64,
     /// What the operating system knows of the process; handed in like the clock.
     pub process: fn() -> ProcessFacts,
+    /// Does nothing for so many microseconds (DEBUG SLEEP).
+    pub sleep: fn(u64),
+    /// Ends the process as a defect would (DEBUG SEGFAULT and its kin).
+    pub crash: fn(Crash),
     /// Bytes in use when the engine was new.
     pub startup_bytes: u64,
     /// Facts for INFO that only the outside knows, by field (`executable`, `config_file` ...).
@@ -236,6 +252,8 @@ impl Host {
             started_ms: clock.unix_ms,
             ticks,
             process: ProcessFacts::default,
+            sleep: |_| (),
+            crash: |_| (),
             startup_bytes: crate::base::alloc::used_memory() as u64,
             facts: HashMap::new(),
         }

@@ -329,6 +329,12 @@ settings! {
     slowlog_log_slower_than: i64 = 10_000, "slowlog-log-slower-than";
     /// Commands that take this many milliseconds are kept by LATENCY; 0: none.
     latency_monitor_threshold: u64 = 0, "latency-monitor-threshold";
+    /// Whether the durations of commands are kept by LATENCY HISTOGRAM and INFO latencystats.
+    latency_tracking: bool = true, "latency-tracking";
+    /// The percentiles of INFO latencystats.
+    latency_tracking_info_percentiles: Percentiles = Percentiles(vec![
+        ("50".into(), 0.5), ("99".into(), 0.99), ("99.9".into(), 0.999),
+    ]), "latency-tracking-info-percentiles";
     /// Most entries of SLOWLOG.
     slowlog_max_len: usize = 128, "slowlog-max-len";
     /// Most fields of a packed hash.
@@ -373,14 +379,14 @@ settings! {
     replica_priority: u32 = 100, "replica-priority";
     /// Port that a replica announces; 0: its own.
     replica_announce_port: u16 = 0, "replica-announce-port";
+    /// Whether Sentinels show this replica.
+    replica_announced: bool = true, "replica-announced";
     /// Address that a replica announces; empty: its own.
     replica_announce_ip: String = String::new(), "replica-announce-ip";
     /// Bytes of the replication backlog.
     repl_backlog_size: u64 = MIB, "repl-backlog-size";
     /// Seconds that a backlog is kept without replicas; 0: for ever.
     repl_backlog_ttl: u64 = 3600, "repl-backlog-ttl";
-    /// Whether Sentinels show this replica.
-    replica_announced: bool = true, "replica-announced";
     /// Seconds between a primary's pings to its replicas.
     repl_ping_replica_period: u64 = 10, "repl-ping-replica-period";
     /// Seconds of silence after which a replication link is dropped.
@@ -415,8 +421,6 @@ mod tests {
         assert!(settings.set("maxmemory-clients", "500%").is_err());
         assert_eq!(settings.set("logfile", "x"), Ok(false));
         assert!(settings.set("hz", "often").unwrap_err().contains("'hz'"));
-    }
-}
         assert_eq!(settings.set("latency-tracking-info-percentiles", "50 99.9"), Ok(true));
         assert_eq!(settings.latency_tracking_info_percentiles.0[1].0, "99.9");
     }
@@ -427,3 +431,5 @@ mod tests {
         assert_eq!(settings.set_bytes("requirepass", b"\xff\x00x"), Ok(true));
         assert_eq!(settings.requirepass, b"\xff\x00x");
         assert!(settings.set_bytes("hz", b"\xff").unwrap_err().contains("'hz'"));
+    }
+}
