@@ -18,7 +18,8 @@ def parsed(row: Directive, line: Line, current: str, *, may_stand_alone: bool = 
     words = [""] if may_stand_alone and len(line.words) == 1 else _counted(row, line)
     try:
         value = row.value_type.canonical_words(words, current)
-        value.encode()
+        if not row.value_type.takes_any_bytes:
+            value.encode()
     except UnicodeEncodeError:
         raise ConfigError(refusal(row, line, "not UTF-8")) from None
     except ValueError as error:

@@ -12,7 +12,10 @@ from __future__ import annotations
 import os
 import time
 
-LEVELS = {"debug": 0, "verbose": 1, "notice": 2, "warning": 3}
+from garrison.base import banner
+
+LEVELS = {"debug": 0, "verbose": 1, "notice": 2, "warning": 3, "nothing": 4}
+"""The least level that is written; with the last, no line is."""
 _MARKS = ".-*#"
 _SYSLOG_PRIORITIES = (7, 6, 5, 4)  # debug, info, notice, warning
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -82,6 +85,22 @@ class Log:
             import syslog
 
             syslog.syslog(_SYSLOG_PRIORITIES[rank], message)
+
+    def raw(self, text: str) -> None:
+        """Lines without time and level, of notices."""
+        if LEVELS["notice"] < self._level:
+            return
+        try:
+            self._append(text.encode())
+        except OSError:
+            self.lost += 1
+
+    def starts(self, mode: str, port: str, *, always_logo: bool) -> None:
+        """Say in which mode and on which port this server begins to run: by a banner, or in a line."""
+        if banner.is_wanted(always_logo, self.path, self._syslog):
+            self.raw(banner.banner(mode, port))
+        else:
+            self.notice(f"Running mode={mode}, port={port}.")
 
     def _append(self, data: bytes) -> None:
         if not self.path:

@@ -48,6 +48,8 @@ class ValueType:
 
     words: tuple[int, int] = (1, 1)
     """How many words the value has in a file: at least, at most."""
+    takes_any_bytes: bool = False
+    """Whether the value may hold bytes that are not UTF-8; they stay in the text as surrogates."""
 
     @property
     def allowed(self) -> str:
@@ -188,6 +190,12 @@ class Text(ValueType):
         if text and self._pattern is not None and not self._pattern.fullmatch(text):
             raise ValueError(self._refusal)
         return text
+
+
+class AnyBytes(Text):
+    """A password or the like: clients may send any bytes, so any may be set."""
+
+    takes_any_bytes = True
 
 
 class Directive(NamedTuple):

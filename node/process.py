@@ -69,7 +69,7 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
         control = ControlPlane(config, log, plane, loop)
         _watch_signals(config, log, control, loop)
         control.prepare()
-        log.notice(f"Running mode={mode}, port={config.text('port')}.")
+        log.starts(mode, config.text("port"), always_logo=config.flag("always-show-logo"))
         return runner.run(_main(control, log, readiness))
 
 

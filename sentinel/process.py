@@ -91,7 +91,7 @@ class _Process:
         loop.set_exception_handler(self._unexpected)
         self._server = Server(config, users, log, loop, _room_for_clients(config, log))
         self._server.bind()
-        log.notice(f"Running mode=sentinel, port={config.text('port')}.")
+        log.starts("sentinel", config.text("port"), always_logo=config.text("always-show-logo") == "yes")
         self._sentinel = Sentinel(
             config, config.settings(), log, loop, lambda: self._server.users, self._server.publish
         )

@@ -63,6 +63,9 @@ from garrison.node.core.slot_migration import SlotMigrations
 
 TICK_MS_MAX: Final = 100
 """The timer's period; `next_deadline_ms` may ask for an earlier tick."""
+NO_TYPE: Final = -1
+ALL_TYPES: Final = -2
+"""What `ignore_frames` takes beside the type of a frame."""
 
 
 class ClusterCore:
@@ -114,6 +117,7 @@ class ClusterCore:
             context, self._descriptions, self._ownership, self._manual, self._lease, self._migrations
         )
         self._next_timer_ms = now_ms
+        self._ignored_type = NO_TYPE
         self._start(loaded is not None, has_data)
 
     def _start(self, restarted: bool, has_data: bool) -> None:
@@ -211,8 +215,26 @@ class ClusterCore:
             self.refused(link_id, error.reason, now_ms)
             self._context.log("warning", f"A bus frame from {link.remote_ip} is refused: {error}")
             return
+        if self._ignored_type in (frame.type, ALL_TYPES):
+            return
         self._packets.receive(link, frame)
         self._advance()
+
+    def ignore_frames(self, kind: int) -> None:
+        """For tests: frames of this type are as if they had not come; `NO_TYPE`: none, `ALL_TYPES`: all."""
+        self._ignored_type = kind
+
+    def kill_links(self, node_id: str, now_ms: int, *, to: bool, coming: bool) -> bool:
+        """For tests: close our link to a node, or the one from it; False if there is no such node."""
+        self._context.pass_time(now_ms)
+        node = self._context.table.get(node_id)
+        if node is None:
+            return False
+        if to:
+            self._context.drop_link(node.outbound)
+        if coming:
+            self._context.drop_link(node.inbound)
+        return True
 
     def refused(self, link_id: int, reason: str, now_ms: int) -> None:
         """Bytes on a link broke the protocol: count them and close it."""

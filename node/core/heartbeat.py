@@ -12,13 +12,18 @@ INVARIANTS.
   the receiver itself (flag fail?): this refuses it the lease. Redis ignores such an entry.
 - A link is judged by its own oldest ping without an answer: that a peer is alive elsewhere keeps no dead
   flow.
+- Waiting before the next attempt to connect never delays a suspicion, since silence is counted from the first
+  link that broke; and it ends with the first frame of the peer, which dials us when it returns.
 
 BEHAVIOUR. Every second the stalest of five random peers is pinged; every peer whose last pong is
-older than T/2 is pinged; voting primaries ping each other every T/4, which renews their leases.
+older than T/2 is pinged; voting primaries ping each other every T/4, which renews their leases. A peer that
+cannot be reached is dialled again twice at once, then after pauses that double up to T/4 and at most a
+second, or five seconds for a node that the majority has given up.
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 from garrison.node.core import bus_codec as bus
@@ -35,6 +40,12 @@ RANDOM_PEERS: Final = 5
 RANDOM_PING_INTERVAL_MS: Final = 1000
 LEASE_PING_INTERVAL_MS_MIN: Final = 50
 HANDSHAKE_TIMEOUT_MS_MIN: Final = 1000
+DIALS_AT_ONCE: Final = 2
+"""So many broken links in a row are replaced without a pause."""
+DIAL_PAUSE_MS_MIN: Final = 100
+DIAL_PAUSE_MS_MAX: Final = 1000
+DIAL_PAUSE_FAILED_MS_MAX: Final = 5000
+"""The same for a node in FAIL: nobody waits for it, and it dials when it returns."""
 TRUST_GOSSIP_NODES_MIN: Final = 100
 """In tables from this size on, a peer's word that a third node answered spares us a ping."""
 UNANSWERED_PINGS_MAX: Final = 8
@@ -172,7 +183,8 @@ class Heartbeats:
             return
         link = node.outbound
         if link is None:
-            context.open_link(node)
+            if context.now_ms >= node.dial_after_ms:
+                context.open_link(node)
             return
         if not link.up:
             if context.now_ms - link.created_ms > context.timeout_ms:
@@ -232,3 +244,21 @@ class Heartbeats:
         context = self._context
         if node.ping_sent_ms == 0:
             node.ping_sent_ms, node.ping_awake_ms = context.now_ms, context.awake_ms
+        self.dial_later(node)
+
+    def dial_later(self, node: Node) -> None:
+        """A link to `node` has ended: the more of them in a row, the longer the pause before the next."""
+        context = self._context
+        node.dials += 1
+        if node.dials > DIALS_AT_ONCE:
+            node.dial_after_ms = context.now_ms + self._dial_pause_ms(node)
+
+    def _dial_pause_ms(self, node: Node) -> int:
+        """The pause before the next link; half of it is spread, so that nodes do not dial in step."""
+        context = self._context
+        longest = min(max(context.timeout_ms // 4, DIAL_PAUSE_MS_MIN), DIAL_PAUSE_MS_MAX)
+        if node.is_failing():
+            longest = DIAL_PAUSE_FAILED_MS_MAX
+        pause = min(DIAL_PAUSE_MS_MIN << min(node.dials - DIALS_AT_ONCE, 10), longest)
+        spread = zlib.crc32(f"{context.me.node_id} {node.node_id} {node.dials}".encode())
+        return pause // 2 + spread % (pause // 2 + 1)

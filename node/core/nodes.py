@@ -115,10 +115,18 @@ class Node:
     last_pinged_ms: int = NEVER_MS
     misses: int = 0
     """Attempts in a row that reached nobody, or somebody else, at its address."""
+    dials: int = 0
+    """Our links to it that have ended since it was last heard from."""
+    dial_after_ms: int = NEVER_MS
+    """When the next link may be opened."""
 
     def dial_host(self) -> str:
         """Where to try next: its address, and after a miss its host name, which may lead elsewhere by now."""
         return self.hostname if self.hostname and self.misses % 2 else self.ip
+
+    def dial_at_once(self) -> None:
+        """It is alive, or has moved: what kept us from dialling is over."""
+        self.dials, self.dial_after_ms = 0, NEVER_MS
 
     def is_primary(self) -> bool:
         return bool(self.flags & fl.PRIMARY)

@@ -87,6 +87,7 @@ class Packets:
         """Read what every frame of a known node has: its epochs and its offset; it is alive."""
         context = self._context
         sender.data_awake_ms, sender.data_received_ms = context.awake_ms, context.now_ms
+        sender.dial_at_once()
         if frame.current_epoch > context.current_epoch:
             context.current_epoch = frame.current_epoch
             context.save()
@@ -201,6 +202,7 @@ class Packets:
                 node.ip, node.port, node.bus_port = "", 0, 0
                 context.changed()
             context.drop_link(link)
+            self._heartbeats.dial_later(node)
             return False
         node.misses = 0
         return True
@@ -269,6 +271,7 @@ class Packets:
             return
         node.pong_received_ms = context.now_ms
         node.data_awake_ms, node.data_received_ms = context.awake_ms, context.now_ms
+        node.dial_at_once()
         if link.pings:
             ping_sent_ms, _ = link.pings.pop(0)
             if not self._refused(frame):
@@ -309,6 +312,7 @@ class Packets:
                 entry.plain_port,
             )
             node.flags &= ~fl.NOADDR
+            node.dial_at_once()
             context.changed()
 
     def _trust(self, node: Node, entry: bus.Gossip) -> None:

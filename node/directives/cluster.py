@@ -61,6 +61,16 @@ ROWS = (
         "Host name announced to clients.",
     ),
     Directive(
+        "cluster-announce-human-nodename",
+        Text(
+            pattern=r"[^\x00-\x20!#$%&()*+:;<>?@\[\]^{|}~\x7f]+",
+            refusal="Announced human node name contained invalid character",
+        ),
+        "",
+        C,
+        "Name of this node for people, announced to other nodes and shown in logs.",
+    ),
+    Directive(
         "cluster-preferred-endpoint-type",
         Choice("ip", "hostname", "unknown-endpoint"),
         "ip",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from garrison.base.list_value_types import Words
-from garrison.base.value_types import LONG_MAX, Choice, Directive, Integer, Memory, Text, Use, YesNo
+from garrison.base.value_types import LONG_MAX, AnyBytes, Choice, Directive, Integer, Memory, Text, Use, YesNo
 
 E, C, N = Use.ENGINE, Use.CONTROL, Use.NOTHING
 YES_NO = YesNo()
@@ -18,8 +18,8 @@ ROWS = (
         alias="slaveof",
         immutable=True,
     ),
-    Directive("masteruser", Text(), "", E, "User with which a replica logs in."),
-    Directive("masterauth", Text(), "", E, "Password with which a replica logs in.", sensitive=True),
+    Directive("masteruser", AnyBytes(), "", E, "User with which a replica logs in."),
+    Directive("masterauth", AnyBytes(), "", E, "Password with which a replica logs in.", sensitive=True),
     Directive(
         "replica-serve-stale-data",
         YES_NO,
@@ -48,7 +48,7 @@ ROWS = (
     Directive(
         "replica-ignore-disk-write-errors", YES_NO, "no", N, "Let a replica go on when its disk fails."
     ),
-    Directive("replica-announced", YES_NO, "yes", N, "Show this replica to Sentinels."),
+    Directive("replica-announced", YES_NO, "yes", E, "Show this replica to Sentinels."),
     Directive(
         "replica-announce-ip",
         Text(),

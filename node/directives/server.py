@@ -7,9 +7,11 @@ from garrison.base.value_types import (
     INT_MAX,
     LONG_MAX,
     UINT_MAX,
+    AnyBytes,
     Choice,
     Directive,
     Integer,
+    Memory,
     Octal,
     Text,
     Use,
@@ -49,7 +51,9 @@ ROWS = (
     Directive("protected-mode", YES_NO, "yes", E, "Serve loopback only as long as no password is set."),
     Directive("maxclients", Integer(1, UINT_MAX), "10000", E, "Most clients at a time."),
     Directive("databases", Integer(1), "16", E, "Number of databases.", immutable=True),
-    Directive("requirepass", Text(), "", E, "Password that AUTH asks of the default user.", sensitive=True),
+    Directive(
+        "requirepass", AnyBytes(), "", E, "Password that AUTH asks of the default user.", sensitive=True
+    ),
     Directive("aclfile", Text(), "", R, "File of users.", immutable=True),
     Directive(
         "acl-pubsub-default",
@@ -104,7 +108,9 @@ ROWS = (
         "Facility in syslog.",
         immutable=True,
     ),
-    Directive("always-show-logo", YES_NO, "no", N, "Print a logo at the start.", immutable=True),
+    Directive(
+        "always-show-logo", YES_NO, "no", C, "Log a banner at the start, terminal or not.", immutable=True
+    ),
     Directive("set-proc-title", YES_NO, "yes", C, "Show state in the list of processes.", immutable=True),
     Directive(
         "proc-title-template",
@@ -119,6 +125,24 @@ ROWS = (
     Directive(
         "watchdog-period", Integer(), "0", N, "Milliseconds after which a slow step is reported.", hidden=True
     ),
+    Directive(
+        "loading-process-events-interval-bytes",
+        Memory(1024, INT_MAX),
+        "2097152",
+        N,
+        "Bytes of a file that are loaded between two looks at the clients.",
+        hidden=True,
+    ),
+    Directive(
+        "lua-enable-deprecated-api",
+        YES_NO,
+        "no",
+        N,
+        "Give scripts what the peers have deprecated.",
+        immutable=True,
+        hidden=True,
+    ),
+    Directive("locale-collate", Text(), "", N, "Locale by which SORT with ALPHA compares."),
     Directive("ignore-warnings", Text(), "", N, "Warnings of the system check to leave out."),
     Directive("disable-thp", YES_NO, "yes", N, "Ask the kernel for no huge pages.", immutable=True),
     Directive(
@@ -166,12 +190,12 @@ ROWS = (
         E,
         "Milliseconds from which LATENCY records an event.",
     ),
-    Directive("latency-tracking", YES_NO, "yes", N, "Keep latency histograms by command."),
+    Directive("latency-tracking", YES_NO, "yes", E, "Keep latency histograms by command."),
     Directive(
         "latency-tracking-info-percentiles",
         Percentiles(),
         "50 99 99.9",
-        N,
+        E,
         "Percentiles in INFO latencystats.",
     ),
     Directive(

@@ -26,6 +26,7 @@ _NUMBERS = (
 _TEXTS = (
     "cluster-announce-ip",
     "cluster-announce-hostname",
+    "cluster-announce-human-nodename",
     "cluster-preferred-endpoint-type",
     "cluster-outside-endpoint",
 )

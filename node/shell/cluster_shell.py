@@ -136,6 +136,16 @@ class Cluster:
         )
         self._carry_soon()
 
+    def ignore_packets(self, kind: int) -> None:
+        """DEBUG: frames of this type are ignored from now on; -1: none, -2: all."""
+        self._core.ignore_frames(kind)
+
+    def kill_links(self, node_id: str, *, to: bool, coming: bool) -> bool:
+        """DEBUG: close our link to a node, or the one from it; False if there is no such node."""
+        is_known = self._core.kill_links(node_id, boot_ms(), to=to, coming=coming)
+        self._carry_soon()
+        return is_known
+
     def published(self, channel: bytes, message: bytes, sharded: bool) -> None:
         """A client of this node published."""
         self._core.publish(channel, message, sharded, boot_ms())

@@ -51,7 +51,7 @@ class ConfigCommands:
         elif subcommand == "get":
             done(self._get(words[2:]))
         elif subcommand == "rewrite":
-            done(self._rewrite())
+            done(self.rewrite())
         else:
             raise ValueError(f"CONFIG {subcommand} is the engine's to answer")
 
@@ -107,7 +107,8 @@ class ConfigCommands:
                 if _adds_up(row)
                 else row.value_type.canonical(text)
             )
-            value.encode()
+            if not row.value_type.takes_any_bytes:
+                value.encode()
         except UnicodeEncodeError:
             return "", "argument must be UTF-8"
         except ValueError as error:
@@ -140,12 +141,13 @@ class ConfigCommands:
 
         self._applier.apply(effective, applied)
 
-    def _rewrite(self) -> Reply:
+    def rewrite(self, *, whole: bool = False) -> Reply:
+        """Write the configuration into its file; `whole`: with every directive, defaults too."""
         path = self._config.file
         if not path:
             return Error("ERR The server is running without a config file")
         try:
-            disk.replace(path, rewrite(read_text(path), self._config.values))
+            disk.replace(path, rewrite(read_text(path), self._config.values, whole=whole))
         except ConfigError as error:
             return Error(f"ERR Rewriting config file: {error}")
         except OSError as error:

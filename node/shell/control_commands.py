@@ -13,6 +13,7 @@ from garrison.base.reply import OK, Error
 from garrison.node.border import Command
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
+from garrison.node.shell.debug_commands import BusUnderTest, DebugCommands
 from garrison.node.shell.shutdown import Shutdown, ShutdownError, parse_flags
 
 NO_CLUSTER = Error("ERR This instance has cluster support disabled")
@@ -21,7 +22,7 @@ LOOPBACK = ("127.", "[::1]:", "::1:", "/")
 Done = Callable[[object], None]
 
 
-class ClusterCommands(Protocol):
+class ClusterCommands(BusUnderTest, Protocol):
     """Answers CLUSTER on a node of a cluster; the reply comes later, by ticket."""
 
     def command(self, command: Command) -> None: ...
@@ -37,6 +38,7 @@ class Commands:
         self._config = config
         self._shutdown = shutdown
         self._cluster = cluster
+        self._debug = DebugCommands(config, cluster)
         bridge.on(Command, self.take)
 
     def take(self, command: Command) -> None:
@@ -51,6 +53,8 @@ class Commands:
             self._answer_cluster(command)
         elif name == b"CONFIG":
             self._config.answer(argv, client.addr.startswith(LOOPBACK), done)
+        elif name == b"DEBUG":
+            done(self._debug.answer(argv))
         elif name == b"SHUTDOWN":
             self._answer_shutdown(argv[1:], done)
         elif name in (b"REPLICAOF", b"SLAVEOF"):

@@ -42,11 +42,12 @@ _PROCESS = (
     Directive("logfile", Text(), "", C, "Log file; empty for standard output."),
     Directive(
         "loglevel",
-        Choice("debug", "verbose", "notice", "warning"),
+        Choice("debug", "verbose", "notice", "warning", "nothing"),
         "notice",
         C,
         "Least important lines that are logged.",
     ),
+    Directive("always-show-logo", YES_NO, "no", C, "Log a banner at the start, terminal or not."),
     Directive("syslog-enabled", YES_NO, "no", C, "Log to syslog as well."),
     Directive("syslog-ident", Text(), "sentinel", C, "Name in syslog."),
     Directive(
@@ -119,12 +120,13 @@ ROWS: dict[str, Directive] = {
 _NAMES = """
 active-defrag-cycle-max active-defrag-cycle-min active-defrag-ignore-bytes active-defrag-max-scan-fields
 active-defrag-threshold-lower active-defrag-threshold-upper active-expire-effort activedefrag
-activerehashing always-show-logo aof-disable-auto-gc aof-load-truncated aof-rewrite-incremental-fsync
+activerehashing aof-disable-auto-gc aof-load-truncated aof-rewrite-incremental-fsync
 aof-timestamp-enabled aof-use-rdb-preamble aof_rewrite_cpulist appenddirname appendfilename appendfsync
 appendonly auto-aof-rewrite-min-size auto-aof-rewrite-percentage bgsave_cpulist bio_cpulist
 busy-reply-threshold cluster-allow-pubsubshard-when-down cluster-allow-reads-when-down
-cluster-allow-replica-migration cluster-announce-bus-port cluster-announce-hostname cluster-announce-ip
-cluster-announce-port cluster-announce-tls-port cluster-config-file cluster-enabled
+cluster-allow-replica-migration cluster-announce-bus-port cluster-announce-hostname
+cluster-announce-human-nodename cluster-announce-ip cluster-announce-port cluster-announce-tls-port
+cluster-config-file cluster-enabled
 cluster-link-sendbuf-limit cluster-migration-barrier cluster-node-timeout cluster-port
 cluster-preferred-endpoint-type cluster-replica-no-failover cluster-replica-validity-factor
 cluster-require-full-coverage cluster-slave-no-failover cluster-slave-validity-factor crash-log-enabled
@@ -134,7 +136,8 @@ hash-max-ziplist-entries hash-max-ziplist-value hll-sparse-max-bytes hz ignore-w
 io-threads-do-reads jemalloc-bg-thread key-load-delay latency-monitor-threshold latency-tracking
 latency-tracking-info-percentiles lazyfree-lazy-eviction lazyfree-lazy-expire lazyfree-lazy-server-del
 lazyfree-lazy-user-del lazyfree-lazy-user-flush lfu-decay-time lfu-log-factor list-compress-depth
-list-max-listpack-size list-max-ziplist-size lua-time-limit masterauth masteruser maxmemory
+list-max-listpack-size list-max-ziplist-size loading-process-events-interval-bytes locale-collate
+lua-enable-deprecated-api lua-time-limit masterauth masteruser maxmemory
 maxmemory-clients maxmemory-eviction-tenacity maxmemory-policy maxmemory-samples min-replicas-max-lag
 min-replicas-to-write min-slaves-max-lag min-slaves-to-write no-appendfsync-on-rewrite
 notify-keyspace-events oom-score-adj oom-score-adj-values proc-title-template proto-max-bulk-len

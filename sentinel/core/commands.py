@@ -134,7 +134,8 @@ class Commands:
         return [self._fields(primary) for primary in self._context.primaries.values()]
 
     def replicas(self, words: list[str]) -> object:
-        return [self._fields(replica) for replica in self._named(words[0]).replicas.values()]
+        replicas = self._named(words[0]).replicas.values()
+        return [self._fields(replica) for replica in replicas if replica.announced]
 
     def sentinels(self, words: list[str]) -> object:
         return [self._fields(peer) for peer in self._named(words[0]).peers.values()]
@@ -298,6 +299,8 @@ class Commands:
         if action == "GET" and len(words) >= 2:
             wanted = [name for name in SETTINGS if any(glob.matches(w, name) for w in words[1:])]
             return {name: SETTINGS[name].read(self._context.settings) for name in wanted}
+        if action == "SET" and len(words) > 3 and len(words) % 2 == 0:
+            raise RefusalError(f"ERR Missing argument '{words[-1]}' value")
         if action != "SET" or len(words) < 3 or len(words) % 2 == 0:
             raise RefusalError("ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.")
         changes = list(zip(words[1::2], words[2::2], strict=True))
@@ -305,6 +308,8 @@ class Commands:
             setting = SETTINGS.get(name.lower())
             if setting is None:
                 raise RefusalError(f"ERR Invalid argument '{name}' to SENTINEL CONFIG SET")
+            if sum(name.lower() == other.lower() for other, _ in changes) > 1:
+                raise RefusalError(f"ERR Duplicate argument '{name}' to SENTINEL CONFIG SET")
             if setting.refuses(value):
                 raise RefusalError(f"ERR Invalid value '{value}' to SENTINEL CONFIG SET '{name}'")
         for name, value in changes:

@@ -20,13 +20,15 @@ from typing import Final
 
 from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level
-from garrison.sentinel.core.instances import Address, Instance, Peer, Primary, is_host
+from garrison.sentinel.core.instances import GONE, Address, Instance, Peer, Primary, is_host
 from garrison.sentinel.core.links import Links, attach
 from garrison.sentinel.core.monitors import Monitors
 
 HELLO_BYTES_MAX: Final = 1_024
 PEERS_MAX: Final = 256
 """Other Sentinels of one primary; hellos of more are ignored, with a warning."""
+PREDECESSOR_HELLOS_MISSED: Final = 3
+"""A Sentinel whose address is another's is forgotten after so many periods without a hello."""
 EPOCH_MAX: Final = 2**63 - 1
 EPOCH_STEP_MAX: Final = 2**32
 """How far ahead of ours a believed epoch may be: a single false hello cannot use up all epochs."""
@@ -144,6 +146,7 @@ class Hellos:
             # Ours, of when we had another id, or of whoever was at our address before us.
             return
         peer = self._peer(primary, hello)
+        self._forget_predecessors(primary, hello.sender)
         # Behind a configuration's epoch we could never be elected: nobody votes in one that is past.
         epoch = max(hello.epoch, hello.config_epoch)
         if epoch > self._context.epoch:
@@ -224,6 +227,25 @@ class Hellos:
         for other in primary.peers.values():
             if other.address.port and self._context.same(other.address, address):
                 self._links.retire(other)
+
+    def _forget_predecessors(self, primary: Primary, address: Address) -> None:
+        """Whoever was reached at this address before its present Sentinel, and has not been heard of since.
+
+        A Sentinel that came back with a new id takes the place of its former self, which would count as a
+        voter for ever. Two that are alive and say the same address are both heard of, and both count.
+        """
+        context = self._context
+        for other in list(primary.peers.values()):
+            silence_ms = context.now_ms - other.hello_received_ms
+            if (
+                other.retired_from == address
+                and silence_ms > PREDECESSOR_HELLOS_MISSED * context.tunables.publish_period
+            ):
+                self._links.close_all(other)
+                other.due_ms = GONE
+                del primary.peers[other.run_id]
+                context.event("-dup-sentinel", other, level=Level.NOTICE)
+                context.save()
 
     def _configure(self, primary: Primary, hello: Hello) -> None:
         """Take a newer configuration over."""

@@ -206,6 +206,8 @@ class Peer(Instance):
 
     primary: Primary = field(kw_only=True)
     hello_received_ms: int = 0
+    retired_from: Address = UNKNOWN
+    """The address at which somebody else is now; unknown while it is where it says."""
     names: Address = UNKNOWN
     """The address of the primary that its last hello named."""
     names_epoch: int = 0

@@ -13,6 +13,7 @@ from garrison.sentinel.core.context import Context
 from garrison.sentinel.core.effects import Level, ReplyError
 from garrison.sentinel.core.instances import (
     NEVER_MS,
+    UNKNOWN,
     Address,
     Connection,
     DataNode,
@@ -114,13 +115,16 @@ class Links:
     def retire(self, peer: Peer) -> None:
         """A Sentinel is reached at its address no longer, until it says where it is."""
         self._context.event("+sentinel-invalid-addr", peer)
-        self.readdress(peer, Address(peer.address.host, 0))
+        former = peer.address
+        self.readdress(peer, Address(former.host, 0))
+        peer.retired_from = former
         self._context.save()
 
     def readdress(self, peer: Peer, address: Address) -> None:
         """A Sentinel has another address. What was answered at the former one may be of somebody else."""
         self.close_all(peer)
         peer.address, peer.link = address, self.peer_link(peer.run_id, address)
+        peer.retired_from = UNKNOWN
         attach(peer)
         peer.vote, peer.vote_epoch, peer.holds_down = "", 0, False
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from garrison.sentinel.core.settings import Monitor, SentinelSettings
 
-LOG_LEVELS: Final = ("debug", "verbose", "notice", "warning")
+LOG_LEVELS: Final = ("debug", "verbose", "notice", "warning", "nothing")
 NUMBER_MAX: Final = 2**31 - 1
 
 

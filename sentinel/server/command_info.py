@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from garrison.base import glob
 from garrison.base.reply import Error, Simple
 from garrison.sentinel.server.clients import Client
+from garrison.sentinel.server.command_since import SINCE
 from garrison.sentinel.server.command_table import CATEGORIES, EVERY, Command, find, listed, members
 from garrison.sentinel.server.server import Server
 
@@ -78,7 +79,10 @@ def _documented(command: Command) -> dict[str, object]:
     group = {"sentinel": "sentinel", "subscribe": "pubsub", "psubscribe": "pubsub", "publish": "pubsub"}
     family = command.name.partition("|")[0]
     known = group.get(family, "connection" if "connection" in command.categories else "server")
-    found: dict[str, object] = {"summary": command.summary, "group": known}
+    found: dict[str, object] = {"summary": command.summary}
+    if command.name in SINCE:
+        found["since"] = SINCE[command.name]
+    found["group"] = known
     if command.subcommands:
         found["subcommands"] = {
             member.name: _documented(member) for member in command.subcommands.values() if not member.extra

@@ -18,6 +18,7 @@ from garrison.base.log import Log
 from garrison.sentinel.core.effects import RunScript
 
 KILLED_WAIT_S = 5.0
+DESCRIPTORS = "/proc/self/fd"
 
 
 @dataclass
@@ -149,6 +150,7 @@ class Scripts:
                 *job.script.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
+                preexec_fn=_keep_standard_descriptors,
             )
         except (OSError, ValueError) as error:
             self._log.warning(f"-script-error {_shown(job.script)} cannot be started: {error}")
@@ -167,6 +169,16 @@ class Scripts:
             job.timer.cancel()
         if job in self._jobs:
             self._jobs.remove(job)
+
+
+def _keep_standard_descriptors() -> None:
+    """In the child: only input, output and error go on to the script. uvloop hands on what is inheritable."""
+    for name in os.listdir(DESCRIPTORS):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:
+                pass  # That of the listing itself is closed by now.
 
 
 def _kill(job: Job) -> None:

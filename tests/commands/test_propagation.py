@@ -86,7 +86,9 @@ SCRIPTS: dict[str, str] = {
     "transactions": """
         MULTI | SET a 1 | EXEC | MULTI | SET a 1 | INCR a | GETDEL a | EXEC | MULTI | GET a | EXEC
         MULTI | EXEC
-        MULTI | SET b 1 EX 100 | DEL none | EXEC""",
+        MULTI | SET b 1 EX 100 | DEL none | EXEC
+        MULTI | SET a 1 | SELECT 5 | SET b 1 | SELECT 9 | EXEC | SET c 1 | SELECT 0 | MULTI | SELECT 3
+        SET d 1 | EXEC | SELECT 0 | SET e 1""",
 }
 
 

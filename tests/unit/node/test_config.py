@@ -54,8 +54,9 @@ def test_a_bad_value_names_file_line_value_and_what_is_allowed(tmp_path: Path) -
     )
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
-    assert "not UTF-8" in refusal("--requirepass", "\udcff")
+def test_bytes_that_are_no_text_are_for_passwords_only() -> None:
+    assert "not UTF-8" in refusal("--logfile", "\udcff")
+    assert load(["--requirepass", "\udcff"]).text("requirepass") == "\udcff"
 
 
 def test_an_unknown_directive_suggests_one() -> None:

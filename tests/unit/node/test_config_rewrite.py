@@ -104,3 +104,10 @@ def test_the_lines_of_sentinel_peers_stay_lines() -> None:
     assert load(["--sentinel-peers", "one", "s1", "1", "--sentinel-peers", "two", "s2", "2"]).text(
         "sentinel-peers"
     ) == ("one s1 1\ntwo s2 2")
+
+
+def test_whole_rewrite_names_every_directive() -> None:
+    text = rewrite(FILE, values(), whole=True)
+    assert text.startswith("# my comment\nport 7000\n")
+    named = {line.split()[0] for line in text.splitlines() if line and not line.lstrip().startswith("#")}
+    assert {name for name, row in DIRECTIVES.items() if not row.file_only} <= named

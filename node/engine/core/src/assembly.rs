@@ -4,7 +4,7 @@
 
 use crate::commands;
 use crate::dispatch::{table, Command};
-use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics};
+use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics, Switches};
 use crate::replication::state::Replication;
 use crate::settings::Settings;
 use crate::types::{bitmap, bloom, geo, hash, hyperloglog, list, set, sorted_set, stream, string};
@@ -101,6 +101,7 @@ impl Engine {
             stats: Statistics::new(table::table().entries.len(), &settings),
             effects: Effects::default(),
             host: Host::new(clock, ticks),
+            switches: Switches::default(),
             settings,
         }
     }

@@ -21,6 +21,11 @@ pub fn worked_ms() -> i64 {
     time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }
 
+/// Does nothing for so many microseconds.
+pub fn sleep(us: u64) {
+    std::thread::sleep(std::time::Duration::from_micros(us));
+}
+
 /// Microseconds of a clock that never steps.
 pub fn ticks() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);

@@ -28,7 +28,6 @@ impl Reactor {
             Action::Flush(key) => self.unsent.push(key),
             Action::Resume(key) => self.resume(key),
             Action::Follow { host, port } => self.follow(&host, port),
-            Action::Sleep { ms } => std::thread::sleep(std::time::Duration::from_millis(ms)),
             Action::Unfollow => self.unfollow(),
             Action::Migrate(job) => {
                 self.migrations.send(job, &mut self.engine, self.poll.registry(), &self.mailbox);

@@ -27,7 +27,7 @@ pub enum Request {
         /// The ticket of the answer.
         ticket: u64,
         /// Directives and values.
-        values: HashMap<String, String>,
+        values: HashMap<String, Vec<u8>>,
     },
     /// Replace the slot table.
     InstallSlots {

@@ -2,7 +2,8 @@
 
 use std::fs::read_to_string;
 
-use garrison_engine_core::base::process::ProcessFacts;
+use garrison_engine_core::base::process::{Crash, ProcessFacts};
+use rustix::process::{getpid, kill_process, Signal};
 
 /// Clock ticks a second in `/proc`; a constant of the kernel's interface.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -21,6 +22,15 @@ pub fn read() -> ProcessFacts {
         cpu_system_engine,
         cpu_user_engine,
     }
+}
+
+/// Ends the process by a signal, as a defect would.
+pub fn crash(how: Crash) {
+    if how == Crash::Segfault {
+        // Without a handler for it, the process does not outlive this call.
+        let _ = kill_process(getpid(), Signal::SEGV);
+    }
+    std::process::abort();
 }
 
 fn resident_bytes() -> Option<u64> {

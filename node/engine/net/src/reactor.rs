@@ -148,6 +148,7 @@ impl Reactor {
         }
         let before_ms = self.engine.clock.boot_ms;
         self.engine.clock = clock::now();
+        let (began_us, commands) = (clock::ticks(), self.engine.stats.counters.commands_processed);
         self.engine.turn_begins(before_ms, clock::worked_ms);
         self.engine.stats.counters.turns += 1;
         for event in events.iter() {
@@ -176,7 +177,9 @@ impl Reactor {
             if self.engine.cluster.hold.sleep_ms_max > 0 {
                 self.engine.cluster.hold.worked_ms = clock::worked_ms();
             }
+            let cron_began_us = clock::ticks();
             self.engine.cron();
+            self.engine.stats.counters.event_loop.cron_us += clock::ticks() - cron_began_us;
             self.migrations.cron(&mut self.engine, self.poll.registry());
         } else if self.engine.has_more_to_expire() {
             self.engine.expire_some();
@@ -187,6 +190,10 @@ impl Reactor {
         self.send_replies();
         self.freeing.free(&mut self.engine);
         self.outbox.put(&mut self.engine.effects.events);
+        let counters = &mut self.engine.stats.counters;
+        // CONFIG RESETSTAT may have set the counter back.
+        let commands = counters.commands_processed.saturating_sub(commands);
+        counters.event_loop.turned(clock::ticks() - began_us, commands);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Whoever drives it does what the reactor does: a turn begins with the time; bytes of clients, of the primary and
 //! requests of the control plane come in; the end of the turn hands out what leaves, in the order of `Turn`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::clients::origin::Origin;
@@ -11,13 +11,12 @@ use garrison_engine_core::clients::session::{MigrationTicket, SessionKey};
 use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
 use garrison_engine_core::resp::request::Parser;
-use garrison_engine_core::settings::Settings;
 use garrison_engine_net::{control, turn};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::convert::Write;
+use crate::plane::parsed;
 use crate::{events, requests};
 
 /// Most bytes of the stream that a replica is handed in one turn.
@@ -63,7 +62,6 @@ impl BareEngine {
                     }
                     Action::Follow { host, port } => out.push(("follow", host, port).into_pyobject(py)?),
                     Action::Unfollow => out.push(("unfollow",).into_pyobject(py)?),
-                    Action::Sleep { .. } => {}
                     Action::Migrate(mut job) => {
                         if let Some(wait) = job.wait {
                             wait.encode(&mut job.request);
@@ -119,12 +117,8 @@ impl BareEngine {
 impl BareEngine {
     /// An engine with an empty keyspace; `settings` are canonical values by directive.
     #[new]
-    fn new(settings: HashMap<String, String>, seed: u64, unix_ms: i64, boot_ms: i64) -> PyResult<Self> {
-        let mut parsed = Settings::default();
-        for (directive, value) in &settings {
-            parsed.set(directive, value).map_err(PyValueError::new_err)?;
-        }
-        let engine = Engine::new(parsed, seed, clock(unix_ms, boot_ms), || 0);
+    fn new(settings: &Bound<'_, PyAny>, seed: u64, unix_ms: i64, boot_ms: i64) -> PyResult<Self> {
+        let engine = Engine::new(parsed(settings)?, seed, clock(unix_ms, boot_ms), || 0);
         Ok(BareEngine { engine, pending: BTreeMap::new(), touched: Vec::new() })
     }
 

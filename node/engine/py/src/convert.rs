@@ -256,6 +256,39 @@ impl Write for Vec<u8> {
     }
 }
 
+/// Values of directives: texts that may hold other bytes too, as Python's surrogates.
+impl Read for HashMap<String, Vec<u8>> {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut values = HashMap::new();
+        for (name, value) in value.cast::<PyDict>()? {
+            values.insert(name.extract()?, bytes_of(value.cast::<PyString>()?)?);
+        }
+        Ok(values)
+    }
+}
+
+impl Write for HashMap<String, Vec<u8>> {
+    fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let values = PyDict::new(py);
+        for (name, value) in self {
+            let arguments = ("utf-8", "surrogateescape");
+            values
+                .set_item(name, PyBytes::new(py, &value).call_method1(intern!(py, "decode"), arguments)?)?;
+        }
+        Ok(values.into_any())
+    }
+}
+
+/// The bytes that a text stands for.
+fn bytes_of(text: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
+    if let Ok(text) = text.to_str() {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let arguments = ("utf-8", "surrogateescape");
+    let bytes = text.call_method1(intern!(text.py(), "encode"), arguments)?;
+    Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
+}
+
 impl Read for Vec<(u16, u16)> {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         value.extract()

@@ -15,7 +15,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::convert::Write;
+use crate::convert::{Read, Write};
 use crate::{events, requests};
 
 /// One thread that owns the client sockets and the keyspace.
@@ -48,11 +48,8 @@ impl DataPlane {
 #[pymethods]
 impl DataPlane {
     #[new]
-    fn new(settings: HashMap<String, String>) -> PyResult<Self> {
-        let mut parsed = Settings::default();
-        for (directive, value) in &settings {
-            parsed.set(directive, value).map_err(PyValueError::new_err)?;
-        }
+    fn new(settings: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let parsed = parsed(settings)?;
         let outbox = Outbox::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
         Ok(DataPlane {
             settings: parsed,
@@ -70,6 +67,8 @@ impl DataPlane {
         }
         let mut engine = Engine::new(self.settings.clone(), seed(), clock::now(), clock::ticks);
         engine.host.process = process::read;
+        engine.host.sleep = clock::sleep;
+        engine.host.crash = process::crash;
         engine.replication.share(self.status.clone());
         if held {
             engine.hold_writes();
@@ -120,6 +119,18 @@ impl DataPlane {
             py.detach(|| drop(thread.join()));
         }
     }
+}
+
+/// The settings of a dict from directives to values.
+///
+/// # Errors
+/// ValueError that names the directive whose value is not of the form it takes.
+pub(crate) fn parsed(settings: &Bound<'_, PyAny>) -> PyResult<Settings> {
+    let mut parsed = Settings::default();
+    for (directive, value) in &HashMap::<String, Vec<u8>>::read(settings)? {
+        parsed.set_bytes(directive, value).map_err(PyValueError::new_err)?;
+    }
+    Ok(parsed)
 }
 
 /// What a panic said.

@@ -9,6 +9,7 @@ import pytest
 from garrison.node.border import ClusterState, DropSlots, Publish
 from garrison.node.core import bus_codec as bus
 from garrison.node.core import slots as sl
+from garrison.node.core.cluster_core import NO_TYPE
 from garrison.node.core.effects import LEASE_FOREVER_MS, Connect, Drop, Effects, Send
 from garrison.node.core.settings import ClusterSettings
 
@@ -241,3 +242,23 @@ def test_a_hard_reset_is_a_new_node(solo: Solo) -> None:
     assert PEER not in solo.ask("NODES")
     assert "cluster_current_epoch:0" in solo.ask("INFO")
     assert solo.effects is not None
+
+
+def test_ignored_frames_are_as_if_they_had_not_come(solo: Solo) -> None:
+    link = meet(solo)
+    solo.core.take()
+    solo.core.ignore_frames(bus.PING)
+    solo.core.frame(link, bus.encode(heartbeat(bus.PING)), solo.now_ms)
+    assert sends(solo.core.take()) == []
+    solo.core.ignore_frames(NO_TYPE)
+    solo.core.frame(link, bus.encode(heartbeat(bus.PING)), solo.now_ms)
+    assert [frame.type for frame in sends(solo.core.take())] == [bus.PONG]
+
+
+def test_killed_link_is_opened_anew(solo: Solo) -> None:
+    link = meet(solo)
+    solo.core.take()
+    assert not solo.core.kill_links("0" * 40, solo.now_ms, to=True, coming=True)
+    assert solo.core.kill_links(PEER, solo.now_ms, to=True, coming=False)
+    assert Drop(link) in solo.core.take().wire
+    assert any(isinstance(action, Connect) for action in solo.step().wire)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from garrison.base.reply import OK, Error
+from garrison.base.reply import OK, Error, encode
 from garrison.node.config import Config, load
 from garrison.node.shell.config_commands import ConfigCommands
 
@@ -131,10 +131,11 @@ def test_rewrite_that_fails_says_so(tmp_path: Path) -> None:
     assert str(replies[0]).startswith("ERR Rewriting config file: ")
 
 
-def test_bytes_that_are_no_text_are_refused(config: Config, applier: Recorder) -> None:
-    replies: list[object] = []
-    ConfigCommands(config, applier).answer(
-        [b"CONFIG", b"SET", b"requirepass", b"\xff\xfe"], True, replies.append
-    )
-    assert "must be UTF-8" in str(replies[0])
-    assert applier.applied == []
+def test_password_may_be_any_bytes(config: Config, applier: Recorder) -> None:
+    commands, replies = ConfigCommands(config, applier), list[object]()
+    commands.answer([b"CONFIG", b"SET", b"requirepass", b"\xff\x00x"], True, replies.append)
+    assert replies == [OK]
+    commands.answer([b"CONFIG", b"GET", b"requirepass"], True, replies.append)
+    assert encode(replies[1], 2).endswith(b"$3\r\n\xff\x00x\r\n")
+    commands.answer([b"CONFIG", b"SET", b"maxmemory-policy", b"\xff"], True, replies.append)
+    assert isinstance(replies[2], Error)

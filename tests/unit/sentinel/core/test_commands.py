@@ -7,7 +7,14 @@ import pytest
 from garrison.base.reply import OK, Error, NullArray
 from garrison.sentinel.core.instances import Address
 from garrison.sentinel.core.subcommand_table import ROWS
-from tests.unit.sentinel.core.sentinel_driver import PEERS, PRIMARY, REPLICAS, Driver, run_id
+from tests.unit.sentinel.core.sentinel_driver import (
+    PEERS,
+    PRIMARY,
+    REPLICAS,
+    Driver,
+    info_of_replica,
+    run_id,
+)
 
 UNKNOWN = "ERR No such master with that name"
 ALLOWED = "letters, digits and the three characters .-_ only"
@@ -186,3 +193,38 @@ def test_every_ticket_has_its_reply_in_the_same_step() -> None:
     for ticket, words in enumerate((b"MASTERS", b"NOTHING", b"MASTER", b"HELP", b"FLUSHCONFIG"), 1_000):
         core.command(ticket, [b"sentinel", words], driver.now_ms)
         assert [each for each, _ in core.take().replies] == [ticket]
+
+
+def test_config_set_refuses_a_setting_named_twice() -> None:
+    driver = Driver()
+    reply = driver.sentinel("CONFIG", "SET", "announce-port", "1", "Announce-Port", "2")
+    assert reply == Error("ERR Duplicate argument 'announce-port' to SENTINEL CONFIG SET")
+    reply = driver.sentinel("CONFIG", "SET", "announce-port", "1", "announce-ip")
+    assert reply == Error("ERR Missing argument 'announce-ip' value")
+    assert driver.sentinel("CONFIG", "GET", "announce-port") == {"announce-port": "0"}
+
+
+def test_config_set_takes_the_level_nothing() -> None:
+    driver = Driver()
+    assert driver.sentinel("CONFIG", "SET", "loglevel", "nothing") == OK
+    assert driver.sentinel("CONFIG", "GET", "loglevel") == {"loglevel": "nothing"}
+
+
+def test_replica_that_is_not_announced_is_hidden_from_clients() -> None:
+    driver = Driver()
+    driver.info[REPLICAS[0]] = info_of_replica(60, replica_announced=0)
+    driver.run(11_000)
+    replicas = driver.sentinel("REPLICAS", "g")
+    assert isinstance(replicas, list)
+    assert [replica["ip"] for replica in replicas] == [REPLICAS[1][0]]
+    assert set(driver.primary.replicas) == set(REPLICAS), "it is watched all the same"
+
+
+def test_changed_auth_pass_reconnects_at_once() -> None:
+    driver = Driver()
+    driver.run(500)
+    driver.sent.clear()
+    assert driver.sentinel("SET", "g", "auth-pass", "secret") == OK
+    driver.run(100)
+    logins = {place for place, argv in driver.sent if argv == (b"AUTH", b"secret")}
+    assert logins == {PRIMARY, *REPLICAS}

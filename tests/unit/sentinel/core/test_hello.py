@@ -147,6 +147,29 @@ def test_another_at_the_address_of_a_sentinel_retires_it() -> None:
     assert f"sentinel known-sentinel g {PEERS[0][0]} 0 {run_id(2)}" in driver.disk
 
 
+def test_sentinel_with_a_new_id_replaces_its_former_self() -> None:
+    driver = Driver()
+    driver.hello(2)
+    driver.run(500)
+    for _ in range(6):
+        driver.hello_of(run_id(9), PEERS[0])
+        driver.run(2000)
+    assert list(driver.primary.peers) == [run_id(9)]
+    assert driver.primary.voters == 2
+    assert "-dup-sentinel" in driver.names()
+    assert run_id(2) not in driver.disk
+
+
+def test_two_sentinels_that_say_one_address_both_count() -> None:
+    driver = Driver()
+    for _ in range(8):
+        driver.hello_of(run_id(2), PEERS[0])
+        driver.run(1000)
+        driver.hello_of(run_id(9), PEERS[0])
+        driver.run(1000)
+    assert driver.primary.voters == 3
+
+
 def test_our_epoch_is_never_behind_that_of_a_configuration() -> None:
     driver = Driver()
     driver.hello(2, epoch=3, names=REPLICAS[0], config_epoch=7)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from garrison.base.log import Log
+from garrison.base.process import new_loop
 from garrison.sentinel.core.effects import RunScript
 from garrison.sentinel.shell.scripts import Scripts
 
@@ -54,6 +55,27 @@ async def test_it_gets_its_arguments(make: Make, tmp_path: Path) -> None:
     assert (scripts.queued, scripts.running) == (1, 1)
     await until(lambda: scripts.queued == 0)
     assert lines(tmp_path / "out") == ["+odown|master a b"]
+
+
+def test_it_inherits_no_descriptors(tmp_path: Path) -> None:
+    """On the loop of a Sentinel's process, which by itself would hand on all that is inheritable."""
+
+    async def run() -> None:
+        scripts = Scripts(asyncio.get_running_loop(), Log(str(tmp_path / "log")), lambda: (10_000, 1))
+        scripts.run(RunScript(script(tmp_path, "for fd in /proc/$$/fd/*; do echo ${fd##*/}; done > out"), ()))
+        await until(lambda: scripts.queued == 0)
+
+    pipe = os.pipe()
+    try:
+        for descriptor in pipe:
+            os.set_inheritable(descriptor, True)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(run())
+    finally:
+        for descriptor in pipe:
+            os.close(descriptor)
+    # The shell itself keeps its script open, at 10 or above.
+    assert not {str(descriptor) for descriptor in pipe} & set(lines(tmp_path / "out"))
 
 
 async def test_exit_code_1_is_tried_again_a_limited_number_of_times(make: Make, tmp_path: Path) -> None:

@@ -1,5 +1,14 @@
 //! What only the operating system knows of this process, for INFO; read from outside and handed in.
 
+/// How a process ends that has a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// By SIGSEGV.
+    Segfault,
+    /// By SIGABRT.
+    Abort,
+}
+
 /// Memory and processor time of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessFacts {

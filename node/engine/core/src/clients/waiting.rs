@@ -234,6 +234,21 @@ impl WaitingRoom {
         std::mem::take(&mut self.full)
     }
 
+    /// How many keys are waited for, and how many of them by a session of this kind.
+    pub fn awaited_keys(&self, is_of_kind: impl Fn(SessionKey) -> bool) -> (usize, usize) {
+        let (mut keys, mut of_kind) = (0, 0);
+        for waiters in self.keys.values() {
+            let mut last_db = None;
+            for (&(db, _), _) in waiters {
+                keys += usize::from(last_db.replace(db) != Some(db));
+            }
+            let dbs: BTreeSet<usize> =
+                waiters.iter().filter(|(_, &session)| is_of_kind(session)).map(|(&(db, _), _)| db).collect();
+            of_kind += dbs.len();
+        }
+        (keys, of_kind)
+    }
+
     /// How many sessions wait in queues or for keys.
     pub fn count(&self) -> usize {
         self.places.len()

@@ -122,7 +122,7 @@ fn users(ctx: &mut Ctx<'_>) -> Outcome {
 /// The hash by which a password is shown, if there is one.
 fn password_hash(ctx: &Ctx<'_>) -> Option<String> {
     let password = &ctx.engine.settings.requirepass;
-    let hash = || Sha256::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = || Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect();
     (!password.is_empty()).then(hash)
 }
 

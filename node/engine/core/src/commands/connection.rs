@@ -105,7 +105,7 @@ fn auth(ctx: &mut Ctx<'_>) -> Outcome {
 
 /// Checks a user's password; the comparison takes the same time wherever the first difference is.
 fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let expected = ctx.engine.settings.requirepass.as_bytes();
+    let expected = ctx.engine.settings.requirepass.as_slice();
     let same = expected.len() == password.len()
         && expected.iter().zip(password).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0;
     let user = User::named(user).filter(|_| expected.is_empty() || same);

@@ -154,7 +154,11 @@ fn restore(ctx: &mut Ctx<'_>) -> Outcome {
 
 /// The value in argument 3.
 fn value_of(ctx: &Ctx<'_>) -> Result<Value, Failure> {
-    let rdb_options = RdbOptions { limits: ctx.engine.type_limits(), ..RdbOptions::default() };
+    let rdb_options = RdbOptions {
+        limits: ctx.engine.type_limits(),
+        checksum: !ctx.engine.switches.skips_checksums,
+        ..RdbOptions::default()
+    };
     read_payload(ctx.arg(3), &rdb_options).map_err(|error| match error {
         DumpError::Seal => Failure::Text("ERR DUMP payload version or checksum are wrong"),
         DumpError::Value(problem @ RdbProblem::Foreign(_)) => {

@@ -39,6 +39,7 @@ impl Engine {
 
     /// The control plane's answer to a command: encoded reply bytes.
     pub fn control_reply(&mut self, ticket: u64, reply: &[u8]) {
+        self.control_answered(ticket);
         let Some(key) = self.clients.waiting.answered(ticket) else { return };
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         match &mut session.suspension {

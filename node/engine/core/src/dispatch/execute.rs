@@ -298,10 +298,13 @@ impl Engine {
         }
         self.stats.counters.commands_processed += 1;
         session.commands += 1;
+        self.stats.counters.event_loop.commands_us += elapsed;
         let stats = &mut self.stats.counters.commands[entry.id];
         stats.calls += 1;
         stats.usec += elapsed;
-        stats.latency.record(elapsed);
+        if self.settings.latency_tracking {
+            stats.latency.record(elapsed);
+        }
         #[cfg(debug_assertions)]
         if outcome.is_ok() {
             self.check_hook(entry, before);
@@ -345,7 +348,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// The control plane carries out a command; it is counted here, its time is not.
+    /// The control plane carries out a command; its time is counted when the answer comes.
     fn hand_to_control(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
         if entry.command.group == super::Group::Cluster && self.cluster.slots.is_none() {
             return self.refuse(session, entry, crate::resp::failure::NO_CLUSTER);
@@ -355,6 +358,20 @@ impl Engine {
         session.commands += 1;
         self.show(session, entry, args);
         self.ask_control(session, entry, args);
+        if let Suspension::Control { ticket } = session.suspension {
+            self.stats.asked.insert(ticket, (entry.id, (self.host.ticks)()));
+        }
+    }
+
+    /// The control plane has answered a command: how long that took is counted for it.
+    pub(crate) fn control_answered(&mut self, ticket: u64) {
+        let Some((id, began_us)) = self.stats.asked.remove(&ticket) else { return };
+        let elapsed = (self.host.ticks)().wrapping_sub(began_us);
+        let stats = &mut self.stats.counters.commands[id];
+        stats.usec += elapsed;
+        if self.settings.latency_tracking {
+            stats.latency.record(elapsed);
+        }
     }
 
     /// A command was slow, by SLOWLOG's or LATENCY's measure.

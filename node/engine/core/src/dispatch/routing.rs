@@ -146,8 +146,14 @@ impl Engine {
                 false => Ok(()),
             };
         }
-        if session.readonly && owner == slots.my_primary && !target.write {
-            return Ok(());
+        if (session.readonly || target.shard_channel) && owner == slots.my_primary && !target.write {
+            // Shard channels need no READONLY. A key that has moved on is with the taker already, not missing.
+            return match slots.migrating.get(&target.slot) {
+                Some(&taker) => {
+                    check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
+                }
+                None => Ok(()),
+            };
         }
         Err(Failure::new(slots.redirect("MOVED", target.slot, owner, host)))
     }
@@ -299,6 +305,55 @@ mod tests {
         assert_eq!(migrated(&mut bench), [1]);
         let other_client = bench.client();
         assert_eq!(bench.say(other_client, "GET {x}1"), format!("-MOVED {slot} b:2"));
+    }
+
+    /// A replica of `OTHER`, which owns every slot.
+    fn replica(change: impl FnOnce(&mut SlotTable)) -> Bench {
+        bench(OTHER, |table| {
+            table.my_primary = OTHER;
+            change(table);
+        })
+    }
+
+    #[test]
+    fn replica_serves_shard_channels_without_readonly() {
+        let mut bench = replica(|_| {});
+        let (client, other) = (bench.client(), bench.client());
+        assert_eq!(bench.say(client, "SSUBSCRIBE a"), "*3 $10 ssubscribe $1 a :1");
+        assert_eq!(bench.say(other, "SPUBLISH a hi"), ":1");
+        assert_eq!(bench.heard(client), "*3 $8 smessage $1 a $2 hi");
+        assert!(bench.say(other, "GET a").starts_with("-MOVED"));
+        assert_eq!(bench.say(client, "SUNSUBSCRIBE a"), "*3 $12 sunsubscribe $1 a :0");
+    }
+
+    #[test]
+    fn replica_ends_shard_channels_of_a_slot_that_moved_away() {
+        let mut bench = replica(|_| {});
+        let client = bench.client();
+        bench.say(client, "SSUBSCRIBE a");
+        let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("a table is installed");
+        table.owners.fill(MYSELF);
+        (table.myself, table.my_primary) = (2, OTHER);
+        bench.engine.install_slots(table.into());
+        assert_eq!(bench.heard(client), "*3 $12 sunsubscribe $1 a :0");
+    }
+
+    #[test]
+    fn replica_sends_readers_after_keys_that_have_moved_on() {
+        let slot = key_slot(b"{x}1");
+        let mut bench = replica(|_| {});
+        let primary = bench.engine.open_session(Origin::Primary).key;
+        bench.say(primary, "SET {x}1 v");
+        let client = bench.client();
+        bench.say(client, "READONLY");
+        assert_eq!(bench.say(client, "GET {x}2"), "$-1");
+        if let Some(table) = bench.engine.cluster.slots.as_deref_mut() {
+            table.migrating.insert(slot, MYSELF);
+        }
+        assert_eq!(bench.say(client, "GET {x}1"), "$1 v");
+        assert_eq!(bench.say(client, "GET {x}2"), format!("-ASK {slot} a:1"));
+        assert!(bench.say(client, "MGET {x}1 {x}2").starts_with("-TRYAGAIN"));
+        assert!(bench.say(client, "SET {x}2 v").starts_with("-MOVED"));
     }
 
     #[test]

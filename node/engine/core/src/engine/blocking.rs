@@ -15,6 +15,14 @@ pub(crate) const DEMOTED: Failure = Failure::Text(
 );
 
 impl Engine {
+    /// How many keys are waited for, and how many of them by who goes on with any change of the key.
+    pub(crate) fn awaited_keys(&self) -> (usize, usize) {
+        self.clients.waiting.awaited_keys(|session| {
+            let session = self.clients.sessions.get(session);
+            session.and_then(|session| session.key_wait.as_ref()).is_some_and(|wait| wait.type_name.is_none())
+        })
+    }
+
     /// Whether a session waits in a way that CLIENT UNBLOCK ends.
     pub(crate) fn is_blocked(&self, key: SessionKey) -> bool {
         let session = self.clients.sessions.get(key);

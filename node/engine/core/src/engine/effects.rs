@@ -134,11 +134,6 @@ pub enum Action {
         /// Port.
         port: u16,
     },
-    /// Do nothing for a while (DEBUG SLEEP).
-    Sleep {
-        /// For how long, in milliseconds.
-        ms: u64,
-    },
     /// Drop the link to the primary.
     Unfollow,
     /// Send keys to another server (MIGRATE).

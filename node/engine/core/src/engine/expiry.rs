@@ -1,5 +1,7 @@
 //! Keys whose time has come: deleted when they are met, and in the background.
 
+use std::ops::Bound;
+
 use super::Engine;
 use crate::clients::origin::Origin;
 use crate::keyspace::access::{lfu_clock, lru_clock};
@@ -43,8 +45,11 @@ impl Engine {
 
     /// One turn of background expiry over all databases, bounded in time.
     pub fn expire_some(&mut self) {
-        if self.replication.is_replica() || self.clients.pause.is_some() || !self.keyspace.active_expiry {
+        if self.clients.pause.is_some() || !self.keyspace.active_expiry {
             return;
+        }
+        if self.replication.is_replica() {
+            return self.expire_written_at_replica();
         }
         let now_ms = self.clock.unix_ms;
         let mut name = std::mem::take(&mut self.keyspace.expiry_scratch);
@@ -72,6 +77,38 @@ impl Engine {
             self.keyspace.more_to_expire |= deleted >= EXPIRE_DELETES_MAX;
         }
         self.keyspace.expiry_scratch = name;
+    }
+
+    /// A client has written a key at this replica, which `replica-read-only no` allows. Our primary knows nothing of it
+    /// and sends no deletion, so its expiry is this node's own business.
+    #[cold]
+    pub(crate) fn written_at_replica(&mut self, db: usize, name: &[u8]) {
+        let key = self.keyspace.dbs[db].key(name);
+        let expires = self.keyspace.dbs[db].get(&key).is_some_and(|entry| entry.expire_at_ms().is_some());
+        if expires {
+            self.keyspace.written_at_replica.insert((db, name.into()));
+        }
+    }
+
+    /// Deletes keys whose time has come among those that clients have written here, some a turn.
+    fn expire_written_at_replica(&mut self) {
+        let now_ms = self.clock.unix_ms;
+        for _ in 0..EXPIRE_BUDGET.min(self.keyspace.written_at_replica.len()) {
+            let after = std::mem::take(&mut self.keyspace.written_at_replica_seen);
+            let keys = &self.keyspace.written_at_replica;
+            let next =
+                keys.range((Bound::Excluded(&after), Bound::Unbounded)).next().or_else(|| keys.first());
+            let Some((db, name)) = next.cloned() else { return };
+            let key = self.keyspace.dbs[db].key(&name);
+            let expire_at_ms = self.keyspace.dbs[db].get(&key).and_then(|entry| entry.expire_at_ms());
+            if expire_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+                self.delete_expired(db, &key);
+            }
+            if expire_at_ms.is_none_or(|at_ms| at_ms <= now_ms) {
+                self.keyspace.written_at_replica.remove(&(db, name.clone()));
+            }
+            self.keyspace.written_at_replica_seen = (db, name);
+        }
     }
 
     /// Whether background expiry has more to do than one turn allows.

@@ -19,7 +19,7 @@ mod publish;
 mod state;
 mod write_hook;
 
-pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics};
+pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics, Switches};
 
 use state::HELLOS_PER_CRON_MAX;
 
@@ -61,6 +61,8 @@ pub struct Engine {
     pub effects: Effects,
     /// The process, as the outside sees it.
     pub host: Host,
+    /// What DEBUG has switched.
+    pub switches: Switches,
 }
 
 /// Longest message of a Sentinel that is handed to the control plane, in bytes.
@@ -230,18 +232,13 @@ impl Engine {
 impl Engine {
     /// Background work, done `hz` times a second.
     pub fn cron(&mut self) {
+        if self.switches.cron_is_paused {
+            return;
+        }
         self.clients.hellos_left = HELLOS_PER_CRON_MAX;
         self.expire_some();
         self.replication_tick();
-        let now_ms = self.clock.unix_ms;
-        let (commands, input, output) = (
-            self.stats.counters.commands_processed,
-            self.stats.counters.net_input_bytes,
-            self.stats.counters.net_output_bytes,
-        );
-        self.stats.counters.ops_per_second.sample(commands, now_ms);
-        self.stats.counters.input_bytes_per_second.sample(input, now_ms);
-        self.stats.counters.output_bytes_per_second.sample(output, now_ms);
+        self.stats.counters.sample_rates(self.clock.unix_ms);
         self.enforce_output_limits();
     }
 
@@ -351,10 +348,10 @@ impl Engine {
     }
 
     /// Takes new values of directives, all or none; the answer is [`Event::Applied`].
-    pub fn apply_settings(&mut self, ticket: u64, changes: &[(String, String)]) {
+    pub fn apply_settings(&mut self, ticket: u64, changes: &[(String, Vec<u8>)]) {
         let mut settings = self.settings.clone();
         let outcome =
-            changes.iter().try_for_each(|(directive, value)| settings.set(directive, value).map(drop));
+            changes.iter().try_for_each(|(directive, value)| settings.set_bytes(directive, value).map(drop));
         if outcome.is_ok() {
             self.settings = settings;
             self.stats.count_slots(&self.settings);

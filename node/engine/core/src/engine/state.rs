@@ -1,10 +1,10 @@
 //! The engine's state, by what it is about. Plain nested structs: a field costs what it cost without them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::base::clock::BootMs;
 use crate::base::prng::Prng;
-use crate::base::process::ProcessFacts;
+use crate::base::process::{Crash, ProcessFacts};
 use crate::clients::origin::Frame;
 use crate::clients::pause::{Pause, Pauses};
 use crate::clients::pubsub::PubSub;
@@ -88,6 +88,10 @@ pub struct Keyspace {
     /// Background expiry stopped at its share of the turn, and goes on in the next one.
     pub(crate) more_to_expire: bool,
     pub(crate) expiry_scratch: Vec<u8>,
+    /// Keys with an expiry that clients have written at this replica, by database.
+    pub(crate) written_at_replica: BTreeSet<(usize, Box<[u8]>)>,
+    /// The last of them that was looked at.
+    pub(crate) written_at_replica_seen: (usize, Box<[u8]>),
     /// What is evicted next.
     pub(crate) evictor: Evictor,
     /// Unused memory is to be given back to the operating system; another thread does it.
@@ -109,6 +113,8 @@ impl Keyspace {
             active_expiry: true,
             more_to_expire: false,
             expiry_scratch: Vec::new(),
+            written_at_replica: BTreeSet::new(),
+            written_at_replica_seen: Default::default(),
             evictor: Evictor::default(),
             purge_wanted: false,
             defrag: Defrag::default(),
@@ -186,6 +192,15 @@ impl Cluster {
     }
 }
 
+/// What DEBUG has switched, for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Switches {
+    /// No background work is done.
+    pub cron_is_paused: bool,
+    /// RESTORE takes payloads whose checksum is wrong.
+    pub skips_checksums: bool,
+}
+
 /// What is counted and measured.
 pub struct Statistics {
     /// Counters.
@@ -196,6 +211,8 @@ pub struct Statistics {
     pub latency: LatencyEvents,
     /// What each slot costs, while it is counted.
     pub slots: Option<SlotStats>,
+    /// Commands that the control plane answers, by ticket: which, and since when in microseconds.
+    pub(crate) asked: HashMap<u64, (usize, u64)>,
 }
 
 impl Statistics {
@@ -204,6 +221,7 @@ impl Statistics {
             counters: Stats::for_commands(commands),
             slowlog: Slowlog::default(),
             latency: LatencyEvents::default(),
+            asked: HashMap::new(),
             slots: None,
         };
         statistics.count_slots(settings);
@@ -236,6 +254,10 @@ pub struct Host {
     pub ticks: fn() -> u64,
     /// What the operating system knows of the process; handed in like the clock.
     pub process: fn() -> ProcessFacts,
+    /// Does nothing for so many microseconds (DEBUG SLEEP).
+    pub sleep: fn(u64),
+    /// Ends the process as a defect would (DEBUG SEGFAULT and its kin).
+    pub crash: fn(Crash),
     /// Bytes in use when the engine was new.
     pub startup_bytes: u64,
     /// Facts for INFO that only the outside knows, by field (`executable`, `config_file` ...).
@@ -248,6 +270,8 @@ impl Host {
             started_ms: clock.unix_ms,
             ticks,
             process: ProcessFacts::default,
+            sleep: |_| (),
+            crash: |_| (),
             startup_bytes: crate::base::alloc::used_memory() as u64,
             facts: HashMap::new(),
         }

@@ -10,9 +10,10 @@
 //! - What `count` adds up to is what makes a command replicated: a command whose calls sum up to 0 has changed nothing.
 //! - In debug builds the dispatcher holds every command to it: whoever changes the keyspace without a call panics.
 //!
-//! BEHAVIOUR. With nobody watching or waiting and no slot on the move a call costs four comparisons.
+//! BEHAVIOUR. With nobody watching or waiting and no slot on the move a call costs five comparisons.
 
 use super::Engine;
+use crate::clients::origin::Origin;
 use crate::settings::NotifyClass;
 
 impl Engine {
@@ -29,6 +30,9 @@ impl Engine {
         }
         if !self.cluster.migrations.is_idle() {
             self.moving_key_changed(db, key);
+        }
+        if self.replication.is_replica() && self.call.frame.origin == Origin::Client {
+            self.written_at_replica(db, key);
         }
         self.notify(class, event, db, key);
     }
@@ -74,6 +78,13 @@ impl Engine {
         self.changed_by_flush(db);
         self.clients.waiting.database_changed(db);
         self.moving_keys_flushed(db);
+    }
+
+    /// The contents of a database were written out and are about to be replaced by what was read back.
+    pub(crate) fn database_reloaded(&mut self, db: usize) {
+        self.call.hooked();
+        self.changed_by_flush(db);
+        self.clients.waiting.database_changed(db);
     }
 
     /// Two databases are about to change places.

@@ -30,7 +30,7 @@ pub(crate) const UNUSED_HASH_BITS: u32 = 16;
 
 /// Entries of a bucket.
 pub(crate) const LANES: usize = 7;
-const LINE_BYTES: usize = 64;
+pub(crate) const LINE_BYTES: usize = 64;
 const POINTER_BITS: u32 = 48;
 const POINTER_MASK: usize = (1 << POINTER_BITS) - 1;
 const OVERFLOWED: u64 = 1 << 63;

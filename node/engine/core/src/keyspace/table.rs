@@ -20,7 +20,7 @@ use std::ops::ControlFlow;
 use super::capture::Captures;
 use super::entry::Entry;
 use super::key::KeyHasher;
-use super::segment::{prefix_of, tag_of, Segment, Tagged, LANES, LINES_MAX, PREFIX_BITS};
+use super::segment::{prefix_of, tag_of, Segment, Tagged, LANES, LINES_MAX, LINE_BYTES, PREFIX_BITS};
 use crate::base::prng::Prng;
 
 /// Deepest directory.
@@ -129,6 +129,11 @@ unsafe impl Send for Table {}
 impl Table {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many entries have a place without more memory.
+    pub(crate) fn places(&self) -> usize {
+        self.segment_bytes / LINE_BYTES * LANES
     }
 
     /// Bytes of the table without its entries.

@@ -139,6 +139,7 @@ impl Engine {
         for (db, new) in self.keyspace.dbs.iter_mut().zip(loader.into_databases()) {
             db.replace_contents(new);
         }
+        self.keyspace.written_at_replica.clear();
         self.clients.watches.all_changed();
         self.log(
             Level::Notice,

@@ -83,7 +83,7 @@ impl Engine {
         }
         field(out, "slave_priority", self.settings.replica_priority);
         field(out, "slave_read_only", u8::from(self.settings.replica_read_only));
-        field(out, "replica_announced", 1);
+        field(out, "replica_announced", u8::from(self.settings.replica_announced));
     }
 
     fn hold_info(&self, out: &mut String) {

@@ -69,6 +69,7 @@ impl Engine {
             return;
         }
         self.leave_primary();
+        self.keyspace.written_at_replica.clear();
         self.end_failover();
         let offset = self.replication.offset();
         self.replication.history.fork(offset);

@@ -23,6 +23,35 @@ pub struct OutputLimit {
 pub(crate) trait Field {
     /// Sets the field from normal form; nothing when the text does not fit.
     fn read(&mut self, text: &str) -> Option<()>;
+
+    /// The same, for a value that may be other bytes than text.
+    fn read_bytes(&mut self, value: &[u8]) -> Option<()> {
+        self.read(std::str::from_utf8(value).ok()?)
+    }
+}
+
+/// A password or user name is any bytes.
+impl Field for Vec<u8> {
+    fn read(&mut self, text: &str) -> Option<()> {
+        self.read_bytes(text.as_bytes())
+    }
+
+    fn read_bytes(&mut self, value: &[u8]) -> Option<()> {
+        value.clone_into(self);
+        Some(())
+    }
+}
+
+/// Percentiles as they were written, each with its share of all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Percentiles(pub Vec<(String, f64)>);
+
+impl Field for Percentiles {
+    fn read(&mut self, text: &str) -> Option<()> {
+        let share = |word: &str| Some((word.to_owned(), word.parse::<f64>().ok()? / 100.0));
+        *self = Percentiles(text.split_ascii_whitespace().map(share).collect::<Option<_>>()?);
+        Some(())
+    }
 }
 
 impl Field for bool {
@@ -203,10 +232,18 @@ macro_rules! settings {
             ///
             /// Returns whether the engine reads it, or an error that names the directive and the value.
             pub fn set(&mut self, directive: &str, value: &str) -> Result<bool, String> {
+                self.set_bytes(directive, value.as_bytes())
+            }
+
+            /// The same, for a value that may be other bytes than text.
+            pub fn set_bytes(&mut self, directive: &str, value: &[u8]) -> Result<bool, String> {
                 match directive {
-                    $($directive => match Field::read(&mut self.$field, value) {
+                    $($directive => match Field::read_bytes(&mut self.$field, value) {
                         Some(()) => Ok(true),
-                        None => Err(format!("directive '{directive}': '{value}' is not of the form it takes")),
+                        None => {
+                            let value = String::from_utf8_lossy(value);
+                            Err(format!("directive '{directive}': '{value}' is not of the form it takes"))
+                        }
                     },)*
                     _ => Ok(false),
                 }
@@ -221,7 +258,7 @@ settings! {
     /// Number of databases.
     databases: usize = 16, "databases";
     /// Password of the default user; empty: none.
-    requirepass: String = String::new(), "requirepass";
+    requirepass: Vec<u8> = Vec::new(), "requirepass";
     /// Whether this node is part of a cluster.
     cluster_enabled: bool = false, "cluster-enabled";
     /// Host that clients from outside of the node's networks are told; `unknown`: ports only; empty: as all.
@@ -294,6 +331,12 @@ settings! {
     slowlog_log_slower_than: i64 = 10_000, "slowlog-log-slower-than";
     /// Commands that take this many milliseconds are kept by LATENCY; 0: none.
     latency_monitor_threshold: u64 = 0, "latency-monitor-threshold";
+    /// Whether the durations of commands are kept by LATENCY HISTOGRAM and INFO latencystats.
+    latency_tracking: bool = true, "latency-tracking";
+    /// The percentiles of INFO latencystats.
+    latency_tracking_info_percentiles: Percentiles = Percentiles(vec![
+        ("50".into(), 0.5), ("99".into(), 0.99), ("99.9".into(), 0.999),
+    ]), "latency-tracking-info-percentiles";
     /// Most entries of SLOWLOG.
     slowlog_max_len: usize = 128, "slowlog-max-len";
     /// Most fields of a packed hash.
@@ -338,6 +381,8 @@ settings! {
     replica_priority: u32 = 100, "replica-priority";
     /// Port that a replica announces; 0: its own.
     replica_announce_port: u16 = 0, "replica-announce-port";
+    /// Whether Sentinels show this replica.
+    replica_announced: bool = true, "replica-announced";
     /// Address that a replica announces; empty: its own.
     replica_announce_ip: String = String::new(), "replica-announce-ip";
     /// Bytes of the replication backlog.
@@ -351,9 +396,9 @@ settings! {
     /// Seconds to wait for more replicas before a full sync.
     repl_diskless_sync_delay: u64 = 5, "repl-diskless-sync-delay";
     /// Password at the primary.
-    masterauth: String = String::new(), "masterauth";
+    masterauth: Vec<u8> = Vec::new(), "masterauth";
     /// User at the primary.
-    masteruser: String = String::new(), "masteruser";
+    masteruser: Vec<u8> = Vec::new(), "masteruser";
     /// Writes need this many good replicas; 0: none.
     min_replicas_to_write: usize = 0, "min-replicas-to-write";
     /// A replica is good when it acknowledged within these seconds.
@@ -378,5 +423,15 @@ mod tests {
         assert!(settings.set("maxmemory-clients", "500%").is_err());
         assert_eq!(settings.set("logfile", "x"), Ok(false));
         assert!(settings.set("hz", "often").unwrap_err().contains("'hz'"));
+        assert_eq!(settings.set("latency-tracking-info-percentiles", "50 99.9"), Ok(true));
+        assert_eq!(settings.latency_tracking_info_percentiles.0[1].0, "99.9");
+    }
+
+    #[test]
+    fn password_may_be_any_bytes_and_other_values_must_be_text() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.set_bytes("requirepass", b"\xff\x00x"), Ok(true));
+        assert_eq!(settings.requirepass, b"\xff\x00x");
+        assert!(settings.set_bytes("hz", b"\xff").unwrap_err().contains("'hz'"));
     }
 }

@@ -48,7 +48,7 @@ pub fn restore(payload: &[u8], options: &RdbOptions) -> Result<Value, DumpError>
     let (body, version) = sealed.split_at(body_len);
     let version = version.iter().rev().fold(0, |version, byte| version << 8 | u32::from(*byte));
     let valkey = version == VALKEY_VERSION;
-    if (version > RDB_VERSION_MAX && !valkey) || sum != crc64(sealed).to_le_bytes() {
+    if (version > RDB_VERSION_MAX && !valkey) || (options.checksum && sum != crc64(sealed).to_le_bytes()) {
         return Err(DumpError::Seal);
     }
     let mut input = Input::new(body, options.string_bytes_max);

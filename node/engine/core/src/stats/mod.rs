@@ -27,7 +27,7 @@ pub const LATENCY_BUCKETS: usize = 24;
 /// Counts of durations by powers of two of microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Latency {
-    /// Bucket 0 counts below 1 us, bucket n below 2^n us.
+    /// Bucket 0 counts what took less than 1 us, bucket n what took less than 2^n us.
     pub buckets: [u64; LATENCY_BUCKETS],
 }
 
@@ -39,18 +39,29 @@ impl Latency {
         self.buckets[bucket.min(LATENCY_BUCKETS - 1)] += 1;
     }
 
-    /// The upper bound, in microseconds, of the bucket below which this share of all durations lies.
-    pub fn percentile_us(&self, share: f64) -> u64 {
-        let total: u64 = self.buckets.iter().sum();
-        let wanted = (total as f64 * share).ceil() as u64;
+    /// How many durations were counted.
+    pub fn total(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    /// The upper bound, in nanoseconds, of the bucket below which this share of all durations lies.
+    pub fn percentile_ns(&self, share: f64) -> u64 {
+        let wanted = (self.total() as f64 * share).ceil() as u64;
         let mut seen = 0;
         for (bucket, &count) in self.buckets.iter().enumerate() {
             seen += count;
             if count > 0 && seen >= wanted {
-                return 1 << bucket;
+                return Latency::bound_ns(bucket);
             }
         }
         0
+    }
+
+    /// The largest duration of a bucket in nanoseconds, as the peers' histograms of two digits round it.
+    pub fn bound_ns(bucket: usize) -> u64 {
+        const STEPS: u64 = 128;
+        let start = 1024_u64 << bucket;
+        start + start / STEPS - 1
     }
 }
 
@@ -117,6 +128,46 @@ pub struct Stats {
     pub input_bytes_per_second: Rate,
     /// Rate of output bytes.
     pub output_bytes_per_second: Rate,
+    /// Rate of bytes from the primary.
+    pub repl_input_bytes_per_second: Rate,
+    /// Rate of bytes to replicas.
+    pub repl_output_bytes_per_second: Rate,
+    /// What the turns of the reactor took.
+    pub event_loop: EventLoop,
+}
+
+/// What the turns of the reactor took, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventLoop {
+    /// All turns, without waiting for events.
+    pub sum_us: u64,
+    /// The longest turn.
+    pub max_us: u64,
+    /// Commands, in all turns.
+    pub commands_us: u64,
+    /// Background work, in all turns.
+    pub cron_us: u64,
+    /// The most commands of one turn.
+    pub commands_max: u64,
+    /// Turns a second.
+    pub turns_per_second: Rate,
+    /// Microseconds of turns a second.
+    pub us_per_second: Rate,
+}
+
+impl EventLoop {
+    /// Counts a turn that took so long and carried out so many commands.
+    #[inline]
+    pub fn turned(&mut self, us: u64, commands: u64) {
+        self.sum_us += us;
+        self.max_us = self.max_us.max(us);
+        self.commands_max = self.commands_max.max(commands);
+    }
+
+    /// What a turn took lately, in microseconds.
+    pub fn us_per_turn(&self) -> u64 {
+        self.us_per_second.per_second() / self.turns_per_second.per_second().max(1)
+    }
 }
 
 /// A counter's rate over the last 16 samples.
@@ -153,6 +204,17 @@ impl Stats {
     /// Counters at zero, for this many commands.
     pub fn for_commands(commands: usize) -> Self {
         Stats { commands: vec![CommandStats::default(); commands], ..Stats::default() }
+    }
+
+    /// Takes a sample of every counter whose rate is shown.
+    pub fn sample_rates(&mut self, now_ms: i64) {
+        self.ops_per_second.sample(self.commands_processed, now_ms);
+        self.input_bytes_per_second.sample(self.net_input_bytes, now_ms);
+        self.output_bytes_per_second.sample(self.net_output_bytes, now_ms);
+        self.repl_input_bytes_per_second.sample(self.net_repl_input_bytes, now_ms);
+        self.repl_output_bytes_per_second.sample(self.net_repl_output_bytes, now_ms);
+        self.event_loop.turns_per_second.sample(self.turns, now_ms);
+        self.event_loop.us_per_second.sample(self.event_loop.sum_us, now_ms);
     }
 
     /// Counts an error reply by its code.

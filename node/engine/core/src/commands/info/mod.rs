@@ -55,6 +55,7 @@ const SECTIONS: &[Section] = &[
         bus.iter().for_each(|(name, value)| out.field(name, value));
     }),
     section("keyspace", "Keyspace", true, sections::keyspace),
+    section("debug", "Debug", false, sections::debug),
 ];
 
 const fn section(name: &'static str, title: &'static str, shown_by_default: bool, write: Show) -> Section {
@@ -100,7 +101,10 @@ fn info(ctx: &mut Ctx<'_>) -> Outcome {
     let has = |name: &str| asked.iter().any(|asked| asked == name);
     let default = asked.is_empty() || has("default");
     let all = has("all") || has("everything");
-    let wanted = |section: &Section| has(section.name) || (section.shown_by_default && default) || all;
+    // The last one is for developers, who ask for it by name.
+    let wanted = |section: &Section| {
+        has(section.name) || (section.shown_by_default && default) || (all && section.name != "debug")
+    };
     let mut out = Fields::default();
     for section in SECTIONS.iter().filter(|section| wanted(section)) {
         if !out.text.is_empty() {

@@ -69,8 +69,8 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("total_net_repl_output_bytes", stats.net_repl_output_bytes);
     out.field("instantaneous_input_kbps", kbps(stats.input_bytes_per_second.per_second()));
     out.field("instantaneous_output_kbps", kbps(stats.output_bytes_per_second.per_second()));
-    out.field("instantaneous_input_repl_kbps", "0.00");
-    out.field("instantaneous_output_repl_kbps", "0.00");
+    out.field("instantaneous_input_repl_kbps", kbps(stats.repl_input_bytes_per_second.per_second()));
+    out.field("instantaneous_output_repl_kbps", kbps(stats.repl_output_bytes_per_second.per_second()));
     out.field("rejected_connections", stats.connections_rejected);
     out.field("sync_full", stats.sync_full);
     out.field("sync_partial_ok", stats.sync_partial_ok);
@@ -89,9 +89,10 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("pubsub_channels", engine.clients.pubsub.channels.len());
     out.field("pubsub_patterns", engine.clients.pubsub.patterns.len());
     out.field("pubsubshard_channels", engine.clients.pubsub.shard_channels.len());
-    for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"] {
+    for name in ["latest_fork_usec", "total_forks", "migrate_cached_sockets"] {
         out.field(name, 0);
     }
+    out.field("slave_expires_tracked_keys", engine.keyspace.written_at_replica.len());
     let defrag = engine.defrag_figures();
     out.field("active_defrag_hits", defrag.moves.moved);
     out.field("active_defrag_misses", defrag.moves.keys - defrag.moves.keys_moved);
@@ -115,6 +116,19 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("client_output_buffer_limit_disconnections", stats.output_limit_disconnections);
     out.field("acl_access_denied_auth", stats.auth_failures);
     out.field("protocol_errors", stats.protocol_errors);
+    out.field("eventloop_cycles", stats.turns);
+    out.field("eventloop_duration_sum", stats.event_loop.sum_us);
+    out.field("eventloop_duration_cmd_sum", stats.event_loop.commands_us);
+    out.field("instantaneous_eventloop_cycles_per_sec", stats.event_loop.turns_per_second.per_second());
+    out.field("instantaneous_eventloop_duration_usec", stats.event_loop.us_per_turn());
+}
+
+pub(super) fn debug(engine: &Engine, out: &mut Fields) {
+    let stats = &engine.stats.counters.event_loop;
+    out.field("eventloop_duration_aof_sum", 0);
+    out.field("eventloop_duration_cron_sum", stats.cron_us);
+    out.field("eventloop_duration_max", stats.max_us);
+    out.field("eventloop_cmd_per_cycle_max", stats.commands_max);
 }
 
 pub(super) fn commandstats(engine: &Engine, out: &mut Fields) {
@@ -141,19 +155,15 @@ pub(super) fn errorstats(engine: &Engine, out: &mut Fields) {
 
 pub(super) fn latencystats(engine: &Engine, out: &mut Fields) {
     for (entry, stats) in table().entries.iter().zip(&engine.stats.counters.commands) {
-        if stats.calls == 0 {
+        if stats.latency.total() == 0 {
             continue;
         }
-        let percentile = |share: f64| stats.latency.percentile_us(share);
-        out.field(
-            &format!("latency_percentiles_usec_{}", entry.full_name),
-            format_args!(
-                "p50={}.000,p99={}.000,p99.9={}.000",
-                percentile(0.5),
-                percentile(0.99),
-                percentile(0.999)
-            ),
-        );
+        let percentiles = &engine.settings.latency_tracking_info_percentiles.0;
+        let of = |(name, share): &(String, f64)| {
+            format!("p{name}={:.3}", stats.latency.percentile_ns(*share) as f64 / 1000.0)
+        };
+        let percentiles: Vec<String> = percentiles.iter().map(of).collect();
+        out.field(&format!("latency_percentiles_usec_{}", entry.full_name), percentiles.join(","));
     }
 }
 

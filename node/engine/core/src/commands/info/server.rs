@@ -56,6 +56,9 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     out.field("pubsub_clients", pubsub.count());
     out.field("watching_clients", of_origin(Origin::Client).filter(|session| session.is_watching()).count());
     out.field("clients_in_timeout_table", 0);
+    let (keys, keys_of_any_change) = engine.awaited_keys();
+    out.field("total_blocking_keys", keys);
+    out.field("total_blocking_keys_on_nokey", keys_of_any_change);
 }
 
 pub(super) fn memory(engine: &Engine, out: &mut Fields) {

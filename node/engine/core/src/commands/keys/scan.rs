@@ -43,22 +43,30 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     let options = ScanOptions::parse(ctx, 2, true)?;
     let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let is_wanted = |entry: EntryRef<'_>| {
-        (sees_expired || !entry.is_expired(now_ms))
-            && options.type_name.is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name))
-            && options.matches(entry.key())
+        options.type_name.is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name))
     };
+    let mut expired: Vec<Box<[u8]>> = Vec::new();
     let database = &ctx.engine.keyspace.dbs[ctx.session.db];
     let mut reply = Reply::new(&mut ctx.session.out, ctx.session.resp);
     reply_page(&mut reply, |names| {
         let mut found = 0;
         let next = database.scan(cursor, options.count, |entry| {
-            if is_wanted(entry) {
+            if !options.matches(entry.key()) {
+            } else if !sees_expired && entry.is_expired(now_ms) {
+                expired.push(entry.key().into());
+            } else if is_wanted(entry) {
                 names.bulk(entry.key());
                 found += 1;
             }
         });
         Ok((next, found))
-    })
+    })?;
+    // What it has met as gone is gone: DBSIZE does not count it any more.
+    for name in &expired {
+        let key = ctx.key_of(name);
+        ctx.find_quietly(&key);
+    }
+    Ok(())
 }
 
 fn keys(ctx: &mut Ctx<'_>) -> Outcome {

@@ -51,3 +51,18 @@ fn databases_change_places_with_their_expiries() {
     bench.say(client, "SELECT 3");
     assert_eq!(bench.say(client, "DBSIZE"), ":0");
 }
+
+#[test]
+fn scan_deletes_the_expired_keys_that_it_meets() {
+    let mut bench = Bench::new(&[]);
+    let client = bench.client();
+    for line in ["SET a 1", "SET b 1 PX 5", "SET other 1 PX 5"] {
+        bench.say(client, line);
+    }
+    bench.advance(10);
+    assert_eq!(bench.say(client, "DBSIZE"), ":3");
+    assert_eq!(bench.say(client, "SCAN 0 MATCH ?"), "*2 $1 0 *1 $1 a");
+    assert_eq!(bench.say(client, "DBSIZE"), ":2");
+    assert_eq!(bench.say(client, "SCAN 0 TYPE hash"), "*2 $1 0 *0");
+    assert_eq!(bench.say(client, "DBSIZE"), ":1");
+}

@@ -204,6 +204,11 @@ impl Db {
         }
     }
 
+    /// How many keys have a place without more memory.
+    pub fn places(&self) -> usize {
+        self.tables.iter().flatten().map(|table| table.places()).sum()
+    }
+
     /// Bytes of tables and expiries, without keys and values.
     pub fn overhead_bytes(&self) -> usize {
         let tables: usize = self.tables.iter().flatten().map(|table| table.memory_bytes()).sum();

@@ -224,9 +224,9 @@ impl Link {
 
     fn introduce(&mut self, settings: &Settings, out: &mut Vec<u8>) {
         if !settings.masterauth.is_empty() {
-            match settings.masteruser.as_bytes() {
-                b"" => command(out, &[b"AUTH", settings.masterauth.as_bytes()]),
-                user => command(out, &[b"AUTH", user, settings.masterauth.as_bytes()]),
+            match settings.masteruser.as_slice() {
+                b"" => command(out, &[b"AUTH", &settings.masterauth]),
+                user => command(out, &[b"AUTH", user, &settings.masterauth]),
             }
             self.awaited.push_back("AUTH");
         }

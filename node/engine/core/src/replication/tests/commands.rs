@@ -81,6 +81,19 @@ fn replicas_refuse_writes_unless_told_otherwise() {
 }
 
 #[test]
+fn keys_that_clients_write_at_a_replica_expire_there() {
+    let mut net = in_sync(&[]);
+    net.nodes[1].engine.settings.replica_read_only = false;
+    for line in ["SET own v PX 50", "SET later v EX 100", "SET stays v"] {
+        assert_eq!(net.say(1, line), "+OK");
+    }
+    assert!(net.say(1, "INFO stats").contains("slave_expires_tracked_keys:2"));
+    net.turns(100);
+    assert_eq!(net.say(1, "DBSIZE"), ":2");
+    assert!(net.say(1, "INFO stats").contains("slave_expires_tracked_keys:1"));
+}
+
+#[test]
 fn a_queue_of_writes_is_refused_after_the_role_has_changed() {
     let mut net = Net::new(2, &[], 1);
     assert_eq!(net.say(0, "MULTI"), "+OK");

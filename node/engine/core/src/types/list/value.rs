@@ -126,6 +126,11 @@ impl List {
         self.nodes.count()
     }
 
+    /// Bytes of all nodes in packed form.
+    pub fn packed_bytes(&self) -> usize {
+        self.nodes_from(0).map(|run| run.byte_len() + PACKED_FRAME_BYTES).sum()
+    }
+
     /// The nodes from this number on, in order.
     pub(super) fn nodes_from(&self, number: usize) -> impl Iterator<Item = &PackedRun> {
         let mut place = self.nodes.nth(number);

@@ -1,0 +1,63 @@
+//! DEBUG RELOAD: the data set is written as RDB and read back.
+//!
+//! It stays in memory: files are not built yet. What tests want of it, that every value survives its form in RDB, is
+//! shown all the same. Replicas need not hear of it, as the data does not change.
+
+use crate::dispatch::{Ctx, Failure, Outcome};
+use crate::engine::effects::Level;
+use crate::keyspace::Db;
+use crate::snapshot::loader::{Loader, PayloadForm};
+use crate::snapshot::producer::{Producer, Progress, SnapshotSink};
+use crate::snapshot::{RdbOptions, RdbWriterOptions};
+
+pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
+    if ctx.args.len() > 2 {
+        let option = String::from_utf8_lossy(ctx.arg(2)).to_uppercase();
+        return Err(Failure::new(format!(
+            "ERR DEBUG RELOAD {option} needs an RDB file, and reading files is not built yet"
+        )));
+    }
+    if !ctx.engine.replication.replicas.full_syncs.is_empty() {
+        return Err(Failure::Text(
+            "ERR DEBUG RELOAD has to wait for the full sync of a replica that is under way",
+        ));
+    }
+    let engine = &mut *ctx.engine;
+    let options =
+        RdbWriterOptions { compress: engine.settings.rdbcompression, checksum: engine.settings.rdbchecksum };
+    let mut sink = Memory::default();
+    let mut producer = Producer::start(&mut engine.keyspace.dbs, None, options, &[]);
+    let failed = |error: String| Failure::new(format!("ERR Error trying to reload the data: {error}"));
+    while producer.step(&mut engine.keyspace.dbs, &mut sink).map_err(failed)? != Progress::Complete {}
+    let staging = engine.keyspace.dbs.iter().map(Db::new_like).collect();
+    let options = RdbOptions {
+        limits: engine.type_limits(),
+        checksum: engine.settings.rdbchecksum,
+        ..RdbOptions::default()
+    };
+    let form = PayloadForm::Sized(sink.0.len() as u64);
+    let mut loader = Loader::new(form, staging, options, engine.access_clock(), engine.clock.unix_ms);
+    loader.take(&sink.0).map_err(failed)?;
+    for (number, new) in loader.into_databases().into_iter().enumerate() {
+        engine.database_reloaded(number);
+        engine.keyspace.dbs[number].replace_contents(new);
+    }
+    engine.keyspace.dirty = 0;
+    engine.log(Level::Warning, "DB reloaded by DEBUG RELOAD");
+    ctx.ok()
+}
+
+/// Takes a whole snapshot.
+#[derive(Default)]
+struct Memory(Vec<u8>);
+
+impl SnapshotSink for Memory {
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
