@@ -1,4 +1,4 @@
-"""Geo sets: members at longitudes and latitudes, found by circle or box. They are sorted sets of cells."""
+"""Geo sets: members at longitudes and latitudes, found by circle, box or polygon. Sorted sets of cells."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ class GeoCommands(CommandSet[T]):
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
         withhash: Literal[False] = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Reply[list[T]]: ...
 
     @overload
@@ -85,6 +86,7 @@ class GeoCommands(CommandSet[T]):
         withcoord: bool = False,
         withdist: bool = False,
         withhash: bool = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Reply[list[Place[T]]]: ...
 
     def geosearch(
@@ -103,14 +105,20 @@ class GeoCommands(CommandSet[T]):
         withcoord: bool = False,
         withdist: bool = False,
         withhash: bool = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Reply[Any]:
         """The members within ``radius``, or a box of ``width`` and ``height``, of a member or a position.
+
+        Or those inside a ``polygon``, given as the longitude and latitude of each corner; distances are then
+        from the middle of its corners.
 
         At most ``count`` of them, the nearest, or, with ``any``, the first found, in the order ``sort``.
         With ``withcoord``, ``withdist`` or ``withhash`` the result is a list of
         :class:`~garrison.client.commands.replies.Place`, else of members.
         """
-        words = _search_words(member, longitude, latitude, unit, radius, width, height, sort, count, any)
+        words = _search_words(
+            member, longitude, latitude, unit, radius, width, height, sort, count, any, polygon
+        )
         args = (key, *words, *place_words(withcoord, withdist, withhash))
         return self._keyed(_GEOSEARCH, args, places(withcoord, withdist, withhash))
 
@@ -129,9 +137,12 @@ class GeoCommands(CommandSet[T]):
         count: int | None = None,
         any: bool = False,
         storedist: bool = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Reply[int]:
         """Store what :meth:`geosearch` finds in a key of the same slot, with ``storedist`` by distance."""
-        words = _search_words(member, longitude, latitude, unit, radius, width, height, sort, count, any)
+        words = _search_words(
+            member, longitude, latitude, unit, radius, width, height, sort, count, any, polygon
+        )
         return self._keyed(_GEOSEARCHSTORE, (dest, key, *words, *flag(storedist, "STOREDIST")))
 
 
@@ -146,7 +157,13 @@ def _search_words(
     sort: Order | None,
     count: int | None,
     any: bool,
+    polygon: Sequence[tuple[float, float]] | None,
 ) -> tuple[Arg, ...]:
+    if polygon is not None:
+        if (member, longitude, latitude, radius, width, height) != (None,) * 6:
+            raise UsageError("a polygon says where and how far to search: give nothing else")
+        corners = [coordinate for corner in polygon for coordinate in corner]
+        return ("BYPOLYGON", len(polygon), *corners, *nearest(sort, count, any))
     if (longitude is None) != (latitude is None) or (member is None) == (longitude is None):
         raise UsageError("say where to search: give a member, or longitude and latitude")
     if (width is None) != (height is None) or (radius is None) == (width is None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
 from garrison.client.commands.arguments import (
@@ -10,6 +10,7 @@ from garrison.client.commands.arguments import (
     Lifetime,
     Moment,
     conditions,
+    flag,
     in_milliseconds,
     in_seconds,
     lifetime,
@@ -68,11 +69,27 @@ class HashCommands(CommandSet[T]):
 
     @overload
     def hset(
-        self, key: Key, field: Arg, value: Arg, mapping: Mapping[Any, Arg] | None = None
+        self,
+        key: Key,
+        field: Arg,
+        value: Arg,
+        mapping: Mapping[Any, Arg] | None = None,
+        items: Sequence[Arg] | None = None,
     ) -> Reply[int]: ...
 
     @overload
     def hset(self, key: Key, field: Mapping[Any, Arg]) -> Reply[int]: ...
+
+    @overload
+    def hset(
+        self,
+        key: Key,
+        field: None = None,
+        value: None = None,
+        mapping: Mapping[Any, Arg] | None = None,
+        *,
+        items: Sequence[Arg],
+    ) -> Reply[int]: ...
 
     @overload
     def hset(
@@ -85,12 +102,17 @@ class HashCommands(CommandSet[T]):
         field: Arg | Mapping[Any, Arg] | None = None,
         value: Arg | None = None,
         mapping: Mapping[Any, Arg] | None = None,
+        items: Sequence[Arg] | None = None,
     ) -> Reply[int]:
         """Set fields: ``hset(key, field, value)`` or ``hset(key, {field: value, ...})``; how many are new.
 
-        The mapping may also be given by name, as ``mapping``.
+        The mapping may also be given by name, as ``mapping``, and as a list of fields and values in turn,
+        ``items``.
         """
-        return self._keyed(_HSET, (key, *_fields_of(field, value, mapping)))
+        if items is not None and (not items or len(items) % 2):
+            raise UsageError("items takes fields and values in turn")
+        given = _fields_of(field, value, mapping) if items is None or field is not None or mapping else []
+        return self._keyed(_HSET, (key, *given, *(items or ())))
 
     def hmset(self, key: Key, mapping: Mapping[Any, Arg]) -> Reply[bool]:
         """The older name of :meth:`hset` for many fields. Always True."""
@@ -168,12 +190,43 @@ class HashCommands(CommandSet[T]):
             return self._keyed(_HRANDFIELD, (key, count, "WITHVALUES"), as_pairs)
         return self._keyed(_HRANDFIELD, (key, count))
 
+    @overload
     def hscan(
-        self, key: Key, cursor: int = 0, match: Arg | None = None, count: int | None = None
-    ) -> Reply[tuple[int, dict[T, T]]]:
-        """One step through the fields: the next cursor (0 at the end) and some fields with values."""
+        self,
+        key: Key,
+        cursor: int = 0,
+        match: Arg | None = None,
+        count: int | None = None,
+        no_values: Literal[False] = False,
+    ) -> Reply[tuple[int, dict[T, T]]]: ...
+
+    @overload
+    def hscan(
+        self,
+        key: Key,
+        cursor: int = 0,
+        match: Arg | None = None,
+        count: int | None = None,
+        *,
+        no_values: Literal[True],
+    ) -> Reply[tuple[int, list[T]]]: ...
+
+    def hscan(
+        self,
+        key: Key,
+        cursor: int = 0,
+        match: Arg | None = None,
+        count: int | None = None,
+        no_values: bool = False,
+    ) -> Reply[Any]:
+        """One step through the fields: the next cursor (0 at the end) and some fields with values.
+
+        With ``no_values`` they come as a list, without their values.
+        """
         args: tuple[Arg, ...] = (key, cursor, *option("MATCH", match), *option("COUNT", count))
-        return self._keyed(_HSCAN, args, _as_step)
+        return self._keyed(
+            _HSCAN, (*args, *flag(no_values, "NOVALUES")), _as_names if no_values else _as_step
+        )
 
     # ---- lifetimes of fields -------------------------------------------------------------------
 
@@ -316,6 +369,10 @@ def _named(fields: tuple[Arg, ...]) -> tuple[Arg, ...]:
     if not fields:
         raise UsageError("no fields: give at least one")
     return ("FIELDS", len(fields), *fields)
+
+
+def _as_names(reply: Any) -> Any:
+    return int(reply[0]), reply[1]
 
 
 def _as_step(reply: Any) -> Any:

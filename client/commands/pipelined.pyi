@@ -35,6 +35,7 @@ class PipelinedCommands(TypedCommands[T]):
         get: Literal[False] = False,
         exat: Moment | None = None,
         pxat: Moment | None = None,
+        ifeq: Arg | None = None,
     ) -> Queued[bool]: ...
     @overload
     def set(
@@ -50,6 +51,7 @@ class PipelinedCommands(TypedCommands[T]):
         get: Literal[True],
         exat: Moment | None = None,
         pxat: Moment | None = None,
+        ifeq: Arg | None = None,
     ) -> Queued[T | None]: ...
     def setnx(self, key: Key, value: Arg) -> Queued[bool]: ...
     def setex(self, key: Key, time: Lifetime, value: Arg) -> Queued[bool]: ...
@@ -190,10 +192,25 @@ class PipelinedCommands(TypedCommands[T]):
     # HashCommands
     @overload
     def hset(
-        self, key: Key, field: Arg, value: Arg, mapping: Mapping[Any, Arg] | None = None
+        self,
+        key: Key,
+        field: Arg,
+        value: Arg,
+        mapping: Mapping[Any, Arg] | None = None,
+        items: Sequence[Arg] | None = None,
     ) -> Queued[int]: ...
     @overload
     def hset(self, key: Key, field: Mapping[Any, Arg]) -> Queued[int]: ...
+    @overload
+    def hset(
+        self,
+        key: Key,
+        field: None = None,
+        value: None = None,
+        mapping: Mapping[Any, Arg] | None = None,
+        *,
+        items: Sequence[Arg],
+    ) -> Queued[int]: ...
     @overload
     def hset(
         self, key: Key, field: None = None, value: None = None, *, mapping: Mapping[Any, Arg]
@@ -219,9 +236,25 @@ class PipelinedCommands(TypedCommands[T]):
     def hrandfield(self, key: Key, count: int, withvalues: Literal[False] = False) -> Queued[list[T]]: ...
     @overload
     def hrandfield(self, key: Key, count: int, withvalues: Literal[True]) -> Queued[list[tuple[T, T]]]: ...
+    @overload
     def hscan(
-        self, key: Key, cursor: int = 0, match: Arg | None = None, count: int | None = None
+        self,
+        key: Key,
+        cursor: int = 0,
+        match: Arg | None = None,
+        count: int | None = None,
+        no_values: Literal[False] = False,
     ) -> Queued[tuple[int, dict[T, T]]]: ...
+    @overload
+    def hscan(
+        self,
+        key: Key,
+        cursor: int = 0,
+        match: Arg | None = None,
+        count: int | None = None,
+        *,
+        no_values: Literal[True],
+    ) -> Queued[tuple[int, list[T]]]: ...
     def hsetex(
         self,
         key: Key,
@@ -717,6 +750,7 @@ class PipelinedCommands(TypedCommands[T]):
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
         withhash: Literal[False] = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Queued[list[T]]: ...
     @overload
     def geosearch(
@@ -735,6 +769,7 @@ class PipelinedCommands(TypedCommands[T]):
         withcoord: bool = False,
         withdist: bool = False,
         withhash: bool = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Queued[list[Place[T]]]: ...
     def geosearchstore(
         self,
@@ -751,6 +786,7 @@ class PipelinedCommands(TypedCommands[T]):
         count: int | None = None,
         any: bool = False,
         storedist: bool = False,
+        polygon: Sequence[tuple[float, float]] | None = None,
     ) -> Queued[int]: ...
     # GeoRadiusCommands
     @overload

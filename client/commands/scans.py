@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any, Literal, overload
 
 from garrison.client.commands.base import T
 from garrison.client.commands.hashes import HashCommands
@@ -20,15 +21,43 @@ class ScanCommands(HashCommands[T], SetCommands[T], SortedSetCommands[T]):
     element may come twice.
     """
 
+    @overload
+    def hscan_iter(
+        self,
+        key: Key,
+        match: Arg | None = None,
+        count: int | None = None,
+        no_values: Literal[False] = False,
+    ) -> AsyncIterator[tuple[T, T]]: ...
+
+    @overload
+    def hscan_iter(
+        self,
+        key: Key,
+        match: Arg | None = None,
+        count: int | None = None,
+        *,
+        no_values: Literal[True],
+    ) -> AsyncIterator[T]: ...
+
     async def hscan_iter(
-        self, key: Key, match: Arg | None = None, count: int | None = None
-    ) -> AsyncIterator[tuple[T, T]]:
-        """The fields of a hash with their values."""
+        self,
+        key: Key,
+        match: Arg | None = None,
+        count: int | None = None,
+        no_values: bool = False,
+    ) -> AsyncIterator[Any]:
+        """The fields of a hash with their values, or, with ``no_values``, alone."""
         cursor = 0
         while True:
-            cursor, fields = await self.hscan(key, cursor, match=match, count=count)
-            for item in fields.items():
-                yield item
+            if no_values:
+                cursor, names = await self.hscan(key, cursor, match=match, count=count, no_values=True)
+                for name in names:
+                    yield name
+            else:
+                cursor, fields = await self.hscan(key, cursor, match=match, count=count)
+                for item in fields.items():
+                    yield item
             if cursor == 0:
                 return
 

@@ -78,11 +78,15 @@ class ServerCommands(ClusterWideCommands[T]):
         skipme: bool | None = None,
         laddr: str | None = None,
         user: str | None = None,
+        maxage: int | None = None,
     ) -> int:
-        """Close the connections to all primaries that match; how many there were."""
+        """Close the connections to all primaries that match; how many there were.
+
+        ``maxage`` chooses those that have been open for so many seconds or more.
+        """
         words = (*option("ID", _id), *option("TYPE", _type), *option("ADDR", addr), *option("LADDR", laddr))
         skip = None if skipme is None else "yes" if skipme else "no"
-        words += (*option("USER", user), *option("SKIPME", skip))
+        words += (*option("USER", user), *option("SKIPME", skip), *option("MAXAGE", maxage))
         return sum((await self.call_primaries("CLIENT", "KILL", *words)).values())
 
     async def client_pause(self, timeout: int, all: bool = True) -> bool:

@@ -75,6 +75,7 @@ class StringCommands(CommandSet[T]):
         get: Literal[False] = False,
         exat: Moment | None = None,
         pxat: Moment | None = None,
+        ifeq: Arg | None = None,
     ) -> Reply[bool]: ...
 
     @overload
@@ -91,6 +92,7 @@ class StringCommands(CommandSet[T]):
         get: Literal[True],
         exat: Moment | None = None,
         pxat: Moment | None = None,
+        ifeq: Arg | None = None,
     ) -> Reply[T | None]: ...
 
     def set(
@@ -105,18 +107,22 @@ class StringCommands(CommandSet[T]):
         get: bool = False,
         exat: Moment | None = None,
         pxat: Moment | None = None,
+        ifeq: Arg | None = None,
     ) -> Reply[Any]:
-        """Set ``key`` to ``value``; False when ``nx`` or ``xx`` kept it from being set.
+        """Set ``key`` to ``value``; False when ``nx``, ``xx`` or ``ifeq`` kept it from being set.
+
+        With ``ifeq`` it is set only if it holds that string now.
 
         The key then lives for ``ex`` seconds or ``px`` milliseconds, or until ``exat`` (Unix seconds)
         or ``pxat`` (milliseconds), or as long as it would have (``keepttl``); else for ever. With
         ``get`` the reply is the old value instead, None when there was none.
         """
-        if ex is px is exat is pxat is None and not (keepttl or nx or xx or get):
+        if ex is px is exat is pxat is ifeq is None and not (keepttl or nx or xx or get):
             return self._keyed(_SET, (key, value), as_ok)
-        args: tuple[Arg, ...] = (key, value, *conditions(nx=nx, xx=xx), *flag(get, "GET"))
-        args += lifetime(ex=ex, px=px, exat=exat, pxat=pxat, keepttl=keepttl)
-        return self._keyed(_SET_ONCE if nx or get else _SET, args, None if get else as_ok)
+        args: tuple[Arg, ...] = (key, value, *conditions(nx=nx, xx=xx), *option("IFEQ", ifeq))
+        args += (*flag(get, "GET"), *lifetime(ex=ex, px=px, exat=exat, pxat=pxat, keepttl=keepttl))
+        is_once = nx or get or ifeq is not None
+        return self._keyed(_SET_ONCE if is_once else _SET, args, None if get else as_ok)
 
     def setnx(self, key: Key, value: Arg) -> Reply[bool]:
         """Set ``key`` unless it exists; whether it was set."""

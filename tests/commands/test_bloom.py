@@ -199,3 +199,13 @@ def test_redis_refuses_a_filter_by_its_name(own_servers: dict[str, Server]) -> N
     for wire in (redis, ours):
         wire.close_all()
     assert "no matching module type 'garrbloom'" in Path(own_servers["redis"].log).read_text()
+
+
+def test_debug_describes_each_filter(b: Wire) -> None:
+    b("BF.RESERVE", "k", "0.01", 10, "EXPANSION", 2)
+    b("BF.MADD", "k", *range(25))
+    size, *filters = b("BF.DEBUG", "k")
+    assert size == b"size:" + str(b("BF.CARD", "k")).encode()
+    assert [line.split()[4] for line in filters] == [b"capacity:10", b"capacity:20"]
+    assert all(b" hashwidth:64 " in line for line in filters)
+    assert b.error("BF.DEBUG", "none") == "ERR not found"

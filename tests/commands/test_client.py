@@ -118,6 +118,14 @@ def test_killing_by_filters(r: Wire) -> None:
     assert listener.is_closed()
 
 
+def test_killing_by_age(r: Wire) -> None:
+    if not r.is_garrison:
+        pytest.skip("MAXAGE came with Redis 7.4")
+    assert r("CLIENT", "KILL", "MAXAGE", 1000, "SKIPME", "no") == 0
+    assert r.error("CLIENT", "KILL", "MAXAGE", 0) == "ERR maxage should be greater than 0"
+    assert r.error("CLIENT", "KILL", "MAXAGE", "x") == "ERR maxage is not an integer or out of range"
+
+
 def test_killing_by_address(r: Wire) -> None:
     victim = r.another()
     address = fields(bytes(victim("CLIENT", "INFO")))["addr"]

@@ -159,3 +159,69 @@ def test_events(r: Wire) -> None:
         b"georadiusstore",
         b"del",
     ]
+
+
+# What valkey-server 9.1 answers; the distances are from the mean direction of the corners.
+SQUARE: list[Word] = ["BYPOLYGON", 4, 0, 0, 10, 0, 10, 10, 0, 10]
+NOTCHED: list[Word] = ["BYPOLYGON", 5, 0, 0, 10, 0, 10, 10, 5, 2, 0, 10]
+POLYGONS: list[tuple[list[Word], dict[bytes, bytes]]] = [
+    (
+        SQUARE,
+        {
+            b"a": b"630189.6284",
+            b"b": b"472921.4269",
+            b"c": b"2113.5207",
+            b"d": b"630189.5817",
+            b"e": b"665392.2035",
+        },
+    ),
+    (NOTCHED, {b"a": b"584324.5252", b"b": b"427702.1981", b"d": b"584324.4749", b"e": b"712330.5466"}),
+    (["BYPOLYGON", 3, 0, 0, 10, 0, 20, 0], {}),
+    (
+        ["BYPOLYGON", 4, -170, -80, 170, -80, 170, 80, -170, 80],
+        {
+            **{b"a": b"19863440.2985", b"b": b"19706170.2505", b"c": b"19234745.1137"},
+            **{b"d": b"19013587.6788", b"e": b"19018166.3735"},
+        },
+    ),
+]
+
+
+@pytest.fixture
+def five(r: Wire) -> Wire:
+    if not r.is_garrison:
+        pytest.skip("BYPOLYGON came with Valkey 9")
+    assert r("GEOADD", "g", 1, 1, "a", 2, 2, "b", 5, 5, "c", 9, 1, "d", 0.5, 9, "e") == 5
+    return r
+
+
+@pytest.mark.parametrize(("polygon", "expected"), POLYGONS)
+def test_search_in_polygon(five: Wire, polygon: list[Word], expected: dict[bytes, bytes]) -> None:
+    assert dict(five("GEOSEARCH", "g", *polygon, "WITHDIST")) == expected
+    nearest = sorted(expected, key=lambda member: float(expected[member]))
+    assert five("GEOSEARCH", "g", *polygon, "ASC") == nearest
+    assert five("GEOSEARCH", "g", *polygon, "COUNT", 2) == nearest[:2]
+    assert five("GEOSEARCHSTORE", "stored", "g", *polygon, "STOREDIST") == len(expected)
+    assert five("ZRANGE", "stored", 0, -1) == nearest
+    assert five("GEOSEARCH", "none", *polygon) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("BYPOLYGON x 0 0 1 1 2 0", "invalid number of vertices"),
+        ("BYPOLYGON 9223372036854775807 0 0 1 1 2 0", "invalid number of vertices"),
+        ("BYPOLYGON 2 0 0 1 1", "GEOSEARCH BYPOLYGON must have at least 3 vertices"),
+        ("BYPOLYGON 3 0 0 1 1 2", "GEOSEARCH BYPOLYGON must have at least 3 vertices"),
+        ("BYPOLYGON -3 0 0 1 1 2 0", "GEOSEARCH BYPOLYGON must have at least 3 vertices"),
+        ("BYPOLYGON 3 0 0 1 1 2 99", "invalid longitude,latitude pair 2.000000,99.000000"),
+        ("BYPOLYGON 3 0 0 1 1 2 x", "value is not a valid float"),
+        ("BYPOLYGON 3 0 0 1 1 2 0 3", "syntax error"),
+        ("BYPOLYGON 3 0 0 1 1 2 0 BYRADIUS 1 km", "syntax error"),
+        ("BYPOLYGON 3 0 0 1 1 2 0 FROMLONLAT 1 1", "syntax error"),
+        ("FROMLONLAT 1 1 BYPOLYGON 3 0 0 1 1 2 0", "syntax error"),
+        ("FROMMEMBER a BYPOLYGON 3 0 0 1 1 2 0", "syntax error"),
+    ],
+)
+def test_polygons_are_refused(five: Wire, words: str, error: str) -> None:
+    assert five.error("GEOSEARCH", "g", *words.split()) == f"ERR {error}"

@@ -118,6 +118,17 @@ def test_scan(h: Wire) -> None:
     assert h("HSCAN", "none", "17") == [b"0", []]
 
 
+def test_scan_of_fields_alone(h: Wire) -> None:
+    if not h.is_garrison:
+        pytest.skip("NOVALUES came with Redis 7.4")
+    cursor, fields = h("HSCAN", "h", 0, "NOVALUES", "COUNT", 100)
+    assert (cursor, sorted(fields)) == (b"0", sorted(h("HKEYS", "h")))
+    for words in (("SCAN", 0), ("SSCAN", "s", 0), ("ZSCAN", "z", 0)):
+        h("SADD", "s", "a")
+        h("ZADD", "z", 1, "a")
+        assert h.error(*words, "NOVALUES") == "ERR NOVALUES option can only be used in HSCAN"
+
+
 def test_scan_of_a_big_hash_in_steps(r: Wire) -> None:
     expected = {b"field:%d" % n: b"%d" % n for n in range(1000)}
     r("HSET", "h", *(word for pair in expected.items() for word in pair))

@@ -504,3 +504,24 @@ def test_random_changes_are_the_same(peers: Peers, sizes: tuple[int, int]) -> No
     finally:
         for wire in (peers.redis, peers.garrison):
             wire("CONFIG", "SET", "zset-max-listpack-entries", 128, "zset-max-listpack-value", 64)
+
+
+@pytest.mark.parametrize("entries_max", [1, 128])
+def test_minus_zero_is_the_same(peers: Peers, entries_max: int) -> None:
+    for wire in (peers.redis, peers.garrison):
+        wire("CONFIG", "SET", "zset-max-listpack-entries", entries_max)
+    try:
+        peers.same("ZADD", "z", "-0", "a")
+        peers.same("ZSCORE", "z", "a")
+        peers.same("ZADD", "z", 5, "b", 6, "c")
+        for words in (
+            ("ZINCRBY", "z", "-0", "d"),
+            ("ZINCRBY", "z", "0", "d"),
+            ("ZADD", "z", "INCR", "-0", "d"),
+        ):
+            peers.same(*words)
+            peers.same("ZRANGE", "z", 0, -1, "WITHSCORES")
+        peers.same("DEBUG", "DIGEST-VALUE", "z")
+    finally:
+        for wire in (peers.redis, peers.garrison):
+            wire("CONFIG", "SET", "zset-max-listpack-entries", 128)

@@ -171,3 +171,23 @@ def test_several_keys_with_one_expiry(r: Wire) -> None:
     for options in (["NX", "XX"], ["EX", "1", "KEEPTTL"], ["GET"], ["EX"], ["x", "y"]):
         assert r.error("MSETEX", 1, "a", "1", *options) == "ERR syntax error"
     assert r.error("MSETEX", 1, "a", "1", "EX", "0") == "ERR invalid expire time in 'msetex' command"
+
+
+def test_set_if_equal(r: Wire) -> None:
+    if not r.is_garrison:
+        pytest.skip("IFEQ came with Valkey 8.1 and Redis 8.4")
+    assert r("SET", "k", "a", "IFEQ", "b") is None
+    assert r("EXISTS", "k") == 0
+    r("SET", "k", "5")
+    assert r("SET", "k", "6", "IFEQ", "5", "EX", 100) == "OK"
+    assert r("SET", "k", "7", "IFEQ", "6", "KEEPTTL", "GET") == b"6"
+    assert r("SET", "k", "8", "IFEQ", "6", "GET") == b"7"
+    assert r("GET", "k") == b"7"
+    assert r("TTL", "k") > 0
+    r("LPUSH", "l", "x")
+    assert r.error("SET", "l", "v", "IFEQ", "x").startswith("WRONGTYPE")
+    for words in (["IFEQ"], ["IFEQ", "a", "NX"], ["XX", "IFEQ", "a"], ["IFEQ", "a", "IFEQ", "a"]):
+        assert r.error("SET", "k", "v", *words) == "ERR syntax error"
+    assert r("COMMAND", "GETKEYSANDFLAGS", "SET", "k", "v", "IFEQ", "5") == [
+        [b"k", ["RW", "access", "update"]]
+    ]

@@ -1,43 +1,35 @@
-//! A DUMP payload is refused or gives a value that can be used, dumped and restored again.
+//! A DUMP payload is refused or gives a value that can be read, changed, dumped and restored again.
 #![no_main]
 
-use garrison_engine_core::formats::crc64::crc64;
-use garrison_engine_core::snapshot::payload::{dump, restore};
-use garrison_engine_core::snapshot::RdbOptions;
-use garrison_engine_core::keyspace::Value;
-use garrison_engine_core::types::Object;
+mod common;
+
+use common::{sealed, Node};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    let options = RdbOptions::default();
-    let _ = restore(bytes, &options);
-    // The same with a right seal, or nothing but the seal would ever be looked at.
-    let mut payload = [bytes, &10_u16.to_le_bytes()].concat();
-    let sum = crc64(&payload);
-    payload.extend_from_slice(&sum.to_le_bytes());
-    let Ok(mut value) = restore(&payload, &options) else { return };
-    if let Value::Object(Object::Hash(hash)) = &mut value {
-        assert_eq!(hash.iter().count(), hash.len());
-        hash.set(b"one more", b"1", &options.limits.hash);
-        assert_eq!(hash.get(b"one more").map(|item| item.to_vec()), Some(b"1".to_vec()));
-    }
-    let mut again = Vec::new();
-    dump(&mut again, value.as_value(), &mut Some(Default::default()));
-    let back = restore(&again, &options).expect("what we dump can be restored");
-    assert_eq!(contents(&back), contents(&value));
-});
+const READS: &str = "GET k|GETRANGE k 0 -1|BITCOUNT k|PFCOUNT k|LRANGE k 0 -1|LINDEX k -1|LPOS k a|SMEMBERS k
+SISMEMBER k a|SRANDMEMBER k -5|ZRANGE k 0 -1 WITHSCORES|ZRANGE k - + BYLEX|ZRANK k a|ZCOUNT k -inf +inf
+GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 500 km|HGETALL k|HGET k f|HRANDFIELD k -5 WITHVALUES|HTTL k FIELDS 1 f
+XRANGE k - +|XREVRANGE k + -|XINFO STREAM k FULL|XPENDING k g - + 10|XREAD STREAMS k 0|BF.EXISTS k a
+BF.INFO k|OBJECT ENCODING k|MEMORY USAGE k|SORT k ALPHA|TYPE k";
 
-fn contents(value: &Value) -> Vec<Vec<u8>> {
-    match value {
-        Value::Int(number) => vec![number.to_string().into_bytes()],
-        Value::Bytes(bytes) => vec![bytes.clone()],
-        Value::Object(Object::Hash(hash)) => {
-            let mut pairs: Vec<_> =
-                hash.iter().map(|(field, value)| [field.to_vec(), b"\0".to_vec(), value.to_vec()].concat()).collect();
-            pairs.sort();
-            pairs
-        }
-        #[allow(unreachable_patterns)] // while there is one type
-        Value::Object(_) => Vec::new(),
+const WRITES: &str = "APPEND k a|SETBIT k 7 1|PFADD k a b c|PFMERGE k k|LPUSH k a|RPUSH k 1|LREM k 0 a|LTRIM k 1 -2|LPOP k 2|RPOP k
+LINSERT k BEFORE 1 2|SADD k a 1|SREM k a|SPOP k 2|ZADD k 1 a inf b|ZREM k a|ZPOPMIN k 2|ZREMRANGEBYRANK k 0 1|HSET k f v g 1
+HINCRBY k g 1|HPEXPIRE k 1000 FIELDS 1 f|HDEL k f|XADD k * a 1|XDEL k 1-1 5-1|XTRIM k MAXLEN 3|XGROUP CREATE k g 0
+XREADGROUP GROUP g c COUNT 2 STREAMS k >|XAUTOCLAIM k g c 0 -|XCLAIM k g d 0 1-1 FORCE|XACK k g 1-1|XGROUP DELCONSUMER k g c
+XGROUP DESTROY k g|XSETID k 9999999999999-9|BF.ADD k b";
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut node = Node::new();
+    node.call(&[b"RESTORE", b"k", b"0", bytes]);
+    // The same with a right seal, or nothing but the seal would ever be looked at.
+    if node.call(&[b"RESTORE", b"k", b"0", &sealed(bytes)]) != b"+OK\r\n" {
+        assert_eq!(node.call(&[b"EXISTS", b"k"]), b":0\r\n");
+        return;
     }
-}
+    let before = node.call(&[b"DEBUG", b"DIGEST-VALUE", b"k"]);
+    node.say(READS);
+    assert_eq!(node.call(&[b"DEBUG", b"DIGEST-VALUE", b"k"]), before, "a read changed the value");
+    node.check(&[b"k"]);
+    node.say(WRITES);
+    node.check(&[b"k"]);
+});

@@ -51,6 +51,9 @@ async def test_every_way_to_set_fields(setting: Setting) -> None:
     assert await client.hset("h", mapping={"c": 3}) == 1
     assert await client.hset("h", "d", 4, mapping={"e": 5}) == 2
     assert await client.hmset("h", {"f": 6}) is True
+    assert await client.hset("items", items=["a", 1, "b", 2]) == 2
+    assert await client.hset("items", "c", 3, mapping={"d": 4}, items=["e", 5]) == 3
+    assert await client.hlen("items") == 5
     assert await client.hmget("h", ["a", "b"], "c") == [t("1"), t("2"), t("3")]
     assert await client.hincrby("h", "a") == 2
     assert await client.hincrby("h", "a", amount=3) == 5
@@ -60,11 +63,20 @@ async def test_every_way_to_set_fields(setting: Setting) -> None:
         (lambda: client.hset("h"), "at least one"),  # type: ignore[call-overload]
         (lambda: client.hset("h", "a"), "has no value"),  # type: ignore[call-overload]
         (lambda: client.hset("h", {"a": 1}, mapping={"b": 2}), "given twice"),  # type: ignore[call-overload]
+        (lambda: client.hset("h", items=["a"]), "in turn"),
         (lambda: client.hrandfield("h", withvalues=True), "needs a count"),  # type: ignore[call-overload]
     ]
     for call, message in wrong_calls:
         with pytest.raises(UsageError, match=message):
             call()
+
+
+async def test_scan_of_fields_alone(ours: Setting) -> None:
+    client, t = ours
+    await client.hset("h", {"a": 1, "b": 2})
+    cursor, fields = await client.hscan("h", no_values=True)
+    assert (cursor, sorted(fields)) == (0, [t("a"), t("b")])
+    assert sorted([field async for field in client.hscan_iter("h", no_values=True)]) == [t("a"), t("b")]
 
 
 async def test_lifetimes_of_fields(ours: Setting) -> None:

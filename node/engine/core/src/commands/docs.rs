@@ -14,8 +14,9 @@
 //! | `[PREFIX prefix [PREFIX prefix ...]]` | an argument, each time with its token |
 //! | `<...> ...` | a group, once or more |
 //! | `name=<...>`, `name=word` | a group or word that is called `name` |
+//! | `timeout:double` | an argument of a type that does not follow from its name |
 //!
-//! The type of an argument follows from its name (`count` is an integer, `pattern` a pattern).
+//! The type of an argument follows from its name otherwise (`count` is an integer, `pattern` a pattern).
 
 /// The type of an argument, as COMMAND DOCS names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,17 +57,27 @@ impl Kind {
         }
     }
 
+    fn named(name: &str) -> Option<Kind> {
+        let known = [Kind::String, Kind::Integer, Kind::Double, Kind::Key, Kind::Pattern, Kind::UnixTime];
+        known.into_iter().find(|kind| kind.name() == name)
+    }
+
     fn of_argument(name: &str) -> Kind {
         match name {
-            "key" | "newkey" | "source" | "destination" | "source-key" | "destination-key" => Kind::Key,
+            "key" | "newkey" | "source" | "destination" | "source-key" | "destination-key" | "key1"
+            | "key2" | "destkey" | "sourcekey" | "dst" | "src" => Kind::Key,
             "pattern" => Kind::Pattern,
             "unix-time-seconds" | "unix-time-milliseconds" => Kind::UnixTime,
-            "double" | "float" | "float-increment" | "score" | "min-score" | "max-score" => Kind::Double,
+            "double" | "float" | "float-increment" | "score" | "min-score" | "max-score" | "longitude"
+            | "latitude" | "radius" | "width" | "height" => Kind::Double,
             "seconds" | "milliseconds" | "count" | "index" | "offset" | "start" | "end" | "stop" | "db"
             | "destination-db" | "index1" | "index2" | "port" | "timeout" | "numkeys" | "cursor"
             | "increment" | "decrement" | "length" | "slot" | "start-slot" | "end-slot" | "client-id"
             | "numreplicas" | "numslaves" | "ttl" | "samples" | "protover" | "version" | "config-epoch"
-            | "cluster-bus-port" | "frequency" => Kind::Integer,
+            | "cluster-bus-port" | "frequency" | "numfields" | "rank" | "num-matches" | "min-match-len"
+            | "limit" | "min-idle-time" | "weight" | "entries-added" | "maxage" | "num-vertices" => {
+                Kind::Integer
+            }
             _ => Kind::String,
         }
     }
@@ -107,6 +118,10 @@ impl Argument {
     fn word(word: &str) -> Self {
         if is_token(word) {
             Argument { token: Some(word.into()), ..Argument::new(word.to_lowercase(), Kind::PureToken) }
+        } else if let Some((name, kind)) =
+            word.split_once(':').and_then(|(name, kind)| Some((name, Kind::named(kind)?)))
+        {
+            Argument::new(name, kind)
         } else {
             Argument::new(word, Kind::of_argument(word))
         }

@@ -32,20 +32,42 @@ pub struct ScanOptions<'a> {
     pub pattern: Option<&'a [u8]>,
     /// TYPE, where it is allowed.
     pub type_name: Option<&'a [u8]>,
+    /// NOVALUES, where it is allowed.
+    pub names_only: bool,
+}
+
+/// What is walked over, which decides what options there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walked {
+    /// The keys of a database.
+    Keys,
+    /// The fields of a hash.
+    Fields,
+    /// The members of a set or sorted set.
+    Members,
 }
 
 impl<'a> ScanOptions<'a> {
     /// Reads the options from argument `index` on.
-    pub fn parse(ctx: &Ctx<'a>, mut index: usize, with_type: bool) -> Result<Self, Failure> {
-        let mut options = ScanOptions { count: SCAN_COUNT_DEFAULT, pattern: None, type_name: None };
+    pub fn parse(ctx: &Ctx<'a>, mut index: usize, walked: Walked) -> Result<Self, Failure> {
+        let mut options =
+            ScanOptions { count: SCAN_COUNT_DEFAULT, pattern: None, type_name: None, names_only: false };
         while index < ctx.args.len() {
+            if ctx.arg_is(index, "novalues") {
+                if walked != Walked::Fields {
+                    return Err(Failure::Text("ERR NOVALUES option can only be used in HSCAN"));
+                }
+                options.names_only = true;
+                index += 1;
+                continue;
+            }
             let value = ctx.args.try_get(index + 1).ok_or(SYNTAX)?;
             if ctx.arg_is(index, "count") {
                 let count = parse_i64(value).ok_or(NOT_AN_INTEGER)?;
                 options.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(SYNTAX)?;
             } else if ctx.arg_is(index, "match") {
                 options.pattern = Some(value).filter(|pattern| *pattern != b"*");
-            } else if ctx.arg_is(index, "type") && with_type {
+            } else if ctx.arg_is(index, "type") && walked == Walked::Keys {
                 options.type_name = Some(value);
             } else {
                 return Err(SYNTAX);

@@ -23,13 +23,13 @@ pub const COMMANDS: &[Command] = &[
     Command::new("replicaof", 3, Group::Server, replicaof).flags(ROLE_CHANGE).docs(
         "5.0.0",
         "O(1)",
-        "host port",
+        "args=<host port | NO ONE>",
         "Makes this node a replica of another one, or a primary (NO ONE).",
     ),
     Command::new("slaveof", 3, Group::Server, replicaof).flags(ROLE_CHANGE).docs(
         "1.0.0",
         "O(1)",
-        "host port",
+        "args=<host port | NO ONE>",
         "The old name of REPLICAOF.",
     ),
     Command::new("failover", -1, Group::Server, failover).flags(ADMIN.union(Flags::STALE)).docs(

@@ -16,17 +16,19 @@ struct Filter {
     addr: Option<String>,
     laddr: Option<String>,
     class: Option<Class>,
+    connected_for_s: Option<i64>,
     keep_myself: bool,
 }
 
 impl Filter {
-    fn fits(&self, session: &Session) -> bool {
+    fn fits(&self, session: &Session, now_ms: i64) -> bool {
         session.origin != Origin::Control
             && !session.close_now
             && self.id.is_none_or(|id| session.id == id)
             && self.addr.as_deref().is_none_or(|addr| *session.addr == *addr)
             && self.laddr.as_deref().is_none_or(|laddr| *session.laddr == *laddr)
             && self.class.is_none_or(|class| Class::of(session) == class)
+            && self.connected_for_s.is_none_or(|age_s| (now_ms - session.connected_ms) / 1000 >= age_s)
     }
 }
 
@@ -61,6 +63,11 @@ fn parse(ctx: &Ctx<'_>) -> Result<Filter, Failure> {
             b"type" => filter.class = Some(Class::parse(value)?),
             b"addr" => filter.addr = Some(text(value)),
             b"laddr" => filter.laddr = Some(text(value)),
+            b"maxage" => match parse_i64(value) {
+                Some(age_s @ 1..) => filter.connected_for_s = Some(age_s),
+                Some(_) => return Err(Failure::Text("ERR maxage should be greater than 0")),
+                None => return Err(Failure::Text("ERR maxage is not an integer or out of range")),
+            },
             b"user" if User::named(value).is_some() => {}
             b"user" => return Err(Failure::new(format!("ERR No such user '{}'", text(value)))),
             b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.keep_myself = true,
@@ -72,18 +79,19 @@ fn parse(ctx: &Ctx<'_>) -> Result<Filter, Failure> {
 }
 
 fn close_fitting(ctx: &mut Ctx<'_>, filter: &Filter) -> usize {
+    let now_ms = ctx.engine.clock.unix_ms;
     let keys: Vec<SessionKey> = ctx
         .engine
         .clients
         .sessions
         .iter()
-        .filter(|session| filter.fits(session))
+        .filter(|session| filter.fits(session, now_ms))
         .map(|session| session.key)
         .collect();
     for &key in &keys {
         ctx.engine.close_soon(key);
     }
-    let myself = !filter.keep_myself && filter.fits(ctx.session);
+    let myself = !filter.keep_myself && filter.fits(ctx.session, now_ms);
     if myself {
         ctx.session.close_after_reply = true;
     }

@@ -59,7 +59,7 @@ const SUBCOMMANDS: &[Command] = &[
         "2.4.0",
         "O(N) with the number of clients",
         "<old-format=ip:port | new-format=<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | \
-         [USER username] | [ADDR addr=ip:port] | [LADDR laddr=ip:port] | [SKIPME skipme=<YES | NO>]> ...>",
+         [USER username] | [ADDR addr=ip:port] | [LADDR laddr=ip:port] | [SKIPME skipme=<YES | NO>] | [MAXAGE maxage]> ...>",
         "Closes one connection, or all that fit every filter.",
     ),
     Command::new("list", -2, CONNECTION, list::list).tips("nondeterministic_output").flags(ADMIN).docs(

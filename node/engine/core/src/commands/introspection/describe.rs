@@ -1,5 +1,6 @@
 //! How COMMAND INFO and COMMAND DOCS show an entry of the table.
 
+use super::deprecated::{deprecated, is_internal};
 use super::docs::{self, Argument, Kind};
 use super::simple_set;
 use crate::dispatch::keys::{Begin, Find};
@@ -33,7 +34,7 @@ pub(crate) const CATEGORY_NAMES: [&str; 22] = [
     "bloom",
 ];
 
-const FLAG_NAMES: [(Flags, &str); 20] = [
+const FLAG_NAMES: [(Flags, &str); 19] = [
     (Flags::WRITE, "write"),
     (Flags::READONLY, "readonly"),
     (Flags::DENYOOM, "denyoom"),
@@ -48,7 +49,6 @@ const FLAG_NAMES: [(Flags, &str); 20] = [
     (Flags::ASKING, "asking"),
     (Flags::FAST, "fast"),
     (Flags::NO_AUTH, "no_auth"),
-    (Flags::MAY_REPLICATE, "may_replicate"),
     (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (Flags::NO_ASYNC_LOADING, "no_async_loading"),
     (Flags::NO_MULTI, "no_multi"),
@@ -193,11 +193,25 @@ pub(super) fn docs(reply: &mut Reply<'_>, entry: &Entry) {
     let command = entry.command;
     let arguments = docs::parse(command.syntax).unwrap_or_default();
     let children = &table().entries[entry.children.clone()];
-    reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!children.is_empty()));
+    let (deprecated, is_internal) = (deprecated(entry.full_name), is_internal(entry.full_name));
+    let mut doc_flags: Vec<&str> = Vec::new();
+    doc_flags.extend(deprecated.map(|_| "deprecated"));
+    doc_flags.extend(is_internal.then_some("syscmd"));
+    let shown = [!arguments.is_empty(), !children.is_empty(), !doc_flags.is_empty()];
+    let shown = shown.into_iter().filter(|is_shown| *is_shown).count();
+    reply.map(4 + shown + if deprecated.is_some() { 2 } else { 0 });
     text(reply, "summary", command.summary);
     text(reply, "since", command.since);
     text(reply, "group", command.group.name());
     text(reply, "complexity", command.complexity);
+    if !doc_flags.is_empty() {
+        reply.bulk(b"doc_flags");
+        simple_set(reply, doc_flags.into_iter());
+    }
+    if let Some((since, replaced_by)) = deprecated {
+        text(reply, "deprecated_since", since);
+        text(reply, "replaced_by", replaced_by);
+    }
     if !arguments.is_empty() {
         let mut keys_seen = 0;
         reply.bulk(b"arguments");

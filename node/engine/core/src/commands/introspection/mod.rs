@@ -1,5 +1,6 @@
 //! COMMAND: the command table, as clients and tools ask for it.
 
+mod deprecated;
 mod describe;
 mod keys;
 

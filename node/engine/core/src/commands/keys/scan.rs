@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::base::glob;
-use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions, Walked};
 use crate::dispatch::{Command, Ctx, Flags, Group, Outcome};
 use crate::keyspace::EntryRef;
 use crate::resp::reply::Reply;
@@ -40,7 +40,7 @@ const RANDOM_TRIES_MAX: usize = 100;
 
 fn scan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(1))?;
-    let options = ScanOptions::parse(ctx, 2, true)?;
+    let options = ScanOptions::parse(ctx, 2, Walked::Keys)?;
     let (now_ms, sees_expired) = (ctx.now_ms(), ctx.origin().sees_expired());
     let is_wanted = |entry: EntryRef<'_>| {
         options.type_name.is_none_or(|name| entry.type_name().as_bytes().eq_ignore_ascii_case(name))

@@ -1,7 +1,8 @@
-//! Commands that look into a Bloom filter: BF.EXISTS, BF.MEXISTS, BF.CARD, BF.INFO.
+//! Commands that look into a Bloom filter: BF.EXISTS, BF.MEXISTS, BF.CARD, BF.INFO, BF.DEBUG.
 
 use super::access::{bloom_of, NOT_FOUND};
 use super::{Bloom, Scaling};
+use crate::base::numbers::format_double;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::resp::reply::Reply;
 
@@ -33,6 +34,12 @@ pub const COMMANDS: &[Command] = &[
         "O(1)",
         "key [CAPACITY | SIZE | FILTERS | ITEMS | EXPANSION]",
         "Describes a Bloom filter.",
+    ),
+    Command::new("bf.debug", 2, Group::Bloom, debug).flags(FAST).keys(&[KeySpec::one(1, "RO")]).docs(
+        "1.0.0",
+        "O(N) with the number of filters",
+        "key",
+        "Describes each filter of a Bloom filter, for its developers.",
     ),
 ];
 
@@ -98,6 +105,31 @@ fn info(ctx: &mut Ctx<'_>) -> Outcome {
         let (.., write) = fact.ok_or(Failure::Text("Invalid information value"))?;
         reply.array(1);
         write(bloom, bytes, reply);
+        Ok(())
+    })
+}
+
+/// How long the hashes are, in bits.
+const HASH_BITS: u32 = 64;
+
+fn debug(ctx: &mut Ctx<'_>) -> Outcome {
+    let key = ctx.key(1);
+    ctx.read_with(&key, |entry, reply| {
+        let bloom = bloom_of(entry)?.ok_or(NOT_FOUND)?;
+        reply.array(1 + bloom.filters());
+        reply.bulk(format!("size:{}", bloom.items()).as_bytes());
+        for filter in &bloom.filters {
+            let line = format!(
+                "bytes:{} bits:{} hashes:{} hashwidth:{HASH_BITS} capacity:{} size:{} ratio:{}",
+                filter.bytes.len(),
+                filter.bits,
+                filter.hashes,
+                filter.capacity,
+                filter.items,
+                format_double(filter.error_rate),
+            );
+            reply.bulk(line.as_bytes());
+        }
         Ok(())
     })
 }

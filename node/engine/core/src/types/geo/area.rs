@@ -1,6 +1,8 @@
 //! Shapes, and the cells that they can touch.
 
-use super::cell::{degrees_of, latitude_distance_m, Bounds, Cell, Point, STEPS_MAX};
+use super::cell::{
+    degrees_of, latitude_distance_m, Bounds, Cell, Point, LATITUDE_MAX, LONGITUDE_MAX, STEPS_MAX,
+};
 
 /// Half of the way around the earth, in meters of the Mercator projection.
 const MERCATOR_MAX_M: f64 = 20_037_726.37;
@@ -8,19 +10,73 @@ const MERCATOR_MAX_M: f64 = 20_037_726.37;
 /// How much farther than the radius a difference of latitudes must be to decide alone, for the sake of rounding.
 const RISE_TOLERANCE: f64 = 1.000_001;
 
+/// Less than a cell, in degrees.
+const EDGE: f64 = 0.000_001;
+
+/// The least corners that a polygon has.
+pub const CORNERS_MIN: usize = 3;
+
 /// What is searched, around a center.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// A circle of this radius in meters.
     Circle { radius_m: f64 },
     /// A rectangle along the parallels, in meters.
     Rectangle { width_m: f64, height_m: f64 },
+    /// A polygon with these corners, whose edges are straight where longitude and latitude are drawn at right angles.
+    Polygon(Vec<Point>),
+}
+
+/// The center of a polygon's corners: the direction of their mean, seen from the middle of the earth.
+pub fn center_of(corners: &[Point]) -> Point {
+    let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
+    for corner in corners {
+        let (longitude, latitude) = (corner.longitude.to_radians(), corner.latitude.to_radians());
+        x += latitude.cos() * longitude.cos();
+        y += latitude.cos() * longitude.sin();
+        z += latitude.sin();
+    }
+    let count = corners.len() as f64;
+    (x, y, z) = (x / count, y / count, z / count);
+    Point { longitude: y.atan2(x).to_degrees(), latitude: z.atan2(x.hypot(y)).to_degrees() }
+}
+
+/// Whether a place lies in a polygon: a line from it to the east crosses an odd number of edges.
+fn is_inside(corners: &[Point], place: Point) -> bool {
+    let Some(mut before) = corners.last() else { return false };
+    let mut inside = false;
+    for corner in corners {
+        if (corner.latitude > place.latitude) != (before.latitude > place.latitude) {
+            let part = (place.latitude - corner.latitude) / (before.latitude - corner.latitude);
+            let crossing = corner.longitude + part * (before.longitude - corner.longitude);
+            inside ^= place.longitude < crossing;
+        }
+        before = corner;
+    }
+    inside
+}
+
+/// The smallest area along the parallels that holds all corners.
+fn bounds_of(corners: &[Point]) -> Bounds {
+    let nothing = Bounds {
+        west: f64::INFINITY,
+        south: f64::INFINITY,
+        east: f64::NEG_INFINITY,
+        north: f64::NEG_INFINITY,
+    };
+    corners.iter().fold(nothing, |bounds, corner| Bounds {
+        west: bounds.west.min(corner.longitude),
+        south: bounds.south.min(corner.latitude),
+        east: bounds.east.max(corner.longitude),
+        north: bounds.north.max(corner.latitude),
+    })
 }
 
 impl Shape {
     /// The distance from the center in meters, if the place is inside.
-    pub fn distance_m(self, center: Point, place: Point) -> Option<f64> {
-        match self {
+    pub fn distance_m(&self, center: Point, place: Point) -> Option<f64> {
+        match *self {
+            Shape::Polygon(ref corners) => is_inside(corners, place).then(|| center.distance_m(place)),
             Shape::Circle { radius_m } => {
                 // Most places are too far north or south already, which is known without trigonometry. Beside the
                 // border the distance itself decides.
@@ -44,17 +100,27 @@ impl Shape {
         }
     }
 
-    fn half_sides_m(self) -> (f64, f64) {
-        match self {
+    fn half_sides_m(&self, center: Point) -> (f64, f64) {
+        match *self {
             Shape::Circle { radius_m } => (radius_m, radius_m),
             Shape::Rectangle { width_m, height_m } => (width_m / 2.0, height_m / 2.0),
+            Shape::Polygon(ref corners) => {
+                let bounds = bounds_of(corners);
+                let rise = (bounds.north - center.latitude).max(center.latitude - bounds.south);
+                // A degree of longitude is longest at the equator, so this is enough at every latitude.
+                let reach = (bounds.east - center.longitude).max(center.longitude - bounds.west);
+                (latitude_distance_m(0.0, reach), latitude_distance_m(0.0, rise))
+            }
         }
     }
 
     /// The edges of what the shape covers. Towards the poles a meter is more degrees of longitude, so the edge that
     /// is nearer to a pole decides.
-    fn bounds(self, center: Point) -> Bounds {
-        let (half_width_m, half_height_m) = self.half_sides_m();
+    fn bounds(&self, center: Point) -> Bounds {
+        if let Shape::Polygon(corners) = self {
+            return bounds_of(corners);
+        }
+        let (half_width_m, half_height_m) = self.half_sides_m(center);
         let rise = degrees_of(half_height_m);
         let toward_pole = if center.latitude < 0.0 { center.latitude - rise } else { center.latitude + rise };
         let reach = degrees_of(half_width_m / toward_pole.to_radians().cos());
@@ -67,11 +133,13 @@ impl Shape {
     }
 
     /// The size of cells of which nine are enough, as the number of halvings.
-    fn steps(self, center: Point) -> u32 {
-        let (half_width_m, half_height_m) = self.half_sides_m();
-        let mut radius_m = match self {
+    fn steps(&self, center: Point) -> u32 {
+        let (half_width_m, half_height_m) = self.half_sides_m(center);
+        let mut radius_m = match *self {
             Shape::Circle { radius_m } => radius_m,
-            Shape::Rectangle { .. } => (half_width_m * half_width_m + half_height_m * half_height_m).sqrt(),
+            Shape::Rectangle { .. } | Shape::Polygon(_) => {
+                (half_width_m * half_width_m + half_height_m * half_height_m).sqrt()
+            }
         };
         if radius_m == 0.0 {
             return STEPS_MAX;
@@ -90,11 +158,18 @@ impl Shape {
     }
 
     /// The cells that the shape can touch, the center's first, none of them twice in a row.
-    pub fn cells(self, center: Point) -> Vec<Cell> {
+    pub fn cells(&self, center: Point) -> Vec<Cell> {
         let bounds = self.bounds(center);
-        let mut cell = Cell::at(center, self.steps(center));
-        if cell.steps > 1 && !reaches(cell, bounds) {
-            cell = Cell::at(center, cell.steps - 1);
+        let origin = match self {
+            Shape::Polygon(_) => inside_grid(center),
+            _ => center,
+        };
+        let mut cell = Cell::at(origin, self.steps(center));
+        while cell.steps > 1 && !reaches(cell, bounds) {
+            cell = Cell::at(origin, cell.steps - 1);
+            if !matches!(self, Shape::Polygon(_)) {
+                break;
+            }
         }
         let own = cell.bounds();
         // With one halving all cells touch each other around the earth.
@@ -110,12 +185,24 @@ impl Shape {
         for (columns, rows) in [(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)] {
             let neighbor = cell.neighbor(columns, rows);
             // The center's own cell is not compared: what repeats it is visited again, as in Redis.
-            let repeats = cells.len() > 1 && cells.last() == Some(&neighbor);
+            let repeats = match self {
+                Shape::Polygon(_) => cells.contains(&neighbor),
+                _ => cells.len() > 1 && cells.last() == Some(&neighbor),
+            };
             if !is_useless(columns, rows) && !repeats {
                 cells.push(neighbor);
             }
         }
         cells
+    }
+}
+
+/// A place of the grid beside the given one: the center of a polygon around a pole lies beyond the grid, and its eastern
+/// and northern edges belong to no cell.
+fn inside_grid(center: Point) -> Point {
+    Point {
+        longitude: center.longitude.clamp(-LONGITUDE_MAX, LONGITUDE_MAX - EDGE),
+        latitude: center.latitude.clamp(-LATITUDE_MAX, LATITUDE_MAX - EDGE),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Commands that find the members inside a shape: GEOSEARCH, GEORADIUS and their kin.
 
 use super::access::{point_arg, unit_arg, write_distance, write_point};
-use super::area::Shape;
+use super::area::{center_of, Shape, CORNERS_MIN};
 use super::cell::Point;
 use crate::base::numbers::parse_i64;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
@@ -20,10 +20,11 @@ pub const COMMANDS: &[Command] = &[
     Command::new("geosearch", -7, Group::Geo, geosearch).flags(Flags::READONLY).keys(KEY).docs(
         "6.2.0",
         COST,
-        "key from=<FROMMEMBER member | FROMLONLAT longitude latitude> \
-         by=<BYRADIUS radius unit=<M | KM | FT | MI> | BYBOX width height unit=<M | KM | FT | MI>> \
+        "key [from=<FROMMEMBER member | FROMLONLAT longitude latitude>] \
+         by=<BYRADIUS radius unit=<M | KM | FT | MI> | BYBOX width height unit=<M | KM | FT | MI> | \
+         BYPOLYGON num-vertices <longitude latitude> ...> \
          [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
-        "Answers the members inside a circle or a rectangle.",
+        "Answers the members inside a circle, a rectangle or a polygon.",
     ),
     Command::new("geosearchstore", -8, Group::Geo, geosearchstore)
         .flags(STORE)
@@ -31,10 +32,11 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "6.2.0",
             COST,
-            "destination source from=<FROMMEMBER member | FROMLONLAT longitude latitude> \
-             by=<BYRADIUS radius unit=<M | KM | FT | MI> | BYBOX width height unit=<M | KM | FT | MI>> \
+            "destination source [from=<FROMMEMBER member | FROMLONLAT longitude latitude>] \
+             by=<BYRADIUS radius unit=<M | KM | FT | MI> | BYBOX width height unit=<M | KM | FT | MI> | \
+             BYPOLYGON num-vertices <longitude latitude> ...> \
              [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
-            "Stores the members inside a circle or a rectangle.",
+            "Stores the members inside a circle, a rectangle or a polygon.",
         ),
     Command::new("georadius", -6, Group::Geo, georadius)
         .flags(STORE.union(Flags::MOVABLEKEYS))
@@ -96,6 +98,8 @@ enum Form {
 enum From {
     Member,
     Coordinates,
+    /// The center of the polygon's corners.
+    Polygon,
 }
 
 /// In which order members are answered.
@@ -193,6 +197,7 @@ impl<'a> Query<'a> {
         let may_store = matches!(form, Form::Radius { may_store: true, .. });
         let is_circle = matches!(self.shape, Some(Shape::Circle { .. }));
         let is_rectangle = matches!(self.shape, Some(Shape::Rectangle { .. }));
+        let is_polygon = self.from == Some(From::Polygon);
         let mut values = 0;
         match ctx.arg(index).to_ascii_lowercase().as_slice() {
             b"withdist" => self.with_distance = true,
@@ -213,23 +218,28 @@ impl<'a> Query<'a> {
                 values = 1;
             }
             b"storedist" if form == Form::SearchStore => self.stores_distance = true,
-            b"frommember" if left >= 1 && is_search && self.from != Some(From::Coordinates) => {
+            b"frommember" if left >= 1 && is_search && matches!(self.from, None | Some(From::Member)) => {
                 self.center = locate(ctx.arg(index + 1))?;
                 self.from = Some(From::Member);
                 values = 1;
             }
-            b"fromlonlat" if left >= 2 && is_search && self.from != Some(From::Member) => {
+            b"fromlonlat"
+                if left >= 2 && is_search && matches!(self.from, None | Some(From::Coordinates)) =>
+            {
                 self.center = Some(point_arg(ctx, index + 1)?);
                 self.from = Some(From::Coordinates);
                 values = 2;
             }
-            b"byradius" if left >= 2 && is_search && !is_rectangle => {
+            b"byradius" if left >= 2 && is_search && !is_rectangle && !is_polygon => {
                 self.read_circle(ctx, index + 1)?;
                 values = 2;
             }
-            b"bybox" if left >= 3 && is_search && !is_circle => {
+            b"bybox" if left >= 3 && is_search && !is_circle && !is_polygon => {
                 self.read_rectangle(ctx, index + 1)?;
                 values = 3;
+            }
+            b"bypolygon" if left >= 1 && is_search && self.from.is_none() && self.shape.is_none() => {
+                values = self.read_polygon(ctx, index + 1)?;
             }
             _ => return Err(SYNTAX),
         }
@@ -255,6 +265,21 @@ impl<'a> Query<'a> {
         self.unit_m = unit_arg(ctx, index + 2)?;
         self.shape = Some(Shape::Rectangle { width_m: width * self.unit_m, height_m: height * self.unit_m });
         Ok(())
+    }
+
+    /// Reads the number of corners at `index`, and the corners. Returns how many arguments these are.
+    fn read_polygon(&mut self, ctx: &Ctx<'_>, index: usize) -> Result<usize, Failure> {
+        let count = parse_i64(ctx.arg(index)).filter(|count| *count <= i64::MAX / 2);
+        let count = count.ok_or(Failure::Text("ERR invalid number of vertices"))?;
+        let left = (ctx.args.len() - index - 1) / 2;
+        let too_few = Failure::Text("ERR GEOSEARCH BYPOLYGON must have at least 3 vertices");
+        let count = usize::try_from(count).ok().filter(|count| (CORNERS_MIN..=left).contains(count));
+        let count = count.ok_or(too_few)?;
+        let corners = (0..count).map(|corner| point_arg(ctx, index + 1 + 2 * corner));
+        let corners = corners.collect::<Result<Vec<Point>, Failure>>()?;
+        (self.from, self.center) = (Some(From::Polygon), Some(center_of(&corners)));
+        self.shape = Some(Shape::Polygon(corners));
+        Ok(1 + 2 * count)
     }
 
     fn check(&mut self, ctx: &Ctx<'_>, form: Form) -> Result<(), Failure> {
@@ -287,7 +312,7 @@ impl<'a> Query<'a> {
 
     /// The members inside the shape, in the order and number asked for.
     fn run<'s>(&self, set: &'s SortedSet) -> Vec<Found<'s>> {
-        let (Some(center), Some(shape)) = (self.center, self.shape) else { return Vec::new() };
+        let (Some(center), Some(shape)) = (self.center, &self.shape) else { return Vec::new() };
         let enough = if self.any { self.count } else { usize::MAX };
         let mut found: Vec<Found<'s>> = Vec::new();
         'cells: for cell in shape.cells(center) {

@@ -1,6 +1,6 @@
 //! Places against the documented examples, and shapes against a look at every place.
 
-use super::area::Shape;
+use super::area::{center_of, Shape};
 use super::cell::{Cell, Point, STEPS_MAX};
 use proptest::prelude::*;
 
@@ -31,6 +31,36 @@ proptest! {
         let (first, behind) = cell.scores();
         prop_assert!(first <= place.score() && place.score() < behind);
         prop_assert_eq!(cell.neighbor(1, 1).neighbor(-1, -1), cell);
+    }
+
+    #[test]
+    fn the_cells_of_a_polygon_cover_it(corners in prop::collection::vec(place(), 3..6), parts in [0.0..1.0_f64, 0.0..1.0],
+        scale in 0.001..1.0_f64) {
+        let first = corners[0];
+        let toward = |corner: &Point, part: f64| Point {
+            longitude: first.longitude + (corner.longitude - first.longitude) * part,
+            latitude: first.latitude + (corner.latitude - first.latitude) * part,
+        };
+        let corners: Vec<Point> = corners.iter().map(|corner| toward(corner, scale)).collect();
+        // Between the first three corners; whether that is inside is for the polygon to say.
+        let place = Point {
+            longitude: corners[1].longitude * parts[0] + corners[2].longitude * (1.0 - parts[0]),
+            latitude: corners[1].latitude * parts[0] + corners[2].latitude * (1.0 - parts[0]),
+        };
+        let place = Point {
+            longitude: first.longitude + (place.longitude - first.longitude) * parts[1],
+            latitude: first.latitude + (place.latitude - first.latitude) * parts[1],
+        };
+        let (center, shape) = (center_of(&corners), Shape::Polygon(corners));
+        let place = Point::of_score(place.score());
+        let cells = shape.cells(center);
+        let covering = cells.iter().filter(|cell| {
+            let (first, behind) = cell.scores();
+            (first..behind).contains(&place.score())
+        });
+        let expected = usize::from(shape.distance_m(center, place).is_some());
+        let covering = covering.count();
+        prop_assert!(covering <= 1 && covering >= expected);
     }
 
     #[test]

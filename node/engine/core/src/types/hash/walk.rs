@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::access::{live_of, write_item};
 use super::live::Live;
 use crate::base::prng::Prng;
-use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions, Walked};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::resp::failure::SYNTAX;
@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "2.8.0",
             "O(1) for every call, O(N) for all fields",
-            "key cursor [MATCH pattern] [COUNT count]",
+            "key cursor [MATCH pattern] [COUNT count] [NOVALUES]",
             "Walks over the fields in steps.",
         ),
     Command::new("hrandfield", -2, Group::Hash, hrandfield)
@@ -48,7 +48,7 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(2))?;
     let key = ctx.key(1);
     // A missing key is answered before the options are looked at, as the peers do.
-    let options = ScanOptions::parse(ctx, 3, false);
+    let options = ScanOptions::parse(ctx, 3, Walked::Fields);
     let now_ms = ctx.field_clock();
     ctx.read_with(&key, |entry, reply| {
         let Some(hash) = live_of(entry, now_ms)? else { return reply_page(reply, |_| Ok((0, 0))) };
@@ -58,8 +58,11 @@ fn hscan(ctx: &mut Ctx<'_>) -> Outcome {
             let next = hash.scan(cursor, options.count, |field, value| {
                 if options.matches(field.spell(&mut itoa::Buffer::new())) {
                     write_item(out, field);
-                    write_item(out, value);
-                    len += 2;
+                    len += 1;
+                    if !options.names_only {
+                        write_item(out, value);
+                        len += 1;
+                    }
                 }
             });
             Ok((next, len))

@@ -53,7 +53,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "2.6.0",
             "O(1)",
-            "key field increment",
+            "key field increment:double",
             "Adds to the floating point number in a field; a missing field counts as 0.",
         ),
 ];

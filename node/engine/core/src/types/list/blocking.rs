@@ -22,25 +22,25 @@ pub const COMMANDS: &[Command] = &[
     Command::new("blpop", -3, Group::List, blpop).flags(BLOCKING).keys(POP_KEYS).docs(
         "2.0.0",
         "O(N) with the number of keys",
-        "key [key ...] timeout",
+        "key [key ...] timeout:double",
         "Takes the head of the first list that has any, or waits for one.",
     ),
     Command::new("brpop", -3, Group::List, brpop).flags(BLOCKING).keys(POP_KEYS).docs(
         "2.0.0",
         "O(N) with the number of keys",
-        "key [key ...] timeout",
+        "key [key ...] timeout:double",
         "Takes the tail of the first list that has any, or waits for one.",
     ),
     Command::new("blmove", 6, Group::List, blmove).flags(MOVE).keys(MOVE_KEYS).docs(
         "6.2.0",
         "O(1)",
-        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout:double",
         "Takes an element from one end of a list, or waits for one, and adds it at an end of another.",
     ),
     Command::new("brpoplpush", 4, Group::List, brpoplpush).flags(MOVE).keys(MOVE_KEYS).docs(
         "2.2.0",
         "O(1)",
-        "source destination timeout",
+        "source destination timeout:double",
         "Takes the tail of a list, or waits for one, and adds it at the head of another.",
     ),
     Command::new("blmpop", -5, Group::List, blmpop)
@@ -49,7 +49,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "7.0.0",
             "O(N+M) with the number of keys and the number of elements answered",
-            "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+            "timeout:double numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
             "Takes elements from an end of the first list that has any, or waits for one.",
         ),
 ];

@@ -3,7 +3,7 @@
 use super::access::{set_of, write_item};
 use crate::base::prng::Prng;
 use crate::dispatch::draws::Draws;
-use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions, Walked};
 use crate::dispatch::{Command, Ctx, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 
@@ -32,7 +32,7 @@ fn sscan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(2))?;
     let key = ctx.key(1);
     // A missing key is answered before the options are looked at, as the peers do.
-    let options = ScanOptions::parse(ctx, 3, false);
+    let options = ScanOptions::parse(ctx, 3, Walked::Members);
     ctx.read_with(&key, |entry, reply| {
         let Some(set) = set_of(entry)? else { return reply_page(reply, |_| Ok((0, 0))) };
         let options = options?;

@@ -48,13 +48,13 @@ pub const COMMANDS: &[Command] = &[
     Command::new("bzpopmin", -3, Group::SortedSet, bzpopmin).flags(BLOCKING).keys(WAITED_FOR).docs(
         "5.0.0",
         "O(log(N)) with the size of the sorted set",
-        "key [key ...] timeout",
+        "key [key ...] timeout:double",
         "Removes the member with the lowest score of the first sorted set that has any; waits for one.",
     ),
     Command::new("bzpopmax", -3, Group::SortedSet, bzpopmax).flags(BLOCKING).keys(WAITED_FOR).docs(
         "5.0.0",
         "O(log(N)) with the size of the sorted set",
-        "key [key ...] timeout",
+        "key [key ...] timeout:double",
         "Removes the member with the highest score of the first sorted set that has any; waits for one.",
     ),
     Command::new("bzmpop", -5, Group::SortedSet, bzmpop)
@@ -63,7 +63,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "7.0.0",
             "O(K) + O(M*log(N)) with the number of keys, of members removed and the size of the sorted set",
-            "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+            "timeout:double numkeys key [key ...] <MIN | MAX> [COUNT count]",
             "Removes members at one end of the first sorted set that has any; waits for one.",
         ),
 ];

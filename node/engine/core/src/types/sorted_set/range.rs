@@ -17,7 +17,7 @@ pub const COMMANDS: &[Command] = &[
     ranging("zrange", zrange).docs(
         "1.2.0",
         COST,
-        "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
+        "key start:string stop:string [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
         "Answers a range of members by rank, score or name.",
     ),
     ranging("zrevrange", zrevrange).docs(

@@ -327,7 +327,8 @@ fn packed_score(item: Item<'_>) -> Option<f64> {
 
 /// Puts a new member where it belongs.
 fn put(list: &mut PackedList, member: &[u8], score: f64) {
-    let text = score::text(score);
+    // Minus zero becomes zero in the packed form, as with the peers.
+    let text = if score == 0.0 { "0".to_owned() } else { score::text(score) };
     let mut digits = itoa::Buffer::new();
     let mut at = list.first();
     while let Some(here) = at {

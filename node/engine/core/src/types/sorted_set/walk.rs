@@ -4,7 +4,7 @@ use super::access::{sorted_set_of, write_element, write_head, write_item};
 use super::score;
 use crate::base::prng::Prng;
 use crate::dispatch::draws::Draws;
-use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions};
+use crate::dispatch::scan::{parse_cursor, reply_page, ScanOptions, Walked};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::resp::failure::SYNTAX;
 
@@ -38,7 +38,7 @@ fn zscan(ctx: &mut Ctx<'_>) -> Outcome {
     let cursor = parse_cursor(ctx.arg(2))?;
     let key = ctx.key(1);
     // A missing key is answered before the options are looked at, as the peers do.
-    let options = ScanOptions::parse(ctx, 3, false);
+    let options = ScanOptions::parse(ctx, 3, Walked::Members);
     ctx.read_with(&key, |entry, reply| {
         let Some(set) = sorted_set_of(entry)? else { return reply_page(reply, |_| Ok((0, 0))) };
         let options = options?;

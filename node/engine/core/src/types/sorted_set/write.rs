@@ -45,7 +45,12 @@ pub const COMMANDS: &[Command] = &[
     Command::new("zremrangebyscore", 4, Group::SortedSet, zremrangebyscore)
         .flags(Flags::WRITE)
         .keys(DELETED)
-        .docs("1.2.0", RANGE_COST, "key min max", "Removes the members whose scores are in a range."),
+        .docs(
+            "1.2.0",
+            RANGE_COST,
+            "key min:double max:double",
+            "Removes the members whose scores are in a range.",
+        ),
     Command::new("zremrangebylex", 4, Group::SortedSet, zremrangebylex)
         .flags(Flags::WRITE)
         .keys(DELETED)
@@ -151,7 +156,7 @@ impl AddOptions {
             return Ok(Added::Refused);
         }
         if new == old {
-            return Ok(Added::Same(old));
+            return Ok(Added::Same(new));
         }
         set.insert(member, new, limits);
         Ok(Added::Changed(new))

@@ -38,7 +38,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("incrbyfloat", 3, Group::String, incrbyfloat).flags(FLAGS).keys(KEY).docs(
         "2.6.0",
         "O(1)",
-        "key increment",
+        "key increment:double",
         "Adds to the floating point number at a key; a missing key counts as 0.",
     ),
 ];

@@ -45,6 +45,8 @@ impl TimeUnit {
 pub(super) struct StringOptions<'a> {
     pub(super) if_missing: bool,
     pub(super) if_there: bool,
+    /// What the string must be now.
+    pub(super) if_equal: Option<&'a [u8]>,
     pub(super) get: bool,
     pub(super) keep_ttl: bool,
     pub(super) persist: bool,
@@ -58,10 +60,14 @@ impl<'a> StringOptions<'a> {
         while let Some(option) = ctx.args.try_get(index) {
             let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
             let has_no_time = options.expiry.is_none() && !options.keep_ttl && !options.persist;
-            if is_set && is("nx") && !options.if_there {
+            let has_no_value = options.if_equal.is_none();
+            if is_set && is("nx") && !options.if_there && has_no_value {
                 options.if_missing = true;
-            } else if is_set && is("xx") && !options.if_missing {
+            } else if is_set && is("xx") && !options.if_missing && has_no_value {
                 options.if_there = true;
+            } else if is_set && is("ifeq") && !options.if_missing && !options.if_there && has_no_value {
+                index += 1;
+                options.if_equal = Some(ctx.args.try_get(index).ok_or(SYNTAX)?);
             } else if is_set && is("get") {
                 options.get = true;
             } else if is_set && is("keepttl") && (has_no_time || options.keep_ttl) {

@@ -5,7 +5,7 @@ use super::read::reply_string;
 use crate::dispatch::keys::{Access, Find};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::keyspace::{KeyRef, Ttl};
-use crate::resp::failure::SYNTAX;
+use crate::resp::failure::{SYNTAX, WRONG_TYPE};
 use crate::resp::Args;
 use crate::settings::NotifyClass;
 
@@ -21,7 +21,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "1.0.0",
             "O(1)",
-            "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+            "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
              PXAT unix-time-milliseconds | KEEPTTL]",
             "Stores a string at a key, whatever the key held before.",
         ),
@@ -78,9 +78,10 @@ pub const COMMANDS: &[Command] = &[
         ),
 ];
 
-/// SET reads its key only with GET.
+/// SET reads its key only with GET and IFEQ.
 fn access_of_set(args: Args<'_>) -> Access {
-    match args.iter_from(3).any(|word| word.eq_ignore_ascii_case(b"get")) {
+    let reads = |word: &[u8]| word.eq_ignore_ascii_case(b"get") || word.eq_ignore_ascii_case(b"ifeq");
+    match args.iter_from(3).any(reads) {
         true => Access::of("RW ACCESS UPDATE"),
         false => Access::of("OW UPDATE"),
     }
@@ -106,11 +107,21 @@ fn set(ctx: &mut Ctx<'_>) -> Outcome {
             return Ok(());
         }
     }
+    if let Some(expected) = options.if_equal {
+        if !holds(ctx, &key, expected)? {
+            if !options.get {
+                ctx.reply().null();
+            }
+            return Ok(());
+        }
+    }
     match expiry {
         Some(at_ms) => store_with_expiry(ctx, &key, ctx.arg(2), at_ms),
         None => {
             store(ctx, &key, ctx.arg(2), if options.keep_ttl { Ttl::Keep } else { Ttl::Clear });
-            if options.get {
+            if options.if_equal.is_some() {
+                propagate_without_condition(ctx, &key, options.keep_ttl);
+            } else if options.get {
                 propagate_without_get(ctx);
             }
         }
@@ -119,6 +130,24 @@ fn set(ctx: &mut Ctx<'_>) -> Outcome {
         ctx.reply().ok();
     }
     Ok(())
+}
+
+/// Whether a key holds this string.
+fn holds(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, expected: &[u8]) -> Result<bool, Failure> {
+    let Some(entry) = ctx.find(key) else { return Ok(false) };
+    match entry.value().string(&mut itoa::Buffer::new()) {
+        Some(text) => Ok(text == expected),
+        None => Err(WRONG_TYPE),
+    }
+}
+
+/// A replica need not know IFEQ, and the condition has been met.
+fn propagate_without_condition(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, keep_ttl: bool) {
+    let value = ctx.arg(2);
+    match keep_ttl {
+        true => ctx.propagate(&[b"SET", key.bytes, value, b"KEEPTTL"]),
+        false => ctx.propagate(&[b"SET", key.bytes, value]),
+    }
 }
 
 /// What SET answers is no matter of the replicas.
@@ -205,7 +234,7 @@ fn msetex(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let end = 2 + 2 * pairs as usize;
     let options = StringOptions::parse(ctx, end, true)?;
-    if options.get {
+    if options.get || options.if_equal.is_some() {
         return Err(SYNTAX);
     }
     let expiry = options.expiry_ms(ctx)?;
