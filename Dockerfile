@@ -19,7 +19,11 @@ RUN python3 -m venv /opt/tools \
     && /opt/tools/bin/pip install 'setuptools>=77' 'setuptools-rust>=1.10' wheel \
     && python3 -m venv --without-pip /opt/garrison
 WORKDIR /src
-# The engine alone first: it takes minutes, and an edit in Python leaves this layer as it is.
+# The engine alone first: it takes minutes, and an edit in Python leaves this layer as it is. A test of the image may
+# ask for a quick build by these arguments; what is set here is the release profile.
+ARG CARGO_PROFILE_RELEASE_LTO=fat
+ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 COPY pyproject.toml MANIFEST.in LICENSE ./
 COPY garrison/__init__.py garrison/
 COPY node/engine node/engine

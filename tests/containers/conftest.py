@@ -154,6 +154,14 @@ def _reason_to_skip() -> str:
     return "" if compose_command() else "no Compose on this machine"
 
 
+QUICK_BUILD = (
+    *("--build-arg", "CARGO_PROFILE_RELEASE_LTO=off"),
+    *("--build-arg", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16"),
+    *("--build-arg", "CARGO_PROFILE_RELEASE_OPT_LEVEL=1"),
+)
+"""What is tested is the image, not the speed of its engine."""
+
+
 @pytest.fixture(scope="session")
 def cluster(root: Path) -> Compose:
     """docker-compose.yml with its image, not up."""
@@ -170,7 +178,7 @@ def cluster(root: Path) -> Compose:
     with _alone():
         handed_in = _hand_in_authorities(root / "deploy/ca")
         try:
-            cluster.run("build", "node-1", seconds=BUILD_SECONDS_MAX)
+            cluster.run("build", *QUICK_BUILD, "node-1", seconds=BUILD_SECONDS_MAX)
         finally:
             for certificate in handed_in:
                 certificate.unlink(missing_ok=True)
