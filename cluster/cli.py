@@ -220,11 +220,8 @@ def reshard(
         _run(context, resharding.resume(session, parse_address(entry), _read_plan(context, plan)))
     if slots is None and ranges is None:
         slots = _ask("How many slots should move?", "--slots", int)
-    shared: Shared = context.obj
-    target = shared.node_name(to or _ask("Which primary gets them (address or id)?", "--to", str))
-    named = [
-        shared.node_name(name.strip()) for part in source or [] for name in part.split(",") if name.strip()
-    ]
+    target = to or _ask("Which primary gets them (address or id)?", "--to", str)
+    named = [name.strip() for part in source or [] for name in part.split(",") if name.strip()]
     sources = () if "all" in named else tuple(named)
     session = _session(context, yes=yes, plan_file=save_plan, **options)
     request = resharding.ReshardRequest(target, slots, ranges, sources)
@@ -264,8 +261,7 @@ def rebalance(
         keys_max=pipeline,
         plan_file=save_plan,
     )
-    shared: Shared = context.obj
-    weights = {shared.node_name(name): value for name, value in map(parse_weight, weight or [])}
+    weights = dict(map(parse_weight, weight or []))
     request = resharding.rebalance(
         session, parse_address(entry), weights, use_empty=use_empty, threshold_percent=threshold, ask=True
     )
@@ -289,7 +285,6 @@ def add_node(
     from garrison.cluster.manager import commands
 
     session = _session(context, dry_run=dry_run)
-    primary = primary and context.obj.node_name(primary)
     _run(
         context,
         commands.add_node(
@@ -309,8 +304,8 @@ def del_node(
     """Take a node out: its replicas go elsewhere, every other node forgets it, it is reset."""
     from garrison.cluster.manager import commands
 
-    session, name = _session(context, dry_run=dry_run), context.obj.node_name(node)
-    _run(context, commands.del_node(session, parse_address(entry), name, drain=drain))
+    session = _session(context, dry_run=dry_run)
+    _run(context, commands.del_node(session, parse_address(entry), node, drain=drain))
 
 
 @app.command(cls=PlainCommand, context_settings={"ignore_unknown_options": True})

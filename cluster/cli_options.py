@@ -52,14 +52,6 @@ class Shared:
     sessions: "list[Session]" = field(default_factory=list)
     """The sessions that a signal stops."""
 
-    def node_name(self, name: str) -> str:
-        """What the cluster calls a node that the user names by the address that works from here."""
-        try:
-            address = parse_address(name)
-        except typer.BadParameter:
-            return name  # An id, or the start of one.
-        return str(self.address_map.announced(address))
-
 
 def parse_address(text: str) -> "Address":
     """An address as people write it. Raises typer.BadParameter."""

@@ -16,17 +16,11 @@ class AddressMap:
     """Announced address to the reached one; ports on both sides or on neither. Raises UsageError."""
 
     def __init__(self, pairs: Mapping[str, str] | None = None) -> None:
-        given = dict(pairs or {})
-        self._reached = translator(given)
-        self._announced = translator({reached: announced for announced, reached in given.items()})
+        self._reached = translator(dict(pairs or {}))
 
     def reached(self, address: Address) -> Address:
         """Where to connect to."""
         return Address(*self._reached(ClientAddress(address.host, address.port)))
-
-    def announced(self, address: Address) -> Address:
-        """How nodes call the one that is reached at ``address``."""
-        return Address(*self._announced(ClientAddress(address.host, address.port)))
 
 
 NO_MAP = AddressMap()

@@ -86,7 +86,7 @@ async def add_node(
         new = (await resolve([new]))[0]
         chosen: Node | None = None
         if primary is not None:
-            chosen = find_primary(state, primary)
+            chosen = find_primary(session, state, primary)
         elif replica:
             chosen = members.choose_primary(state, new)
         report = doc.MemberReport(
@@ -103,7 +103,7 @@ async def add_node(
 
 async def del_node(session: Session, entry: Address, name: str, *, drain: bool = False) -> doc.MemberReport:
     async with session.admin(entry) as admin:
-        node = find_node(await admin.cluster_state(), name)
+        node = find_node(session, await admin.cluster_state(), name)
     if drain and not session.dry_run and node.is_primary:
         await rebalance(session, entry, {node.id: 0.0}, threshold_percent=0)
     async with session.admin(entry) as admin:

@@ -39,12 +39,12 @@ class ReshardRequest:
 
 async def reshard(session: Session, entry: Address, request: ReshardRequest) -> doc.MoveReport:
     def plan(state: ClusterState) -> tuple[Move, ...]:
-        target = find_primary(state, request.target).id
+        target = find_primary(session, state, request.target).id
         if request.ranges is not None:
             return plan_slots(state.owners, to_slots(_ranges(request.ranges)), target)
         if request.count is None:
             raise UsageProblem("say how many slots to move with --slots, or which with --ranges")
-        sources = [find_primary(state, name).id for name in request.sources]
+        sources = [find_primary(session, state, name).id for name in request.sources]
         return plan_reshard(state.slots_of, request.count, target, sources)
 
     return await _move(session, entry, "reshard", plan, ask=True)
@@ -82,7 +82,7 @@ async def rebalance(
     ask: bool = False,
 ) -> doc.MoveReport:
     def plan(state: ClusterState) -> tuple[Move, ...]:
-        by_id = {find_primary(state, name).id: weight for name, weight in weights.items()}
+        by_id = {find_primary(session, state, name).id: weight for name, weight in weights.items()}
         return plan_rebalance(
             state.slots_of, by_id, use_empty=use_empty, threshold_percent=threshold_percent
         ).moves

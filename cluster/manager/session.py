@@ -1,10 +1,12 @@
 """What the commands share: how to reach nodes, how to talk to the user, how to find what the user names."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from garrison.base.endpoint import parse_endpoint
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.errors import ManagerError, UsageProblem
@@ -71,15 +73,26 @@ async def resolve(nodes: Sequence[Address]) -> list[Address]:
     return resolved
 
 
-def find_node(state: ClusterState, name: str) -> Node:
+def find_node(session: Session, state: ClusterState, name: str) -> Node:
+    """The node named by id or by an address: the one that it announces, or the one that works from here."""
+    with contextlib.suppress(ValueError):
+        endpoint = parse_endpoint(name)
+        address = Address(endpoint.host, endpoint.port)
+        reached = [
+            node
+            for node in state.nodes.values()
+            if address in (node.address, session.access.address_map.reached(node.address))
+        ]
+        if len(reached) == 1:
+            return reached[0]
     try:
         return state.find(name)
     except LookupError as error:
         raise UsageProblem(str(error.args[0])) from error
 
 
-def find_primary(state: ClusterState, name: str) -> Node:
-    node = find_node(state, name)
+def find_primary(session: Session, state: ClusterState, name: str) -> Node:
+    node = find_node(session, state, name)
     if not node.is_primary:
         primary = state.nodes.get(node.primary_id or "")
         raise UsageProblem(

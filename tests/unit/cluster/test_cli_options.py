@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from garrison.cluster.cli_options import Shared, parse_address, parse_address_map, parse_weight
+from garrison.cluster.cli_options import parse_address, parse_address_map, parse_weight
 from garrison.cluster.core.topology import Address
 
 
@@ -16,15 +16,6 @@ def test_bare_port_is_of_this_machine() -> None:
 def test_tls_is_not_dropped_in_silence() -> None:
     with pytest.raises(typer.BadParameter, match="without TLS"):
         parse_address("rediss://:secret@example:7000")
-
-
-def test_node_is_named_by_the_address_that_works_from_here() -> None:
-    mapped = parse_address_map(["172.20.0.2:6379=127.0.0.1:7001"])
-    shared = Shared(None, None, None, 5.0, False, mapped)
-    assert shared.node_name("127.0.0.1:7001") == "172.20.0.2:6379"
-    assert shared.node_name("7001") == "172.20.0.2:6379"
-    assert shared.node_name("10.0.0.1:7001") == "10.0.0.1:7001"
-    assert shared.node_name("0123abcd") == "0123abcd"
 
 
 @pytest.mark.parametrize("pair", ["x", "a:1=b", "a=b:1", "=b", "a="])

@@ -50,7 +50,6 @@ WITHOUT_TWIN = frozenset(
         "cluster/manager/key_migration.py",
         "cluster/manager/members.py",
         "cluster/manager/progress.py",
-        "cluster/manager/session.py",
         "cluster/manager/slot_commands.py",
         "cluster/manager/slot_migration.py",
         "node/border/events.py",
@@ -111,7 +110,7 @@ WITHOUT_TWIN = frozenset(
         "sentinel/status.py",
     ]
 )
-WITHOUT_TWIN_MAX = 98
+WITHOUT_TWIN_MAX = 97
 """Lower it when the list has shrunk."""
 
 
