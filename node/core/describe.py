@@ -112,7 +112,8 @@ class Descriptions:
             "id": node.node_id,
             "port": node.port,
             "ip": node.ip,
-            "endpoint": self._endpoint(node, outside),
+            # Unlike SLOTS, the peers' SHARDS says an unknown endpoint by an empty text.
+            "endpoint": self._endpoint(node, outside) or "",
         }
         if node.hostname:
             member["hostname"] = node.hostname

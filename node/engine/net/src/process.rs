@@ -27,8 +27,9 @@ pub fn read() -> ProcessFacts {
 /// Ends the process by a signal, as a defect would.
 pub fn crash(how: Crash) {
     if how == Crash::Segfault {
-        // Without a handler for it, the process does not outlive this call.
+        // Another thread may be the one that receives it, so this one waits for the end.
         let _ = kill_process(getpid(), Signal::SEGV);
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
     std::process::abort();
 }

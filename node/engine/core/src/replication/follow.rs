@@ -203,7 +203,8 @@ impl Engine {
             Phase::Waiting { until_ms } if now_ms >= until_ms => self.connect_link(),
             _ if link.is_silent(now_ms, &self.settings) => {
                 let seconds = self.settings.repl_timeout;
-                self.lose_link(&format!("no byte came for {seconds} seconds (repl-timeout)"));
+                let what = link.phase.timeout_name();
+                self.lose_link(&format!("{what}: no byte came for {seconds} seconds (repl-timeout)"));
             }
             _ => {}
         }

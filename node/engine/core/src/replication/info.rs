@@ -101,7 +101,8 @@ impl Engine {
             reply.bulk(primary.host.as_bytes());
             reply.int(primary.port.into());
             reply.bulk(link.phase.name().as_bytes());
-            reply.int(replication.offset() as i64);
+            // As the peers: without a link no offset is known to be the primary's.
+            reply.int(if link.is_online() { replication.offset() as i64 } else { -1 });
             return;
         }
         let online = || replication.replicas.list.iter().filter(|replica| replica.is_online());

@@ -62,6 +62,17 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// What the log says of a timeout; scripts look for these words of the peers.
+    pub fn timeout_name(self) -> &'static str {
+        match self {
+            Phase::AwaitingSnapshot | Phase::Receiving => "Timeout receiving bulk data from MASTER",
+            Phase::Online => "MASTER timeout",
+            _ => "Timeout connecting to the MASTER",
+        }
+    }
+}
+
 /// What the primary granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

@@ -2,6 +2,8 @@
 
 use super::net::Net;
 use crate::clients::origin::Origin;
+use crate::engine::effects::{Action, Event};
+use crate::testing::Bench;
 
 fn in_sync(directives: &[(&str, &str)]) -> Net {
     let mut net = Net::new(2, directives, 1);
@@ -113,7 +115,7 @@ fn stale_data_is_served_unless_told_otherwise() {
     assert_eq!(net.say(1, "GET a"), "$-1");
     net.nodes[1].engine.settings.replica_serve_stale_data = false;
     assert!(net.say(1, "GET a").starts_with("-MASTERDOWN"));
-    assert!(net.say(1, "ROLE").starts_with("*5 $5 slave $9 127.0.0.1 :7000 $7 connect"));
+    assert_eq!(net.say(1, "ROLE"), "*5 $5 slave $9 127.0.0.1 :7000 $7 connect :-1");
 }
 
 #[test]
@@ -184,4 +186,21 @@ fn old_replicas_get_a_snapshot_with_its_length() {
     net.say(0, "SET next one");
     let next = net.nodes[0].engine.replica_output(old).to_vec();
     assert!(next.starts_with(b"*2\r\n$6\r\nSELECT\r\n"), "{}", next.escape_ascii());
+}
+
+#[test]
+fn replica_notices_a_primary_that_stalls_in_the_handshake() {
+    let mut bench = Bench::new(&[("repl-timeout", "5")]);
+    bench.engine.follow("127.0.0.1", 7000);
+    bench.engine.primary_link_connected();
+    bench.engine.primary_link_bytes(b"+PONG\r\n");
+    let client = bench.client();
+    assert_eq!(bench.say(client, "ROLE"), "*5 $5 slave $9 127.0.0.1 :7000 $9 handshake :-1");
+    bench.engine.effects.events.clear();
+    bench.advance(5_001);
+    bench.engine.cron();
+    assert!(bench.engine.effects.actions.contains(&Action::Unfollow));
+    assert!(bench.engine.effects.events.iter().any(
+        |event| matches!(event, Event::Log { message, .. } if message.contains("Timeout connecting to the MASTER"))
+    ));
 }
