@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import garrison
+from garrison.base.command_line import EXIT_PIPE_CLOSED, EXIT_STOPPED
 
 if TYPE_CHECKING:
     from garrison.cli.core.options import Options
     from garrison.cli.runner import Runner
-
-INTERRUPTED = 130
-"""The exit code of what Ctrl-C has stopped, as a shell reports it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Here and below, not above: Ctrl-C while modules are loaded shows no traceback either.
         from garrison.client.errors import ClientError
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_STOPPED
     try:
         code = _main(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -36,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has enough. Python would complain once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EXIT_PIPE_CLOSED
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_STOPPED
     except EOFError:
         print("garrison cli: the input ended where a password was asked for", file=sys.stderr)
         return 1
@@ -56,13 +54,27 @@ def _main(arguments: list[str]) -> int:
         return 0
     if options.asks_password:
         options.password = getpass.getpass("Password: ")
+    elif options.password_file is not None:
+        options.password = _read_password(options.password_file)
     elif options.password_in_arguments and options.warns:
         print(
             "Warning: a password in the command line is seen by others on this machine; "
-            "set GARRISONCLI_AUTH instead, or use --askpass",
+            "set GARRISONCLI_AUTH instead, or use --password-file or --askpass",
             file=sys.stderr,
         )
     return asyncio.run(_run(options))
+
+
+def _read_password(path: str) -> str | None:
+    import typer
+
+    from garrison.base.login_options import find_password
+    from garrison.client.errors import UsageError
+
+    try:
+        return find_password(None, path, ask=False)
+    except typer.BadParameter as error:
+        raise UsageError(str(error)) from None
 
 
 async def _run(options: Options) -> int:

@@ -178,6 +178,19 @@ def _application(module: str) -> Callable[[Sequence[str]], Iterator[Candidate]]:
     return found
 
 
+def _cli(before: Sequence[str]) -> Iterator[Candidate]:
+    from garrison.cli.core.options import OPTIONS
+
+    rows = [option for group in OPTIONS.values() for option in group]
+    taking = next(
+        (option for option in rows if before and before[-1] in option.names and option.metavar), None
+    )
+    if taking is not None:
+        yield from map(Candidate, taking.metavar.split("|") if "|" in taking.metavar else ())
+        return
+    yield from (Candidate(name, option.help) for option in rows for name in option.names)
+
+
 def _parser(app: Any) -> Any:
     import typer
 
@@ -273,6 +286,7 @@ SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
 """The commands with words of their own behind them."""
 
 PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
+    "cli": _cli,
     "cluster": _cluster,
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),

@@ -10,17 +10,17 @@ the last one.
 >>> parse(["--latencyhistory"], {})
 Traceback (most recent call last):
 ...
-garrison.client.errors.UsageError: no option '--latencyhistory': did you mean --latency-history?
+garrison.client.errors.UsageError: no option '--latencyhistory'; did you mean '--latency-history'?
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.base.about import DOCS_URL
+from garrison.base.suggest import did_you_mean
 from garrison.cli.core.formats import Format
 from garrison.client.core.url import parse_url
 from garrison.client.errors import UsageError
@@ -79,6 +79,7 @@ class Options:
     url: str | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    password_file: str | None = None
     asks_password: bool = False
     password_in_arguments: bool = False
     database: int = 0
@@ -191,7 +192,8 @@ OPTIONS: dict[str, list[Option]] = {
         Option(("-t",), "timeout_s", "Wait so long for a connection (10; 0: for ever).", "SECONDS", _seconds),
     ],
     "who you are": [
-        Option(("-a", "--pass"), "password", "Password. Safer: the environment, or --askpass.", "PASSWORD"),
+        Option(("-a", "--pass", "--password"), "password", "Better: one of the next two.", "PASSWORD"),
+        Option(("--password-file",), "password_file", "File whose first line is the password.", "FILE"),
         Option(("--user",), "username", "Name of the user (ACL).", "NAME"),
         Option(("--askpass",), "asks_password", "Ask for the password."),
         Option(("--no-auth-warning",), "warns", "No warning of a password in the arguments.", value=False),
@@ -293,9 +295,7 @@ def _apply(options: Options, name: str, queue: list[str]) -> None:
 def _unknown(name: str) -> str:
     if name in ELSEWHERE:
         return f"no option '{name}' here: {ELSEWHERE[name]}"
-    close = difflib.get_close_matches(name, _BY_NAME, n=1)
-    advice = f"did you mean {close[0]}?" if close else "'garrison cli --help' lists them"
-    return f"no option '{name}': {advice}"
+    return f"no option '{name}'{did_you_mean(name, _BY_NAME) or ': garrison cli --help lists them'}"
 
 
 def _complete(options: Options, environment: Mapping[str, str]) -> Options:

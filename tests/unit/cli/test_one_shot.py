@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from garrison.base.command_line import EXIT_PIPE_CLOSED, EXIT_STOPPED
 from tests.conftest import find_free_port
 from tests.unit.cli.conftest import Cli, ScriptedServer, redis_cli
 from tests.unit.client.servers import ServerProcess
@@ -153,7 +154,7 @@ def test_peer_that_speaks_something_else_is_one_line(scripted: ScriptedServer, c
 
 
 def test_wrong_option_is_one_line(cli: Cli) -> None:
-    assert cli("--bigkey") == (1, b"", b"garrison cli: no option '--bigkey': did you mean --bigkeys?\n")
+    assert cli("--bigkey") == (1, b"", b"garrison cli: no option '--bigkey'; did you mean '--bigkeys'?\n")
 
 
 def test_help_and_version(cli: Cli) -> None:
@@ -162,14 +163,17 @@ def test_help_and_version(cli: Cli) -> None:
 
 
 def test_password_is_sent_and_warned_of(
-    scripted: ScriptedServer, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedServer, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert b"Warning" in cli("-p", scripted.port, "-a", "pw", "--user", "ann", "PING")[2]
     assert cli("-p", scripted.port, "-a", "pw", "--no-auth-warning", "PING")[2] == b""
+    (tmp_path / "password").write_text("file\nnot this\n")
+    assert cli("-p", scripted.port, "--password-file", tmp_path / "password", "PING")[2] == b""
+    assert cli("-p", scripted.port, "--password-file", tmp_path / "none", "PING")[0] == 1
     monkeypatch.setenv("GARRISONCLI_AUTH", "env")
     assert cli("-p", scripted.port, "PING")[2] == b""
     logins = [command for command in scripted.commands if command[0] == b"AUTH"]
-    assert logins == [[b"AUTH", b"ann", b"pw"], [b"AUTH", b"pw"], [b"AUTH", b"env"]]
+    assert logins == [[b"AUTH", b"ann", b"pw"], [b"AUTH", b"pw"], [b"AUTH", b"file"], [b"AUTH", b"env"]]
 
 
 def test_refused_login_is_said_and_the_command_sent(scripted: ScriptedServer, cli: Cli) -> None:
@@ -196,7 +200,7 @@ def test_reader_that_has_enough_ends_it_quietly(scripted: ScriptedServer) -> Non
         process.stdout.read(1000)
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 0
+        assert process.wait(30) == EXIT_PIPE_CLOSED
 
 
 def test_unix_socket_is_connected_to(tmp_path: Path, cli: Cli) -> None:
@@ -220,4 +224,4 @@ def test_ctrl_c_ends_a_command_that_waits(scripted: ScriptedServer) -> None:
         assert sent.wait(60)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (b"", b"")
-        assert process.returncode == 130
+        assert process.returncode == EXIT_STOPPED

@@ -33,6 +33,8 @@ def words_for(line: str) -> list[str]:
         ("cluster check --js", ["--json"]),
         ("dev --sent", ["--sentinel", "--sentinel-port"]),
         ("demo --act ", ["cluster", "restart", "sentinel"]),
+        ("cli --lat", ["--latency", "--latency-history"]),
+        ("cli --show-pushes ", ["yes", "no"]),
         ("node --maxmemory-p", ["--maxmemory-policy"]),
         ("node --maxmemory-policy allkeys-l", ["allkeys-lru", "allkeys-lfu"]),
         ("node --cluster-enabled ", ["yes", "no"]),

@@ -35,7 +35,7 @@ def docs(any_server: ServerProcess, request: pytest.FixtureRequest) -> CommandDo
         ("mset a", "value [key value ...]"),
         ("mset a 1", "[key value ...]"),
         ("set k v nx ex", "seconds [GET]"),
-        ("set k v ex 10 ", "[NX | XX] [GET]"),
+        ("zadd z nx 1 ", "[GT | LT] [CH] [INCR] member [score member ...]"),
         ("blpop a", "[key ...] timeout"),
         (
             "sort k by x get",

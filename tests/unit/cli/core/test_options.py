@@ -59,7 +59,7 @@ def test_json_asks_for_resp3_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("line", "advice"),
     [
-        ("--bigkey", "did you mean --bigkeys?"),
+        ("--bigkey", "did you mean '--bigkeys'?"),
         ("--cluster info x", "garrison cluster"),
         ("-p", "-p takes a value: -p PORT"),
         ("-p 70000", "-p takes a number from 0 to 65535"),
