@@ -31,25 +31,29 @@ async def same_values(
     """The keys that both servers hold with one value; not those that are missing or cannot be read."""
     asked: list[Command] = [("TYPE", key) for key in keys]
     here, there = await one.call_many(at_one, asked), await other.call_many(at_other, asked)
-    kinds = {
-        key: kind
-        for key, kind, its in zip(keys, here, there, strict=True)
-        if kind == its and isinstance(kind, bytes) and kind != b"none"
+    type_of = {
+        key: type_name
+        for key, type_name, its in zip(keys, here, there, strict=True)
+        if type_name == its and isinstance(type_name, bytes) and type_name != b"none"
     }
-    readers = [(key, _with_key(reader, key)) for key, kind in kinds.items() for reader in readers_of(kind)]
+    readers = [
+        (key, _with_key(reader, key))
+        for key, type_name in type_of.items()
+        for reader in readers_of(type_name)
+    ]
     commands = [command for _, command in readers]
     here, there = await one.call_many(at_one, commands), await other.call_many(at_other, commands)
     different = {
         key
         for (key, _), mine, its in zip(readers, here, there, strict=True)
-        if isinstance(mine, ReplyError) or _plain(kinds[key], mine) != _plain(kinds[key], its)
+        if isinstance(mine, ReplyError) or _plain(type_of[key], mine) != _plain(type_of[key], its)
     }
-    return frozenset(kinds) - different
+    return frozenset(type_of) - different
 
 
-def readers_of(kind: bytes) -> Sequence[Sequence[str | int]]:
+def readers_of(type_name: bytes) -> Sequence[Sequence[str | int]]:
     """The commands that read a value of this type whole."""
-    return READERS.get(kind, DUMP)
+    return READERS.get(type_name, DUMP)
 
 
 def _with_key(reader: Sequence[str | int], key: bytes) -> Command:
@@ -57,13 +61,13 @@ def _with_key(reader: Sequence[str | int], key: bytes) -> Command:
     return (*str(name).split(), key, *rest)
 
 
-def _plain(kind: bytes, reply: Any) -> Any:
+def _plain(type_name: bytes, reply: Any) -> Any:
     """The reply without what may differ for one value: the order of members, the form of pairs."""
-    if kind == b"set":
+    if type_name == b"set":
         return sorted(reply)
-    if kind == b"hash":
+    if type_name == b"hash":
         pairs = reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
         return sorted(pairs)
-    if kind not in READERS and isinstance(reply, bytes):
+    if type_name not in READERS and isinstance(reply, bytes):
         return reply[:-FOOTER_BYTES]
     return reply

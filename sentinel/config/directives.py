@@ -129,7 +129,8 @@ cluster-announce-human-nodename cluster-announce-ip cluster-announce-port cluste
 cluster-config-file cluster-enabled
 cluster-link-sendbuf-limit cluster-migration-barrier cluster-node-timeout cluster-port
 cluster-preferred-endpoint-type cluster-replica-no-failover cluster-replica-validity-factor
-cluster-require-full-coverage cluster-slave-no-failover cluster-slave-validity-factor crash-log-enabled
+cluster-require-full-coverage cluster-slave-no-failover cluster-slave-validity-factor
+cluster-slot-stats-enabled crash-log-enabled
 crash-memcheck-enabled databases dbfilename disable-thp dynamic-hz enable-debug-command
 enable-module-command enable-protected-configs hash-max-listpack-entries hash-max-listpack-value
 hash-max-ziplist-entries hash-max-ziplist-value hll-sparse-max-bytes hz ignore-warnings io-threads

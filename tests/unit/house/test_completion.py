@@ -31,6 +31,7 @@ def words_for(line: str) -> list[str]:
         ("cluster --tls re", ["reshard", "rebalance"]),
         ("cluster reshard 7000 --to", ["--to"]),
         ("cluster check --js", ["--json"]),
+        ("cli --bigk", ["--bigkeys"]),
         ("dev --sent", ["--sentinel", "--sentinel-port"]),
         ("demo --act ", ["cluster", "restart", "sentinel"]),
         ("cli --lat", ["--latency", "--latency-history"]),
