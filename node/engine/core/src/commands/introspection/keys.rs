@@ -2,7 +2,8 @@
 
 use super::describe::key_flags;
 use super::INVALID_COMMAND;
-use crate::dispatch::keys::Find;
+use crate::base::numbers::parse_i64;
+use crate::dispatch::keys::{Begin, Find};
 use crate::dispatch::table::{table, Entry};
 use crate::dispatch::{Access, Ctx, Failure, Flags, Outcome};
 use crate::resp::Args;
@@ -21,7 +22,14 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
         let before = keys.len();
         spec.for_each(args, |index| keys.push((args.get(index), spec.access_of(args))));
         // A number of keys that is none, or more than there are.
-        is_wrong |= keys.len() == before && matches!(spec.find, Find::KeyNum { .. });
+        if let Find::KeyNum { index, .. } = spec.find {
+            let found = keys.len() - before;
+            let asked = match spec.begin {
+                Begin::Index(begin) => args.try_get(usize::from(begin + index)).and_then(parse_i64),
+                _ => Some(found as i64),
+            };
+            is_wrong |= found == 0 || asked != Some(found as i64);
+        }
     }
     if keys.len() > 1 && entry.command.flags.contains(Flags::MIGRATES) {
         // KEYS is for where the place of the one key is empty.
