@@ -239,7 +239,7 @@ impl WaitingRoom {
         let (mut keys, mut of_kind) = (0, 0);
         for waiters in self.keys.values() {
             let mut last_db = None;
-            for (&(db, _), _) in waiters {
+            for &(db, _) in waiters.keys() {
                 keys += usize::from(last_db.replace(db) != Some(db));
             }
             let dbs: BTreeSet<usize> =
