@@ -265,13 +265,6 @@ def _allowed(value_type: Any) -> Sequence[str]:
     return ("yes", "no") if isinstance(value_type, YesNo) else ()
 
 
-def _cli(before: Sequence[str]) -> Iterator[Candidate]:
-    from garrison.cli.core.options import OPTIONS
-
-    rows = [row for group in OPTIONS.values() for row in group]
-    return (Candidate(name, row.help) for row in rows for name in row.names if name.startswith("--"))
-
-
 def _nothing(before: Sequence[str]) -> Iterable[Candidate]:
     return ()
 
@@ -295,7 +288,6 @@ SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
 PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "cli": _cli,
     "cluster": _cluster,
-    "cli": _cli,
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),
     "node": _node,
