@@ -43,6 +43,19 @@ def _part(module: str) -> Callable[[Sequence[str]], int]:
     return run
 
 
+def _node(arguments: Sequence[str]) -> int:
+    """A data node; with `--sentinel` a Sentinel, as redis-server starts one."""
+    words = list(arguments)
+    if "--sentinel" not in words:
+        return _part("garrison.node.__main__")(words)
+    # Where it stands alone it is the mode, and with words behind it an option.
+    following = [*words[1:], "--"]
+    pairs = zip(words, following, strict=True)
+    return _part("garrison.sentinel.__main__")(
+        [word for word, after in pairs if word != "--sentinel" or after[:1] != "-"]
+    )
+
+
 def _version(arguments: Sequence[str]) -> int:
     if HELP_FLAGS & set(arguments):
         print("usage: garrison version\n\nPrint the version.")
@@ -72,7 +85,7 @@ def _completion(action: str) -> Callable[[Sequence[str]], int]:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "node": _part("garrison.node.__main__"),
+    "node": _node,
     "cluster": _part("garrison.cluster.__main__"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),

@@ -46,14 +46,6 @@ def test_a_renamed_file_is_opened_anew(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text().endswith("* two\n")
 
 
-def test_banner_names_mode_port_and_process(tmp_path: Path) -> None:
-    log = Log(str(tmp_path / "log"))
-    log.starts("cluster", "7000", always_logo=True)
-    text = (tmp_path / "log").read_text()
-    for line in ("Running in cluster mode", "Port: 7000", f"PID: {os.getpid()}"):
-        assert line in text
-
-
 def test_start_is_one_line_where_nobody_looks_on(tmp_path: Path) -> None:
     log = Log(str(tmp_path / "log"))
     log.starts("standalone", "6379", always_logo=False)

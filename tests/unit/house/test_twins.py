@@ -65,7 +65,6 @@ WITHOUT_TWIN = frozenset(
         "node/core/data_set.py",
         "node/core/effects.py",
         "node/core/flags.py",
-        "node/core/heartbeat.py",
         "node/core/manual_failover.py",
         "node/core/nodes.py",
         "node/core/packets.py",

@@ -85,14 +85,6 @@ async def test_an_unknown_command_gets_an_honest_answer(control: ControlPlane, p
     assert await ask(plane, b"FOO") == b"-ERR 'FOO' is not built yet\r\n"
 
 
-async def test_debug_of_the_bus_outside_a_cluster(control: ControlPlane, plane: Any) -> None:
-    ask_debug = (b"DEBUG", b"DROP-CLUSTER-PACKET-FILTER")
-    assert await ask(plane, *ask_debug, b"1") == b"+OK\r\n"
-    assert b"not an integer" in (await ask(plane, *ask_debug, b"x", ticket=8) or b"")
-    reply = await ask(plane, b"DEBUG", b"CLUSTERLINK", b"KILL", b"all", b"id", ticket=9)
-    assert reply == b"-ERR Debug option only available for cluster mode enabled setup!\r\n"
-
-
 async def test_shutdown_without_replicas_is_at_once(control: ControlPlane, plane: Any) -> None:
     assert await ask(plane, b"SHUTDOWN", b"NOSAVE") is None
     assert await asyncio.wait_for(control.wait(), 30) == 0

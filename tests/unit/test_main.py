@@ -1,10 +1,10 @@
-"""The command line of a node, without starting one."""
+"""The `garrison` command, without starting anything."""
 
 from __future__ import annotations
 
 import pytest
 
-from garrison.node import __main__ as node
+from garrison.__main__ import main
 from garrison.sentinel import __main__ as sentinel
 
 
@@ -22,10 +22,10 @@ from garrison.sentinel import __main__ as sentinel
 def test_sentinel_mode_hands_over(words: list[str], rest: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    def main(arguments: list[str]) -> int:
+    def start(arguments: list[str]) -> int:
         started.append(arguments)
         return 0
 
-    monkeypatch.setattr(sentinel, "main", main)
-    assert node.main(words) == 0
+    monkeypatch.setattr(sentinel, "main", start)
+    assert main(["node", *words]) == 0
     assert started == [rest]
