@@ -43,6 +43,17 @@ def _part(module: str) -> Callable[[Sequence[str]], int]:
     return run
 
 
+def _node(arguments: Sequence[str]) -> int:
+    """A node, or a Sentinel where redis-server's switch `--sentinel` asks for one."""
+    if "--sentinel" not in arguments or HELP_FLAGS & set(arguments[:1]):
+        return _part("garrison.node.__main__")(arguments)
+    # Before another option, or at the end, it is the switch; with words behind it, an option of the Sentinel.
+    following = [*arguments[1:], "--"]
+    pairs = zip(arguments, following, strict=True)
+    words = [word for word, after in pairs if word != "--sentinel" or after[:1] != "-"]
+    return _part("garrison.sentinel.__main__")(words)
+
+
 def _version(arguments: Sequence[str]) -> int:
     if HELP_FLAGS & set(arguments):
         print("usage: garrison version\n\nPrint the version.")
@@ -72,7 +83,7 @@ def _completion(action: str) -> Callable[[Sequence[str]], int]:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "node": _part("garrison.node.__main__"),
+    "node": _node,
     "cluster": _part("garrison.cluster.__main__"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),

@@ -39,10 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[:1] in (["--help"], ["-h"]):
         return _help(words[1:])
-    if "--sentinel" in words:
-        from garrison.sentinel.__main__ import main as sentinel
-
-        return sentinel(_without_mode(words))
     check_only = "--check-config" in words
     if check_only:
         words.remove("--check-config")
@@ -67,14 +63,6 @@ def _meant(words: list[str]) -> str:
 
     name = words[0] if words else ""
     return f"; did you mean '--{name}'?" if find(name) and not os.path.exists(name) else ""
-
-
-def _without_mode(words: list[str]) -> list[str]:
-    """The words without each `--sentinel` that stands alone: one with words behind it is an option."""
-    following = [*words[1:], "--"]
-    return [
-        word for word, after in zip(words, following, strict=True) if word != "--sentinel" or after[:1] != "-"
-    ]
 
 
 def _help(names: list[str]) -> int:
