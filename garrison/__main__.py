@@ -44,16 +44,14 @@ def _part(module: str) -> Callable[[Sequence[str]], int]:
 
 
 def _node(arguments: Sequence[str]) -> int:
-    """A data node; with `--sentinel` a Sentinel, as redis-server starts one."""
-    words = list(arguments)
-    if "--sentinel" not in words:
-        return _part("garrison.node.__main__")(words)
-    # Where it stands alone it is the mode, and with words behind it an option.
-    following = [*words[1:], "--"]
-    pairs = zip(words, following, strict=True)
-    return _part("garrison.sentinel.__main__")(
-        [word for word, after in pairs if word != "--sentinel" or after[:1] != "-"]
-    )
+    """A node, or a Sentinel where redis-server's switch `--sentinel` asks for one."""
+    if "--sentinel" not in arguments or HELP_FLAGS & set(arguments[:1]):
+        return _part("garrison.node.__main__")(arguments)
+    # Before another option, or at the end, it is the switch; with words behind it, an option of the Sentinel.
+    following = [*arguments[1:], "--"]
+    pairs = zip(arguments, following, strict=True)
+    words = [word for word, after in pairs if word != "--sentinel" or after[:1] != "-"]
+    return _part("garrison.sentinel.__main__")(words)
 
 
 def _version(arguments: Sequence[str]) -> int:

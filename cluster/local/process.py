@@ -1,9 +1,11 @@
 """Server processes on this machine, each with a folder and a log of its own, and several of them together."""
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import json
+import os
 import shutil
 import signal
 import sys
@@ -48,14 +50,22 @@ class LocalProcess:
         try:
             with self.log.open("ab") as log:
                 # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop them in order.
-                self.process = await asyncio.create_subprocess_exec(
-                    *words,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                starting = asyncio.ensure_future(
+                    asyncio.create_subprocess_exec(
+                        *words,
+                        stdin=asyncio.subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                    )
                 )
+                try:
+                    self.process = await asyncio.shield(starting)
+                except asyncio.CancelledError:
+                    # Half-way there is a process that nobody could stop.
+                    self.process = await starting
+                    raise
         except OSError as error:
             raise ManagerError(f"cannot start the {self.kind} at {self.address}: {_reason(error)}") from error
 
@@ -68,7 +78,10 @@ class LocalProcess:
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.running:
-            self.process.send_signal(number)
+            # Not send_signal: it looks first whether the process has ended, and so takes the exit status away
+            # from asyncio, which then warns and makes one up.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     async def kill(self) -> None:
         """SIGKILL: no goodbye, as in a power cut."""

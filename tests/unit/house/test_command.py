@@ -9,6 +9,7 @@ import pytest
 
 import garrison
 from garrison.__main__ import COMMANDS, USAGE, main
+from garrison.sentinel import __main__ as sentinel
 
 
 @pytest.mark.parametrize("words", [["version"], ["--version"], ["-v"]])
@@ -86,6 +87,31 @@ def test_misspelt_directive_is_answered(capsys: pytest.CaptureFixture[str], word
 def test_misspelling_is_answered(capsys: pytest.CaptureFixture[str], words: list[str], hint: str) -> None:
     assert main(words) in (1, 2)
     assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [
+        (["my.conf", "--sentinel"], ["my.conf"]),
+        (["my.conf", "--sentinel", "--port", "5000"], ["my.conf", "--port", "5000"]),
+        (
+            ["my.conf", "--sentinel", "--sentinel", "monitor", "a", "::1", "1", "2"],
+            ["my.conf", "--sentinel", "monitor", "a", "::1", "1", "2"],
+        ),
+    ],
+)
+def test_node_with_the_switch_of_redis_is_a_sentinel(
+    words: list[str], rest: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    def start(arguments: list[str]) -> int:
+        started.append(arguments)
+        return 0
+
+    monkeypatch.setattr(sentinel, "main", start)
+    assert main(["node", *words]) == 0
+    assert started == [rest]
 
 
 def test_refused_user_line_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:

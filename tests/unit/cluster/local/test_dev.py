@@ -116,7 +116,6 @@ def test_too_few_open_files_are_named() -> None:
 
 
 def test_ctrl_c_during_the_start_is_one_line() -> None:
-    # 'cat' never serves: the start goes on until the signal comes.
     process = run_dev("--port", str(free_range()), "--node-command", "sh -c 'exec sleep 60'")
     assert process.stdout is not None
     assert process.stdout.readline().startswith("starting 6 nodes")
