@@ -138,7 +138,7 @@ def hll(body: bytes, *, encoding: int = 1) -> bytes:
     ids=["too long", "wraps round", "too many", "cut off", "empty", "no registers", "short", "unknown"],
 )
 def test_hostile_registers_are_refused(ours: Wire, value: bytes) -> None:
-    """CVE-2025-32023, CVE-2019-10193: runs of a sparse HyperLogLog that sum up to more than there are registers."""
+    """CVE-2025-32023, CVE-2019-10193: runs of a sparse HyperLogLog beyond its registers."""
     assert ours("SET", "p", value) == "OK"
     for words in (("PFCOUNT", "p", "hll"), ("PFMERGE", "hll", "p"), ("PFMERGE", "p", "hll")):
         assert ours.error(*words).split()[0] in ("WRONGTYPE", "INVALIDOBJ"), words
