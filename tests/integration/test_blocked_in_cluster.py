@@ -68,7 +68,7 @@ class Couple:
         self.is_away = True
 
     def _hand_over(self, source: Wire, target: Wire) -> None:
-        # An import raises the epoch of its claim. The source has no mark: ours would send waiting clients on by ASK.
+        # An import raises the epoch of its claim. At a mark on the source ours sends waiting clients on by ASK.
         assert target("CLUSTER", "SETSLOT", SLOT, "IMPORTING", self.id(source)) == "OK"
         for wire in (target, source):
             assert wire("CLUSTER", "SETSLOT", SLOT, "NODE", self.id(target)) == "OK"
@@ -116,7 +116,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if isinstance(server, str):
             pytest.skip(server)
         servers.append(server)
-    couple = Couple(request.param, *(Wire(server) for server in servers))
+    couple = Couple(request.param, Wire(servers[0]), Wire(servers[1]))
     assert couple.owner("CLUSTER", "ADDSLOTSRANGE", 0, 16383) == "OK"
     assert couple.owner("CLUSTER", "SET-CONFIG-EPOCH", 1) == "OK"
     assert couple.owner("CLUSTER", "MEET", "127.0.0.1", couple.other.server.port) == "OK"
