@@ -372,7 +372,7 @@ impl Engine {
                 .filter(|&slot| !is_served(slot))
                 .for_each(|slot| *figures.of(slot) = Default::default());
         }
-        // The order to follow comes behind the table: a demotion is what who waits for keys hears of, not a redirect.
+        // The order to follow comes behind the table: clients that wait for keys get UNBLOCKED, not MOVED.
         if self.replication.primary.is_none() && ![NOBODY, table.myself].contains(&table.my_primary) {
             for key in self.clients.waiting.for_keys() {
                 self.end_wait_with(key, &DEMOTED);
