@@ -68,7 +68,7 @@ class Couple:
         self.is_away = True
 
     def _hand_over(self, source: Wire, target: Wire) -> None:
-        # An import raises the epoch of its claim. At a mark on the source ours sends waiting clients on by ASK.
+        # An import raises the epoch of its claim. A mark on the source would make ours answer ASK.
         assert target("CLUSTER", "SETSLOT", SLOT, "IMPORTING", self.id(source)) == "OK"
         for wire in (target, source):
             assert wire("CLUSTER", "SETSLOT", SLOT, "NODE", self.id(target)) == "OK"
