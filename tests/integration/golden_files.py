@@ -138,7 +138,7 @@ def fill(client: redis.Redis, commands: list[Command]) -> None:
 
 def digests(client: redis.Redis) -> dict[str, str]:
     """What DEBUG DIGEST-VALUE says of each key."""
-    keys = sorted(client.keys("*"))
+    keys = sorted(client.execute_command("KEYS", "*"))
     found = client.execute_command("DEBUG", "DIGEST-VALUE", *keys)
     return {key.decode(): digest.decode() for key, digest in zip(keys, found, strict=True)}
 

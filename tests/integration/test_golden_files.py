@@ -76,7 +76,7 @@ def test_file_of_another_server_is_read_whole(field: Field, name: str) -> None:
 
 
 def encodings(process: Process) -> dict[str, bytes]:
-    keys = sorted(process.client.keys("*"))
+    keys = sorted(process.call("KEYS", "*"))
     return {key.decode(): process.call("OBJECT", "ENCODING", key) for key in keys}
 
 

@@ -21,13 +21,14 @@ mod write_hook;
 
 pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics, Switches};
 
+use blocking::DEMOTED;
 use state::HELLOS_PER_CRON_MAX;
 
 use crate::base::clock::BootMs;
 use crate::clients::origin::{Origin, User};
 use crate::clients::session::{Session, SessionKey, Suspension};
 use crate::clients::waiting::Queue;
-use crate::cluster::slots::{SlotTable, SLOT_COUNT};
+use crate::cluster::slots::{SlotTable, NOBODY, SLOT_COUNT};
 use crate::engine::effects::{Action, Event, Level};
 use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
 use crate::keyspace::KeyRef;
@@ -370,6 +371,12 @@ impl Engine {
             (0..SLOT_COUNT as u16)
                 .filter(|&slot| !is_served(slot))
                 .for_each(|slot| *figures.of(slot) = Default::default());
+        }
+        // The order to follow comes behind the table: clients that wait for keys get UNBLOCKED, not MOVED.
+        if self.replication.primary.is_none() && ![NOBODY, table.myself].contains(&table.my_primary) {
+            for key in self.clients.waiting.for_keys() {
+                self.end_wait_with(key, &DEMOTED);
+            }
         }
         self.cluster.slots = Some(table);
         self.drop_moved_shard_channels();
