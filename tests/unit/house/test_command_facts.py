@@ -18,14 +18,12 @@ from garrison.node.core.settings import ClusterSettings
 from garrison.sentinel.server import command_table as sentinel
 
 WALL_MS = 1_700_000_000_000
-NOT_OF_A_CLIENT = {"migrate", "pfdebug", "restore-asking"}
+NOT_OF_A_CLIENT = {"bf.debug", "migrate", "pfdebug", "restore-asking"}
 """Commands with keys that only nodes, managers and tests send; `call_node` sends them unseen."""
 OTHERWISE_AT_A_SENTINEL = {
     # Redis 7.0, which our Sentinel matches, and 7.2, which our node matches, differ here.
     "command|getkeys",
     "command|getkeysandflags",
-    # A Sentinel's PUBLISH takes hellos; nothing replicates them.
-    "publish",
 }
 
 
