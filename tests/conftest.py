@@ -45,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # It needs the image that test_compose.py builds: at the end, no worker stands and waits for that.
-    items.sort(key=lambda item: item.path.name == "test_sentinel_compose.py")
+    # They need the image that test_compose.py builds: at the end, no worker stands and waits for that.
+    items.sort(key=lambda item: item.path.name in ("test_image.py", "test_sentinel_compose.py"))
     if config.getoption("--soak-seconds") > 0:
         return
     for item in items:

@@ -1,5 +1,6 @@
 //! An engine for targets that speak to it in commands.
 
+use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::clients::origin::Origin;
 use garrison_engine_core::clients::session::SessionKey;
 use garrison_engine_core::engine::{Clock, Engine};
@@ -34,7 +35,7 @@ impl Node {
         for (directive, value) in DIRECTIVES {
             assert_eq!(settings.set(directive, value), Ok(true), "{directive}");
         }
-        let clock = Clock { unix_ms: NOW_MS, unix_us: NOW_MS * 1000, boot_ms: 1_000 };
+        let clock = Clock { unix_ms: NOW_MS, unix_us: NOW_MS * 1000, boot_ms: BootMs::new(1_000) };
         let mut engine = Engine::new(settings, 1, clock, || 0);
         let key = engine.open_session(Origin::Client).key;
         Node { engine, key }

@@ -3,8 +3,15 @@
 
 mod common;
 
+use std::cell::RefCell;
+
 use common::{sealed, Node};
 use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    /// One node for all runs: to make one costs more than a run does.
+    static NODE: RefCell<Node> = RefCell::new(Node::new());
+}
 
 const READS: &str = "GET k|GETRANGE k 0 -1|BITCOUNT k|LRANGE k 0 -1|LINDEX k -1|LPOS k a|SMEMBERS k
 SISMEMBER k a|SRANDMEMBER k -5|ZRANGE k 0 -1 WITHSCORES|ZRANGE k - + BYLEX|ZRANK k a|ZCOUNT k -inf +inf
@@ -18,8 +25,11 @@ HINCRBY k g 1|HPEXPIRE k 1000 FIELDS 1 f|HDEL k f|XADD k * a 1|XDEL k 1-1 5-1|XT
 XREADGROUP GROUP g c COUNT 2 STREAMS k >|XAUTOCLAIM k g c 0 -|XCLAIM k g d 0 1-1 FORCE|XACK k g 1-1|XGROUP DELCONSUMER k g c
 XGROUP DESTROY k g|XSETID k 9999999999999-9|BF.ADD k b";
 
-fuzz_target!(|bytes: &[u8]| {
-    let mut node = Node::new();
+fuzz_target!(|bytes: &[u8]| NODE.with_borrow_mut(|node| run(node, bytes)));
+
+fn run(node: &mut Node, bytes: &[u8]) {
+    node.renew();
+    node.call(&[b"FLUSHALL"]);
     node.call(&[b"RESTORE", b"k", b"0", bytes]);
     // The same with a right seal, or nothing but the seal would ever be looked at.
     if node.call(&[b"RESTORE", b"k", b"0", &sealed(bytes)]) != b"+OK\r\n" {
@@ -32,4 +42,4 @@ fuzz_target!(|bytes: &[u8]| {
     node.check(&[b"k"]);
     node.say(WRITES);
     node.check(&[b"k"]);
-});
+}
