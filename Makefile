@@ -63,7 +63,7 @@ test: $(VENV)/.dev
 	@$(MAKE) --no-print-directory py-test
 
 rust-checks:
-	@$(MAKE) --no-print-directory rust-lint rust-test
+	@MAKEFLAGS= $(MAKE) --no-print-directory rust-lint rust-test
 
 lint: $(VENV)/.dev
 	@$(MAKE) --no-print-directory py-lint rust-lint

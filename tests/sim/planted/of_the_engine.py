@@ -81,8 +81,8 @@ ENGINE: Final = (
         (
             Change(
                 f"{CORE}/dispatch/routing.rs",
-                "|key| key.slot);\n                let target",
-                "|key| key.slot);\n                let again = found.is_some();\n                let target",
+                "slot_of(number, key);\n",
+                "slot_of(number, key);\n                let again = found.is_some();\n",
             ),
             Change(
                 f"{CORE}/dispatch/routing.rs",

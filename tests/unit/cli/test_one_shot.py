@@ -220,7 +220,13 @@ def test_ctrl_c_ends_a_command_that_waits(scripted: ScriptedServer) -> None:
 
     scripted.script = script
     command = [sys.executable, "-m", "garrison", "cli", "-p", str(scripted.port), "BLPOP", "k", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    # A run in the background ignores Ctrl-C, and what it starts would, too.
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert sent.wait(60)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (b"", b"")

@@ -42,6 +42,7 @@ WITHOUT_METHOD = {
                 "CLUSTER SET-CONFIG-EPOCH",
                 "CLUSTER SETSLOT",
                 "CLUSTER SLAVES",
+                "CLUSTER SLOT-STATS",
                 "DEBUG",
                 "FAILOVER",
                 "MIGRATE",
