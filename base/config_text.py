@@ -11,13 +11,13 @@ import glob
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from garrison.base.words import split_bytes
+
 INCLUDE_DEPTH_MAX = 16
 FILE_BYTES_MAX = 16 << 20
 
 _SECRET = ("pass", "auth", "user")
 """A line with one of these may hold a password."""
-_BLANKS = b" \n\r\t\v\f\0"
-_ESCAPES = {ord("n"): 10, ord("r"): 13, ord("t"): 9, ord("b"): 8, ord("a"): 7}
 
 
 class ConfigError(Exception):
@@ -39,63 +39,8 @@ class Line(NamedTuple):
 
 def split_words(text: str) -> list[str]:
     """The words of a line. Raises ValueError where a quote stays open or text follows one directly."""
-    raw = text.encode("utf-8", "surrogateescape")
-    words: list[str] = []
-    at = 0
-    while True:
-        while at < len(raw) and raw[at] in _BLANKS:
-            at += 1
-        if at == len(raw):
-            return words
-        word, at = _word(raw, at)
-        words.append(word.decode("utf-8", "surrogateescape"))
-
-
-def _word(raw: bytes, at: int) -> tuple[bytes, int]:
-    out = bytearray()
-    while at < len(raw) and raw[at] not in _BLANKS:
-        if raw[at] in b"\"'":
-            at = _quoted(raw, at, out)
-            if at < len(raw) and raw[at] not in _BLANKS:
-                raise ValueError("a blank must follow a closing quote")
-            break
-        out.append(raw[at])
-        at += 1
-    return bytes(out), at
-
-
-def _quoted(raw: bytes, at: int, out: bytearray) -> int:
-    """Append what stands in the quotes that open at `at`; the place after them."""
-    quote = raw[at]
-    at += 1
-    while at < len(raw) and raw[at] != quote:
-        if raw[at] == ord("\\") and at + 1 < len(raw):
-            taken = _escape(raw, at, quote, out)
-            if taken:
-                at += taken
-                continue
-        out.append(raw[at])
-        at += 1
-    if at >= len(raw):
-        raise ValueError("a quote stays open")
-    return at + 1
-
-
-def _escape(raw: bytes, at: int, quote: int, out: bytearray) -> int:
-    """Append what the escape at `at` stands for; how many bytes it takes, 0 if it is not an escape."""
-    following = raw[at + 1]
-    if quote == ord("'"):
-        if following != quote:
-            return 0
-        out.append(quote)
-        return 2
-    if following == ord("x"):
-        digits = raw[at + 2 : at + 4]
-        if len(digits) == 2 and all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-            out.append(int(digits, 16))
-            return 4
-    out.append(_ESCAPES.get(following, following))
-    return 2
+    words = split_bytes(text.encode("utf-8", "surrogateescape"))
+    return [word.decode("utf-8", "surrogateescape") for word in words]
 
 
 def lines_of(text: str, source: str) -> Iterator[Line]:

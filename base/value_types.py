@@ -12,6 +12,8 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from garrison.base.words import quote
+
 INT_MAX = 2**31 - 1
 INT_MIN = -(2**31)
 UINT_MAX = 2**32 - 1
@@ -237,18 +239,10 @@ def memory_text(text: str) -> str:
 
 
 _PLAIN = re.compile(r"[!#-&(-\[\]-~]+")
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
 
 
 def quoted(text: str) -> str:
     """A word as a file holds it: in double quotes where it has to be."""
     if _PLAIN.fullmatch(text):
         return text
-    out = []
-    for byte in text.encode("utf-8", "surrogateescape"):
-        character = chr(byte)
-        if character in _ESCAPES:
-            out.append(_ESCAPES[character])
-        else:
-            out.append(character if 32 <= byte < 127 else f"\\x{byte:02x}")
-    return '"' + "".join(out) + '"'
+    return quote(text.encode("utf-8", "surrogateescape")).decode()

@@ -28,8 +28,8 @@ from typing import Any
 
 import hiredis
 
+from garrison.base.words import quote
 from garrison.cli.core.replies import Attributed, BigNumber, Double, Map, Set, Status, Verbatim
-from garrison.cli.core.words import quote
 from garrison.client.errors import ReplyError
 
 __all__ = ["COLOURS", "Format", "Formatter", "as_json", "csv", "is_text_command", "raw", "standard"]

@@ -22,7 +22,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-from garrison.cli.core.words import quote
+from garrison.base.words import quote
 
 __all__ = ["HOT_KEYS_MAX", "SIZES", "HotKeys", "KeyStatistics"]
 

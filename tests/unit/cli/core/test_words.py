@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from garrison.cli.core.words import BAD_LINE, quote, split_line, unquote
+from garrison.base.words import quote
+from garrison.cli.core.words import BAD_LINE, split_line, unquote
 from tests.unit.cli.conftest import ScriptedServer, redis_cli
 
 
