@@ -15,7 +15,6 @@ some commands are in MULTI, and limits are small, so that encodings change. What
 from __future__ import annotations
 
 import argparse
-import random
 import shutil
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.commands.random_source import Source
 from tests.commands.resp import Failure, ReplySet
 from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis
 
@@ -164,24 +164,6 @@ def comparable(words: list[Word], reply: Any) -> Any:
     return by_number(reply)
 
 
-class Source:
-    """Random commands from the templates."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.templates = [line for line in TEMPLATES.replace("\n", "|").split("|") if line]
-
-    def draw(self) -> list[Word]:
-        name, *places = self.random.choice(self.templates).split()
-        return [name, *(word for place in places for word in self._words(place))]
-
-    def _words(self, place: str) -> list[str]:
-        if place not in PLACE_HOLDERS:
-            return [place]
-        word = self.random.choice(PLACE_HOLDERS[place])
-        return word.split() if place == "P" else [word]
-
-
 class Pair:
     """A real Redis and ours, each with a listener to its events and a real Redis as a replica."""
 
@@ -198,7 +180,7 @@ class Pair:
 
     def run(self, seed: int, commands: int) -> None:
         """Run one seed. Raises AssertionError with the last commands at the first difference."""
-        source = Source(seed)
+        source = Source(seed, TEMPLATES, PLACE_HOLDERS, several="P")
         history: list[list[Word]] = []
         for wire in self.peers.values():
             wire("FLUSHALL")

@@ -7,12 +7,12 @@ they are unspecified otherwise.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.commands.random_source import Source
 from tests.commands.resp import Failure, ReplySet
 from tests.commands.wire import Peers, Word
 
@@ -93,24 +93,6 @@ def comparable(words: list[Word], reply: Any) -> Any:
     return number_or_self(reply)
 
 
-class Source:
-    """Random commands from the templates."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.templates = [line for line in TEMPLATES.replace("\n", "|").split("|") if line]
-
-    def draw(self) -> list[Word]:
-        name, *places = self.random.choice(self.templates).split()
-        return [name, *(word for place in places for word in self._words(place))]
-
-    def _words(self, place: str) -> list[str]:
-        if place not in PLACE_HOLDERS:
-            return [place]
-        word = self.random.choice(PLACE_HOLDERS[place])
-        return word.split() if place in "OP" else [word]
-
-
 @pytest.fixture
 def small(peers: Peers) -> Iterator[Peers]:
     """Both servers, with limits that few members pass."""
@@ -125,7 +107,7 @@ def small(peers: Peers) -> Iterator[Peers]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_commands_are_the_same(small: Peers, seed: int) -> None:
-    source = Source(seed)
+    source = Source(seed, TEMPLATES, PLACE_HOLDERS, several="OP")
     history: list[list[Word]] = []
     for turn in range(COMMANDS):
         words = source.draw()
