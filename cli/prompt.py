@@ -106,7 +106,7 @@ class _DiscreetFile(FileHistory):
             super().append_string(string)
 
     def store_string(self, string: str) -> None:
-        # A disk that is full, or a folder that is gone, is no reason to leave the prompt.
+        # A full disk or a missing folder must not end the prompt.
         with contextlib.suppress(OSError):
             super().store_string(string)
 

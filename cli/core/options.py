@@ -1,8 +1,8 @@
 """The command line of ``garrison cli``: one table, from which come parsing, help and advice.
 
 Names and meanings are redis-cli's, so that what is in a script or in the fingers works. The first word
-that is no option begins the command to send; a URL may stand before it. Who gives an option twice means
-the last one.
+that is not an option begins the command to send; a URL may stand before it. Of an option given twice the
+last one counts.
 
 >>> options = parse(["-p", "7000", "-c", "SET", "k", "-1"], {})
 >>> options.port, options.follows_redirects, options.words

@@ -1,7 +1,7 @@
 """Whether two servers hold the same value of a key, whatever programs and versions they are.
 
 Payloads of DUMP differ between versions and encodings of one value, so values are compared as commands read
-them. The time to live is no part of the value.
+them. The time to live is not part of the value.
 """
 
 from collections.abc import Mapping, Sequence

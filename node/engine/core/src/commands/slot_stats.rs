@@ -30,6 +30,8 @@ const TWICE: Failure = Failure::Text("ERR Multiple filters of the same type are 
 
 fn slot_stats(ctx: &mut Ctx<'_>) -> Outcome {
     let Some(slots) = ctx.engine.cluster.slots.as_deref() else { return Err(NO_CLUSTER) };
+    // Without counting, only the keys are known.
+    let shown = if ctx.engine.stats.slots.is_some() { METRICS.len() } else { 1 };
     let chosen = if ctx.arg_is(2, "slotsrange") && ctx.args.len() == 5 {
         let (first, last) = (slot_arg(ctx, 3)?, slot_arg(ctx, 4)?);
         if first > last {
@@ -39,11 +41,10 @@ fn slot_stats(ctx: &mut Ctx<'_>) -> Outcome {
         }
         served(slots).filter(|slot| (first..=last).contains(slot)).collect()
     } else if ctx.arg_is(2, "orderby") {
-        ordered(ctx, slots)?
+        ordered(ctx, slots, &METRICS[..shown])?
     } else {
         return Err(Failure::unknown_subcommand(ctx.args));
     };
-    let shown = if ctx.engine.stats.slots.is_some() { METRICS.len() } else { 1 };
     let figures: Vec<_> = chosen.into_iter().map(|slot| (slot, figures(ctx.engine, slot))).collect();
     let mut reply = ctx.reply();
     reply.array(figures.len());
@@ -76,10 +77,9 @@ fn slot_arg(ctx: &Ctx<'_>, index: usize) -> Result<u16, Failure> {
     slot.filter(|&slot| (slot as usize) < SLOT_COUNT).ok_or(NOT_A_SLOT)
 }
 
-/// The slots that ORDERBY chooses, in its order; of equal ones that with the lower number stands first.
-fn ordered(ctx: &Ctx<'_>, slots: &SlotTable) -> Result<Vec<u16>, Failure> {
-    let shown = if ctx.engine.stats.slots.is_some() { METRICS.len() } else { 1 };
-    let metric = METRICS[..shown].iter().position(|name| ctx.arg_is(3, name)).ok_or(BAD_METRIC)?;
+/// The slots that ORDERBY chooses by one of these metrics; of equal ones the one with the lower number stands first.
+fn ordered(ctx: &Ctx<'_>, slots: &SlotTable, metrics: &[&str]) -> Result<Vec<u16>, Failure> {
+    let metric = metrics.iter().position(|name| ctx.arg_is(3, name)).ok_or(BAD_METRIC)?;
     let (mut limit, mut ascending) = (None, None);
     let mut at = 4;
     while at < ctx.args.len() {

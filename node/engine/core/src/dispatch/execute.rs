@@ -22,6 +22,14 @@ pub struct Ahead {
     key: KnownKey,
 }
 
+impl Ahead {
+    /// A request of which only the command is known.
+    #[inline]
+    pub const fn of(entry: &'static Entry) -> Self {
+        Ahead { entry, key: KnownKey::NONE }
+    }
+}
+
 /// Whether to go on with a command.
 enum Gate {
     Open,
@@ -52,7 +60,7 @@ impl Engine {
     #[inline]
     pub fn look_ahead(&self, session: &Session, args: Args<'_>) -> Option<Ahead> {
         let entry = find(args).ok()?;
-        let mut ahead = Ahead { entry, key: KnownKey::NONE };
+        let mut ahead = Ahead::of(entry);
         if let Some(first) = entry.first_key(args) {
             let db = self.keyspace.dbs.get(session.db)?;
             let key = db.key(first);
@@ -406,9 +414,9 @@ impl Engine {
 }
 
 /// The command of a request; a failure tells the command too, if only its arguments are wrong.
-type Found = Result<&'static Entry, (Option<&'static Entry>, Failure)>;
+pub(crate) type Found = Result<&'static Entry, (Option<&'static Entry>, Failure)>;
 
-fn find(args: Args<'_>) -> Found {
+pub(crate) fn find(args: Args<'_>) -> Found {
     let entry = table().find(args.get(0)).ok_or_else(|| (None, Failure::unknown_command(args)))?;
     let entry = match entry.children.is_empty() || args.len() < 2 {
         true => entry,

@@ -14,7 +14,8 @@
 use super::state::applier::{Applier, Transaction};
 use super::state::link::{command, Link};
 use crate::clients::session::Session;
-use crate::dispatch::execute::Ahead;
+use crate::dispatch::execute::{find, Ahead};
+use crate::dispatch::table::Entry;
 use crate::dispatch::Flags;
 use crate::engine::effects::Level;
 use crate::engine::Engine;
@@ -104,8 +105,8 @@ impl Engine {
     }
 
     fn apply_request(&mut self, applier: &mut Applier, session: &mut Session, args: Args<'_>, raw: &[u8]) {
-        let known = self.look_ahead(session, args);
-        let is = |flag| known.is_some_and(|known: Ahead| known.entry.command.flags.contains(flag));
+        let known = find(args).ok();
+        let is = |flag| known.is_some_and(|entry| entry.command.flags.contains(flag));
         if let Some(mut transaction) = applier.transaction.take() {
             transaction.bytes.extend_from_slice(raw);
             if !is(Flags::EXEC) {
@@ -114,8 +115,7 @@ impl Engine {
                 return;
             }
             for args in &transaction.queue {
-                let known = self.look_ahead(session, args.view());
-                self.apply_command(applier, session, args.view(), known);
+                self.apply_command(applier, session, args.view(), find(args.view()).ok());
             }
             self.replication.append_received(&transaction.bytes, session.db);
         } else if is(Flags::MULTI) {
@@ -131,14 +131,14 @@ impl Engine {
         applier: &mut Applier,
         session: &mut Session,
         args: Args<'_>,
-        known: Option<Ahead>,
+        known: Option<&'static Entry>,
     ) {
         match known {
-            Some(known) if known.entry.command.flags.contains(Flags::OF_LINK) => {
+            Some(entry) if entry.command.flags.contains(Flags::OF_LINK) => {
                 applier.ack_asked |= args.get(1).eq_ignore_ascii_case(b"getack");
                 return;
             }
-            Some(known) => self.execute_known(session, args, &known),
+            Some(entry) => self.execute_known(session, args, &Ahead::of(entry)),
             None => self.execute(session, args),
         }
         if session.out.first() == Some(&b'-') {

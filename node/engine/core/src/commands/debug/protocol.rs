@@ -7,7 +7,7 @@ pub(super) fn error(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 /// A value of each type of the protocol.
-// The double is the one that Redis answers; that it resembles a constant is no matter.
+// The double is the one that Redis answers; that it resembles a constant is a coincidence.
 #[allow(clippy::approx_constant)]
 pub(super) fn protocol(ctx: &mut Ctx<'_>) -> Outcome {
     let kind = ctx.arg(2).to_ascii_lowercase();
