@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garrison.base import reply
 from garrison.base.reply import Error, NullArray, Raw, Simple, Verbatim, encode
 
 PLAIN = st.recursive(
@@ -17,6 +19,12 @@ PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=5),
     max_leaves=30,
 )
+
+
+def test_examples_are_true() -> None:
+    result = doctest.testmod(reply)
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 def read(data: bytes) -> Any:

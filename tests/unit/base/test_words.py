@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garrison.base import words as words_module
 from garrison.base.words import quote, split_bytes
+
+
+def test_examples_are_true() -> None:
+    result = doctest.testmod(words_module)
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 @given(st.lists(st.binary()))
