@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import garrison
-from garrison.base.command_line import EXIT_PIPE_CLOSED, EXIT_STOPPED
+from garrison.base.command_line import EXIT_STOPPED, run_guarded
 
 if TYPE_CHECKING:
     from garrison.cli.core.options import Options
@@ -25,16 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_STOPPED
     try:
-        code = _main(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
-        return code
+        return _main(sys.argv[1:] if arguments is None else list(arguments))
     except ClientError as error:
         print(f"garrison cli: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Whoever read the output has enough. Python would complain once more when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE_CLOSED
     except KeyboardInterrupt:
         return EXIT_STOPPED
     except EOFError:
@@ -132,4 +126,4 @@ def _write(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_guarded(main, "garrison cli"))
