@@ -64,6 +64,7 @@ def test_all_primaries_are_walked_over_with_c(
     scan = ["-c", "--scan", "--pattern", "scan:*"]
     assert cli("-p", scripted.port, *scan)[1] == b"scan:first\nscan:second\n"
     assert b"2 strings" in cli("-p", scripted.port, "-c", "--bigkeys", "--pattern", "scan:*")[1]
+    assert scripted.commands.count([b"CLUSTER", b"SLOTS"]) == 2, "each run asks for the topology once"
 
 
 def test_redirects_need_a_cluster(redis_server: ServerProcess, cli: Cli) -> None:
