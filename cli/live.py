@@ -56,7 +56,7 @@ async def _stat(options: Options, session: Session, write: Write) -> None:
 async def _one_figure(options: Options, session: Session, write: Write) -> None:
     latency = Latency()
     await _measure(latency, session, options.interval_s or SAMPLE_S)
-    if options.form in (Format.JSON, Format.QUOTED_JSON):
+    if options.form is not None and options.form.is_json:
         text = json.dumps(latency.document())
     else:
         text = latency.raw_line("," if options.form is Format.CSV else " ")

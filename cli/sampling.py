@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from garrison.cli.core.formats import Format, Formatter
+from garrison.cli.core.formats import Formatter
 from garrison.cli.core.key_statistics import SIZES, HotKeys, KeyStatistics
 from garrison.cli.core.options import Options
 from garrison.cli.core.words import unquote
@@ -42,7 +42,7 @@ async def run_sampling(options: Options, session: Session, formatter: Formatter,
         for key, type, size in batch:
             seen += 1
             line = found.add(key, size) if isinstance(found, HotKeys) else found.add(key, type, size)
-            if line is not None and formatter.form is not Format.JSON:
+            if line is not None and not formatter.form.is_json:
                 write(f"[{min(100.0, 100 * seen / total):6.2f}%] {line}\n".encode())
     write(f"\n{found.summary()}\n".encode())
     return 0

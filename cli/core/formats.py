@@ -72,6 +72,11 @@ class Format(Enum):
     JSON = "json"
     QUOTED_JSON = "quoted-json"
 
+    @property
+    def is_json(self) -> bool:
+        """Whether it is one of the forms of JSON."""
+        return self in (Format.JSON, Format.QUOTED_JSON)
+
 
 def is_text_command(words: list[bytes]) -> bool:
     """Whether the reply of a command is text for a person, which is shown as it is in every form."""

@@ -305,7 +305,7 @@ def _complete(options: Options, environment: Mapping[str, str]) -> Options:
     if options.password is None:
         found = [environment[name] for name in PASSWORD_VARIABLES if environment.get(name)]
         options.password = found[0] if found else None
-    if options.protocol == 0 and options.form in (Format.JSON, Format.QUOTED_JSON):
+    if options.protocol == 0 and options.form is not None and options.form.is_json:
         options.protocol = 3
     return options
 

@@ -27,6 +27,12 @@ def test_biggest_keys_of_each_type_are_found(port: int, cli: Cli) -> None:
     assert any(line.startswith("[") and "so far" in line for line in lines)
 
 
+@pytest.mark.parametrize("form", ["--json", "--quoted-json"])
+def test_json_leaves_progress_out(port: int, cli: Cli, form: str) -> None:
+    code, output, _ = cli("-p", port, form, "--bigkeys")
+    assert (code, b"so far" in output, b"7 keys were looked at" in output) == (0, False, True)
+
+
 def test_memory_is_measured_by_the_server(port: int, cli: Cli) -> None:
     expected = int(cli("-p", port, "MEMORY", "USAGE", "h", "SAMPLES", 1)[1])
     output = cli("-p", port, "--memkeys-samples", 1)[1].decode()
