@@ -44,7 +44,7 @@ from garrison.cluster.cli_options import (
     parse_weight,
     tls_context,
 )
-from garrison.cluster.redis_cli_options import translate_options
+from garrison.cluster.redis_cli_options import Options, translate_options
 
 if TYPE_CHECKING:
     from garrison.cluster.core.reshard_plan import ReshardPlan
@@ -58,7 +58,26 @@ class ClusterGroup(TyperGroup):
     """Accepts the spellings of ``redis-cli --cluster`` beside ours."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, translate_options(args))
+        return super().parse_args(ctx, translate_options(args, self.options()))
+
+    def options(self) -> Options:
+        """The options of every command and of single ones, as the parsers have them."""
+        of_commands = [param for command in self.commands.values() for param in command.params]
+        return Options(
+            shared_flags=_names(self.params, are_flags=True),
+            shared_with_value=_names(self.params, are_flags=False),
+            flags=_names(of_commands, are_flags=True).union(HELP_OPTIONS["help_option_names"]),
+        )
+
+
+def _names(params: Sequence[Any], *, are_flags: bool) -> frozenset[str]:
+    """The spellings of the options among these parameters that have no value, or of those that have one."""
+    return frozenset(
+        name
+        for param in params
+        if param.param_type_name == "option" and param.is_flag == are_flags
+        for name in param.opts
+    )
 
 
 app = typer.Typer(

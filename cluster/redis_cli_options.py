@@ -14,6 +14,7 @@ Words are rewritten before they are parsed, so that each option is defined once:
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from garrison.base.endpoint import Endpoint, parse_endpoint
 
@@ -44,31 +45,50 @@ OURS = {
     "--cluster-from-pass": "--from-pass",
     "--cluster-from-askpass": "--from-askpass",
 }
-SHARED_FLAGS = {"--tls", "--insecure", "--askpass", "--no-auth-warning", "--json"}
-SHARED_WITH_VALUE = {
-    "-a", "--pass", "--password-file", "--user", "--cacert", "--cert", "--key", "--sni", "--timeout",
-    "--address-map",
-}  # fmt: skip
-FLAGS = {
-    "--yes", "-y", "--dry-run", "--replace", "--use-empty", "--replica", "--with-unreachable", "--copy",
-    "--search-multiple-owners", "--only-primaries", "--only-replicas", "--drain", "--help", "-h", "--fix",
-    "--from-askpass", "--skip-existing", "--skip-refused", "--overwrite", "--unless-formed",
-}  # fmt: skip
 URL = re.compile(r"(redis|rediss|valkey|valkeys)://")
 CALL_FLAGS = {"--only-primaries", "--only-replicas"}
 
 
-def translate_options(words: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class Options:
+    """The options that the parsers know, by what stands behind them; made from the parsers themselves."""
+
+    shared_flags: frozenset[str]
+    """Those of every command that have no value."""
+    shared_with_value: frozenset[str]
+    flags: frozenset[str]
+    """Those of single commands that have no value; what is unknown is taken to have one."""
+
+    def positionals(self, words: Sequence[str]) -> list[int]:
+        """Where the words stand that are neither options nor their values."""
+        places = []
+        skip = False
+        for place, word in enumerate(words):
+            if skip:
+                skip = False
+            elif word.startswith("-"):
+                skip = "=" not in word and word not in self.flags | self.shared_flags
+            else:
+                places.append(place)
+        return places
+
+    def is_call(self, words: Sequence[str]) -> bool:
+        """Whether these are ``call`` and its address, so that what follows is the command to send."""
+        places = self.positionals(words)
+        return len(places) == 2 and words[places[0]] == "call"
+
+
+def translate_options(words: Sequence[str], options: Options) -> list[str]:
     """Rewrite the words after ``garrison cluster`` into our own spelling, shared options first."""
     shared: list[str] = []
     rest: list[str] = []
-    queue = _without_urls([_ours(word) for word in words], shared)
+    queue = _without_urls([_ours(word) for word in words], shared, options)
     while queue:
         word = queue.pop(0)
         name = word.partition("=")[0]
-        if name in SHARED_FLAGS:
+        if name in options.shared_flags:
             shared.append(word)
-        elif name in SHARED_WITH_VALUE:
+        elif name in options.shared_with_value:
             shared.append(word)
             if "=" not in word and queue:
                 shared.append(queue.pop(0))
@@ -76,24 +96,23 @@ def translate_options(words: Sequence[str]) -> list[str]:
             rest += _weights(word, queue)
         elif word.startswith("-"):
             rest.append(word)
-            if name not in FLAGS and "=" not in word and queue:
+            if name not in options.flags and "=" not in word and queue:
                 rest.append(queue.pop(0))
         else:
             rest.append(word)
-            if len(_positionals(rest)) == 2 and rest[0] == "call":
+            if options.is_call(rest):
                 return shared + _call(rest, queue)
-    return shared + _join_host_port(rest)
+    return shared + _join_host_port(rest, options)
 
 
-def _without_urls(words: Sequence[str], shared: list[str]) -> list[str]:
+def _without_urls(words: Sequence[str], shared: list[str], options: Options) -> list[str]:
     """The words with ``host:port`` for each URL that names a server; ``shared`` gets how to log in there.
 
     What is not such a URL stays as it is, and is refused where it is used. The words of ``call`` are data.
     """
     plain: list[str] = []
     for place, word in enumerate(words):
-        places = _positionals(plain)
-        if len(places) == 2 and plain[places[0]] == "call":
+        if options.is_call(plain):
             return plain + list(words[place:])
         joined = word.removeprefix("--from=")
         is_source = joined != word or words[place - 1 : place] == ["--from"]
@@ -132,20 +151,6 @@ def _weights(word: str, queue: list[str]) -> list[str]:
     return [part for value in values for part in ("--weight", value)] or ["--weight"]
 
 
-def _positionals(words: Sequence[str]) -> list[int]:
-    """Where the words stand that are neither options nor their values."""
-    places = []
-    skip = False
-    for place, word in enumerate(words):
-        if skip:
-            skip = False
-        elif word.startswith("-"):
-            skip = "=" not in word and word not in FLAGS | SHARED_FLAGS
-        else:
-            places.append(place)
-    return places
-
-
 def _call(rest: list[str], queue: list[str]) -> list[str]:
     """``call address word...``: our flags to the front, the command's words untouched behind ``--``."""
     flags = [word for word in queue if word in CALL_FLAGS]
@@ -161,8 +166,8 @@ def _is_bare_host(word: str) -> bool:
     return ":" not in word and not word.isdecimal()
 
 
-def _join_host_port(rest: list[str]) -> list[str]:
-    places = _positionals(rest)
+def _join_host_port(rest: list[str], options: Options) -> list[str]:
+    places = options.positionals(rest)
     if len(places) >= 3:
         host, port = places[1], places[2]
         if port == host + 1 and _is_bare_host(rest[host]) and rest[port].isdecimal():

@@ -1,8 +1,22 @@
 """Both spellings of the command line mean the same."""
 
 import pytest
+import typer.main
 
-from garrison.cluster.redis_cli_options import translate_options
+from garrison.cluster.cli import ClusterGroup, app
+from garrison.cluster.redis_cli_options import OURS, Options, translate_options
+
+
+@pytest.fixture(scope="module")
+def group() -> ClusterGroup:
+    found = typer.main.get_command(app)
+    assert isinstance(found, ClusterGroup)
+    return found
+
+
+@pytest.fixture(scope="module")
+def options(group: ClusterGroup) -> Options:
+    return group.options()
 
 
 @pytest.mark.parametrize(
@@ -46,8 +60,24 @@ from garrison.cluster.redis_cli_options import translate_options
         ("call redis://h:1 SET k redis://x:1", "call h:1 -- SET k redis://x:1"),
         ("check redis://h:1/3", "check redis://h:1/3"),
         ("check 7000 --password-file f --address-map a=b", "--password-file f --address-map a=b check 7000"),
+        ("check 7000 --password x", "--password x check 7000"),
+        ("fix h 7000 --with-unreachable", "fix h:7000 --with-unreachable"),
     ],
 )
-def test_translate_options(theirs: str, ours: str) -> None:
-    assert translate_options(theirs.split()) == ours.split()
-    assert translate_options(ours.split())[-1] == ours.split()[-1], "our own spelling must stay as it is"
+def test_translate_options(theirs: str, ours: str, options: Options) -> None:
+    assert translate_options(theirs.split(), options) == ours.split()
+    assert translate_options(ours.split(), options)[-1] == ours.split()[-1], (
+        "our own spelling must stay as it is"
+    )
+
+
+def test_each_option_of_redis_cli_is_one_of_a_command(group: ClusterGroup) -> None:
+    known = {name for command in group.commands.values() for param in command.params for name in param.opts}
+    assert set(OURS.values()) <= known
+
+
+def test_every_shared_option_may_stand_last(group: ClusterGroup, options: Options) -> None:
+    for param in group.params:
+        for name in param.opts:
+            words = [name] if name in options.shared_flags else [name, "x"]
+            assert translate_options(["check", "7000", *words], options) == [*words, "check", "7000"]
