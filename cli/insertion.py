@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from garrison.cli.core.options import Options
 from garrison.cli.session import Session
 from garrison.client.connection import Connection
+from garrison.client.core.resp import encode_command
 from garrison.client.errors import ConnectionLostError, ReplyError
 
 __all__ = ["run_insertion"]
@@ -59,7 +60,7 @@ async def run_insertion(
     connection.on_push = counter.take
     await _send_all(connection, stdin)
     write(b"All data transferred. Waiting for the last reply...\n")
-    connection.write_now(b"*2\r\n$4\r\nECHO\r\n$%d\r\n%b\r\n" % (len(counter.mark), counter.mark))
+    connection.write_now(encode_command(b"ECHO", counter.mark))
     is_complete = await _wait(connection, counter, options.pipe_timeout_s)
     if is_complete:
         write(b"Last reply received from server.\n")

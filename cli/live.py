@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from garrison.cli.core.formats import Format
-from garrison.cli.core.measurements import Latency, StatLines, read_info
+from garrison.cli.core.measurements import Latency, StatLines
 from garrison.cli.core.options import Options
 from garrison.cli.session import Session
+from garrison.client.commands.replies import fields_of
 from garrison.client.errors import ReplyError, UsageError
 
 __all__ = ["run_live"]
@@ -46,7 +47,7 @@ async def _stat(options: Options, session: Session, write: Write) -> None:
         if isinstance(reply, ReplyError):
             raise UsageError(f"INFO is refused: {reply}")
         now = time.monotonic()
-        for line in lines.next(read_info(bytes(reply)), now - before):
+        for line in lines.next(fields_of(reply), now - before):
             write(line.encode() + b"\n")
         before = now
         if left != 0:

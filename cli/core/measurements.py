@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-__all__ = ["Latency", "StatLines", "read_info", "shown_bytes"]
+__all__ = ["Latency", "StatLines", "shown_bytes"]
 
 HEADER_EVERY_LINES = 20
 _UNITS = "BKMGTPE"
@@ -53,16 +53,6 @@ class Latency:
         """For JSON."""
         least, most, average = self._figures()
         return {"min": round(least, 3), "max": round(most, 3), "avg": round(average, 3), "count": self.count}
-
-
-def read_info(text: bytes) -> dict[str, str]:
-    """The fields of an INFO reply.
-
-    >>> read_info(b"# Clients\\r\\nconnected_clients:3\\r\\n")
-    {'connected_clients': '3'}
-    """
-    lines = text.decode("utf-8", "replace").splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 
 def shown_bytes(number: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from garrison.cli.core.measurements import HEADER_EVERY_LINES, Latency, StatLines, read_info, shown_bytes
+from garrison.cli.core.measurements import HEADER_EVERY_LINES, Latency, StatLines, shown_bytes
+from garrison.client.commands.replies import fields_of
 
 INFO = (
     b"used_memory:2097152\r\nconnected_clients:3\r\ntotal_commands_processed:%d\r\n"
@@ -12,8 +13,8 @@ INFO = (
 
 def test_rates_are_counted_from_one_info_to_the_next() -> None:
     lines = StatLines()
-    header, first = lines.next(read_info(INFO % 100), 0.0)
-    (second,) = lines.next(read_info(INFO % 150), 2.0)
+    header, first = lines.next(fields_of(INFO % 100), 0.0)
+    (second,) = lines.next(fields_of(INFO % 150), 2.0)
     assert header.split()[:2] == ["keys", "mem"]
     assert first.split() == ["7", "2.00M", "3", "0", "100", "(+0)", "0", "0"]
     assert second.split() == ["7", "2.00M", "3", "0", "150", "(+50)", "25", "0"]
