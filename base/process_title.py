@@ -16,10 +16,11 @@ _OPTION_WITH_SECRET = re.compile(r"--[\w-]*(?<!ask)(?:pass|password|auth|secret)
 _LOGIN_WORDS = {"auth": 2, "auth2": 2, "requirepass": 1, "masterauth": 1, "primaryauth": 1}
 """Words of commands, with how many behind them may be a user name or a password."""
 _URL_LOGIN = re.compile(r"(\w://[^:/@]*):.*@")
-_ACL_PASSWORD = re.compile(r"[><#!].+")
+_ACL_PASSWORD = re.compile(r"(^|^\(|^\(.*? )([><#!]).+", re.DOTALL)
+"""At the start of a rule, or in a selector, with all that follows."""
 BAD_TEMPLATE = "template format is invalid or contains unknown variables"
 _VARIABLE = re.compile(r"\{(?:\{|([^{}]*)\})")
-_SHORT_OPTION = re.compile(r"-a.+")
+_SHORT_OPTION = re.compile(r"-a.+", re.DOTALL)
 
 
 def masked_words(words: Iterable[str]) -> list[str]:
@@ -37,16 +38,13 @@ def masked_words(words: Iterable[str]) -> list[str]:
             shown.append(f"{name}={HIDDEN}")
             continue
         hidden_words = _words_to_hide(word, shown)
-        shown.append(masked_word(word))
+        shown.append(f"-a{HIDDEN}" if _SHORT_OPTION.fullmatch(word) else masked_word(word))
     return shown
 
 
 def masked_word(word: str) -> str:
     """One word without the password of a URL or of an ACL rule in it."""
-    if _ACL_PASSWORD.fullmatch(word):
-        return f"{word[0]}{HIDDEN}"
-    if _SHORT_OPTION.fullmatch(word) and not word.startswith("--"):
-        return f"-a{HIDDEN}"
+    word = _ACL_PASSWORD.sub(rf"\1\2{HIDDEN}", word)
     return _URL_LOGIN.sub(rf"\1:{HIDDEN}@", word)
 
 

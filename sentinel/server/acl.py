@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 from garrison.base import glob
@@ -240,8 +240,11 @@ def digest_of(password: str) -> str:
     return sha256(password.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def joined_selectors(words: Iterable[str]) -> list[str]:
-    """Words in which a selector that came as several, `(+ping`, `&a)`, is one. Raises RuleError."""
+def joined_selectors(words: Iterable[str], shown: Callable[[str], str] = str) -> list[str]:
+    """Words in which a selector that came as several, `(+ping`, `&a)`, is one.
+
+    Raises RuleError, with words as `shown` gives them.
+    """
     out: list[str] = []
     opened: list[str] = []
     for word in words:
@@ -253,7 +256,7 @@ def joined_selectors(words: Iterable[str]) -> list[str]:
         else:
             out.append(word)
     if opened:
-        raise RuleError(f"Unmatched parenthesis in acl selector starting at '{opened[0]}'.")
+        raise RuleError(f"Unmatched parenthesis in acl selector starting at '{shown(opened[0])}'.")
     return out
 
 
@@ -275,11 +278,11 @@ class Users:
     def get(self, name: str) -> User | None:
         return self.by_name.get(name)
 
-    def set(self, name: str, rules: Iterable[str]) -> User:
-        """Create or change a user: all rules or none. Raises RuleError."""
+    def set(self, name: str, rules: Iterable[str], shown: Callable[[str], str] = str) -> User:
+        """Create or change a user: all rules or none. Raises RuleError, with the rule as `shown` gives it."""
         if any(character.isspace() or character == "\0" for character in name):
             raise RuleError("Usernames can't contain spaces or null characters")
-        joined = joined_selectors(rules)
+        joined = joined_selectors(rules, shown)
         present = self.by_name.get(name)
         if present is None and len(self.by_name) >= USERS_MAX:
             raise RuleError(f"There are {USERS_MAX} users already")
@@ -288,7 +291,7 @@ class Users:
             try:
                 user.apply(rule)
             except RuleError as error:
-                raise RuleError(f"Error in ACL SETUSER modifier '{rule}': {error}") from None
+                raise RuleError(f"Error in ACL SETUSER modifier '{shown(rule)}': {error}") from None
         self.by_name[name] = user
         self.changed = True
         return user
@@ -320,13 +323,11 @@ def _read_user(users: Users, line: Line, seen: set[str]) -> None:
     if name in seen:
         raise ConfigError(f"{line.place}: user '{name}' is defined twice")
     seen.add(name)
+    rules = ["reset", *line.words[2:]] if name == DEFAULT else line.words[2:]
     try:
-        users.set(name, ["reset", *line.words[2:]] if name == DEFAULT else line.words[2:])
+        users.set(name, rules, shown=masked_word)
     except RuleError as error:
-        why = str(error)
-        for rule in line.words[2:]:
-            why = why.replace(rule, masked_word(rule))
-        raise ConfigError(f"{line.place}: user '{name}': {why}") from None
+        raise ConfigError(f"{line.place}: user '{name}': {error}") from None
     user = users.by_name[name]
     if name == DEFAULT and "sanitize-payload" not in line.words[2:]:
         user.sanitize = ""

@@ -28,6 +28,8 @@ from garrison.base.process_title import expand_template, masked_words
         ("cluster call h:1 AUTH bob x", "cluster call h:1 AUTH *** ***"),
         ("cluster call h:1 CONFIG SET requirepass x", "cluster call h:1 CONFIG SET requirepass ***"),
         ("node --user bob on >x #0a ~*", "node --user bob on >*** #*** ~*"),
+        ("node --user bob on (+get >x)", "node --user bob on (+get >***"),
+        ("node --user bob on (>x +get)", "node --user bob on (>*** +get)"),
         ("sentinel f --sentinel auth-pass m x", "sentinel f --sentinel auth-pass m ***"),
     ],
 )

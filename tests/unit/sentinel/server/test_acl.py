@@ -135,3 +135,19 @@ def test_the_lines_that_redis_writes_can_be_read() -> None:
 def test_a_bad_file_of_users_is_refused_with_its_line(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         read_users(text, "users.acl", "", False)
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"),
+    [
+        ("-auth -what", "modifier '-what'"),
+        ("-auths", "modifier '-auths'"),
+        ("<secret", "modifier '<\\*\\*\\*'"),
+        ("(~x >secret)", "modifier '\\(~x >\\*\\*\\*'"),
+        ("(>secret", "starting at '\\(>\\*\\*\\*'"),
+    ],
+)
+def test_bad_rule_of_a_file_is_shown_without_password(rules: str, shown: str) -> None:
+    with pytest.raises(ConfigError, match=shown) as refused:
+        read_users(f"user joe {rules}", "users.acl", "", False)
+    assert "secret" not in str(refused.value)
