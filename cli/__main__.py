@@ -75,6 +75,7 @@ async def _run(options: Options) -> int:
     from garrison.cli.core.formats import Format, Formatter
     from garrison.cli.runner import Runner, note
     from garrison.cli.session import Session
+    from garrison.client.core.resp import to_bytes
 
     on_terminal = sys.stdout.isatty()
     colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -82,10 +83,7 @@ async def _run(options: Options) -> int:
         options.shows_pushes = on_terminal
     form = options.form or (Format.STANDARD if on_terminal else Format.RAW)
     formatter = Formatter(
-        form,
-        colour=colour,
-        between=options.between.encode("utf-8", "surrogateescape"),
-        after=options.after.encode("utf-8", "surrogateescape"),
+        form, colour=colour, between=to_bytes(options.between), after=to_bytes(options.after)
     )
     session = Session(options, note)
     try:

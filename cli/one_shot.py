@@ -9,6 +9,7 @@ from typing import BinaryIO
 from garrison.cli.core.options import Options
 from garrison.cli.core.words import unquote
 from garrison.cli.runner import Runner
+from garrison.client.core.resp import to_bytes
 from garrison.client.errors import UsageError
 
 __all__ = ["command_of", "run_command", "run_lines"]
@@ -16,13 +17,13 @@ __all__ = ["command_of", "run_command", "run_lines"]
 
 def command_of(options: Options, stdin: BinaryIO) -> list[bytes]:
     """The words to send: those of the command line, with what comes from standard input or a file."""
-    words = [word.encode("utf-8", "surrogateescape") for word in options.words]
+    words = [to_bytes(word) for word in options.words]
     if options.quoted_input:
         words = [_unquoted(word) for word in words]
     if options.script is not None:
         words = _eval(options.script, words)
     if options.tag_from_stdin is not None:
-        tag = options.tag_from_stdin.encode("utf-8", "surrogateescape")
+        tag = to_bytes(options.tag_from_stdin)
         if tag not in words:
             raise UsageError(
                 f"-X {options.tag_from_stdin}: no argument of the command is {options.tag_from_stdin!r}"

@@ -22,6 +22,7 @@ from prompt_toolkit.utils import get_cwidth
 from garrison.cli.core.hints import CommandDocs
 from garrison.cli.core.secrets import has_secret
 from garrison.cli.runner import Runner, note
+from garrison.client.core.resp import to_bytes
 from garrison.client.errors import ClientError
 
 __all__ = ["history_of", "run_prompt"]
@@ -61,7 +62,7 @@ async def run_prompt(runner: Runner, history: History, *, colour: bool) -> int:
             if not prompt.default_buffer.text:
                 return 0
             continue
-        if not await runner.line(line.encode("utf-8", "surrogateescape")):
+        if not await runner.line(to_bytes(line)):
             return 0
 
 
@@ -72,7 +73,7 @@ class _Completer(Completer):
         self._docs = docs
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        line = document.text_before_cursor.encode("utf-8", "surrogateescape")
+        line = to_bytes(document.text_before_cursor)
         typed = "" if line[-1:].isspace() else (line.split() or [b""])[-1].decode("utf-8", "replace")
         for word in self._docs().completions(line):
             yield Completion(word, start_position=-len(typed))
@@ -89,7 +90,7 @@ class _Hint(Processor):
         text = transformation_input.document.text
         if get_app().is_done or not text or not transformation_input.document.is_cursor_at_the_end:
             return Transformation(fragments)
-        hint = self._docs().hint(text.encode("utf-8", "surrogateescape"))
+        hint = self._docs().hint(to_bytes(text))
         room = transformation_input.width - get_cwidth(text) - 3
         if hint and room > 3:
             blank = "" if text[-1].isspace() else " "
@@ -98,12 +99,16 @@ class _Hint(Processor):
         return Transformation(fragments)
 
 
-class _DiscreetFile(FileHistory):
-    """A file of history, for its owner's eyes only, without lines that carry a password."""
+class _Discreet(History):
+    """A history without lines that carry a password."""
 
     def append_string(self, string: str) -> None:
-        if not has_secret(string.encode("utf-8", "surrogateescape")):
+        if not has_secret(to_bytes(string)):
             super().append_string(string)
+
+
+class _DiscreetFile(_Discreet, FileHistory):
+    """A file of history, for its owner's eyes only."""
 
     def store_string(self, string: str) -> None:
         # A full disk or a missing folder must not end the prompt.
@@ -111,10 +116,8 @@ class _DiscreetFile(FileHistory):
             super().store_string(string)
 
 
-class _DiscreetMemory(InMemoryHistory):
-    def append_string(self, string: str) -> None:
-        if not has_secret(string.encode("utf-8", "surrogateescape")):
-            super().append_string(string)
+class _DiscreetMemory(_Discreet, InMemoryHistory):
+    """A history for this time only."""
 
 
 def history_of(environment: Mapping[str, str]) -> History:

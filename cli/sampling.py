@@ -15,6 +15,7 @@ from garrison.cli.core.key_statistics import SIZES, HotKeys, KeyStatistics
 from garrison.cli.core.options import Options
 from garrison.cli.core.words import unquote
 from garrison.cli.session import Session
+from garrison.client.core.resp import to_bytes
 from garrison.client.core.topology import Address
 from garrison.client.errors import ReplyError, UsageError
 
@@ -130,12 +131,12 @@ def _choice(options: Options) -> list[bytes]:
     """The words of SCAN that choose keys, and say how many to look at."""
     words: list[bytes] = []
     if options.quoted_pattern is not None:
-        pattern = unquote(options.quoted_pattern.encode("utf-8", "surrogateescape"))
+        pattern = unquote(to_bytes(options.quoted_pattern))
         if pattern is None:
             raise UsageError(f"--quoted-pattern: the quotes of {options.quoted_pattern!r} do not match")
         words += [b"MATCH", pattern]
     elif options.pattern is not None:
-        words += [b"MATCH", options.pattern.encode("utf-8", "surrogateescape")]
+        words += [b"MATCH", to_bytes(options.pattern)]
     words += [b"COUNT", b"%d" % (options.count or SCAN_COUNT)]
     if options.type is not None:
         words += [b"TYPE", options.type.encode()]

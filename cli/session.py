@@ -16,7 +16,7 @@ from garrison.cli.core.conversation import NOT_CONNECTED, Conversation, name_of
 from garrison.cli.core.options import Options
 from garrison.cli.core.replies import TypedReader
 from garrison.client.connection import Connection, open_with_settings
-from garrison.client.core.resp import encode_args
+from garrison.client.core.resp import encode_args, to_bytes
 from garrison.client.core.topology import Address, parse_cluster_slots
 from garrison.client.errors import (
     AskError,
@@ -53,7 +53,7 @@ class Session:
         self.talk = Conversation(self._peer(), options.database, options.protocol or 2)
         if options.password is not None:
             words = [options.username, options.password] if options.username else [options.password]
-            self.talk.login = [word.encode("utf-8", "surrogateescape") for word in words]
+            self.talk.login = [to_bytes(word) for word in words]
         self.on_redirect: Callable[[str], None] | None = None
         """Told of each redirect that is followed."""
         self.pushes: deque[Any] = deque(maxlen=PUSHES_MAX)

@@ -30,6 +30,7 @@ import hiredis
 
 from garrison.base.words import quote
 from garrison.cli.core.replies import Attributed, BigNumber, Double, Map, Set, Status, Verbatim
+from garrison.client.core.resp import to_bytes
 from garrison.client.errors import ReplyError
 
 __all__ = ["COLOURS", "Format", "Formatter", "as_json", "csv", "is_text_command", "raw", "standard"]
@@ -214,7 +215,7 @@ def _raw(reply: Any, between: bytes) -> bytes:
 
 
 def _line(error: ReplyError) -> bytes:
-    return str(error).encode("utf-8", "surrogateescape")
+    return to_bytes(str(error))
 
 
 # ---- for programs ------------------------------------------------------------------------------
