@@ -151,16 +151,16 @@ def _cluster(
     command: Sequence[str],
 ) -> "LocalCluster":
     from garrison.cluster.local.cluster import LAYOUT_FILE, LocalCluster
-    from garrison.cluster.local.ports import demand_free, port_range
+    from garrison.cluster.local.ports import port_range
     from garrison.cluster.local.sentinel_group import LAYOUT_FILE as GROUP_FILE
 
     count = primaries * (replicas + 1)
-    ports = _remembered(directory, LAYOUT_FILE, port, GROUP_FILE)
-    advice = END_IT
-    if not ports:
-        ports = port_range(port or FIRST_PORT, count, with_bus=True)
-        advice = _other_ports(ports, with_bus=True)
-    demand_free(ports, with_bus=True, advice=advice)
+    remembered = _remembered(directory, LAYOUT_FILE, port, GROUP_FILE)
+
+    def ports_from(first: int) -> list[int]:
+        return port_range(first, count, with_bus=True)
+
+    ports = _free_ports(remembered, ports_from, port, with_bus=True)
     return LocalCluster(
         primaries,
         replicas,
@@ -180,15 +180,14 @@ def _group(
     command: Sequence[str],
 ) -> "LocalGroup":
     from garrison.cluster.local.cluster import LAYOUT_FILE as CLUSTER_FILE
-    from garrison.cluster.local.ports import demand_free
     from garrison.cluster.local.sentinel_group import LAYOUT_FILE, LocalGroup
 
-    ports = _remembered(directory, LAYOUT_FILE, port, CLUSTER_FILE, sentinel_port, SENTINELS)
-    advice = END_IT
-    if not ports:
-        ports = group_ports(port, sentinel_port, replicas + 1)
-        advice = _other_ports(ports[: replicas + 1], with_bus=False)
-    demand_free(ports, with_bus=False, advice=advice)
+    remembered = _remembered(directory, LAYOUT_FILE, port, CLUSTER_FILE, sentinel_port, SENTINELS)
+
+    def ports_from(first: int) -> list[int]:
+        return group_ports(first, sentinel_port, replicas + 1)
+
+    ports = _free_ports(remembered, ports_from, port, with_bus=False)
     return LocalGroup(
         replicas,
         SENTINELS,
@@ -220,15 +219,35 @@ def group_ports(port: int | None, sentinel_port: int | None, nodes: int) -> list
 END_IT = "end it and try again, or use another --dir"
 
 
-def _other_ports(ports: Sequence[int], *, with_bus: bool) -> str:
-    """Advice that names ports that are free now."""
-    from garrison.cluster.local.ports import BUS_PORT_OFFSET, PORT_MAX, is_free
+def _free_ports(
+    remembered: list[int], ports_from: Callable[[int], list[int]], first: int | None, *, with_bus: bool
+) -> list[int]:
+    """The ports that are remembered, or else those from `first` on.
 
-    for first in range(ports[0] + STEP_TO_OTHER_PORTS, PORT_MAX - 20_000, STEP_TO_OTHER_PORTS):
-        wanted = range(first, first + len(ports))
-        if all(is_free(port) and (not with_bus or is_free(port + BUS_PORT_OFFSET)) for port in wanted):
-            return f"end it, or take other ports, such as --port {first}"
-    return "end it, or take other ports with --port"
+    `ports_from` gives all that are needed for a first one, and raises UsageProblem where that cannot be.
+    PortInUseError, with advice, if one of them is not free.
+    """
+    from garrison.cluster.local.ports import demand_free
+
+    ports = remembered or ports_from(first or FIRST_PORT)
+
+    def advice() -> str:
+        return END_IT if remembered else _other_ports(ports_from, ports[0], with_bus=with_bus)
+
+    demand_free(ports, with_bus=with_bus, advice=advice)
+    return ports
+
+
+def _other_ports(ports_from: Callable[[int], list[int]], taken: int, *, with_bus: bool) -> str:
+    """Advice that names a first port above `taken` for which all that are needed are free now."""
+    from garrison.cluster.local.ports import PORT_MAX, are_free
+
+    for first in range(taken + STEP_TO_OTHER_PORTS, PORT_MAX, STEP_TO_OTHER_PORTS):
+        with contextlib.suppress(UsageProblem):
+            if are_free(ports_from(first), with_bus=with_bus):
+                return f"end it, or take other ports, such as --port {first}"
+    # Nodes without a bus have Sentinels beside them, whose ports may be the ones in use.
+    return f"end it, or take other ports with --port{'' if with_bus else ' and --sentinel-port'}"
 
 
 def _remembered(

@@ -8,7 +8,7 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from garrison.base.process_title import masked_words
@@ -40,7 +40,7 @@ def free_ports(count: int) -> list[int]:
     for port in candidates:
         if len(chosen) == count:
             break
-        if is_free(port) and is_free(port + BUS_PORT_OFFSET):
+        if are_free([port], with_bus=True):
             chosen.append(port)
     return sorted(chosen)
 
@@ -58,19 +58,29 @@ def port_range(first: int, count: int, *, with_bus: bool, option: str = "--port"
     return list(range(first, last + 1))
 
 
-def demand_free(ports: Sequence[int], *, with_bus: bool, advice: str) -> None:
+def demand_free(ports: Sequence[int], *, with_bus: bool, advice: Callable[[], str]) -> None:
     """Raise PortInUseError if one of the ports is in use, with the processes that have them."""
-    needed = [(port, f"port {port}") for port in ports]
-    if with_bus:
-        needed += [(port + BUS_PORT_OFFSET, f"port {port + BUS_PORT_OFFSET} (the bus)") for port in ports]
-    taken = [(port, name) for port, name in needed if not is_free(port)]
+    taken = [port for port in _needed(ports, with_bus=with_bus) if not is_free(port)]
     if not taken:
         return
-    holders = _holders({port for port, _ in taken})
-    lines = [f"{name} is in use by {holders.get(port, UNSEEN)}" for port, name in taken[:SHOWN_MAX]]
+    holders = _holders(set(taken))
+    lines = [
+        f"port {port}{'' if port in ports else ' (the bus)'} is in use by {holders.get(port, UNSEEN)}"
+        for port in taken[:SHOWN_MAX]
+    ]
     if len(taken) > SHOWN_MAX:
         lines.append(f"{len(taken) - SHOWN_MAX} more are in use")
-    raise PortInUseError(f"{', '.join(lines)}; {advice}")
+    raise PortInUseError(f"{', '.join(lines)}; {advice()}")
+
+
+def are_free(ports: Sequence[int], *, with_bus: bool) -> bool:
+    """Whether servers could listen on all of these ports now, and on their bus ports if they have some."""
+    return all(map(is_free, _needed(ports, with_bus=with_bus)))
+
+
+def _needed(ports: Sequence[int], *, with_bus: bool) -> list[int]:
+    """The ports, then their bus ports."""
+    return [*ports, *(port + BUS_PORT_OFFSET for port in ports if with_bus)]
 
 
 def is_free(port: int) -> bool:

@@ -14,18 +14,14 @@ import pytest
 
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.local.dev import group_ports, main
-from garrison.cluster.local.ports import HOST, free_ports, is_free
+from garrison.cluster.local.ports import HOST, are_free, free_ports
 
 Refusal = Callable[..., str]
 
 
 def free_range() -> int:
     """The first of six ports in a row that are free with their bus ports."""
-    return next(
-        port
-        for port in free_ports(500)
-        if all(is_free(each) and is_free(each + 10_000) for each in range(port, port + 6))
-    )
+    return next(port for port in free_ports(500) if are_free(range(port, port + 6), with_bus=True))
 
 
 @pytest.fixture
@@ -48,6 +44,29 @@ def test_ports_in_use_are_named_and_not_replaced(refusal: Refusal) -> None:
     assert f"port {port + 2} is in use by " in line
     assert f"(pid {os.getpid()})" in line
     assert "--port" in line.rpartition(";")[2]
+
+
+def test_advised_ports_have_free_ones_for_the_sentinels(refusal: Refusal) -> None:
+    port = next(
+        each
+        for each in free_ports(500)
+        if are_free(group_ports(each, None, 3) + group_ports(each + 100, None, 3), with_bus=False)
+    )
+    sentinel_port = group_ports(port + 100, None, 3)[-1]
+    with socket.create_server((HOST, port)), socket.create_server((HOST, sentinel_port)):
+        line = refusal("--sentinel", "--port", str(port))
+        advised = int(line.rpartition("such as --port ")[2])
+        assert advised > port + 100
+        assert are_free(group_ports(advised, None, 3), with_bus=False)
+
+
+def test_no_port_is_advised_where_none_would_help(refusal: Refusal) -> None:
+    port, sentinel_port = free_range(), free_ports(1)[0]
+    while sentinel_port in range(port, port + 6):
+        sentinel_port = free_ports(1)[0]
+    with socket.create_server((HOST, sentinel_port)):
+        words = ("--sentinel", "--port", str(port), "--sentinel-port", str(sentinel_port))
+        assert refusal(*words).endswith("; end it, or take other ports with --port and --sentinel-port")
 
 
 def test_impossible_port_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

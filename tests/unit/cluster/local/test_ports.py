@@ -37,7 +37,7 @@ def test_port_in_time_wait_is_free() -> None:
 
 def test_port_in_use_is_named_with_its_process(taken: int) -> None:
     with pytest.raises(PortInUseError) as refused:
-        demand_free([taken], with_bus=False, advice="choose others")
+        demand_free([taken], with_bus=False, advice=lambda: "choose others")
     assert f"port {taken} is in use by " in str(refused.value)
     assert f"(pid {os.getpid()})" in str(refused.value)
     assert str(refused.value).endswith("; choose others")
@@ -46,9 +46,9 @@ def test_port_in_use_is_named_with_its_process(taken: int) -> None:
 def test_bus_port_in_use_is_named_as_such() -> None:
     (port,) = free_ports(1)
     with socket.create_server((HOST, port + 10_000)):
-        demand_free([port], with_bus=False, advice="")
+        demand_free([port], with_bus=False, advice=lambda: pytest.fail("needed by nobody"))
         with pytest.raises(PortInUseError, match=rf"port {port + 10_000} \(the bus\) is in use"):
-            demand_free([port], with_bus=True, advice="")
+            demand_free([port], with_bus=True, advice=str)
 
 
 @pytest.mark.parametrize(
