@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import resource
 import shlex
 import signal
 import sys
@@ -16,6 +15,7 @@ import typer
 import garrison
 from garrison.base.about import COMPATIBILITY_URL
 from garrison.base.command_line import EXIT_STOPPED, HELP_OPTIONS, run_app
+from garrison.base.descriptors import RESERVED, files_max, make_room
 from garrison.base.plain_help import PlainCommand
 from garrison.cluster.errors import ManagerError, UsageProblem
 
@@ -130,16 +130,13 @@ def dev(
 
 def _make_room() -> None:
     """Raise the limit of open files, which the nodes inherit, to one that they can live with."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= DESCRIPTORS_MIN:
-        return
-    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_WANTED, hard)
-    if wanted < DESCRIPTORS_MIN:
+    allowed = files_max()
+    if allowed < DESCRIPTORS_MIN:
         raise ManagerError(
-            f"this shell allows {hard} open files, and a node needs {DESCRIPTORS_MIN}: "
+            f"this shell allows {allowed} open files, and a node needs {DESCRIPTORS_MIN}: "
             f"run 'ulimit -n {DESCRIPTORS_WANTED}' first, or use another shell"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    make_room(DESCRIPTORS_WANTED - RESERVED)
 
 
 def _cluster(

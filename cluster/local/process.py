@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from garrison.base.command_line import too_few_descriptors
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.ports import free_ports
@@ -109,9 +110,10 @@ class LocalProcess:
 
 def _reason(error: OSError) -> str:
     """Why a process could not be started, and what to do about it where that is known."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return too_few_descriptors(error)
     place = f"{error.filename}: " if error.filename else ""
-    advice = " (raise 'ulimit -n')" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
-    return f"{place}{error.strerror}{advice}"
+    return f"{place}{error.strerror}"
 
 
 def _end_with_parent() -> None:
