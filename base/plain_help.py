@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
+
+from garrison.base.command_line import HELP_OPTIONS
 
 
 class PlainCommand(TyperCommand):
@@ -15,6 +19,24 @@ class PlainCommand(TyperCommand):
         for parameter in self.params:
             if parameter.param_type_name == "argument":
                 _show_plainly(parameter)
+
+
+class PlainApp(typer.Typer):
+    """A typer application with our settings, whose commands have plain help."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+            context_settings=HELP_OPTIONS,
+            **options,
+        )
+
+    def command(
+        self, name: str | None = None, *, cls: type[TyperCommand] | None = PlainCommand, **options: Any
+    ) -> Callable[..., Any]:
+        return super().command(name, cls=cls, **options)
 
 
 def _show_plainly(parameter: Any) -> None:

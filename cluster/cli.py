@@ -27,7 +27,7 @@ from garrison.base.login_options import (
     User,
     find_password,
 )
-from garrison.base.plain_help import PlainCommand
+from garrison.base.plain_help import PlainApp
 from garrison.cluster.cli_options import (
     MIGRATE_TIMEOUT_MS,
     PIPELINE_KEYS,
@@ -80,17 +80,13 @@ def _names(params: Sequence[Any], *, are_flags: bool) -> frozenset[str]:
     )
 
 
-app = typer.Typer(
+app = PlainApp(
     name="cluster",
     cls=ClusterGroup,
     help="Create, check, grow, shrink and reshard a cluster. Any node's address stands for the whole "
     "cluster. The options of 'redis-cli --cluster' are accepted as well.",
     epilog="Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 unreachable, 4 stopped.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=HELP_OPTIONS,
 )
 
 
@@ -122,7 +118,7 @@ def shared_options(
     context.obj = Shared(user, found, secured, timeout, json, parse_address_map(address_map))
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def create(
     context: typer.Context,
     nodes: Annotated[list[str], typer.Argument(metavar="HOST:PORT", help="Empty nodes.", show_default=False)],
@@ -146,7 +142,7 @@ def create(
     _run(context, creation)
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def info(context: typer.Context, entry: Entry) -> None:
     """Show the nodes with their slots and keys."""
     from garrison.cluster.manager import commands
@@ -154,7 +150,7 @@ def info(context: typer.Context, entry: Entry) -> None:
     _run(context, commands.info(_session(context), parse_address(entry)))
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def check(
     context: typer.Context,
     entry: Entry,
@@ -177,7 +173,7 @@ def check(
     _run(context, fix_and_check())
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def fix(
     context: typer.Context,
     entry: Entry,
@@ -195,7 +191,7 @@ def fix(
     _run(context, resharding.fix(session, parse_address(entry), with_unreachable=with_unreachable))
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def reshard(
     context: typer.Context,
     entry: Entry,
@@ -247,7 +243,7 @@ def reshard(
     _run(context, resharding.reshard(session, parse_address(entry), request))
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def rebalance(
     context: typer.Context,
     entry: Entry,
@@ -287,7 +283,7 @@ def rebalance(
     _run(context, request)
 
 
-@app.command("add-node", cls=PlainCommand)
+@app.command("add-node")
 def add_node(
     context: typer.Context,
     new: Annotated[str, typer.Argument(metavar="NEW", help="Address of the empty node.", show_default=False)],
@@ -312,7 +308,7 @@ def add_node(
     )
 
 
-@app.command("del-node", cls=PlainCommand)
+@app.command("del-node")
 def del_node(
     context: typer.Context,
     entry: Entry,
@@ -327,7 +323,7 @@ def del_node(
     _run(context, commands.del_node(session, parse_address(entry), node, drain=drain))
 
 
-@app.command(cls=PlainCommand, context_settings={"ignore_unknown_options": True})
+@app.command(context_settings={"ignore_unknown_options": True})
 def call(
     context: typer.Context,
     entry: Entry,
@@ -350,7 +346,7 @@ def call(
     )
 
 
-@app.command("set-timeout", cls=PlainCommand)
+@app.command("set-timeout")
 def set_timeout(
     context: typer.Context,
     entry: Entry,
@@ -364,7 +360,7 @@ def set_timeout(
     _run(context, commands.set_timeout(_session(context), parse_address(entry), milliseconds))
 
 
-@app.command("import", cls=PlainCommand)
+@app.command("import")
 def import_keys(
     context: typer.Context,
     entry: Entry,
@@ -413,7 +409,7 @@ def import_keys(
     _run(context, commands.import_(session, parse_address(entry), request))
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def backup(
     context: typer.Context,
     entry: Entry,

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from garrison.base.command_line import HELP_OPTIONS, run_app
+from garrison.base.command_line import run_app
 from garrison.base.endpoint import Endpoint, parse_endpoint
 from garrison.base.login_options import (
     PASSWORD_VARIABLE,
@@ -26,7 +26,7 @@ from garrison.base.login_options import (
     User,
     find_password,
 )
-from garrison.base.plain_help import PlainCommand
+from garrison.base.plain_help import PlainApp
 
 DEFAULT_PORT = 26379
 OUR_SENTINEL = f"127.0.0.1:{os.environ.get('GARRISON_PORT') or DEFAULT_PORT}"
@@ -35,12 +35,7 @@ TIMEOUT_S = 3.0
 PASSWORD_VARIABLES = ("GARRISON_SENTINEL_PASSWORD", PASSWORD_VARIABLE)
 """Sentinels may have a password of their own."""
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=HELP_OPTIONS,
-)
+app = PlainApp()
 
 
 Translator = Callable[[Any], Any]
@@ -58,7 +53,7 @@ class StatusError(Exception):
     """Why there is nothing to show."""
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def status(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Only this primary.", show_default=False)] = "",
     sentinel: Annotated[

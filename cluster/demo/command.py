@@ -16,17 +16,12 @@ from typing import Annotated
 
 import typer
 
-from garrison.base.command_line import HELP_OPTIONS, run_app
-from garrison.base.plain_help import PlainCommand
+from garrison.base.command_line import run_app
+from garrison.base.plain_help import PlainApp
 
 DEMO_TIMEOUT_S = 180.0
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=HELP_OPTIONS,
-)
+app = PlainApp()
 
 
 class Act(StrEnum):
@@ -38,7 +33,7 @@ class Act(StrEnum):
     SENTINEL = "sentinel"
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def demo(
     act: Annotated[
         Act, typer.Option(metavar="all|cluster|restart|sentinel", help="Show only one of the three acts.")

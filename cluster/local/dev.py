@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,9 @@ import typer
 
 import garrison
 from garrison.base.about import COMPATIBILITY_URL
-from garrison.base.command_line import EXIT_STOPPED, HELP_OPTIONS, run_app
+from garrison.base.command_line import EXIT_STOPPED, run_app
 from garrison.base.descriptors import RESERVED, files_max, make_room
-from garrison.base.plain_help import PlainCommand
+from garrison.base.plain_help import PlainApp
 from garrison.cluster.errors import ManagerError, UsageProblem
 
 if TYPE_CHECKING:
@@ -38,15 +39,10 @@ DATA_IS_NOT_KEPT = (
     f"{garrison.__version__} writes none to disk yet (see {COMPATIBILITY_URL})"
 )
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=HELP_OPTIONS,
-)
+app = PlainApp()
 
 
-@app.command(cls=PlainCommand)
+@app.command()
 def dev(
     sentinel: Annotated[
         bool, typer.Option("--sentinel", help="One primary, two replicas and three Sentinels instead.")
@@ -105,20 +101,18 @@ def dev(
         from garrison.cluster.local.cluster import GARRISON_NODE
 
         command = shlex.split(node_command) or GARRISON_NODE
+        servers: LocalCluster | LocalGroup
         if sentinel:
             count = 2 if replicas is None else replicas
-            group = _group(count, directory, port, sentinel_port, node_timeout, command)
+            servers = group = _group(count, directory, port, sentinel_port, node_timeout, command)
             title = f"{len(group.nodes)} nodes and {len(group.sentinels)} Sentinels"
-            code = asyncio.run(
-                _keep(group, title, lambda: how_to_connect_by_sentinel(group), restart, directory is not None)
-            )
+            how = partial(how_to_connect_by_sentinel, group)
         else:
             count = 1 if replicas is None else replicas
-            cluster = _cluster(primaries, count, directory, port, node_timeout, command)
+            servers = cluster = _cluster(primaries, count, directory, port, node_timeout, command)
             title = f"{len(cluster.nodes)} nodes"
-            code = asyncio.run(
-                _keep(cluster, title, lambda: how_to_connect(cluster), restart, directory is not None)
-            )
+            how = partial(how_to_connect, cluster)
+        code = asyncio.run(_keep(servers, title, how, restart, directory is not None))
     except ManagerError as error:
         print(f"garrison dev: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
