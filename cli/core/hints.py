@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from garrison.cli.core.replies import Map
@@ -115,7 +115,7 @@ class CommandDocs:
         if words and words[0].startswith("@"):
             return [doc for doc in self._by_name.values() if doc.group == words[0][1:].lower()]
         name = " ".join(words).upper()
-        exact = [doc for doc in self._by_name.values() if doc.name == name]
+        exact = [self._by_name[name]] if name in self._by_name else []
         deeper = [doc for doc in self._by_name.values() if doc.name.startswith(f"{name} ")]
         return exact + deeper
 
@@ -128,10 +128,7 @@ class CommandDocs:
         if texts[0].isdigit():
             texts = texts[1:]
         doc, arguments = self._doc_of(texts)
-        if doc is None or (not arguments and not line[-1:].isspace()):
-            # The name itself may still be written on: only a whole one has a hint.
-            return "" if doc is None else " ".join(argument.syntax() for argument in doc.arguments)
-        return remaining(doc, arguments)
+        return "" if doc is None else remaining(doc, arguments)
 
     def completions(self, line: bytes) -> list[str]:
         """What the last word of a line may become, in its own case."""
@@ -216,13 +213,12 @@ def _take(argument: Argument, words: list[str], tokens: set[str]) -> tuple[int, 
     if not words:
         return 0, argument.syntax()
     taken = _take_once(argument, words, tokens)
-    if taken is None or taken[1] or not argument.is_multiple:
-        if taken is not None and taken[1] and argument.is_multiple:
-            again = argument if argument.repeats_token else _without_token(argument)
-            return taken[0], f"{taken[1]} [{again._once()} ...]"
+    if taken is None or not argument.is_multiple:
         return taken
-    at = taken[0]
+    at, rest = taken
     again = argument if argument.repeats_token else _without_token(argument)
+    if rest:
+        return at, f"{rest} [{again._once()} ...]"
     while at < len(words):
         more = _take_once(again, words[at:], tokens)
         if more is None or not more[0]:
@@ -258,8 +254,7 @@ def _take_once(argument: Argument, words: list[str], tokens: set[str]) -> tuple[
 
 
 def _without_token(argument: Argument) -> Argument:
-    fields = {**argument.__dict__, "token": None, "is_optional": False}
-    return Argument(**fields) if argument.type != "pure-token" else argument
+    return argument if argument.type == "pure-token" else replace(argument, token=None, is_optional=False)
 
 
 # ---- reading the reply -------------------------------------------------------------------------
