@@ -13,7 +13,7 @@ from garrison.cli.core.conversation import LISTENING, name_of
 from garrison.cli.core.formats import Format, Formatter, is_text_command
 from garrison.cli.core.hints import CommandDoc, CommandDocs
 from garrison.cli.core.options import Options
-from garrison.cli.core.words import BAD_LINE, split_line
+from garrison.cli.core.words import BAD_LINE, split_count, split_line
 from garrison.cli.session import Session
 from garrison.client.core.url import parse_address
 from garrison.client.errors import ClientError, ReplyError, UsageError
@@ -80,9 +80,7 @@ class Runner:
         if words is None:
             self._write(BAD_LINE.encode() + b"\n")
             return True
-        times = 1
-        if len(words) > 1 and words[0].isdigit():
-            times, words = int(words[0]), words[1:]
+        times, words = split_count(words)
         if not words:
             return True
         name = name_of(words)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from garrison.cli.core.replies import Map
-from garrison.cli.core.words import split_line
+from garrison.cli.core.words import split_count, split_line
 
 __all__ = ["Argument", "CommandDoc", "CommandDocs"]
 
@@ -121,22 +121,16 @@ class CommandDocs:
 
     def hint(self, line: bytes) -> str:
         """What may follow the words of a line, as a manual writes it."""
-        words = split_line(line)
-        if not words or (words[0].isdigit() and len(words) == 1):
-            return ""
-        texts = [word.decode("utf-8", "replace") for word in words]
-        if texts[0].isdigit():
-            texts = texts[1:]
-        doc, arguments = self._doc_of(texts)
+        _, words = split_count(split_line(line) or [])
+        doc, arguments = self._doc_of([word.decode("utf-8", "replace") for word in words])
         return "" if doc is None else remaining(doc, arguments)
 
     def completions(self, line: bytes) -> list[str]:
         """What the last word of a line may become, in its own case."""
-        words = [word.decode("utf-8", "replace") for word in split_line(line) or ()]
-        if not words or line[-1:].isspace():
-            words.append("")
-        if words[0].isdigit() and len(words) > 1:
-            words = words[1:]
+        typed = split_line(line) or []
+        if not typed or line[-1:].isspace():
+            typed.append(b"")
+        words = [word.decode("utf-8", "replace") for word in split_count(typed)[1]]
         last = words[-1]
         found = sorted({word for word in self._candidates(words[:-1]) if word.startswith(last.upper())})
         return found if last and last == last.upper() else [word.lower() for word in found]

@@ -11,7 +11,7 @@ quote that was not closed.
 
 from __future__ import annotations
 
-from garrison.cli.core.words import split_line
+from garrison.cli.core.words import split_count, split_line
 
 __all__ = ["has_secret"]
 
@@ -36,9 +36,8 @@ _BY_WORD = {
 
 def has_secret(line: bytes) -> bool:
     """Whether a line may hold a password."""
-    words = [word.decode("utf-8", "replace").upper() for word in split_line(line) or line.split()]
-    if words and words[0].isdecimal():
-        words = words[1:]
+    _, typed = split_count(split_line(line) or line.split())
+    words = [word.decode("utf-8", "replace").upper() for word in typed]
     if not words:
         return False
     if (words[0],) in _WHOLE or tuple(words[:2]) in _WHOLE:

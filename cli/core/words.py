@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from garrison.base.words import split_bytes
 
-__all__ = ["BAD_LINE", "split_line", "unquote"]
+__all__ = ["BAD_LINE", "split_count", "split_line", "unquote"]
 
 BAD_LINE = "Invalid argument(s)"
 """What a line that cannot be split is answered with."""
+COUNT_DIGITS_MAX = 4_000
+"""Python converts hardly more; a count that is cut here is endless all the same."""
 
 
 def split_line(line: bytes) -> list[bytes] | None:
@@ -22,6 +24,17 @@ def split_line(line: bytes) -> list[bytes] | None:
         return split_bytes(line)
     except ValueError:
         return None
+
+
+def split_count(words: list[bytes]) -> tuple[int, list[bytes]]:
+    """How often a command is to be sent, and the command; a number alone is a command.
+
+    >>> split_count([b"5", b"INCR", b"k"]), split_count([b"INCR", b"k"]), split_count([b"5"])
+    ((5, [b'INCR', b'k']), (1, [b'INCR', b'k']), (1, [b'5']))
+    """
+    if len(words) > 1 and words[0].isdigit():
+        return int(words[0][:COUNT_DIGITS_MAX]), words[1:]
+    return 1, words
 
 
 def unquote(text: bytes) -> bytes | None:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from garrison.base.words import quote
-from garrison.cli.core.words import BAD_LINE, split_line, unquote
+from garrison.cli.core.words import BAD_LINE, split_count, split_line, unquote
 from tests.unit.cli.conftest import ScriptedServer, redis_cli
 
 
@@ -24,6 +24,12 @@ def test_random_lines_are_split_as_by_redis_cli(scripted: ScriptedServer) -> Non
     sent = [command for command in scripted.commands if command[0] == b"echo"]
     assert sent == [words for words in split if words is not None]
     assert output.decode().count(BAD_LINE) == split.count(None)
+
+
+def test_count_of_many_digits_is_read() -> None:
+    times, words = split_count([b"9" * 10_000, b"PING"])
+    assert times > 10**100
+    assert words == [b"PING"]
 
 
 def test_quoted_bytes_are_read_back() -> None:
