@@ -16,7 +16,7 @@ from garrison.cli.core.options import Options
 from garrison.cli.core.words import BAD_LINE, split_count, split_line
 from garrison.cli.session import Session
 from garrison.client.core.url import parse_address
-from garrison.client.errors import ClientError, ReplyError, UsageError
+from garrison.client.errors import ClientError, ReplyError
 
 __all__ = ["Runner", "cancelled_by_ctrl_c", "note"]
 
@@ -154,11 +154,13 @@ class Runner:
 
     async def _connect(self, words: list[bytes]) -> None:
         try:
-            text = b":".join(words).decode("utf-8", "replace")
-            address = parse_address(text)
+            host, *port = [word.decode("utf-8", "replace") for word in words]
+            if port and host.count(":") > 1 and not host.startswith("["):
+                host = f"[{host}]"
+            address = parse_address(":".join([host, *port]))
             await self.session.connect_to(address.host, address.port)
             self.docs = CommandDocs()
-        except (ClientError, UsageError) as error:
+        except ClientError as error:
             note(f"Error: {error}")
 
     async def learn(self) -> None:

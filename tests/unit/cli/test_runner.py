@@ -69,6 +69,21 @@ async def test_connect_leads_to_another_server(scripted: ScriptedServer, redis_s
     shown.session.close()
 
 
+@pytest.mark.parametrize("typed", ["::1 7000", "[::1] 7000", "[::1]:7000"])
+async def test_connect_takes_ipv6_addresses(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    shown = Shown(scripted.port)
+    reached: list[tuple[str, int]] = []
+
+    async def connect_to(host: str, port: int) -> None:
+        reached.append((host, port))
+
+    monkeypatch.setattr(shown.session, "connect_to", connect_to)
+    await shown.line(f"connect {typed}")
+    assert reached == [("::1", 7000)]
+
+
 async def test_connect_that_fails_is_said(
     scripted: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
