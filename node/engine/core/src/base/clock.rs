@@ -3,7 +3,8 @@
 //! An engine knows two clocks. Unix time steps when somebody sets it; keys expire by it, and it is a plain number of
 //! milliseconds, as files, replies and commands hold it. The boot clock never steps and runs while the machine
 //! sleeps; deadlines, leases and silences are measured by it. Its instants mean nothing outside of the process, so
-//! the two are never compared, added or stored in one another's place: the compiler refuses it.
+//! the compiler refuses to compare the two or to store one in the other's place. A bare number beside an instant
+//! is a span.
 
 use std::ops::{Add, AddAssign, Sub};
 

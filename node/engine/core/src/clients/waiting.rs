@@ -53,6 +53,16 @@ struct Place {
     deadline_boot_ms: Option<BootMs>,
 }
 
+/// A command that the control plane answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// Whose command it is.
+    pub session: SessionKey,
+    /// By whose number in the table the time is counted, and when it was asked, in microseconds; nothing for a
+    /// command whose time is not counted.
+    pub timed: Option<(usize, u64)>,
+}
+
 /// All sessions that wait.
 #[derive(Debug, Default)]
 pub struct WaitingRoom {
@@ -66,7 +76,7 @@ pub struct WaitingRoom {
     deadlines: BTreeSet<(BootMs, u64, SessionKey)>,
     arrivals: u64,
     /// Sessions whose commands the control plane answers, by ticket. EXEC may ask several at once.
-    asked: HashMap<u64, SessionKey>,
+    asked: HashMap<u64, Question>,
     /// Sessions with output that waits for their sockets, with their numbers, as a key may be used again. They take
     /// commands, so they may stand in the room for something else too.
     full: Vec<(SessionKey, u64)>,
@@ -215,13 +225,19 @@ impl WaitingRoom {
     }
 
     /// The control plane was asked for a session under this ticket.
-    pub fn ask(&mut self, ticket: u64, session: SessionKey) {
-        self.asked.insert(ticket, session);
+    pub fn ask(&mut self, ticket: u64, question: Question) {
+        self.asked.insert(ticket, question);
     }
 
     /// The control plane has answered: for which session. It may be closed by now, and its key another's.
-    pub fn answered(&mut self, ticket: u64) -> Option<SessionKey> {
+    pub fn answered(&mut self, ticket: u64) -> Option<Question> {
         self.asked.remove(&ticket)
+    }
+
+    /// How many answers of the control plane are awaited.
+    #[cfg(test)]
+    pub fn asked_count(&self) -> usize {
+        self.asked.len()
     }
 
     /// A session's socket is full.

@@ -74,11 +74,22 @@ impl Default for SlotTable {
     }
 }
 
+/// The slot with this number, if there is one.
+pub fn slot_number(number: i64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|&slot| (slot as usize) < SLOT_COUNT)
+}
+
 impl SlotTable {
     /// The owner of a slot, if it has one.
     #[inline]
     pub fn owner(&self, slot: u16) -> Option<u16> {
         Some(self.owners[slot as usize & (SLOT_COUNT - 1)]).filter(|&owner| owner != NOBODY)
+    }
+
+    /// Whether a slot is served here, by this node itself or for its primary.
+    #[inline]
+    pub fn serves(&self, slot: u16) -> bool {
+        self.owner(slot) == Some(self.my_primary)
     }
 
     /// The reply that sends a client elsewhere: `MOVED` or `ASK`. `host` stands for the node's own.

@@ -3,7 +3,7 @@
 //! What needs the keyspace alone is answered here; everything else is the control plane's, which
 //! owns the view of the cluster.
 
-use crate::cluster::slots::SLOT_COUNT;
+use crate::cluster::slots::slot_number;
 use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Facts, Failure, Flags, Group, Outcome};
 use crate::keyspace::key_slot;
@@ -181,14 +181,17 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Describes shards: their hash slots and their nodes.",
     ),
-    control("slaves", 3, SEE_ADMIN).tips("nondeterministic_output").docs(
-        "3.0.0",
-        "O(N) with the number of replicas",
-        "node-id",
-        "Describes the replicas of a primary, by the older name.",
-    ),
+    control("slaves", 3, SEE_ADMIN)
+        .deprecated("5.0.0", "`CLUSTER REPLICAS`")
+        .tips("nondeterministic_output")
+        .docs(
+            "3.0.0",
+            "O(N) with the number of replicas",
+            "node-id",
+            "Describes the replicas of a primary, by the older name.",
+        ),
     super::slot_stats::SLOT_STATS,
-    control("slots", 2, SEE).tips("nondeterministic_output").docs(
+    control("slots", 2, SEE).deprecated("7.0.0", "`CLUSTER SHARDS`").tips("nondeterministic_output").docs(
         "3.0.0",
         "O(N) with the number of nodes",
         "",
@@ -221,8 +224,7 @@ fn keyslot(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn slot_arg(ctx: &Ctx<'_>, message: &'static str) -> Result<u16, Failure> {
-    let slot = ctx.int_arg(2)?;
-    u16::try_from(slot).ok().filter(|&slot| (slot as usize) < SLOT_COUNT).ok_or(Failure::Text(message))
+    slot_number(ctx.int_arg(2)?).ok_or(Failure::Text(message))
 }
 
 fn countkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
@@ -262,7 +264,6 @@ fn getkeysinslot(ctx: &mut Ctx<'_>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::cluster::slots::{ClusterState, Endpoint, SlotTable};
     use crate::engine::effects::Event;
     use crate::testing::Bench;
 
@@ -286,14 +287,9 @@ mod tests {
 
     #[test]
     fn keys_that_no_client_finds_are_counted() {
-        let mut bench = Bench::new(&[("cluster-enabled", "yes")]);
+        let mut bench = Bench::in_cluster(&[], |_| {});
         let client = bench.client();
-        let mut table = SlotTable::default();
-        (table.myself, table.my_primary) = (0, 0);
-        (table.state, table.has_data) = (ClusterState::Ok, true);
-        table.endpoints = vec![Endpoint { host: "a".into(), port: 1, copies_wanted: 0 }; 2];
-        table.owners.fill(0);
-        bench.engine.install_slots(Box::new(table.clone()));
+        let mut table = bench.engine.cluster.slots.as_deref().cloned().expect("there is a table");
         assert_eq!(bench.say(client, "SET a b"), "+OK");
         for (owner, imports, strays) in [(0, false, 0), (1, false, 1), (1, true, 0)] {
             table.owners[15495] = owner;

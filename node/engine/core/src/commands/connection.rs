@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
         .docs("1.0.0", "O(1)", "message", "Answers the message."),
     Command::new("quit", -1, Group::Connection, quit)
+        .deprecated("7.2.0", "closing the connection")
         .flags(Flags::AT_ONCE.union(Flags::SUBSCRIBED))
         .flags(OPEN.union(Flags::NO_AUTH))
         .docs("1.0.0", "O(1)", "", "Closes the connection after its replies."),

@@ -32,6 +32,7 @@ pub const COMMANDS: &[Command] = &[
             "Creates a key from what DUMP has answered.",
         ),
     Command::new("restore-asking", -4, Group::Server, restore)
+        .internal()
         .flags(RESTORE.union(Flags::ASKING))
         .categories(&["keyspace", "dangerous"])
         .keys(RESTORE_KEY)

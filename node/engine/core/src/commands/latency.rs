@@ -14,6 +14,9 @@ use crate::stats::{Latency, LATENCY_BUCKETS};
 
 const SEE: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 
+/// Tips: each node answers for itself.
+const OF_EACH_NODE: &str = "nondeterministic_output request_policy:all_nodes response_policy:special";
+
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::container("latency", Group::Server, SUBCOMMANDS).docs(
     "2.8.13",
@@ -23,31 +26,36 @@ pub const COMMANDS: &[Command] = &[Command::container("latency", Group::Server, 
 )];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("doctor", 2, Group::Server, doctor)
-        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
-        .flags(SEE)
-        .docs("2.8.13", "O(1)", "", "Says in words what was slow."),
-    Command::new("graph", 3, Group::Server, graph)
-        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
-        .flags(SEE)
-        .docs("2.8.13", "O(1)", "event", "Draws an event's samples as bars."),
-    Command::new("histogram", -2, Group::Server, histogram)
-        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
-        .flags(SEE)
-        .docs(
-            "7.0.0",
-            "O(N) with the number of commands shown",
-            "[command [command ...]]",
-            "Counts how many calls took how long, by powers of two of microseconds.",
-        ),
-    Command::new("history", 3, Group::Server, history)
-        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
-        .flags(SEE)
-        .docs("2.8.13", "O(1)", "event", "Shows an event's samples with their times."),
-    Command::new("latest", 2, Group::Server, latest)
-        .tips("nondeterministic_output request_policy:all_nodes response_policy:special")
-        .flags(SEE)
-        .docs("2.8.13", "O(1)", "", "Shows each event's latest and worst sample."),
+    Command::new("doctor", 2, Group::Server, doctor).tips(OF_EACH_NODE).flags(SEE).docs(
+        "2.8.13",
+        "O(1)",
+        "",
+        "Says in words what was slow.",
+    ),
+    Command::new("graph", 3, Group::Server, graph).tips(OF_EACH_NODE).flags(SEE).docs(
+        "2.8.13",
+        "O(1)",
+        "event",
+        "Draws an event's samples as bars.",
+    ),
+    Command::new("histogram", -2, Group::Server, histogram).tips(OF_EACH_NODE).flags(SEE).docs(
+        "7.0.0",
+        "O(N) with the number of commands shown",
+        "[command [command ...]]",
+        "Counts how many calls took how long, by powers of two of microseconds.",
+    ),
+    Command::new("history", 3, Group::Server, history).tips(OF_EACH_NODE).flags(SEE).docs(
+        "2.8.13",
+        "O(1)",
+        "event",
+        "Shows an event's samples with their times.",
+    ),
+    Command::new("latest", 2, Group::Server, latest).tips(OF_EACH_NODE).flags(SEE).docs(
+        "2.8.13",
+        "O(1)",
+        "",
+        "Shows each event's latest and worst sample.",
+    ),
     Command::new("reset", -2, Group::Server, reset)
         .tips("request_policy:all_nodes response_policy:all_succeeded")
         .flags(SEE)
@@ -261,10 +269,10 @@ mod tests {
         let mut bench = Bench::new(&[]);
         let client = bench.client();
         bench.say(client, "CONFIG GET hz");
-        assert_eq!(bench.engine.stats.asked.len(), 1);
+        assert_eq!(bench.engine.clients.waiting.asked_count(), 1);
         let ticket = bench.engine.clients.next_ticket;
         bench.engine.control_reply(ticket, b"*0\r\n");
-        assert!(bench.engine.stats.asked.is_empty());
+        assert_eq!(bench.engine.clients.waiting.asked_count(), 0);
         bench.heard(client);
         let text = bench.say(client, "LATENCY HISTOGRAM config");
         assert!(text.starts_with("*2 $10 config|get *4 $5 calls :1"), "{text}");

@@ -8,6 +8,9 @@ use crate::resp::reply::Reply;
 
 const SEE: Flags = Flags::empty();
 
+/// Tips: each shard answers for itself.
+const OF_EACH_SHARD: &str = "nondeterministic_output request_policy:all_shards response_policy:special";
+
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::container("memory", Group::Server, SUBCOMMANDS).docs(
     "4.0.0",
@@ -17,13 +20,13 @@ pub const COMMANDS: &[Command] = &[Command::container("memory", Group::Server, S
 )];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("doctor", 2, Group::Server, doctor).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
+    Command::new("doctor", 2, Group::Server, doctor).tips(OF_EACH_SHARD).flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",
         "Says in words whether the use of memory looks healthy.",
     ),
-    Command::new("malloc-stats", 2, Group::Server, malloc_stats).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
+    Command::new("malloc-stats", 2, Group::Server, malloc_stats).tips(OF_EACH_SHARD).flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",
@@ -35,7 +38,7 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Gives unused pages back to the operating system now; the allocator does it by itself after a while.",
     ),
-    Command::new("stats", 2, Group::Server, stats).tips("nondeterministic_output request_policy:all_shards response_policy:special").flags(SEE).docs(
+    Command::new("stats", 2, Group::Server, stats).tips(OF_EACH_SHARD).flags(SEE).docs(
         "4.0.0",
         "O(1)",
         "",

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::base::numbers::parse_i64;
-use crate::cluster::slots::{SlotTable, SLOT_COUNT};
+use crate::cluster::slots::{slot_number, SlotTable, SLOT_COUNT};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::resp::failure::{NO_CLUSTER, SYNTAX};
@@ -19,7 +19,7 @@ pub const SLOT_STATS: Command = Command::new("slot-stats", -4, Group::Cluster, s
         "Shows what the hash slots that are served here hold and cost.",
     );
 
-/// The fields of a slot, in the order of the reply. All but the first are counted on demand.
+/// The fields of a slot, in the order of the reply. All but the first are counted while `cluster-slot-stats-enabled` says so.
 const METRICS: [&str; 4] = ["key-count", "cpu-usec", "network-bytes-in", "network-bytes-out"];
 
 const NOT_A_SLOT: Failure = Failure::Text("ERR Invalid or out of range slot");
@@ -62,7 +62,7 @@ fn slot_stats(ctx: &mut Ctx<'_>) -> Outcome {
 
 /// The slots that this node serves, itself or for its primary.
 fn served(slots: &SlotTable) -> impl Iterator<Item = u16> + '_ {
-    (0..SLOT_COUNT as u16).filter(|&slot| slots.owner(slot) == Some(slots.my_primary))
+    (0..SLOT_COUNT as u16).filter(|&slot| slots.serves(slot))
 }
 
 /// The values of [`METRICS`] for a slot.
@@ -73,8 +73,7 @@ fn figures(engine: &Engine, slot: u16) -> [u64; METRICS.len()] {
 }
 
 fn slot_arg(ctx: &Ctx<'_>, index: usize) -> Result<u16, Failure> {
-    let slot = parse_i64(ctx.arg(index)).and_then(|slot| u16::try_from(slot).ok());
-    slot.filter(|&slot| (slot as usize) < SLOT_COUNT).ok_or(NOT_A_SLOT)
+    parse_i64(ctx.arg(index)).and_then(slot_number).ok_or(NOT_A_SLOT)
 }
 
 /// The slots that ORDERBY chooses by one of these metrics; of equal ones the one with the lower number stands first.

@@ -309,10 +309,7 @@ impl Engine {
         self.stats.counters.event_loop.commands_us += elapsed;
         let stats = &mut self.stats.counters.commands[entry.id];
         stats.calls += 1;
-        stats.usec += elapsed;
-        if self.settings.latency_tracking {
-            stats.latency.record(elapsed);
-        }
+        stats.took(elapsed, self.settings.latency_tracking);
         #[cfg(debug_assertions)]
         if outcome.is_ok() {
             self.check_hook(entry, before);
@@ -365,21 +362,8 @@ impl Engine {
         self.stats.counters.commands[entry.id].calls += 1;
         session.commands += 1;
         self.show(session, entry, args);
-        self.ask_control(session, entry, args);
-        if let Suspension::Control { ticket } = session.suspension {
-            self.stats.asked.insert(ticket, (entry.id, (self.host.ticks)()));
-        }
-    }
-
-    /// The control plane has answered a command: how long that took is counted for it.
-    pub(crate) fn control_answered(&mut self, ticket: u64) {
-        let Some((id, began_us)) = self.stats.asked.remove(&ticket) else { return };
-        let elapsed = (self.host.ticks)().wrapping_sub(began_us);
-        let stats = &mut self.stats.counters.commands[id];
-        stats.usec += elapsed;
-        if self.settings.latency_tracking {
-            stats.latency.record(elapsed);
-        }
+        let began_us = (self.host.ticks)();
+        self.ask_control(session, entry, args, Some(began_us));
     }
 
     /// A command was slow, by SLOWLOG's or LATENCY's measure.

@@ -220,6 +220,10 @@ pub struct Command {
     /// What a client of a cluster does with a command that concerns several nodes, and whether replies may differ
     /// from call to call: the words of COMMAND INFO, separated by spaces.
     pub tips: &'static str,
+    /// Since when COMMAND DOCS calls it deprecated, as Redis does, and what replaces it.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// Whether it is there for servers, not for clients.
+    pub is_internal: bool,
     /// The group it is documented in.
     pub group: Group,
     /// The version of Redis that introduced it.
@@ -247,6 +251,8 @@ impl Command {
             group_category: group.category(),
             keys: &[],
             tips: "",
+            deprecated: None,
+            is_internal: false,
             group,
             since: "1.0.0",
             summary: "",
@@ -300,6 +306,18 @@ impl Command {
     /// Sets the key specifications.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Calls it deprecated since a version; `replaced_by` is what to use instead.
+    pub const fn deprecated(mut self, since: &'static str, replaced_by: &'static str) -> Self {
+        self.deprecated = Some((since, replaced_by));
+        self
+    }
+
+    /// Says that it is there for servers, not for clients.
+    pub const fn internal(mut self) -> Self {
+        self.is_internal = true;
         self
     }
 

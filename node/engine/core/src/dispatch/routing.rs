@@ -127,16 +127,17 @@ impl Engine {
         check_state(slots, target)?;
         let host = self.host_for_outside(session);
         let Some(owner) = owner else { return Err(NOT_SERVED) };
+        let serve_unless_gone = || match slots.migrating.get(&target.slot) {
+            Some(&taker) => {
+                check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
+            }
+            None => Ok(()),
+        };
         if owner == slots.myself {
             if target.write && self.clock.boot_ms > slots.writes_until_ms {
                 return Err(NO_LEASE);
             }
-            return match slots.migrating.get(&target.slot) {
-                Some(&taker) => {
-                    check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
-                }
-                None => Ok(()),
-            };
+            return serve_unless_gone();
         }
         // MIGRATE too: keys that lie with a node which lost their slot are sent home this way.
         let let_in = session.asking || target.asking || target.migrate;
@@ -148,12 +149,7 @@ impl Engine {
         }
         if (session.readonly || target.shard_channel) && owner == slots.my_primary && !target.write {
             // Shard channels need no READONLY. A key that has moved on is with the taker already, not missing.
-            return match slots.migrating.get(&target.slot) {
-                Some(&taker) => {
-                    check_migrating(target, presence(), || slots.redirect("ASK", target.slot, taker, host))
-                }
-                None => Ok(()),
-            };
+            return serve_unless_gone();
         }
         Err(Failure::new(slots.redirect("MOVED", target.slot, owner, host)))
     }

@@ -19,6 +19,7 @@ use super::{Failure, Flags, Group, Handler};
 use crate::clients::origin::Nested;
 use crate::clients::session::{Session, Suspension};
 use crate::clients::transaction::{Asked, Queued, Transaction};
+use crate::clients::waiting::Question;
 use crate::engine::Engine;
 use crate::keyspace::KnownKey;
 use crate::resp::reply::Reply;
@@ -159,6 +160,7 @@ impl Engine {
         while let Some(queued) = next.next() {
             let ticket = self.ticket();
             asked.0.push((ticket, None));
+            self.clients.waiting.ask(ticket, Question { session: session.key, timed: None });
             self.tell_control(session, ticket, queued.entry(), queued.args.view());
             if !(is_cluster(queued) && next.peek().is_some_and(|queued| is_cluster(queued))) {
                 break;

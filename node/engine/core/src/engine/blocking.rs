@@ -62,6 +62,13 @@ impl Engine {
         self.end_wait(key, |reply| reply.error(failure.text()));
     }
 
+    /// This node becomes a replica: nobody will write here what sessions wait for.
+    pub(crate) fn refuse_key_waiters(&mut self) {
+        for key in self.clients.waiting.for_keys() {
+            self.end_wait_with(key, &DEMOTED);
+        }
+    }
+
     fn end_wait(&mut self, key: SessionKey, answer: impl FnOnce(&mut Reply<'_>)) {
         self.clients.waiting.leave(key);
         if let Some(session) = self.clients.sessions.get_mut(key) {

@@ -33,7 +33,7 @@ impl Engine {
         true
     }
 
-    /// Deletes an expired key on a primary: counted, announced and replicated.
+    /// Deletes an expired key: counted, announced and, on a primary, replicated.
     pub fn delete_expired(&mut self, db: usize, key: &KeyRef<'_>) {
         if !self.keyspace.dbs[db].delete(key) {
             return;
@@ -98,16 +98,17 @@ impl Engine {
             let keys = &self.keyspace.written_at_replica;
             let next =
                 keys.range((Bound::Excluded(&after), Bound::Unbounded)).next().or_else(|| keys.first());
-            let Some((db, name)) = next.cloned() else { return };
-            let key = self.keyspace.dbs[db].key(&name);
+            let Some(id) = next.cloned() else { return };
+            let (db, name) = (id.0, &id.1);
+            let key = self.keyspace.dbs[db].key(name);
             let expire_at_ms = self.keyspace.dbs[db].get(&key).and_then(|entry| entry.expire_at_ms());
             if expire_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
                 self.delete_expired(db, &key);
             }
             if expire_at_ms.is_none_or(|at_ms| at_ms <= now_ms) {
-                self.keyspace.written_at_replica.remove(&(db, name.clone()));
+                self.keyspace.written_at_replica.remove(&id);
             }
-            self.keyspace.written_at_replica_seen = (db, name);
+            self.keyspace.written_at_replica_seen = id;
         }
     }
 

@@ -21,7 +21,6 @@ mod write_hook;
 
 pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics, Switches};
 
-use blocking::DEMOTED;
 use state::HELLOS_PER_CRON_MAX;
 
 use crate::base::clock::BootMs;
@@ -367,16 +366,13 @@ impl Engine {
         }
         self.cluster.migrations.slots_installed(&table);
         if let Some(figures) = &mut self.stats.slots {
-            let is_served = |slot: u16| table.owner(slot) == Some(table.my_primary);
             (0..SLOT_COUNT as u16)
-                .filter(|&slot| !is_served(slot))
+                .filter(|&slot| !table.serves(slot))
                 .for_each(|slot| *figures.of(slot) = Default::default());
         }
         // The order to follow comes behind the table: clients that wait for keys get UNBLOCKED, not MOVED.
         if self.replication.primary.is_none() && ![NOBODY, table.myself].contains(&table.my_primary) {
-            for key in self.clients.waiting.for_keys() {
-                self.end_wait_with(key, &DEMOTED);
-            }
+            self.refuse_key_waiters();
         }
         self.cluster.slots = Some(table);
         self.drop_moved_shard_channels();

@@ -211,8 +211,6 @@ pub struct Statistics {
     pub latency: LatencyEvents,
     /// What each slot costs, while it is counted.
     pub slots: Option<SlotStats>,
-    /// Commands that the control plane answers, by ticket: which, and since when in microseconds.
-    pub(crate) asked: HashMap<u64, (usize, u64)>,
 }
 
 impl Statistics {
@@ -221,7 +219,6 @@ impl Statistics {
             counters: Stats::for_commands(commands),
             slowlog: Slowlog::default(),
             latency: LatencyEvents::default(),
-            asked: HashMap::new(),
             slots: None,
         };
         statistics.count_slots(settings);

@@ -26,12 +26,10 @@ pub const COMMANDS: &[Command] = &[
         "args=<host port | NO ONE>",
         "Makes this node a replica of another one, or a primary (NO ONE).",
     ),
-    Command::new("slaveof", 3, Group::Server, replicaof).flags(ROLE_CHANGE).docs(
-        "1.0.0",
-        "O(1)",
-        "args=<host port | NO ONE>",
-        "The old name of REPLICAOF.",
-    ),
+    Command::new("slaveof", 3, Group::Server, replicaof)
+        .deprecated("5.0.0", "`REPLICAOF`")
+        .flags(ROLE_CHANGE)
+        .docs("1.0.0", "O(1)", "args=<host port | NO ONE>", "The old name of REPLICAOF."),
     Command::new("failover", -1, Group::Server, failover).flags(ADMIN.union(Flags::STALE)).docs(
         "6.2.0",
         "O(1)",
@@ -39,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
         "Hands this primary's role over to a replica that has everything.",
     ),
     Command::new("replconf", -1, Group::Server, replconf)
+        .internal()
         .flags(ADMIN.union(Flags::LOADING).union(Flags::STALE).union(Flags::ALLOW_BUSY).union(Flags::OF_LINK))
         .docs("3.0.0", "O(1)", "", "What replicas and primaries tell each other."),
     Command::new("psync", -3, Group::Server, psync).flags(SYNC).docs(

@@ -9,7 +9,7 @@ use crate::clients::origin::Origin;
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::keyspace::Db;
-use crate::snapshot::loader::Loader;
+use crate::snapshot::loader::{Loader, PayloadForm};
 use crate::snapshot::RdbOptions;
 
 impl Engine {
@@ -94,17 +94,21 @@ impl Engine {
             }
             Answer::Refused(why) => self.replication.failover.refusal = Some(why),
             Answer::Payload(form) => {
-                let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
-                let options = RdbOptions {
-                    limits: self.type_limits(),
-                    checksum: self.settings.rdbchecksum,
-                    ..RdbOptions::default()
-                };
-                let (clock, now_ms) = (self.access_clock(), self.clock.unix_ms);
-                link.loader = Some(Loader::new(form, staging, options, clock, now_ms));
+                link.loader = Some(self.new_loader(form));
             }
         }
         Ok(())
+    }
+
+    /// What reads a snapshot of this form into a data set beside the present one.
+    pub(crate) fn new_loader(&mut self, form: PayloadForm) -> Loader {
+        let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
+        let options = RdbOptions {
+            limits: self.type_limits(),
+            checksum: self.settings.rdbchecksum,
+            ..RdbOptions::default()
+        };
+        Loader::new(form, staging, options, self.access_clock(), self.clock.unix_ms)
     }
 
     /// The primary serves us: if it was asked to take over, it has.

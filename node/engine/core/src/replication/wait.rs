@@ -46,9 +46,9 @@ impl Engine {
     /// This node becomes a replica: nobody will acknowledge what was written here, or write
     /// what is waited for.
     pub(super) fn refuse_waiters(&mut self) {
-        let waiters = [self.clients.waiting.of(Queue::Acks), self.clients.waiting.for_keys()].concat();
-        for key in waiters {
+        for key in self.clients.waiting.of(Queue::Acks) {
             self.end_wait_with(key, &DEMOTED);
         }
+        self.refuse_key_waiters();
     }
 }

@@ -15,18 +15,7 @@ pub enum PayloadForm {
     Marked([u8; 40]),
 }
 
-/// What INFO says of a data set that is being loaded. Clients see the former one until it is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loading {
-    /// When it began, in Unix milliseconds.
-    pub since_ms: i64,
-    /// Bytes taken so far.
-    pub bytes: u64,
-    /// Bytes in all; unknown where only a mark tells the end.
-    pub bytes_expected: Option<u64>,
-}
-
-/// A snapshot on its way in.
+/// A snapshot on its way in. Clients see the former data until it is complete.
 pub struct Loader {
     form: PayloadForm,
     reader: RdbReader,
@@ -34,7 +23,7 @@ pub struct Loader {
     staging: Vec<Db>,
     db: usize,
     /// When it began, in Unix milliseconds.
-    since_ms: i64,
+    pub since_ms: i64,
     /// Bytes taken so far.
     pub bytes: u64,
     /// The database selected in the stream at the snapshot's offset (`repl-stream-db`).
@@ -59,11 +48,6 @@ impl Loader {
             clock,
             mark: Vec::new(),
         }
-    }
-
-    /// For INFO.
-    pub fn loading(&self) -> Loading {
-        Loading { since_ms: self.since_ms, bytes: self.bytes, bytes_expected: self.bytes_expected() }
     }
 
     /// Bytes in all, where that is known.

@@ -19,7 +19,7 @@ pub struct RdbOptions {
     pub limits: TypeLimits,
     /// The longest string that is accepted.
     pub string_bytes_max: u64,
-    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`.
+    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`, for RESTORE a switch of DEBUG.
     pub checksum: bool,
 }
 

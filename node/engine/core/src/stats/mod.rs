@@ -21,6 +21,17 @@ pub struct CommandStats {
     pub latency: Latency,
 }
 
+impl CommandStats {
+    /// Counts the time of one call.
+    #[inline]
+    pub fn took(&mut self, elapsed_us: u64, is_tracked: bool) {
+        self.usec += elapsed_us;
+        if is_tracked {
+            self.latency.record(elapsed_us);
+        }
+    }
+}
+
 /// Number of buckets of [`Latency`]; the last one takes everything from 4 seconds on.
 pub const LATENCY_BUCKETS: usize = 24;
 
@@ -145,7 +156,7 @@ pub struct EventLoop {
     pub max_us: u64,
     /// Commands, in all turns.
     pub commands_us: u64,
-    /// Background work, in all turns.
+    /// The background work of `hz`, in all turns.
     pub cron_us: u64,
     /// The most commands of one turn.
     pub commands_max: u64,

@@ -13,6 +13,7 @@ use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[Command::new("debug", -2, Group::Server, debug)
+    .internal()
     .flags(Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE))
     .docs("1.0.0", "That of the subcommand", "", "Looks inside, for tests and debugging.")];
 
@@ -127,7 +128,7 @@ fn ask_control(ctx: &mut Ctx<'_>) -> Outcome {
         let name = String::from_utf8_lossy(ctx.arg(1)).to_uppercase();
         return Err(Failure::new(format!("ERR DEBUG {name} is not allowed inside a transaction or script")));
     }
-    ctx.engine.ask_control(ctx.session, ctx.entry, ctx.args);
+    ctx.engine.ask_control(ctx.session, ctx.entry, ctx.args, None);
     Ok(())
 }
 

@@ -5,10 +5,9 @@
 
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::engine::effects::Level;
-use crate::keyspace::Db;
-use crate::snapshot::loader::{Loader, PayloadForm};
+use crate::snapshot::loader::PayloadForm;
 use crate::snapshot::producer::{Producer, Progress, SnapshotSink};
-use crate::snapshot::{RdbOptions, RdbWriterOptions};
+use crate::snapshot::RdbWriterOptions;
 
 pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.args.len() > 2 {
@@ -29,14 +28,7 @@ pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
     let mut producer = Producer::start(&mut engine.keyspace.dbs, None, options, &[]);
     let failed = |error: String| Failure::new(format!("ERR Error trying to reload the data: {error}"));
     while producer.step(&mut engine.keyspace.dbs, &mut sink).map_err(failed)? != Progress::Complete {}
-    let staging = engine.keyspace.dbs.iter().map(Db::new_like).collect();
-    let options = RdbOptions {
-        limits: engine.type_limits(),
-        checksum: engine.settings.rdbchecksum,
-        ..RdbOptions::default()
-    };
-    let form = PayloadForm::Sized(sink.0.len() as u64);
-    let mut loader = Loader::new(form, staging, options, engine.access_clock(), engine.clock.unix_ms);
+    let mut loader = engine.new_loader(PayloadForm::Sized(sink.0.len() as u64));
     loader.take(&sink.0).map_err(failed)?;
     for (number, new) in loader.into_databases().into_iter().enumerate() {
         engine.database_reloaded(number);

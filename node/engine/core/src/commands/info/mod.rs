@@ -27,39 +27,52 @@ pub const COMMANDS: &[Command] = &[Command::new("info", -1, Group::Server, info)
 /// Writes the fields of a section.
 type Show = fn(&Engine, &mut Fields);
 
-/// A section: its name, its title, whether it is shown when none is asked for, and its fields.
+/// When a section is shown that is not asked for by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// When no section is asked for, too.
+    ByDefault,
+    /// With all.
+    WithAll,
+    /// Never: it is for developers.
+    ByName,
+}
+
+/// A section: its name, its title, when it is shown, and its fields.
 struct Section {
     name: &'static str,
     title: &'static str,
-    shown_by_default: bool,
+    shown: Shown,
     write: Show,
 }
 
 const SECTIONS: &[Section] = &[
-    section("server", "Server", true, server::server),
-    section("clients", "Clients", true, server::clients),
-    section("memory", "Memory", true, server::memory),
-    section("persistence", "Persistence", true, sections::persistence),
-    section("stats", "Stats", true, sections::stats),
-    section("replication", "Replication", true, |engine, out| engine.replication_info(&mut out.text)),
-    section("cpu", "CPU", true, server::cpu),
-    section("modules", "Modules", true, |_, _| {}),
-    section("commandstats", "Commandstats", false, sections::commandstats),
-    section("errorstats", "Errorstats", true, sections::errorstats),
-    section("latencystats", "Latencystats", false, sections::latencystats),
-    section("cluster", "Cluster", true, |engine, out| {
+    section("server", "Server", Shown::ByDefault, server::server),
+    section("clients", "Clients", Shown::ByDefault, server::clients),
+    section("memory", "Memory", Shown::ByDefault, server::memory),
+    section("persistence", "Persistence", Shown::ByDefault, sections::persistence),
+    section("stats", "Stats", Shown::ByDefault, sections::stats),
+    section("replication", "Replication", Shown::ByDefault, |engine, out| {
+        engine.replication_info(&mut out.text)
+    }),
+    section("cpu", "CPU", Shown::ByDefault, server::cpu),
+    section("modules", "Modules", Shown::ByDefault, |_, _| {}),
+    section("commandstats", "Commandstats", Shown::WithAll, sections::commandstats),
+    section("errorstats", "Errorstats", Shown::ByDefault, sections::errorstats),
+    section("latencystats", "Latencystats", Shown::WithAll, sections::latencystats),
+    section("cluster", "Cluster", Shown::ByDefault, |engine, out| {
         out.field("cluster_enabled", u8::from(engine.settings.cluster_enabled));
         let mut bus: Vec<_> =
             engine.host.facts.iter().filter(|(name, _)| name.starts_with("cluster_bus_")).collect();
         bus.sort_unstable();
         bus.iter().for_each(|(name, value)| out.field(name, value));
     }),
-    section("keyspace", "Keyspace", true, sections::keyspace),
-    section("debug", "Debug", false, sections::debug),
+    section("keyspace", "Keyspace", Shown::ByDefault, sections::keyspace),
+    section("debug", "Debug", Shown::ByName, sections::debug),
 ];
 
-const fn section(name: &'static str, title: &'static str, shown_by_default: bool, write: Show) -> Section {
-    Section { name, title, shown_by_default, write }
+const fn section(name: &'static str, title: &'static str, shown: Shown, write: Show) -> Section {
+    Section { name, title, shown, write }
 }
 
 /// The lines of INFO as they are written.
@@ -101,9 +114,13 @@ fn info(ctx: &mut Ctx<'_>) -> Outcome {
     let has = |name: &str| asked.iter().any(|asked| asked == name);
     let default = asked.is_empty() || has("default");
     let all = has("all") || has("everything");
-    // The last one is for developers, who ask for it by name.
     let wanted = |section: &Section| {
-        has(section.name) || (section.shown_by_default && default) || (all && section.name != "debug")
+        has(section.name)
+            || match section.shown {
+                Shown::ByDefault => default || all,
+                Shown::WithAll => all,
+                Shown::ByName => false,
+            }
     };
     let mut out = Fields::default();
     for section in SECTIONS.iter().filter(|section| wanted(section)) {

@@ -3,7 +3,7 @@
 use super::Fields;
 use crate::dispatch::table::table;
 use crate::engine::Engine;
-use crate::snapshot::loader::Loading;
+use crate::snapshot::loader::Loader;
 
 pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     out.field("loading", 0);
@@ -37,13 +37,13 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     out.field("module_fork_in_progress", 0);
     out.field("module_fork_last_cow_size", 0);
     if let Some(loading) = engine.replication.loading() {
-        loading_fields(&loading, engine.clock.unix_ms, out);
+        loading_fields(loading, engine.clock.unix_ms, out);
     }
 }
 
 /// How far the data set is that is being loaded; the time left is guessed from the speed so far.
-fn loading_fields(loading: &Loading, now_ms: i64, out: &mut Fields) {
-    let total = loading.bytes_expected.unwrap_or(0);
+fn loading_fields(loading: &Loader, now_ms: i64, out: &mut Fields) {
+    let total = loading.bytes_expected().unwrap_or(0);
     let share = if total > 0 { loading.bytes as f64 / total as f64 } else { 0.0 };
     let left_s = match share > 0.0 {
         true => ((now_ms - loading.since_ms) as f64 / 1000.0 * (1.0 - share) / share) as i64,

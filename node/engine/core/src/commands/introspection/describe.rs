@@ -1,6 +1,5 @@
 //! How COMMAND INFO and COMMAND DOCS show an entry of the table.
 
-use super::deprecated::{deprecated, is_internal};
 use super::docs::{self, Argument, Kind};
 use super::simple_set;
 use crate::dispatch::keys::{Begin, Find};
@@ -193,13 +192,12 @@ pub(super) fn docs(reply: &mut Reply<'_>, entry: &Entry) {
     let command = entry.command;
     let arguments = docs::parse(command.syntax).unwrap_or_default();
     let children = &table().entries[entry.children.clone()];
-    let (deprecated, is_internal) = (deprecated(entry.full_name), is_internal(entry.full_name));
     let mut doc_flags: Vec<&str> = Vec::new();
-    doc_flags.extend(deprecated.map(|_| "deprecated"));
-    doc_flags.extend(is_internal.then_some("syscmd"));
+    doc_flags.extend(command.deprecated.map(|_| "deprecated"));
+    doc_flags.extend(command.is_internal.then_some("syscmd"));
     let shown = [!arguments.is_empty(), !children.is_empty(), !doc_flags.is_empty()];
     let shown = shown.into_iter().filter(|is_shown| *is_shown).count();
-    reply.map(4 + shown + if deprecated.is_some() { 2 } else { 0 });
+    reply.map(4 + shown + if command.deprecated.is_some() { 2 } else { 0 });
     text(reply, "summary", command.summary);
     text(reply, "since", command.since);
     text(reply, "group", command.group.name());
@@ -208,7 +206,7 @@ pub(super) fn docs(reply: &mut Reply<'_>, entry: &Entry) {
         reply.bulk(b"doc_flags");
         simple_set(reply, doc_flags.into_iter());
     }
-    if let Some((since, replaced_by)) = deprecated {
+    if let Some((since, replaced_by)) = command.deprecated {
         text(reply, "deprecated_since", since);
         text(reply, "replaced_by", replaced_by);
     }

@@ -1,6 +1,5 @@
 //! COMMAND: the command table, as clients and tools ask for it.
 
-mod deprecated;
 mod describe;
 mod keys;
 

@@ -52,7 +52,9 @@ fn scan(ctx: &mut Ctx<'_>) -> Outcome {
         let mut found = 0;
         let next = database.scan(cursor, options.count, |entry| {
             if !options.matches(entry.key()) {
-            } else if !sees_expired && entry.is_expired(now_ms) {
+                return;
+            }
+            if !sees_expired && entry.is_expired(now_ms) {
                 expired.push(entry.key().into());
             } else if is_wanted(entry) {
                 names.bulk(entry.key());

@@ -60,9 +60,7 @@ impl Phase {
             Phase::Online => "connected",
         }
     }
-}
 
-impl Phase {
     /// What the log says of a timeout; scripts look for these words of the peers.
     pub fn timeout_name(self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
 use crate::resp::Args;
 use crate::settings::Settings;
-use crate::snapshot::loader::{Loader, Loading};
+use crate::snapshot::loader::Loader;
 use backlog::Stream;
 use failover::Failover;
 use guard::Guard;
@@ -182,8 +182,8 @@ impl Replication {
     }
 
     /// The full sync that is being loaded.
-    pub fn loading(&self) -> Option<Loading> {
-        self.link.as_ref()?.loader.as_ref().map(Loader::loading)
+    pub fn loading(&self) -> Option<&Loader> {
+        self.link.as_ref()?.loader.as_ref()
     }
 
     /// Bytes of the stream so far: written by a primary, applied by a replica.

@@ -39,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
             "Stores the members inside a circle, a rectangle or a polygon.",
         ),
     Command::new("georadius", -6, Group::Geo, georadius)
+        .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with `BYRADIUS`")
         .flags(STORE.union(Flags::MOVABLEKEYS))
         .keys(&[
             KeySpec::one(1, "RO ACCESS"),
@@ -52,14 +53,19 @@ pub const COMMANDS: &[Command] = &[
              [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]",
             "Answers or stores the members around a place; GEOSEARCH does the same.",
         ),
-    Command::new("georadius_ro", -6, Group::Geo, georadius_ro).flags(Flags::READONLY).keys(KEY).docs(
-        "3.2.10",
-        COST,
-        "key longitude latitude radius unit=<M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
+    Command::new("georadius_ro", -6, Group::Geo, georadius_ro)
+        .deprecated("6.2.0", "`GEOSEARCH` with `BYRADIUS`")
+        .flags(Flags::READONLY)
+        .keys(KEY)
+        .docs(
+            "3.2.10",
+            COST,
+            "key longitude latitude radius unit=<M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
          [COUNT count [ANY]] [ASC | DESC]",
-        "Answers the members around a place; GEOSEARCH does the same.",
-    ),
+            "Answers the members around a place; GEOSEARCH does the same.",
+        ),
     Command::new("georadiusbymember", -5, Group::Geo, georadiusbymember)
+        .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with `BYRADIUS` and `FROMMEMBER`")
         .flags(STORE.union(Flags::MOVABLEKEYS))
         .keys(&[
             KeySpec::one(1, "RO ACCESS"),
@@ -74,6 +80,7 @@ pub const COMMANDS: &[Command] = &[
             "Answers or stores the members around a member; GEOSEARCH does the same.",
         ),
     Command::new("georadiusbymember_ro", -5, Group::Geo, georadiusbymember_ro)
+        .deprecated("6.2.0", "`GEOSEARCH` with `BYRADIUS` and `FROMMEMBER`")
         .flags(Flags::READONLY)
         .keys(KEY)
         .docs(

@@ -13,50 +13,53 @@ const FAST: Flags = Flags::WRITE.union(Flags::FAST);
 const STORE: Flags = FAST.union(Flags::DENYOOM);
 
 /// The commands of this file.
-pub const COMMANDS: &[Command] = &[
-    Command::new("hset", -4, Group::Hash, hset).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
-        "2.0.0",
-        "O(N) with the number of fields given",
-        "key field value [field value ...]",
-        "Sets fields and tells how many of them are new.",
-    ),
-    Command::new("hmset", -4, Group::Hash, hmset).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
-        "2.0.0",
-        "O(N) with the number of fields given",
-        "key field value [field value ...]",
-        "Sets fields; HSET does the same and answers more.",
-    ),
-    Command::new("hsetnx", 4, Group::Hash, hsetnx).flags(STORE).keys(&[KeySpec::one(1, "RW INSERT")]).docs(
-        "2.0.0",
-        "O(1)",
-        "key field value",
-        "Sets a field unless it is already there.",
-    ),
-    Command::new("hdel", -3, Group::Hash, hdel).flags(FAST).keys(&[KeySpec::one(1, "RW DELETE")]).docs(
-        "2.0.0",
-        "O(N) with the number of fields given",
-        "key field [field ...]",
-        "Deletes fields; a hash without fields is deleted too.",
-    ),
-    Command::new("hincrby", 4, Group::Hash, hincrby)
-        .flags(STORE)
-        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
-        .docs(
+pub const COMMANDS: &[Command] =
+    &[
+        Command::new("hset", -4, Group::Hash, hset).flags(STORE).keys(&[KeySpec::one(1, "RW UPDATE")]).docs(
             "2.0.0",
-            "O(1)",
-            "key field increment",
-            "Adds to the integer in a field; a missing field counts as 0.",
+            "O(N) with the number of fields given",
+            "key field value [field value ...]",
+            "Sets fields and tells how many of them are new.",
         ),
-    Command::new("hincrbyfloat", 4, Group::Hash, hincrbyfloat)
-        .flags(STORE)
-        .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
-        .docs(
-            "2.6.0",
-            "O(1)",
-            "key field increment:double",
-            "Adds to the floating point number in a field; a missing field counts as 0.",
+        Command::new("hmset", -4, Group::Hash, hmset)
+            .deprecated("4.0.0", "`HSET` with several fields")
+            .flags(STORE)
+            .keys(&[KeySpec::one(1, "RW UPDATE")])
+            .docs(
+                "2.0.0",
+                "O(N) with the number of fields given",
+                "key field value [field value ...]",
+                "Sets fields; HSET does the same and answers more.",
+            ),
+        Command::new("hsetnx", 4, Group::Hash, hsetnx)
+            .flags(STORE)
+            .keys(&[KeySpec::one(1, "RW INSERT")])
+            .docs("2.0.0", "O(1)", "key field value", "Sets a field unless it is already there."),
+        Command::new("hdel", -3, Group::Hash, hdel).flags(FAST).keys(&[KeySpec::one(1, "RW DELETE")]).docs(
+            "2.0.0",
+            "O(N) with the number of fields given",
+            "key field [field ...]",
+            "Deletes fields; a hash without fields is deleted too.",
         ),
-];
+        Command::new("hincrby", 4, Group::Hash, hincrby)
+            .flags(STORE)
+            .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
+            .docs(
+                "2.0.0",
+                "O(1)",
+                "key field increment",
+                "Adds to the integer in a field; a missing field counts as 0.",
+            ),
+        Command::new("hincrbyfloat", 4, Group::Hash, hincrbyfloat)
+            .flags(STORE)
+            .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
+            .docs(
+                "2.6.0",
+                "O(1)",
+                "key field increment:double",
+                "Adds to the floating point number in a field; a missing field counts as 0.",
+            ),
+    ];
 
 /// Changes the hash at a key, which is created where it is missing. A change that fails must have changed nothing.
 pub(super) fn change<T>(

@@ -10,10 +10,11 @@ use crate::settings::NotifyClass;
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("pfdebug", 3, Group::HyperLogLog, pfdebug)
+        .internal()
         .flags(Flags::WRITE.union(Flags::DENYOOM).union(Flags::ADMIN))
         .keys(&[KeySpec::one(2, "RW ACCESS")])
         .docs("2.8.9", "O(1)", "subcommand key", "Shows the registers of a HyperLogLog, for tests."),
-    Command::new("pfselftest", 1, Group::HyperLogLog, pfselftest).flags(Flags::ADMIN).docs(
+    Command::new("pfselftest", 1, Group::HyperLogLog, pfselftest).internal().flags(Flags::ADMIN).docs(
         "2.8.9",
         "O(1)",
         "",

@@ -37,12 +37,16 @@ pub const COMMANDS: &[Command] = &[
         "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout:double",
         "Takes an element from one end of a list, or waits for one, and adds it at an end of another.",
     ),
-    Command::new("brpoplpush", 4, Group::List, brpoplpush).flags(MOVE).keys(MOVE_KEYS).docs(
-        "2.2.0",
-        "O(1)",
-        "source destination timeout:double",
-        "Takes the tail of a list, or waits for one, and adds it at the head of another.",
-    ),
+    Command::new("brpoplpush", 4, Group::List, brpoplpush)
+        .deprecated("6.2.0", "`BLMOVE` with `RIGHT` and `LEFT`")
+        .flags(MOVE)
+        .keys(MOVE_KEYS)
+        .docs(
+            "2.2.0",
+            "O(1)",
+            "source destination timeout:double",
+            "Takes the tail of a list, or waits for one, and adds it at the head of another.",
+        ),
     Command::new("blmpop", -5, Group::List, blmpop)
         .flags(Flags::WRITE.union(Flags::BLOCKING).union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec::counted(2, "RW ACCESS DELETE")])

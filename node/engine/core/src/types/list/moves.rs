@@ -17,12 +17,16 @@ pub const COMMANDS: &[Command] = &[
         "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
         "Takes an element from one end of a list and adds it at an end of another.",
     ),
-    Command::new("rpoplpush", 3, Group::List, rpoplpush).flags(STORE).keys(MOVE_KEYS).docs(
-        "1.2.0",
-        "O(1)",
-        "source destination",
-        "Takes an element from the tail of a list and adds it at the head of another.",
-    ),
+    Command::new("rpoplpush", 3, Group::List, rpoplpush)
+        .deprecated("6.2.0", "`LMOVE` with `RIGHT` and `LEFT`")
+        .flags(STORE)
+        .keys(MOVE_KEYS)
+        .docs(
+            "1.2.0",
+            "O(1)",
+            "source destination",
+            "Takes an element from the tail of a list and adds it at the head of another.",
+        ),
     Command::new("lmpop", -4, Group::List, lmpop)
         .flags(Flags::WRITE.union(Flags::MOVABLEKEYS))
         .keys(&[KeySpec::counted(1, "RW ACCESS DELETE")])

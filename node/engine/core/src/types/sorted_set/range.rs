@@ -20,31 +20,33 @@ pub const COMMANDS: &[Command] = &[
         "key start:string stop:string [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
         "Answers a range of members by rank, score or name.",
     ),
-    ranging("zrevrange", zrevrange).docs(
+    ranging("zrevrange", zrevrange).deprecated("6.2.0", "`ZRANGE` with `REV`").docs(
         "1.2.0",
         COST,
         "key start stop [WITHSCORES]",
         "Answers a range of members by rank, the highest score first.",
     ),
-    ranging("zrangebyscore", zrangebyscore).docs(
+    ranging("zrangebyscore", zrangebyscore).deprecated("6.2.0", "`ZRANGE` with `BYSCORE`").docs(
         "1.0.5",
         COST,
         "key min max [WITHSCORES] [LIMIT offset count]",
         "Answers the members whose scores are in a range.",
     ),
-    ranging("zrevrangebyscore", zrevrangebyscore).docs(
-        "2.2.0",
-        COST,
-        "key max min [WITHSCORES] [LIMIT offset count]",
-        "Answers the members whose scores are in a range, the highest first.",
-    ),
-    ranging("zrangebylex", zrangebylex).docs(
+    ranging("zrevrangebyscore", zrevrangebyscore)
+        .deprecated("6.2.0", "`ZRANGE` with `REV` and `BYSCORE`")
+        .docs(
+            "2.2.0",
+            COST,
+            "key max min [WITHSCORES] [LIMIT offset count]",
+            "Answers the members whose scores are in a range, the highest first.",
+        ),
+    ranging("zrangebylex", zrangebylex).deprecated("6.2.0", "`ZRANGE` with `BYLEX`").docs(
         "2.8.9",
         COST,
         "key min max [LIMIT offset count]",
         "Answers the members whose names are in a range; all scores must be equal.",
     ),
-    ranging("zrevrangebylex", zrevrangebylex).docs(
+    ranging("zrevrangebylex", zrevrangebylex).deprecated("6.2.0", "`ZRANGE` with `REV` and `BYLEX`").docs(
         "2.8.9",
         COST,
         "key max min [LIMIT offset count]",

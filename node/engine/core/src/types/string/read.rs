@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
         "key start end",
         "Answers a part of the string at a key.",
     ),
-    Command::new("substr", 4, Group::String, getrange).flags(READ).keys(READ_KEY).docs(
+    Command::new("substr", 4, Group::String, getrange).deprecated("2.0.0", "`GETRANGE`").flags(READ).keys(READ_KEY).docs(
         "1.0.0",
         "O(N) with the length of the answer",
         "key start end",

@@ -25,23 +25,23 @@ pub const COMMANDS: &[Command] = &[
              PXAT unix-time-milliseconds | KEEPTTL]",
             "Stores a string at a key, whatever the key held before.",
         ),
-    Command::new("setnx", 3, Group::String, setnx)
+    Command::new("setnx", 3, Group::String, setnx).deprecated("2.6.12", "`SET` with `NX`")
         .flags(STORE_FAST)
         .keys(&[KeySpec::one(1, "OW INSERT")])
         .docs("1.0.0", "O(1)", "key value", "Stores a string at a key if there is no such key."),
-    Command::new("setex", 4, Group::String, setex).flags(STORE).keys(UPDATE_KEY).docs(
+    Command::new("setex", 4, Group::String, setex).deprecated("2.6.12", "`SET` with `PX` or `EX`").flags(STORE).keys(UPDATE_KEY).docs(
         "2.0.0",
         "O(1)",
         "key seconds value",
         "Stores a string at a key that expires after some seconds.",
     ),
-    Command::new("psetex", 4, Group::String, psetex).flags(STORE).keys(UPDATE_KEY).docs(
+    Command::new("psetex", 4, Group::String, psetex).deprecated("2.6.12", "`SET` with `PX` or `EX`").flags(STORE).keys(UPDATE_KEY).docs(
         "2.6.0",
         "O(1)",
         "key milliseconds value",
         "Stores a string at a key that expires after some milliseconds.",
     ),
-    Command::new("getset", 3, Group::String, getset)
+    Command::new("getset", 3, Group::String, getset).deprecated("6.2.0", "`SET` with `GET`")
         .flags(STORE_FAST)
         .keys(&[KeySpec::one(1, "RW ACCESS UPDATE")])
         .docs("1.0.0", "O(1)", "key value", "Stores a string at a key and answers what was there before."),
@@ -98,30 +98,26 @@ fn set(ctx: &mut Ctx<'_>) -> Outcome {
     if options.get {
         reply_string(ctx)?;
     }
+    let mut is_met = true;
     if options.if_missing || options.if_there {
-        let is_there = ctx.find(&key).is_some();
-        if is_there == options.if_missing {
-            if !options.get {
-                ctx.reply().null();
-            }
-            return Ok(());
-        }
+        is_met = ctx.find(&key).is_some() == options.if_there;
     }
-    if let Some(expected) = options.if_equal {
-        if !holds(ctx, &key, expected)? {
-            if !options.get {
-                ctx.reply().null();
-            }
-            return Ok(());
+    if let Some(expected) = options.if_equal.filter(|_| is_met) {
+        is_met = holds(ctx, &key, expected)?;
+    }
+    if !is_met {
+        if !options.get {
+            ctx.reply().null();
         }
+        return Ok(());
     }
     match expiry {
         Some(at_ms) => store_with_expiry(ctx, &key, ctx.arg(2), at_ms),
+        // A replica need not know IFEQ, and the condition has been met.
+        None if options.if_equal.is_some() => store_as_plain_set(ctx, &key, ctx.arg(2), options.keep_ttl),
         None => {
             store(ctx, &key, ctx.arg(2), if options.keep_ttl { Ttl::Keep } else { Ttl::Clear });
-            if options.if_equal.is_some() {
-                propagate_without_condition(ctx, &key, options.keep_ttl);
-            } else if options.get {
+            if options.get {
                 propagate_without_get(ctx);
             }
         }
@@ -141,16 +137,16 @@ fn holds(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, expected: &[u8]) -> Result<bool, F
     }
 }
 
-/// A replica need not know IFEQ, and the condition has been met.
-fn propagate_without_condition(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, keep_ttl: bool) {
-    let value = ctx.arg(2);
+/// Stores a string, replicated as a SET that every replica knows.
+fn store_as_plain_set(ctx: &mut Ctx<'_>, key: &KeyRef<'_>, value: &[u8], keep_ttl: bool) {
+    store(ctx, key, value, if keep_ttl { Ttl::Keep } else { Ttl::Clear });
     match keep_ttl {
         true => ctx.propagate(&[b"SET", key.bytes, value, b"KEEPTTL"]),
         false => ctx.propagate(&[b"SET", key.bytes, value]),
     }
 }
 
-/// What SET answers is no matter of the replicas.
+/// Replicas do not care what SET answers.
 fn propagate_without_get(ctx: &mut Ctx<'_>) {
     let is_get = |index: usize, arg: &[u8]| index >= 3 && arg.eq_ignore_ascii_case(b"get");
     let args = ctx.args.iter_from(0).enumerate().filter(|(index, arg)| !is_get(*index, arg));
@@ -247,19 +243,11 @@ fn msetex(ctx: &mut Ctx<'_>) -> Outcome {
             }
         }
     }
-    // Replicated as SET, which every replica knows.
     for index in keys {
         let (key, value) = (ctx.key(index), ctx.arg(index + 1));
         match expiry {
             Some(at_ms) => store_with_expiry(ctx, &key, value, at_ms),
-            None if options.keep_ttl => {
-                store(ctx, &key, value, Ttl::Keep);
-                ctx.propagate(&[b"SET", key.bytes, value, b"KEEPTTL"]);
-            }
-            None => {
-                store(ctx, &key, value, Ttl::Clear);
-                ctx.propagate(&[b"SET", key.bytes, value]);
-            }
+            None => store_as_plain_set(ctx, &key, value, options.keep_ttl),
         }
     }
     ctx.int(1)
