@@ -18,14 +18,11 @@ only for differences that docs/compatibility.md names. `r.another()` opens a sec
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.commands.wire import Peers, Server, Wire, start_garrison, start_redis
+from tests.commands.wire import Peers, Server, Wire, start_garrison, start_redis_7_0
 
 SERVERS = ("redis", "garrison")
 
@@ -34,7 +31,7 @@ SERVERS = ("redis", "garrison")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server | str]]:
     """Both servers, or for each the reason why it is not there."""
     running: dict[str, Server | str] = {
-        "redis": _redis(tmp_path_factory.mktemp("redis")),
+        "redis": start_redis_7_0(tmp_path_factory.mktemp("redis")),
         "garrison": start_garrison(tmp_path_factory.mktemp("garrison")),
     }
     yield running
@@ -47,7 +44,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
 def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
     """A server of each kind that no other test has used: a replica changes what INFO says for ever."""
     started = {
-        "redis": _redis(tmp_path_factory.mktemp("redis")),
+        "redis": start_redis_7_0(tmp_path_factory.mktemp("redis")),
         "garrison": start_garrison(tmp_path_factory.mktemp("garrison")),
     }
     running = {name: server for name, server in started.items() if isinstance(server, Server)}
@@ -59,16 +56,6 @@ def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     finally:
         for server in running.values():
             server.stop()
-
-
-def _redis(folder: Path) -> Server | str:
-    program = shutil.which("redis-server")
-    if program is None:
-        return "no redis-server to compare with on this machine"
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    if "v=7.0." not in version:
-        return f"the redis-server on this machine is no 7.0: {version.strip()}"
-    return start_redis(program, folder)
 
 
 def _server(servers: dict[str, Server | str], name: str) -> Server:

@@ -15,8 +15,6 @@ some commands are in MULTI, and limits are small, so that encodings change. What
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ from typing import Any
 
 from tests.commands.random_source import Source
 from tests.commands.resp import Failure, ReplySet
-from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis
+from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis_7_0
 
 COMMANDS_PER_SEED = 2000
 COMPARE_EVERY = 100
@@ -249,18 +247,13 @@ def _parting(events: dict[str, list[Any]]) -> Any:
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[Pair]:
-    program = shutil.which("redis-server")
-    assert program, "there is no redis-server on this machine"
+def _running(folder: Path, protocol: int) -> Iterator[Pair]:
     servers: list[Server] = []
 
     def begin(name: str, *more: str) -> Server:
         (folder / name).mkdir()
-        server = (
-            start_garrison(folder / name, *more)
-            if name == "garrison"
-            else start_redis(program, folder / name, *more)
-        )
+        start = start_garrison if name == "garrison" else start_redis_7_0
+        server = start(folder / name, *more)
         assert isinstance(server, Server), server
         servers.append(server)
         return server
@@ -274,10 +267,7 @@ def _running(folder: Path) -> Iterator[Pair]:
         replicas = {name: Wire(server) for name, server in copies.items()}
         for wire in replicas.values():
             wire.expect(b"master_link_status:up", "INFO", "replication")
-        yield Pair(
-            {name: Wire(server, 3 if sys.argv[-1] == "--resp3" else 2) for name, server in peers.items()},
-            replicas,
-        )
+        yield Pair({name: Wire(server, protocol) for name, server in peers.items()}, replicas)
     finally:
         for server in servers:
             server.stop()
@@ -290,11 +280,12 @@ def main() -> None:
         "--commands", type=int, default=20_000, help="about how many in sum (default: %(default)s)"
     )
     parser.add_argument("--first", type=int, default=1000, help="the first seed (default: %(default)s)")
-    parser.add_argument("--resp3", action="store_true", help="speak RESP3 (must be the last argument)")
+    parser.add_argument("--resp3", action="store_true", help="speak RESP3")
     options = parser.parse_args()
     failed: list[int] = []
     seeds = range(options.first, options.first + -(-options.commands // COMMANDS_PER_SEED))
-    with tempfile.TemporaryDirectory() as folder, _running(Path(folder)) as pair:
+    protocol = 3 if options.resp3 else 2
+    with tempfile.TemporaryDirectory() as folder, _running(Path(folder), protocol) as pair:
         for seed in seeds:
             try:
                 pair.run(seed, COMMANDS_PER_SEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -199,6 +200,17 @@ def start_redis(program: str, folder: Path, *more: str) -> Server:
     port = find_free_port()
     options = ["--port", str(port), "--save", "", "--dir", str(folder), *DEBUG, *more]
     return _start("redis", port, [program, *options], folder)
+
+
+def start_redis_7_0(folder: Path, *more: str) -> Server | str:
+    """The Redis 7.0 of this machine, which replies are compared with; or the reason why there is none."""
+    program = shutil.which("redis-server")
+    if program is None:
+        return "no redis-server to compare with on this machine"
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    if "v=7.0." not in version:
+        return f"the redis-server on this machine is not a 7.0: {version.strip()}"
+    return start_redis(program, folder, *more)
 
 
 def start_garrison(folder: Path, *more: str) -> Server | str:

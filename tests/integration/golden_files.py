@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from tests.conftest import find_free_port
+from tests.commands.wire import start_redis
 
 FOLDER = Path(__file__).parent / "golden"
 FAR_MS = 4_102_444_800_123
@@ -149,20 +147,10 @@ def main() -> None:
     parser.add_argument("name", help="of the files, such as redis-7.0")
     parser.add_argument("program", help="the server")
     options = parser.parse_args()
-    port = find_free_port()
     with tempfile.TemporaryDirectory() as folder:
-        words = ["--port", str(port), "--save", "", "--dir", folder, "--enable-debug-command", "yes"]
-        process = subprocess.Popen([options.program, *words], stdout=subprocess.DEVNULL)
+        server = start_redis(options.program, Path(folder))
         try:
-            with redis.Redis(port=port, protocol=2) as client:
-                deadline = time.monotonic() + 20
-                while True:
-                    try:
-                        client.ping()
-                        break
-                    except redis.ConnectionError:
-                        assert time.monotonic() < deadline, "the server did not start"
-                        time.sleep(0.05)
+            with redis.Redis(port=server.port, protocol=2) as client:
                 fill(client, every_type())
                 if "valkey" in options.name:
                     fill(client, field_expiry())
@@ -172,8 +160,7 @@ def main() -> None:
                 text = json.dumps(digests(client), indent=0, sort_keys=True)
                 (FOLDER / f"{options.name}.json").write_text(text + "\n")
         finally:
-            process.terminate()
-            process.wait()
+            server.stop()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Two nodes of a kind serve all tests of it: `owner` has all slots, `other` has no
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from garrison.client import key_slot
 from tests.commands.resp import Failure
-from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis
+from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis_7_0
 
 CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "4000", "--repl-diskless-sync-delay", "0")
 # Else who gives its last slot away becomes a replica.
@@ -102,17 +101,11 @@ class Couple:
 
 @pytest.fixture(scope="module", params=["redis", "garrison"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Couple]:
-    program = shutil.which("redis-server")
-    if program is None and request.param == "redis":
-        pytest.skip("no redis-server on this machine")
+    start = start_redis_7_0 if request.param == "redis" else start_garrison
     servers: list[Server] = []
     for name in ("owner", "other"):
         folder = tmp_path_factory.mktemp(f"{request.param}-{name}")
-        server = (
-            start_redis(program, folder, *CLUSTER, *STAYS)
-            if request.param == "redis" and program
-            else start_garrison(folder, *CLUSTER, *STAYS)
-        )
+        server = start(folder, *CLUSTER, *STAYS)
         if isinstance(server, str):
             pytest.skip(server)
         servers.append(server)
