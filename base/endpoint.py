@@ -45,13 +45,18 @@ def parse_endpoint(text: str, default_port: int | None = None) -> Endpoint:
     return Endpoint(host.strip("[]") or THIS_MACHINE, int(port))
 
 
+def split_list(texts: Iterable[str]) -> list[str]:
+    """The items of an option that may stand several times, each time with commas between its items."""
+    return [item.strip() for text in texts for item in text.split(",") if item.strip()]
+
+
 def parse_address_map(texts: Iterable[str]) -> dict[str, str]:
     """Read ``ANNOUNCED=REACHED`` pairs, several in a text with commas between. ValueError says what is wrong.
 
     Ports stand on both sides or on neither.
     """
     pairs: dict[str, str] = {}
-    for pair in (pair.strip() for text in texts for pair in text.split(",") if pair.strip()):
+    for pair in split_list(texts):
         announced, equals, reached = pair.partition("=")
         has_port = [_HAS_PORT.search(side) is not None for side in (announced, reached)]
         if not (equals and announced and reached) or len(set(has_port)) > 1:

@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from garrison.base.command_line import HELP_OPTIONS
+from garrison.base.endpoint import split_list
 from garrison.base.login_options import (
     AddressMapPairs,
     AskPassword,
@@ -236,7 +237,7 @@ def reshard(
     if slots is None and ranges is None:
         slots = _ask("How many slots should move?", "--slots", int)
     target = to or _ask("Which primary gets them (address or id)?", "--to", str)
-    named = [name.strip() for part in source or [] for name in part.split(",") if name.strip()]
+    named = split_list(source or [])
     sources = () if "all" in named else tuple(named)
     session = _session(context, yes=yes, plan_file=save_plan, **options)
     request = resharding.ReshardRequest(target, slots, ranges, sources)
@@ -404,8 +405,8 @@ def import_keys(
     )
     session = _session(context, replace=replace, timeout_ms=migrate_timeout, dry_run=dry_run)
     access = Access(from_user, from_pass, timeout_s=session.options.link_timeout_s)
-    skipped = frozenset(name.strip() for part in skip_types or [] for name in part.split(","))
-    request = ImportRequest(parse_address(source), access, copy, skip_existing, skip_refused, skipped - {""})
+    skipped = frozenset(split_list(skip_types or []))
+    request = ImportRequest(parse_address(source), access, copy, skip_existing, skip_refused, skipped)
     _run(context, commands.import_(session, parse_address(entry), request))
 
 

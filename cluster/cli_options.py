@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from garrison.base.address_map import read_address_map
+
 if TYPE_CHECKING:
     from garrison.cluster.core.topology import Address
     from garrison.cluster.manager.address_map import AddressMap
@@ -69,14 +71,9 @@ def parse_address(text: str) -> "Address":
 
 def parse_address_map(pairs: list[str] | None) -> "AddressMap":
     """The option's words as a map. Raises typer.BadParameter."""
-    from garrison.base.endpoint import parse_address_map as parse
-    from garrison.client.errors import UsageError
     from garrison.cluster.manager.address_map import AddressMap
 
-    try:
-        return AddressMap(parse(pairs or []))
-    except (ValueError, UsageError) as error:
-        raise typer.BadParameter(str(error), param_hint="--address-map") from error
+    return read_address_map(pairs, AddressMap)
 
 
 def parse_weight(text: str) -> tuple[str, float]:

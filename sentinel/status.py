@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from garrison.base.address_map import read_address_map
 from garrison.base.command_line import run_app
 from garrison.base.endpoint import Endpoint, parse_endpoint
 from garrison.base.login_options import (
@@ -76,6 +77,8 @@ def status(
     ] = 0.0,
 ) -> None:
     """Show primaries, replicas and Sentinels, with the reason for what is or is not being done."""
+    from garrison.client.nodes import translator
+
     found = find_password(password, password_file, ask=askpass, variables=PASSWORD_VARIABLES)
     try:
         endpoint = parse_endpoint(sentinel, DEFAULT_PORT)
@@ -83,7 +86,9 @@ def status(
             raise ValueError(f"{endpoint}: a Sentinel does not speak TLS yet")
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--sentinel") from error
-    login = Login(endpoint.username or user, endpoint.password or found, _translator(address_map))
+    login = Login(
+        endpoint.username or user, endpoint.password or found, read_address_map(address_map, translator)
+    )
     try:
         healthy = asyncio.run(_show(name, endpoint, login, as_json, watch))
     except StatusError as error:
@@ -92,17 +97,6 @@ def status(
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     raise typer.Exit(0 if healthy else 1)
-
-
-def _translator(pairs: list[str] | None) -> Translator:
-    from garrison.base.endpoint import parse_address_map
-    from garrison.client.errors import UsageError
-    from garrison.client.nodes import translator
-
-    try:
-        return translator(parse_address_map(pairs or []))
-    except (ValueError, UsageError) as error:
-        raise typer.BadParameter(str(error), param_hint="--address-map") from error
 
 
 async def _show(name: str, sentinel: Endpoint, login: Login, as_json: bool, watch_s: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from garrison.base.endpoint import Endpoint, parse_address_map, parse_endpoint
+from garrison.base.endpoint import Endpoint, parse_address_map, parse_endpoint, split_list
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,8 @@ def test_address_is_read(text: str, endpoint: Endpoint) -> None:
         ("example", "write host:port"),
         ("example:", "write host:port"),
         ("example:70000", "write host:port"),
+        ("example:0", "write host:port"),
+        ("example:x", "write host:port"),
         ("70000", "write host:port"),
         ("", "write host:port"),
         ("http://example", "write redis://host:port"),
@@ -57,3 +59,7 @@ def test_address_map_is_read() -> None:
     assert parse_address_map(texts) == {"a:1": "b:2", "[::1]:1": "b:3", "db1": "127.0.0.1"}
     with pytest.raises(ValueError, match="or both without a port"):
         parse_address_map(["a:1=b"])
+
+
+def test_list_option_is_split_at_commas_and_repeats() -> None:
+    assert split_list(["a, b", "", "c,,", " "]) == ["a", "b", "c"]
