@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from garrison.base.password_file import read_password_file
+
 PASSWORD_VARIABLE = "REDISCLI_AUTH"
 """The variable that redis-cli reads too."""
 
@@ -72,11 +74,6 @@ def _prompt(question: str) -> str:
 
 def _read(path: str) -> str:
     try:
-        with open(0 if path == "-" else path, encoding="utf-8", closefd=path != "-") as file:
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise typer.BadParameter(f"cannot read the password file {path}: {reason}") from None
-    if not password:
-        raise typer.BadParameter(f"the first line of the password file {path} is empty")
-    return password
+        return read_password_file(path)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

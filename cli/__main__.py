@@ -59,15 +59,13 @@ def _main(arguments: list[str]) -> int:
     return asyncio.run(_run(options))
 
 
-def _read_password(path: str) -> str | None:
-    import typer
-
-    from garrison.base.login_options import find_password
+def _read_password(path: str) -> str:
+    from garrison.base.password_file import read_password_file
     from garrison.client.errors import UsageError
 
     try:
-        return find_password(None, path, ask=False)
-    except typer.BadParameter as error:
+        return read_password_file(path)
+    except ValueError as error:
         raise UsageError(str(error)) from None
 
 
