@@ -22,15 +22,13 @@ from typing import Any
 from garrison.base.about import DOCS_URL
 from garrison.base.suggest import did_you_mean
 from garrison.cli.core.formats import Format
-from garrison.client.core.url import parse_url
+from garrison.client.core.url import DEFAULT_PORT, URL_SCHEMES, parse_url
 from garrison.client.errors import UsageError
 
 __all__ = ["OPTIONS", "Options", "help_text", "parse"]
 
-DEFAULT_PORT = 6379
 PASSWORD_VARIABLES = ("GARRISONCLI_AUTH", "REDISCLI_AUTH")
 PORT_VARIABLE = "GARRISON_PORT"
-URL_SCHEMES = ("redis://", "rediss://", "valkey://", "valkeys://", "unix://", "sentinel://", "sentinels://")
 
 USAGE = """\
 usage: garrison cli [options] [URL] [command [argument ...]]

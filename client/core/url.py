@@ -46,13 +46,23 @@ from garrison.client.core.habits import right_spelling
 from garrison.client.core.topology import Address
 from garrison.client.errors import UsageError
 
-__all__ = ["DEFAULT_PORT", "DEFAULT_SENTINEL_PORT", "Target", "parse_address", "parse_url"]
+__all__ = [
+    "DEFAULT_PORT",
+    "DEFAULT_SENTINEL_PORT",
+    "URL_SCHEMES",
+    "Target",
+    "parse_address",
+    "parse_url",
+]
 
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
 
 _PLAIN = ("redis", "valkey")
 _TLS = ("rediss", "valkeys")
+_SENTINELS = ("sentinel", "sentinels")
+URL_SCHEMES = tuple(f"{scheme}://" for scheme in (*_PLAIN, *_TLS, "unix", *_SENTINELS))
+"""What a URL begins with."""
 _SENTINEL_FORM = "sentinel://host:port,host:port/NAME, with the name of the primary"
 _OPTIONS = (
     *("db", "username", "password", "protocol", "client_name", "retry"),
@@ -84,7 +94,7 @@ def parse_url(url: str) -> Target:
         return _parse_nodes(parts)
     if parts.scheme == "unix":
         return _parse_socket(parts)
-    if parts.scheme in ("sentinel", "sentinels"):
+    if parts.scheme in _SENTINELS:
         return _parse_sentinels(parts)
     raise UsageError(
         f"cannot connect to {_shown(parts) if parts.netloc else url!r}: write redis://host:port, "
