@@ -21,7 +21,7 @@ from garrison.client.commands.arguments import (
     unix_seconds,
 )
 from garrison.client.commands.base import CommandSet, Reply, T
-from garrison.client.commands.replies import as_dict, as_float, as_ok, as_pairs
+from garrison.client.commands.replies import as_dict, as_float, as_ok, as_pairs, as_scan_step
 from garrison.client.core.commands import command
 from garrison.client.core.resp import Arg, Key
 from garrison.client.errors import UsageError
@@ -111,8 +111,7 @@ class HashCommands(CommandSet[T]):
         """
         if items is not None and (not items or len(items) % 2):
             raise UsageError("items takes fields and values in turn")
-        given = _fields_of(field, value, mapping) if items is None or field is not None or mapping else []
-        return self._keyed(_HSET, (key, *given, *(items or ())))
+        return self._keyed(_HSET, (key, *_fields_of(field, value, mapping, items)))
 
     def hmset(self, key: Key, mapping: Mapping[Any, Arg]) -> Reply[bool]:
         """The older name of :meth:`hset` for many fields. Always True."""
@@ -225,7 +224,7 @@ class HashCommands(CommandSet[T]):
         """
         args: tuple[Arg, ...] = (key, cursor, *option("MATCH", match), *option("COUNT", count))
         return self._keyed(
-            _HSCAN, (*args, *flag(no_values, "NOVALUES")), _as_names if no_values else _as_step
+            _HSCAN, (*args, *flag(no_values, "NOVALUES")), as_scan_step if no_values else _as_step
         )
 
     # ---- lifetimes of fields -------------------------------------------------------------------
@@ -348,9 +347,12 @@ class HashCommands(CommandSet[T]):
 
 
 def _fields_of(
-    field: Arg | Mapping[Any, Arg] | None, value: Arg | None, mapping: Mapping[Any, Arg] | None
+    field: Arg | Mapping[Any, Arg] | None,
+    value: Arg | None,
+    mapping: Mapping[Any, Arg] | None,
+    items: Sequence[Arg] | None = None,
 ) -> list[Arg]:
-    """Fields and values in turn, from either way of giving them."""
+    """Fields and values in turn, from any way of giving them."""
     given: list[Arg] = []
     if isinstance(field, Mapping):
         if value is not None or mapping is not None:
@@ -360,19 +362,15 @@ def _fields_of(
         if value is None:
             raise UsageError(f"the field {field!r} has no value: write hset(key, field, value)")
         given = [field, value]
-    if mapping or not given:
+    if mapping or not (given or items):
         given += pairs(mapping or {}, "field")
-    return given
+    return [*given, *(items or ())]
 
 
 def _named(fields: tuple[Arg, ...]) -> tuple[Arg, ...]:
     if not fields:
         raise UsageError("no fields: give at least one")
     return ("FIELDS", len(fields), *fields)
-
-
-def _as_names(reply: Any) -> Any:
-    return int(reply[0]), reply[1]
 
 
 def _as_step(reply: Any) -> Any:

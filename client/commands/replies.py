@@ -22,6 +22,7 @@ __all__ = [
     "as_floats",
     "as_ok",
     "as_pairs",
+    "as_scan_step",
     "as_score_pairs",
     "as_set",
     "as_text",
@@ -66,6 +67,11 @@ def as_dict(reply: Any) -> Any:
     if isinstance(reply, dict):
         return reply
     return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def as_scan_step(reply: Any) -> Any:
+    """One step of a scan: the next cursor, and a list."""
+    return int(reply[0]), list(reply[1])
 
 
 def as_set(reply: Any) -> Any:

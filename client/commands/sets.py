@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from garrison.client.commands.arguments import Args, Keys, counted, many, option
 from garrison.client.commands.base import CommandSet, Reply, T
-from garrison.client.commands.replies import as_set, each
+from garrison.client.commands.replies import as_scan_step, as_set, each
 from garrison.client.core.commands import command
 from garrison.client.core.resp import Arg, Key
 
@@ -115,8 +115,4 @@ class SetCommands(CommandSet[T]):
     ) -> Reply[tuple[int, list[T]]]:
         """One step through the members: the next cursor (0 at the end) and some members."""
         args: tuple[Arg, ...] = (key, cursor, *option("MATCH", match), *option("COUNT", count))
-        return self._keyed(_SSCAN, args, _as_step)
-
-
-def _as_step(reply: Any) -> Any:
-    return int(reply[0]), list(reply[1])
+        return self._keyed(_SSCAN, args, as_scan_step)
