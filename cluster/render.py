@@ -55,7 +55,7 @@ def render(document: doc.Document, console: Console) -> None:
             console.print(document.model_dump_json(indent=2))
 
 
-def _table(console: Console, *columns: str) -> Table:
+def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         numeric = name in ("count", "keys", "epoch")
@@ -95,7 +95,7 @@ def _fitting_table(console: Console, rows: Sequence[Mapping[str, str]], dropped:
     names = list(rows[0]) if rows else []
     for name in ["", *dropped]:
         names = [each for each in names if each != name]
-        table = _table(console, *names)
+        table = _table(*names)
         for row in rows:
             table.add_row(*(row[each] for each in names))
         if console.measure(table, options=console.options.update(width=UNLIMITED)).maximum <= console.width:

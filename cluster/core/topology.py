@@ -26,14 +26,6 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read ``host:port`` or ``[v6]:port``. ValueError says what is wrong."""
-        host, colon, port = text.rpartition(":")
-        if not (colon and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"{text!r} is not a node address; write host:port, such as 127.0.0.1:7000")
-        return cls(host.strip("[]"), int(port))
-
 
 @dataclass(frozen=True)
 class Node:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -45,11 +45,6 @@ class Watch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def ended(self) -> Sequence[LocalProcess]:
-        """Those that do not run now."""
-        return [each for each in self._servers.processes if not each.running]
 
     def start_ended(self) -> int:
         """Start again those that have ended; how many they are."""
