@@ -261,5 +261,7 @@ class Heartbeats:
         if node.is_failing():
             longest = DIAL_PAUSE_FAILED_MS_MAX
         pause = min(DIAL_PAUSE_MS_MIN << min(node.dials - DIALS_AT_ONCE, 10), longest)
+        # By the ids, which differ for all who dial one node. A draw of context.rng for each link that fails
+        # would shift the draws that elections make, and so change what every seed of the simulator shows.
         spread = zlib.crc32(f"{context.me.node_id} {node.node_id} {node.dials}".encode())
         return pause // 2 + spread % (pause // 2 + 1)

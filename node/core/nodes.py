@@ -116,7 +116,8 @@ class Node:
     misses: int = 0
     """Attempts in a row that reached nobody, or somebody else, at its address."""
     dials: int = 0
-    """Our links to it that have ended since it was last heard from."""
+    """Our links to it, since it was last heard from, that could not be made, that it ended, that broke the
+    protocol or that led to somebody else; links that we replace are not counted."""
     dial_after_ms: int = NEVER_MS
     """When the next link may be opened."""
 

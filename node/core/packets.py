@@ -63,7 +63,7 @@ class Packets:
             context.received[frame.type] += 1
         sender = self._sender(link, frame)
         if sender is not None:
-            self._hear_header(sender, frame)
+            self._receive_header(sender, frame)
             if not link.outbound and link.node is None:
                 self._bind_inbound(link, sender)
         if frame.type <= bus.MEET:
@@ -83,7 +83,7 @@ class Packets:
         link.node, sender.inbound = sender, link
         assert link.link_id in context.links
 
-    def _hear_header(self, sender: Node, frame: bus.Frame) -> None:
+    def _receive_header(self, sender: Node, frame: bus.Frame) -> None:
         """Read what every frame of a known node has: its epochs and its offset; it is alive."""
         context = self._context
         sender.data_awake_ms, sender.data_received_ms = context.awake_ms, context.now_ms
@@ -96,13 +96,13 @@ class Packets:
             context.changed()
         sender.offset, sender.offset_ms = frame.offset, context.now_ms
         sender.spoken_epoch, sender.spoken_slots = frame.config_epoch, sl.from_bitmap(frame.slots)
-        self._hear_state(sender, frame)
+        self._receive_state(sender, frame)
         if sender is context.me.primary:
             self._manual.receive_from_primary(frame)
         if frame.message_flags & bus.FLAG_EXTENSIONS:
             sender.flags |= fl.EXTENSIONS
 
-    def _hear_state(self, sender: Node, frame: bus.Frame) -> None:
+    def _receive_state(self, sender: Node, frame: bus.Frame) -> None:
         """Read what a Garrison node reports of itself in each frame."""
         context = self._context
         if frame.state is None and sender.state is None:
@@ -147,7 +147,7 @@ class Packets:
         if sender is not None:
             if frame.type == bus.PING:
                 self._update_address(sender, link, frame)
-            self._hear_role(sender, frame)
+            self._receive_role(sender, frame)
             self._ownership.receive_claim(sender, frame.slots, frame.config_epoch, link)
             self._ownership.receive_epoch(sender)
             if sender.is_primary():
@@ -157,7 +157,7 @@ class Packets:
         elif frame.type == bus.MEET:
             self._introduce(link, frame)
         if frame.type == bus.PONG:
-            self._hear_pong(link, frame)
+            self._receive_pong(link, frame)
         else:
             self._heartbeats.pong(link, sender)
 
@@ -222,7 +222,7 @@ class Packets:
         context.log("debug", f"Handshake with node {node.node_id} completed.")
         node.flags = node.flags & ~(fl.HANDSHAKE | fl.MEET) | frame.flags & KEPT_FROM_GOSSIP
         context.forgotten.pop(node.node_id, None)
-        self._hear_header(node, frame)
+        self._receive_header(node, frame)
         context.changed(sync=True)
         return True
 
@@ -247,7 +247,7 @@ class Packets:
         if sender is context.me.primary:
             self._ownership.refollow()
 
-    def _hear_role(self, sender: Node, frame: bus.Frame) -> None:
+    def _receive_role(self, sender: Node, frame: bus.Frame) -> None:
         """The sender says whether it is a primary, or whose replica."""
         context = self._context
         news = False
@@ -264,7 +264,7 @@ class Packets:
         if news:
             context.changed()
 
-    def _hear_pong(self, link: Link, frame: bus.Frame) -> None:
+    def _receive_pong(self, link: Link, frame: bus.Frame) -> None:
         """The answer to a ping of ours, if it came on our link; else an announcement."""
         context, node = self._context, link.node
         if not link.outbound or node is None:
@@ -291,9 +291,9 @@ class Packets:
             if node is None:
                 self._add_from_gossip(entry)
             elif node is not context.me:
-                self._hear_about(sender, node, entry)
+                self._receive_about(sender, node, entry)
 
-    def _hear_about(self, sender: Node, node: Node, entry: bus.Gossip) -> None:
+    def _receive_about(self, sender: Node, node: Node, entry: bus.Gossip) -> None:
         context = self._context
         failing = bool(entry.flags & (fl.PFAIL | fl.FAIL))
         if sender.votes() and sender is not node:
