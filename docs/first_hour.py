@@ -4,8 +4,8 @@
 
 All output is real; only the pauses of the typing are made up. A step whose output lacks what it must show
 stops the recording, and the old file stays. The format is asciicast v2: `asciinema play docs/first-hour.cast`
-shows it, and it can be read as text. A test
-(`tests/unit/house/test_first_hour.py`) holds the commands to what there is.
+shows it, and it can be read as text. A test (`tests/unit/house/test_first_hour.py`) holds the commands to
+what there is.
 """
 
 from __future__ import annotations
@@ -108,14 +108,13 @@ class Recording:
         for key in f"{step.typed}\n":
             os.write(self.descriptor, b"\r" if key == "\n" else key.encode())
             self.take(KEY_PAUSE_S)
-        echoed = len(self.shown)
         deadline = time.monotonic() + STEP_DEADLINE_S
         while not re.search(step.until, plain(self.shown[-4000:])):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{step.typed!r} does not end: {self.shown!r}")
             self.take(0.1)
         if not re.search(step.shows, plain(self.shown)):
-            raise RuntimeError(f"{step.typed!r} does not show {step.shows!r} ({echoed} keys): {self.shown!r}")
+            raise RuntimeError(f"{step.typed!r} does not show {step.shows!r}: {self.shown!r}")
 
 
 def plain(text: str) -> str:

@@ -20,7 +20,7 @@ usage: garrison <command> [arguments]
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
-  demo      the same with a load, a kill and a reshard; prints what happened
+  demo      start real nodes, kill, fail over and move slots; prints what callers saw
   sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
   help      explain a command: garrison help cluster reshard, garrison help node maxmemory
   version   print the version

@@ -37,7 +37,8 @@ Without a command it is a prompt; lines from a pipe are carried out one by one."
 NOTES = """\
 environment:
   GARRISONCLI_AUTH, REDISCLI_AUTH   password; unlike -a it is not seen in the list of processes
-  GARRISONCLI_HISTFILE              history of the prompt (~/.garrison_history); /dev/null for none
+  GARRISONCLI_HISTFILE              history of the prompt (~/.garrison_history); /dev/null for none;
+                                    REDISCLI_HISTFILE is read too
   GARRISON_PORT                     port, where -p does not say one (as in the containers)
   NO_COLOR                          no colours
 
