@@ -28,6 +28,8 @@ hypothesis.settings.register_profile("explore", **PATIENT)
 hypothesis.settings.load_profile("garrison")
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
+"""The folders of the repository that are packages of `garrison`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

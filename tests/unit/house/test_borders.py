@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
+from tests.conftest import COMPONENTS
+
 MAY_IMPORT = {component: {component, "base", "client"} for component in COMPONENTS} | {"base": {"base"}}
 FORBIDDEN_IN_CORE = {
     "asyncio",

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
+from tests.conftest import COMPONENTS
 
 
 def retired_names(root: Path) -> set[str]:

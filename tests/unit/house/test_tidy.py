@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMPONENTS
+
 LINES_MAX = 600
 REASONS = {
     "client/commands/pipelined.pyi": "written by .ci/queued_stub.py from the methods of client/commands/"
@@ -54,7 +56,7 @@ def test_no_conflict_marker_is_left(root: Path, pattern: str) -> None:
 
 
 def test_component_links_lead_to_the_components(root: Path) -> None:
-    for component in ("base", "cli", "node", "sentinel", "cluster", "client"):
+    for component in COMPONENTS:
         link = root / "garrison" / component
         assert link.is_symlink()
         assert link.resolve() == root / component

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-COMPONENTS = ("base", "cli", "client", "cluster", "node", "sentinel")
+from tests.conftest import COMPONENTS
+
 WITHOUT_TWIN = frozenset(
     [
         "base/clock.py",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
+from tests.conftest import COMPONENTS
 
 
 def expected_modules(root: Path) -> set[str]:
