@@ -10,13 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import hiredis
 import pytest
 
 from garrison.cli.__main__ import main
-from tests.unit.client.servers import PROGRAMS, ServerProcess, running_server
+from tests.unit.client.conftest import any_server as any_server
+from tests.unit.client.conftest import redis_server as redis_server
 
 Script = Callable[[list[bytes]], bytes | None]
 """Takes a command and gives what the server sends; None hangs up."""
@@ -46,20 +46,6 @@ def redis_cli(*words: object, stdin: bytes = b"") -> Done:
         ["redis-cli", *map(str, words)], input=stdin, capture_output=True, check=False, timeout=60
     )
     return done.returncode, done.stdout, done.stderr
-
-
-@pytest.fixture(scope="session", params=list(PROGRAMS))
-def any_server(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of each kind in turn."""
-    with running_server(request.param, tmp_path_factory.mktemp(request.param)) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A real redis-server."""
-    with running_server("redis", tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 class ScriptedServer:
