@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import COMPONENTS
+from tests.sources import parsed
 
 MAY_IMPORT = {component: {component, "base", "client"} for component in COMPONENTS} | {"base": {"base"}}
 FORBIDDEN_IN_CORE = {
@@ -27,7 +28,7 @@ ALLOWED_NAMES_IN_CORE = {("random", "Random")}  # the type of a seeded generator
 
 def imports_of(path: Path) -> Iterator[tuple[str, str | None]]:
     """Every (module, name) that a file imports, wherever it stands; name is None for `import x`."""
-    for statement in ast.walk(ast.parse(path.read_text(), str(path))):
+    for statement in ast.walk(parsed(path)):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 yield alias.name, None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import COMPONENTS
+from tests.sources import parsed
 
 NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build"}
 """Tools that are run, or plugins of pytest, rather than imported."""
@@ -20,7 +21,7 @@ def third_party(paths: list[Path]) -> set[str]:
     """The top-level modules that these files import and neither Python nor this tree has."""
     found = set()
     for path in paths:
-        for statement in ast.walk(ast.parse(path.read_text(), str(path))):
+        for statement in ast.walk(parsed(path)):
             if isinstance(statement, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in statement.names}
             elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tests.conftest import COMPONENTS
+from tests.sources import parsed
 
 
 def retired_names(root: Path) -> set[str]:
@@ -20,7 +21,7 @@ def retired_names(root: Path) -> set[str]:
 def names_in(path: Path) -> set[str]:
     """Classes, functions, modules and variables of a source file, and its own name."""
     found = {path.stem}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Name):

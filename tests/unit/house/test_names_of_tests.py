@@ -6,6 +6,8 @@ import ast
 from collections import Counter
 from pathlib import Path
 
+from tests.sources import parsed
+
 LENGTH_MAX = 60
 
 
@@ -13,7 +15,7 @@ def names_of_tests(root: Path) -> list[tuple[str, Path]]:
     return [
         (node.name, path)
         for path in sorted((root / "tests").rglob("test_*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     ]
 

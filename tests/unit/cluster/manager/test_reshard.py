@@ -14,6 +14,7 @@ from garrison.cluster.manager import reshard
 from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.key_by_key import KeyByKeyMigration
 from garrison.cluster.manager.session import Session
+from tests.sources import parsed
 from tests.unit.cluster.fake_cluster import FakeCluster
 
 A, B = "a" * 40, "b" * 40
@@ -79,7 +80,7 @@ async def test_reshard_leaves_signal_handlers_alone(
 
 def test_manager_handles_no_signals(root: Path) -> None:
     for path in sorted((root / "cluster" / "manager").glob("*.py")):
-        for statement in ast.walk(ast.parse(path.read_text())):
+        for statement in ast.walk(parsed(path)):
             names = [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
             assert "signal" not in names, f"{path.name} imports signal: the command line owns signals"
 
