@@ -86,16 +86,12 @@ def _help(names: list[str]) -> int:
 
 
 def _report(config: Config) -> None:
-    from garrison.node import promises
-
     print("the configuration can be used")
     ignored = config.without_effect()
     if ignored:
         print(f"without effect in this version: {', '.join(ignored)}")
     for variable in config.strange_variables:
         print(f"environment variable {variable} names no directive, and is ignored")
-    for line in promises.at_start(config, config.text("dir")):
-        print(line)
 
 
 if __name__ == "__main__":

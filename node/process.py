@@ -17,7 +17,6 @@ from garrison.base import process
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
 from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
-from garrison.node import promises
 from garrison.node.config import Config, ConfigError
 from garrison.node.title import show_title
 
@@ -58,8 +57,6 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node.shell.control import ControlPlane
 
     show_title(config)
-    for line in promises.at_start(config, config.text("dir")):
-        log.warning(line)
     write_pidfile(config.text("pidfile"))
     _make_room_for_clients(config, log)
     mode = "cluster" if config.flag("cluster-enabled") else "standalone"
@@ -74,11 +71,11 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
 
 
 async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
-    await control.start()
     log.role = "M"
     log.warning("Server initialized")
-    log.notice("Ready to accept connections")
-    readiness.notify()
+    if await control.start():
+        log.notice("Ready to accept connections")
+        readiness.notify()
     return await control.wait()
 
 

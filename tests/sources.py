@@ -12,8 +12,8 @@ from pathlib import Path
 def parsed(path: Path) -> ast.Module:
     """The tree of a source file; shared, so not to be changed.
 
-    Nothing is collected meanwhile: a finalizer that reports an exception parses source too (its traceback marks
-    a part of the line), and CPython before 3.11.9 takes parsing within parsing for a fault of its own
+    Nothing is collected meanwhile: a finalizer that reports an exception parses source too (its traceback
+    marks a part of the line), and CPython before 3.11.9 takes parsing within parsing for a fault of its own
     (SystemError, python/cpython#106905).
     """
     source = path.read_text()

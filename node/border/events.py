@@ -105,6 +105,22 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """The files of the start are read: clients get LOADING until `Serve`."""
+
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    """The answer to a `Persist`."""
+
+    ticket: int
+    error: str
+    """Why the disk does not have it; empty if it has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Slept:
     """More time has passed than a turn takes, and a hold of writes has begun."""
 
@@ -134,4 +150,16 @@ class Stopped:
     """Empty when it was asked to stop."""
 
 
-Event = Command | Published | Replication | Ran | Applied | Slept | HoldReleased | Log | Stopped
+Event = (
+    Command
+    | Published
+    | Replication
+    | Ran
+    | Applied
+    | Loaded
+    | Persisted
+    | Slept
+    | HoldReleased
+    | Log
+    | Stopped
+)

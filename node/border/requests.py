@@ -181,6 +181,20 @@ class InfoFields:
     values: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """This node has its part to play: serve clients, with what was read from files (see `Loaded`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Put all that was written so far on the disk; `Persisted` is the answer."""
+
+    ticket: int
+    snapshot: bool
+    """Whether by a snapshot; otherwise by a sync of the append-only file, if there is one."""
+
+
 Request = (
     Reply
     | Apply
@@ -198,4 +212,6 @@ Request = (
     | Publish
     | DropSlots
     | InfoFields
+    | Serve
+    | Persist
 )

@@ -8,6 +8,13 @@ from garrison.node.directives.lists import Rate
 C, E = Use.CONTROL, Use.ENGINE
 
 ROWS = (
+    Directive(
+        "aof-buffer-limit",
+        Memory(1024 * 1024),
+        "268435456",
+        E,
+        "Bytes of commands that may wait for a slow disk before writes are refused.",
+    ),
     Directive("bf-error-rate", Rate(), "0.01", E, "Error rate of a Bloom filter that nobody has reserved."),
     Directive("bf-initial-size", Integer(1, 1 << 30), "100", E, "Elements it takes before it grows."),
     Directive("bf-expansion-factor", Integer(0, 32_768), "2", E, "By how much it grows; 0: not at all."),

@@ -13,7 +13,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from garrison.base.reply import encode
-from garrison.node.border import Applied, Apply, ClientInfo, Event, Plane, Ran, Reply, Request, Run
+from garrison.node.border import (
+    Applied,
+    Apply,
+    ClientInfo,
+    Event,
+    Persist,
+    Persisted,
+    Plane,
+    Ran,
+    Reply,
+    Request,
+    Run,
+)
 
 E = TypeVar("E", bound=Event)
 
@@ -32,6 +44,7 @@ class Bridge:
         self._open = False
         self.on(Ran, lambda event: self._answered(event.ticket, event.reply))
         self.on(Applied, lambda event: self._answered(event.ticket, event.error))
+        self.on(Persisted, lambda event: self._answered(event.ticket, event.error))
 
     def on(self, kind: type[E], handler: Callable[[E], None]) -> None:
         """Let `handler` take events of this class."""
@@ -81,6 +94,10 @@ class Bridge:
     def settings(self, values: dict[str, str], done: Callable[[str], None]) -> None:
         """Apply settings, all or nothing; `done` gets an empty text or what was wrong."""
         self.post(Apply(self._ticket(done), values))
+
+    def persist(self, done: Callable[[str], None], *, snapshot: bool) -> None:
+        """Put the data on the disk; `done` gets an empty text or what failed."""
+        self.post(Persist(self._ticket(done), snapshot))
 
     def _ticket(self, done: Callable[[Any], None]) -> int:
         ticket = self._next_ticket

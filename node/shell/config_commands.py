@@ -13,7 +13,6 @@ from garrison.base import disk
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.glob import is_pattern, matches
 from garrison.base.reply import OK, Error
-from garrison.node import promises
 from garrison.node.config import Config
 from garrison.node.config_rewrite import rewrite
 from garrison.node.directives import DIRECTIVES, Directive, find
@@ -113,8 +112,6 @@ class ConfigCommands:
             return "", "argument must be UTF-8"
         except ValueError as error:
             return "", str(error)
-        if value != current and promises.refusal(row.name, value):
-            return "", promises.refusal(row.name, value)
         if value != current and row.name in AT_START_ONLY:
             return (
                 "",

@@ -20,9 +20,11 @@ from garrison.node import promises
 from garrison.node.border import (
     Follow,
     InfoFields,
+    Loaded,
     Plane,
     Published,
     Replication,
+    Serve,
     Stopped,
 )
 from garrison.node.border import (
@@ -33,7 +35,7 @@ from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.control_commands import Commands
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
-from garrison.node.shell.shutdown import Shutdown, ShutdownError
+from garrison.node.shell.shutdown import Shutdown
 from garrison.node.title import show_title
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class ControlPlane:
         self._plane = plane
         self._loop = loop
         self._ended: asyncio.Future[int] = loop.create_future()
+        self._loaded: asyncio.Future[None] = loop.create_future()
         self._exit_code = 0
         self._plane_runs = False
         self.bridge = Bridge(plane, loop)
@@ -63,6 +66,7 @@ class ControlPlane:
         self.bridge.on(LogEvent, lambda event: log.write(event.level, event.message))
         self.bridge.on(Replication, self._replication_changed)
         self.bridge.on(Published, self._published)
+        self.bridge.on(Loaded, lambda _: self._loaded.set_result(None))
         self.bridge.on(Stopped, self._plane_stopped)
         loop.set_exception_handler(self._unexpected)
 
@@ -80,8 +84,8 @@ class ControlPlane:
         if self._cluster is not None:
             self._cluster.prepare()
 
-    async def start(self) -> None:
-        """Bind and serve. Raises OSError."""
+    async def start(self) -> bool:
+        """Bind, read the files, and serve; False if the files cannot be read. Raises OSError."""
         if self._sentinels is not None and self._sentinels.starts_held:
             # From the first command on: a request after the start might come after a client's.
             self._plane.start(True)
@@ -90,6 +94,9 @@ class ControlPlane:
         self._plane_runs = True
         self.bridge.open()
         self.bridge.post(InfoFields(self._info_fields))
+        await asyncio.wait((self._loaded, self._ended), return_when=asyncio.FIRST_COMPLETED)
+        if self._ended.done() or self.shutdown.is_final:
+            return False
         if self._config.text("replicaof"):
             host, port = self._config.text("replicaof").split()
             self.bridge.post(Follow(host, int(port), 0))
@@ -97,7 +104,10 @@ class ControlPlane:
             await self._cluster.start()
         if self._sentinels is not None:
             self._sentinels.start()
+        self.bridge.post(Serve())
         self.bridge.flush()
+        self.shutdown.may_save = True
+        return True
 
     async def wait(self) -> int:
         """Serve until the end; the exit code."""
@@ -114,11 +124,9 @@ class ControlPlane:
 
     def request_shutdown(self, flags: set[str]) -> bool:
         """Begin the shutdown that a signal asks for; False if one is under way already."""
-        try:
-            self.shutdown.begin(flags)
-        except ShutdownError as error:
-            self._log.warning(str(error))
+        if self.shutdown.in_progress:
             return False
+        self.shutdown.begin(flags)
         return True
 
     def fail(self, why: str) -> None:

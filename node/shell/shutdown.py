@@ -1,9 +1,10 @@
 """How a node goes down: SHUTDOWN, SIGTERM and SIGINT.
 
 BEHAVIOUR. Writes are paused and lagging replicas get `shutdown-timeout` seconds to catch up, unless NOW is
-given or there are none; ABORT calls it off while it waits. Then the data plane writes what it has buffered,
-closes its sockets and ends. Nothing is saved to disk: snapshots are not built yet, so SAVE is refused unless
-FORCE is given, and a plain SHUTDOWN says in the log that the data is gone.
+given or there are none; ABORT calls it off while it waits. Then what was written is put on the disk: the
+append-only file is synced, and a snapshot is written if there are rules of `save` or SAVE is given, and
+NOSAVE is not. If that fails the node stays up, unless FORCE is given. At last the data plane writes what it
+has buffered, closes its sockets and ends.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from garrison.node.config import Config
 from garrison.node.shell.bridge import Bridge
 
 POLL_MS = 20
+SAVE_PAUSE_MS = 24 * 3600 * 1000
+"""How long writes are held at most while the last snapshot is written."""
 FLAGS = {"save", "nosave", "now", "force", "abort"}
 
 
@@ -43,31 +46,29 @@ class Shutdown:
         self._bridge = bridge
         self._log = log
         self._finish = finish
+        self._flags: set[str] = set()
         self._waiting: asyncio.TimerHandle | None = None
+        self._saving = False
         self._aborted: list[Callable[[str], None]] = []
         self._deadline_ms = 0
         self.is_final = False
+        self.may_save = False
+        """Whether the data is all here: what is half read is not written over the files it is read from."""
 
     @property
     def in_progress(self) -> bool:
-        return self._waiting is not None or self.is_final
+        return self._waiting is not None or self._saving or self.is_final
 
     def begin(self, flags: set[str], aborted: Callable[[str], None] | None = None) -> None:
-        """Start the shutdown. `aborted` is called if it is called off. Raises ShutdownError."""
-        if "save" in flags and "force" not in flags:
-            self._log.warning("SHUTDOWN SAVE refused: snapshots are not built yet")
-            raise ShutdownError(
-                "ERR Errors trying to SHUTDOWN: snapshots are not built yet; NOSAVE goes down without"
-            )
+        """Start the shutdown. `aborted` is called if it is called off."""
         if aborted is not None:
             self._aborted.append(aborted)
         if self.in_progress:
             return
-        if self._config.text("save") and "nosave" not in flags:
-            self._log.warning("The data is not saved: snapshots are not built yet ('save' has no effect)")
+        self._flags = flags
         timeout_ms = self._config.integer("shutdown-timeout") * 1000
         if "now" in flags or not timeout_ms or not self._lagging():
-            self._end()
+            self._sync()
             return
         self._log.notice(f"{self._lagging()} replicas are behind, waiting up to {timeout_ms} ms for them")
         self._deadline_ms = boot_ms() + timeout_ms
@@ -80,12 +81,16 @@ class Shutdown:
             return False
         self._waiting.cancel()
         self._waiting = None
+        self._call_off("Shutdown called off")
+        return True
+
+    def _call_off(self, why: str) -> None:
+        self._saving = False
         self._bridge.post(Unpause())
         for aborted in self._aborted:
             aborted("ERR Errors trying to SHUTDOWN. Check logs.")
         self._aborted.clear()
-        self._log.notice("Shutdown called off")
-        return True
+        self._log.notice(why)
 
     def _lagging(self) -> int:
         return self._bridge.plane.replication().lagging
@@ -96,9 +101,42 @@ class Shutdown:
         if not lagging or boot_ms() >= self._deadline_ms:
             if lagging:
                 self._log.warning(f"{lagging} replicas are still behind; they lose the writes that they lack")
-            self._end()
+            self._sync()
             return
         self._waiting = asyncio.get_running_loop().call_later(POLL_MS / 1000, self._wait)
+
+    def _sync(self) -> None:
+        """What was written goes to the append-only file, and from now on nothing is."""
+        if not self.may_save:
+            self._end()
+            return
+        self._saving = True
+        self._bridge.post(Pause(boot_ms() + SAVE_PAUSE_MS, PauseMode.WRITE))
+        self._bridge.persist(self._synced, snapshot=False)
+
+    def _synced(self, error: str) -> None:
+        if self._failed("The append-only file cannot be synced", error):
+            return
+        wanted = "save" in self._flags or (self._config.text("save") and "nosave" not in self._flags)
+        if not wanted:
+            self._end()
+            return
+        self._log.notice("Saving the final RDB snapshot before exiting.")
+        self._bridge.persist(self._saved, snapshot=True)
+
+    def _saved(self, error: str) -> None:
+        if not self._failed("Error trying to save the DB", error):
+            self._end()
+
+    def _failed(self, what: str, error: str) -> bool:
+        """Whether an error keeps the node up."""
+        if not error:
+            return False
+        self._log.warning(f"{what}: {error}")
+        if "force" in self._flags:
+            return False
+        self._call_off(f"{what}, can't exit. SHUTDOWN FORCE goes down without it")
+        return True
 
     def _end(self) -> None:
         self.is_final = True

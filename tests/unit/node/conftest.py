@@ -12,6 +12,9 @@ from garrison.node.border import (
     Apply,
     ClientInfo,
     Event,
+    Loaded,
+    Persist,
+    Persisted,
     Ran,
     ReplicationStatus,
     Reply,
@@ -30,6 +33,7 @@ class FakePlane:
         self.batches = 0
         self.started = self.joined = False
         self.settings_error = ""
+        self.persist_error = ""
         self.answers: dict[bytes, bytes] = {}
         self.status = ReplicationStatus(
             is_replica=False,
@@ -53,6 +57,7 @@ class FakePlane:
 
     def start(self) -> None:
         self.started = True
+        self.emit(Loaded(0))
 
     def fileno(self) -> int:
         return self._descriptor
@@ -71,6 +76,8 @@ class FakePlane:
         for request in requests:
             if isinstance(request, Apply):
                 self.emit(Applied(request.ticket, self.settings_error))
+            elif isinstance(request, Persist):
+                self.emit(Persisted(request.ticket, self.persist_error))
             elif isinstance(request, Run):
                 self.emit(Ran(request.ticket, self.answers.get(request.args[0], b"+OK\r\n")))
 

@@ -40,6 +40,8 @@ REQUESTS: tuple[border.Request, ...] = (
     border.Publish(b"news", b"hello", True),
     border.DropSlots(((1, 2), (5, 5))),
     border.InfoFields({"config_file": "/etc/garrison.conf"}),
+    border.Serve(),
+    border.Persist(10, True),
 )
 EVENTS: tuple[border.Event, ...] = (
     border.Command(
@@ -68,6 +70,8 @@ EVENTS: tuple[border.Event, ...] = (
     ),
     border.Ran(5, b"+OK\r\n"),
     border.Applied(6, "too few"),
+    border.Loaded(9),
+    border.Persisted(10, "no space"),
     border.Slept(7, 8),
     border.HoldReleased(),
     border.Log(border.LogLevel.VERBOSE, "a line"),

@@ -13,45 +13,20 @@ from garrison.node.config import load
 from garrison.node.directives import DIRECTIVES, Use
 
 
-def test_default_save_is_named_at_start(tmp_path: Path) -> None:
-    (line,) = promises.at_start(load([]), str(tmp_path))
-    assert line.startswith("'save 3600 1 300 100 60 10000' has no effect")
-    assert "https://" in line
-    assert promises.at_start(load(["--save", ""]), str(tmp_path)) == []
-    (line,) = promises.at_start(load(["--save", "", "--appendonly", "yes"]), str(tmp_path))
-    assert line.startswith("'appendonly yes' has no effect")
-
-
-def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
-    (tmp_path / "dump.rdb").write_bytes(b"REDIS0011")
-    (tmp_path / "appendonlydir").mkdir()
-    lines = promises.at_start(load(["--save", ""]), str(tmp_path))
-    assert [line.split(" exists and is NOT read")[0] for line in lines] == [
-        str(tmp_path / "dump.rdb"),
-        str(tmp_path / "appendonlydir"),
-    ]
-
-
 def test_every_directive_without_effect_is_named_when_set() -> None:
     for name, row in DIRECTIVES.items():
         lines = promises.at_change({name: "5"})
         assert bool(lines) == (row.use is Use.NOTHING), name
         assert all(name in line for line in lines)
-    assert promises.at_change({"save": "", "appendonly": "no"}) == []
 
 
 def test_every_directive_without_effect_is_named_at_start() -> None:
     for name, row in DIRECTIVES.items():
-        if row.file_only or row.use is not Use.NOTHING or name == "save":
+        if row.file_only or row.use is not Use.NOTHING:
             continue
         config = load([])
         config.values[name] = "something else"
         assert name in config.without_effect()
-
-
-def test_append_only_file_is_refused_at_run_time() -> None:
-    assert "not built yet" in promises.refusal("appendonly", "yes")
-    assert promises.refusal("appendonly", "no") == promises.refusal("save", "1 1") == ""
 
 
 def test_misspelt_variable_is_refused() -> None:

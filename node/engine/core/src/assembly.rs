@@ -5,6 +5,7 @@
 use crate::commands;
 use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics, Switches};
+use crate::persistence::state::Persistence;
 use crate::replication::state::Replication;
 use crate::settings::Settings;
 use crate::types::{bitmap, bloom, geo, hash, hyperloglog, list, set, sorted_set, stream, string};
@@ -16,6 +17,7 @@ const ALL: &[&[Command]] = &[
     commands::client::COMMANDS,
     commands::cluster::COMMANDS,
     crate::replication::commands::COMMANDS,
+    crate::persistence::commands::COMMANDS,
     commands::config::COMMANDS,
     commands::connection::COMMANDS,
     commands::dump::COMMANDS,
@@ -97,6 +99,7 @@ impl Engine {
             keyspace: Keyspace::new(&settings, seed),
             clients: Clients::new(),
             replication: Replication::new(seed),
+            persistence: Persistence::new(clock.unix_ms),
             cluster: Cluster::new(&settings, seed),
             stats: Statistics::new(table::table().entries.len(), &settings),
             effects: Effects::default(),

@@ -10,10 +10,10 @@
 //! base, resp, formats, settings      numbers, replies and requests, encodings, directives
 //! types, keyspace, snapshot          values and codecs, the table, pictures of it
 //! clients, cluster, stats            sessions and their waits, the slot table, counters
-//! replication/state, migration/state what those two remember
+//! replication/state, migration/state, persistence/state   what those remember
 //! engine                             the state of all of them, and what every command may call
 //! dispatch                           commands: their table, their checks, their run
-//! replication, migration             what they do
+//! replication, migration, persistence    what they do
 //! types/<type>/read, write ...       the commands of types
 //! commands                           the commands of no type
 //! assembly                           the list of all commands, and the constructor
@@ -31,6 +31,7 @@ pub mod engine;
 pub mod formats;
 pub mod keyspace;
 pub mod migration;
+pub mod persistence;
 pub mod replication;
 pub mod resp;
 pub mod settings;

@@ -2,6 +2,7 @@
 
 use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::Engine;
+use garrison_engine_core::persistence::state::disk::DiskOrder;
 
 use crate::mailbox::{PauseMode, Request};
 use crate::reactor::Reactor;
@@ -17,6 +18,7 @@ impl Reactor {
     fn take_request(&mut self, request: Request) {
         match apply(&mut self.engine, request) {
             Some(Request::Resolved { question, addresses }) => self.resolved(question, &addresses),
+            Some(Request::LogOpened { order, file }) => drop(self.opened_log_files.insert(order, file)),
             Some(Request::Stop) => self.stopping = true,
             _ => {}
         }
@@ -29,6 +31,17 @@ impl Reactor {
             Action::Resume(key) => self.resume(key),
             Action::Follow { host, port } => self.follow(&host, port),
             Action::Unfollow => self.unfollow(),
+            Action::Disk(order) => {
+                match &order {
+                    DiskOrder::SwitchLog { file } => {
+                        self.log_file = self.opened_log_files.remove(file).or(self.log_file.take());
+                    }
+                    DiskOrder::ForgetLog { file } => drop(self.opened_log_files.remove(file)),
+                    DiskOrder::CloseLog => self.log_file = None,
+                    _ => {}
+                }
+                self.files.give(order, &self.mailbox);
+            }
             Action::Migrate(job) => {
                 self.migrations.send(job, &mut self.engine, self.poll.registry(), &self.mailbox);
             }
@@ -68,7 +81,10 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
         Request::DropSlots { ranges } => engine.drop_slots(&ranges),
         Request::Empty => engine.empty(),
         Request::InfoFields { values } => engine.host.facts.extend(values),
-        other @ (Request::Resolved { .. } | Request::Stop) => return Some(other),
+        Request::Serve => engine.serve_loaded(),
+        Request::Persist { ticket, snapshot } => engine.persist(ticket, snapshot),
+        Request::Disk { report } => engine.disk_report(report),
+        other @ (Request::Resolved { .. } | Request::LogOpened { .. } | Request::Stop) => return Some(other),
     }
     None
 }

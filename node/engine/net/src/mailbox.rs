@@ -116,6 +116,27 @@ pub enum Request {
         /// The answer.
         addresses: Result<Vec<std::net::SocketAddr>, String>,
     },
+    /// The control plane has given this node its part: serve clients, with what was read from files.
+    Serve,
+    /// Put what was written so far on the disk; the answer is [`Event::Persisted`].
+    Persist {
+        /// The ticket of the answer.
+        ticket: u64,
+        /// Whether a snapshot is written too.
+        snapshot: bool,
+    },
+    /// What became of an order to the disk (from the thread of files).
+    Disk {
+        /// What.
+        report: garrison_engine_core::persistence::state::disk::DiskReport,
+    },
+    /// A file of the log is open (from the thread of files).
+    LogOpened {
+        /// The number of the order.
+        order: u64,
+        /// It.
+        file: std::fs::File,
+    },
     /// Close everything and end the thread.
     Stop,
 }

@@ -4,6 +4,8 @@
 //! carry out its actions; send replies; hand events to the control plane. Sockets are registered once,
 //! edge-triggered: a short read tells that a socket is drained, a refused write that it is full.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +22,10 @@ use crate::batch::Batch;
 use crate::buffers::{ReplyBuffers, READ_ARENA_BYTES};
 use crate::clock;
 use crate::connection::{Connection, Sent, Socket};
+use crate::files::Files;
 use crate::freeing::Freeing;
 use crate::listen::{self, ListenError, Listener};
+use crate::loading::Loading;
 use crate::mailbox::{Mailbox, Outbox};
 use crate::migrations::Migrations;
 use crate::networks::Networks;
@@ -58,6 +62,12 @@ pub struct Reactor {
     pub(crate) parser: Parser,
     pub(crate) batch: Batch,
     freeing: Freeing,
+    pub(crate) files: Files,
+    /// The file that the log is written to, and those that were opened for it, by the orders' numbers.
+    pub(crate) log_file: Option<File>,
+    pub(crate) opened_log_files: HashMap<u64, File>,
+    /// What is being read from files.
+    pub(crate) loading: Option<Loading>,
     /// Replicas that have something to be sent; kept for its allocation.
     pub(crate) replicas: Vec<SessionKey>,
     /// Whether a replica's share of the turn was used up.
@@ -113,6 +123,10 @@ impl Reactor {
             parser: Parser::default(),
             batch: Batch::default(),
             freeing: Freeing::default(),
+            files: Files::default(),
+            log_file: None,
+            opened_log_files: HashMap::new(),
+            loading: None,
             replicas: Vec::new(),
             stream_has_more: false,
             runnable: Vec::new(),
@@ -132,9 +146,10 @@ impl Reactor {
     /// Serves until it is told to stop.
     ///
     /// # Errors
-    /// When the kernel's event queue fails.
+    /// When the kernel's event queue fails, or the node's files cannot be read.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        self.begin_load()?;
         while !self.stopping {
             self.turn(&mut events)?;
         }
@@ -169,6 +184,9 @@ impl Reactor {
         for index in std::mem::take(&mut self.accept_again) {
             self.accept(index);
         }
+        if self.loading.is_some() {
+            self.load_some()?;
+        }
         self.execute_ready();
         if self.engine.clock.boot_ms >= self.next_cron_ms {
             self.next_cron_ms =
@@ -187,6 +205,7 @@ impl Reactor {
         self.serve_primary();
         self.engine.end_turn();
         self.carry_out_actions();
+        self.write_log();
         self.send_replies();
         self.freeing.free(&mut self.engine);
         self.outbox.put(&mut self.engine.effects.events);
@@ -202,6 +221,7 @@ impl Reactor {
         if self.primary_has_more
             || self.stream_has_more
             || self.engine.replication_wants_turn()
+            || self.engine.persistence_wants_turn()
             || self.engine.has_more_to_evict()
             || !self.runnable.is_empty()
             || !self.accept_again.is_empty()
@@ -209,7 +229,7 @@ impl Reactor {
         {
             return Duration::ZERO;
         }
-        if self.engine.has_more_to_expire() {
+        if self.engine.has_more_to_expire() || self.loading.is_some() {
             return Duration::from_millis(1);
         }
         let cron_ms = self.next_cron_ms - self.engine.clock.boot_ms;

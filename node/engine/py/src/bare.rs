@@ -10,6 +10,7 @@ use garrison_engine_core::clients::origin::Origin;
 use garrison_engine_core::clients::session::{MigrationTicket, SessionKey};
 use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
+use garrison_engine_core::persistence::state::disk::DiskReport;
 use garrison_engine_core::resp::request::Parser;
 use garrison_engine_net::{control, turn};
 use pyo3::prelude::*;
@@ -61,6 +62,12 @@ impl BareEngine {
                         self.execute(key);
                     }
                     Action::Follow { host, port } => out.push(("follow", host, port).into_pyobject(py)?),
+                    Action::Disk(order) => {
+                        if let Some(file) = order.file() {
+                            let error = "the engine without sockets has no disk".into();
+                            self.engine.disk_report(DiskReport::Failed { file, error });
+                        }
+                    }
                     Action::Unfollow => out.push(("unfollow",).into_pyobject(py)?),
                     Action::Migrate(mut job) => {
                         if let Some(wait) = job.wait {

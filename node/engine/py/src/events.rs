@@ -31,6 +31,8 @@ events! {
     Replication { status, primary }
     Ran { ticket, reply }
     Applied { ticket, error }
+    Loaded { keys }
+    Persisted { ticket, error }
     Slept { ms, round }
     HoldReleased {}
     Log { level, message }
@@ -77,6 +79,8 @@ pub fn examples() -> Vec<Event> {
         Event::Replication { status, primary },
         Event::Ran { ticket: 5, reply: b"+OK\r\n".into() },
         Event::Applied { ticket: 6, error: "too few".into() },
+        Event::Loaded { keys: 9 },
+        Event::Persisted { ticket: 10, error: "no space".into() },
         Event::Slept { ms: 7, round: 8 },
         Event::HoldReleased,
         Event::Log { level: Level::Verbose, message: "a line".into() },

@@ -29,7 +29,7 @@ macro_rules! requests {
         pub fn to_python(py: Python<'_>, request: Request) -> PyResult<Bound<'_, PyAny>> {
             match request {
                 $(Request::$name { $($field),* } => build(py, intern!(py, stringify!($name)), vec![$($field.write(py)?),*]),)*
-                Request::Resolved { .. } | Request::Stop => {
+                Request::Resolved { .. } | Request::Disk { .. } | Request::LogOpened { .. } | Request::Stop => {
                     Err(PyValueError::new_err("the control plane does not send this request"))
                 }
             }
@@ -54,4 +54,6 @@ requests! {
     Publish { channel, message, sharded }
     DropSlots { ranges }
     InfoFields { values }
+    Serve {}
+    Persist { ticket, snapshot }
 }

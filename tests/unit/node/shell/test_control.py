@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from garrison.base.log import Log
-from garrison.node.border import Apply, ClientInfo, Command, Pause, Replication, Stopped, Unpause
+from garrison.node.border import Apply, ClientInfo, Command, Pause, Persist, Replication, Stopped, Unpause
 from garrison.node.config import load
 from garrison.node.shell.control import ControlPlane
 
@@ -94,7 +94,6 @@ async def test_shutdown_without_replicas_is_at_once(control: ControlPlane, plane
 @pytest.mark.parametrize(
     ("words", "reply"),
     [
-        ((b"SHUTDOWN", b"SAVE"), b"snapshots are not built yet"),
         ((b"SHUTDOWN", b"ABORT"), b"ERR No shutdown in progress."),
         ((b"SHUTDOWN", b"SAVE", b"NOSAVE"), b"ERR syntax error"),
         ((b"SHUTDOWN", b"ABORT", b"NOW"), b"ERR syntax error"),
@@ -105,6 +104,40 @@ async def test_shutdowns_that_are_refused(
     control: ControlPlane, plane: Any, words: tuple[bytes, ...], reply: bytes
 ) -> None:
     assert reply in (await ask(plane, *words) or b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "save", "snapshots"),
+    [
+        ((), "", 0),
+        ((), "60 1", 1),
+        ((b"SAVE",), "", 1),
+        ((b"NOSAVE",), "60 1", 0),
+    ],
+)
+async def test_shutdown_writes_what_the_rules_want(
+    control: ControlPlane, plane: Any, words: tuple[bytes, ...], save: str, snapshots: int
+) -> None:
+    control._config.values["save"] = save
+    await ask(plane, b"SHUTDOWN", *words)
+    assert await asyncio.wait_for(control.wait(), 30) == 0
+    asked = [request.snapshot for request in plane.posted if isinstance(request, Persist)]
+    assert asked == [False] + [True] * snapshots
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_disk_error_keeps_the_node_up_unless_forced(
+    control: ControlPlane, plane: Any, log_path: Path, *, force: bool
+) -> None:
+    plane.persist_error = "no space left"
+    reply = await ask(plane, b"SHUTDOWN", *((b"FORCE",) if force else ()))
+    await turns()
+    assert control.shutdown.is_final == force
+    assert "no space left" in log_path.read_text()
+    if not force:
+        assert plane.replies()[7] == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+        assert Unpause() in plane.posted
+        assert reply in (None, plane.replies()[7])
 
 
 async def test_shutdown_waits_for_replicas_and_can_be_called_off(control: ControlPlane, plane: Any) -> None:

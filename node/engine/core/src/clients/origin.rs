@@ -56,6 +56,11 @@ impl Origin {
         matches!(self, Origin::Primary | Origin::File)
     }
 
+    /// Whether its commands are refused while the data is read from files.
+    pub const fn waits_for_data(self) -> bool {
+        matches!(self, Origin::Client | Origin::Replica)
+    }
+
     /// Whether it speaks for the default user without a password.
     pub const fn skips_password(self) -> bool {
         !matches!(self, Origin::Client | Origin::Replica)

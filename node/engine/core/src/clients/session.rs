@@ -49,6 +49,15 @@ pub enum Suspension {
         /// How many replicas must.
         wanted: usize,
     },
+    /// WAITAOF: until an offset is on enough disks, or its deadline in the waiting room.
+    Disks {
+        /// The offset.
+        offset: u64,
+        /// Whether it must be on this node's disk.
+        local: bool,
+        /// On how many replicas' disks it must be.
+        wanted: usize,
+    },
     /// Its command is to be carried out again when one of some keys is ready; see [`KeyWait`].
     Keys,
     /// Its command is to be carried out again when a pause or a key's migration ends.
@@ -58,6 +67,13 @@ pub enum Suspension {
         /// The ticket of the migration.
         ticket: MigrationTicket,
     },
+}
+
+impl Suspension {
+    /// Whether it ends by itself, or by CLIENT UNBLOCK.
+    pub fn can_be_ended(&self) -> bool {
+        matches!(self, Suspension::Replicas { .. } | Suspension::Disks { .. } | Suspension::Keys)
+    }
 }
 
 /// What a session that waits for keys needs to go on. It is kept while a pause holds the command in between.
@@ -177,6 +193,10 @@ pub struct Session {
     pub commands: u64,
     /// Offset of the replication stream behind the last command of this session, for WAIT.
     pub seen_offset: u64,
+    /// Whether the command that runs has changed data.
+    pub has_written: bool,
+    /// What it has to say waits until the stream is on the disk up to this offset (`appendfsync always`).
+    pub synced_wanted: u64,
 }
 
 /// What CLIENT REPLY asked for.
@@ -340,6 +360,8 @@ impl Sessions {
             over_soft_limit_since_ms: 0,
             commands: 0,
             seen_offset: 0,
+            has_written: false,
+            synced_wanted: 0,
         }))
     }
 

@@ -5,7 +5,6 @@ use crate::dispatch::help::help;
 use crate::dispatch::secrets::hide_secrets;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
-use crate::resp::peer_commands::not_built_yet;
 use crate::resp::Args;
 
 const SERVER: Group = Group::Server;
@@ -39,29 +38,6 @@ pub const COMMANDS: &[Command] = &[
             "[save-selector=<NOSAVE | SAVE>] [NOW] [FORCE] [ABORT]",
             "Ends the server.",
         ),
-    not_yet("save", 1, ADMIN.union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI)).docs(
-        "1.0.0",
-        "O(N) with the number of keys",
-        "",
-        "Saves the data set to disk while the caller waits (not built yet).",
-    ),
-    not_yet("bgsave", -1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
-        "1.0.0",
-        "O(1)",
-        "[SCHEDULE]",
-        "Saves the data set to disk in the background (not built yet).",
-    ),
-    not_yet("bgrewriteaof", 1, ADMIN.union(Flags::NO_ASYNC_LOADING)).docs(
-        "1.0.0",
-        "O(1)",
-        "",
-        "Rewrites the append-only file in the background (not built yet).",
-    ),
-    Command::new("lastsave", 1, SERVER, lastsave)
-        .tips("nondeterministic_output")
-        .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
-        .categories(&["admin", "dangerous"])
-        .docs("1.0.0", "O(1)", "", "Tells when the data set was last saved; the start counts as a save."),
     Command::container("module", SERVER, MODULE).docs(
         "4.0.0",
         "That of the subcommand",
@@ -105,16 +81,6 @@ fn refuse_module(_: &mut Ctx<'_>) -> Outcome {
     Err(Failure::Text("ERR MODULE command not allowed: this server loads no modules."))
 }
 
-/// A command whose work is not built yet: it says so instead of pretending.
-const fn not_yet(name: &'static str, arity: i16, flags: Flags) -> Command {
-    Command::new(name, arity, SERVER, refuse_not_built).flags(flags)
-}
-
-fn refuse_not_built(ctx: &mut Ctx<'_>) -> Outcome {
-    let note = not_built_yet(ctx.entry.full_name);
-    Err(Failure::new(format!("ERR {}", note.as_deref().unwrap_or("this is not built yet"))))
-}
-
 fn time(ctx: &mut Ctx<'_>) -> Outcome {
     let now_us = ctx.engine.clock.unix_us;
     let mut reply = ctx.reply();
@@ -122,11 +88,6 @@ fn time(ctx: &mut Ctx<'_>) -> Outcome {
     reply.bulk_int(now_us / 1_000_000);
     reply.bulk_int(now_us % 1_000_000);
     Ok(())
-}
-
-fn lastsave(ctx: &mut Ctx<'_>) -> Outcome {
-    let started_ms = ctx.engine.host.started_ms;
-    ctx.int(started_ms / 1000)
 }
 
 /// A shelf of boxes, one for each of the six nodes of a small cluster, filled as their share of the slots.
@@ -240,12 +201,5 @@ mod tests {
             assert!(!shown.contains(&b"secret".as_slice()), "{line}");
             assert_eq!(shown[0], words[0]);
         }
-    }
-
-    #[test]
-    fn what_is_not_built_says_so() {
-        let mut bench = Bench::new(&[]);
-        let client = bench.client();
-        assert!(bench.say(client, "BGSAVE").starts_with("-ERR BGSAVE is not built yet"));
     }
 }

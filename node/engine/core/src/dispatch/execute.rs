@@ -14,6 +14,8 @@ use crate::keyspace::KnownKey;
 use crate::resp::reply::Reply;
 use crate::resp::{Args, OwnedArgs};
 
+const LOADING: Failure = Failure::Text("LOADING Redis is loading the dataset in memory");
+
 /// A request that will be carried out soon: its command, and its first key's place in the keyspace.
 #[derive(Clone, Copy)]
 pub struct Ahead {
@@ -179,6 +181,9 @@ impl Engine {
     fn finish_writes(&mut self, session: &mut Session) {
         self.flush_propagation();
         session.seen_offset = self.replication.offset();
+        if std::mem::take(&mut session.has_written) {
+            self.withhold_until_synced(session);
+        }
     }
 
     /// Answers an error to a command that did not run; a transaction being queued is spoilt by it,
@@ -218,6 +223,12 @@ impl Engine {
         let flags = entry.command.flags;
         if !session.is_authenticated() && !flags.contains(Flags::NO_AUTH) {
             return Err(Failure::Text("NOAUTH Authentication required."));
+        }
+        if self.persistence.loading.is_some()
+            && !flags.contains(Flags::LOADING)
+            && session.origin.waits_for_data()
+        {
+            return Err(LOADING);
         }
         if session.origin.skips_checks() {
             if self.settings.maxmemory > 0 && adds_data(session, entry) {
@@ -328,6 +339,7 @@ impl Engine {
         let Frame { dirty, verbatim, .. } = self.call.frame;
         if dirty > 0 {
             self.keyspace.dirty += dirty;
+            session.has_written = true;
             if self.cluster.slots.is_some() && !session.origin.skips_lease() {
                 self.cluster.wrote.push(session.key);
             }

@@ -26,7 +26,7 @@ impl Engine {
     /// Whether a session waits in a way that CLIENT UNBLOCK ends.
     pub(crate) fn is_blocked(&self, key: SessionKey) -> bool {
         let session = self.clients.sessions.get(key);
-        session.is_some_and(|s| matches!(s.suspension, Suspension::Replicas { .. } | Suspension::Keys))
+        session.is_some_and(|s| s.suspension.can_be_ended())
     }
 
     /// Ends the waits whose deadline has come.
@@ -47,6 +47,10 @@ impl Engine {
             (Suspension::Replicas { offset, .. }, _) => {
                 let acked = self.replication.replicas.acked(*offset) as i64;
                 self.end_wait(key, |reply| reply.int(acked));
+            }
+            (Suspension::Disks { offset, .. }, _) => {
+                let (here, there) = self.on_disks(*offset);
+                self.end_wait(key, |reply| write_disks(reply, here, there));
             }
             (Suspension::Keys, Some(wait)) => {
                 let on_timeout = wait.on_timeout;
@@ -76,4 +80,11 @@ impl Engine {
             self.effects.actions.push(Action::Resume(key));
         }
     }
+}
+
+/// The reply of WAITAOF.
+pub(crate) fn write_disks(reply: &mut Reply<'_>, here: bool, there: usize) {
+    reply.array(2);
+    reply.int(i64::from(here));
+    reply.int(there as i64);
 }

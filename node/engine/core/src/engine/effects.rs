@@ -44,6 +44,19 @@ pub enum Event {
         /// The reply, encoded.
         reply: Vec<u8>,
     },
+    /// The files were read, and the append-only file is ready: the control plane says what part this node plays, and
+    /// then that clients are served.
+    Loaded {
+        /// How many keys there are.
+        keys: u64,
+    },
+    /// What was to be on the disk is, or cannot be.
+    Persisted {
+        /// The ticket it was asked for under.
+        ticket: u64,
+        /// Why not; empty if it is.
+        error: String,
+    },
     /// The answer to new settings.
     Applied {
         /// The ticket they came under.
@@ -136,6 +149,8 @@ pub enum Action {
     },
     /// Drop the link to the primary.
     Unfollow,
+    /// Do something on the disk.
+    Disk(crate::persistence::state::disk::DiskOrder),
     /// Send keys to another server (MIGRATE).
     Migrate(crate::migration::state::Job),
 }

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use crate::base::clock::BootMs;
 use crate::clients::origin::Origin;
 use crate::clients::pause::{OwnPause, Pause};
-use crate::clients::session::SessionKey;
+use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::{Action, Event, Level};
 use crate::engine::{Clock, Engine};
 
@@ -123,6 +123,12 @@ impl Engine {
     /// Whether the replies of a session are withheld.
     #[inline]
     pub fn is_withheld(&self, key: SessionKey) -> bool {
+        let waits_for_the_disk = |session: &Session| {
+            session.synced_wanted > self.persistence.log.synced.offset && !session.close_now
+        };
+        if self.persistence.log.is_open && self.clients.sessions.get(key).is_some_and(waits_for_the_disk) {
+            return true;
+        }
         !self.cluster.hold.withheld.is_empty()
             && self.cluster.hold.withheld.get(&key).is_some_and(|id| {
                 self.clients.sessions.get(key).is_some_and(|session| session.id == *id && !session.close_now)

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod memory;
 mod notify;
 mod pause;
+mod picture;
 mod publish;
 mod state;
 mod write_hook;
@@ -31,6 +32,7 @@ use crate::cluster::slots::{SlotTable, NOBODY, SLOT_COUNT};
 use crate::engine::effects::{Action, Event, Level};
 use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
 use crate::keyspace::KeyRef;
+use crate::persistence::state::Persistence;
 use crate::replication::state::{Replication, Scope};
 use crate::resp::failure::Failure;
 use crate::resp::{Args, OwnedArgs};
@@ -53,6 +55,8 @@ pub struct Engine {
     pub clients: Clients,
     /// Role, backlog and replicas.
     pub replication: Replication,
+    /// Snapshots, the append-only file, and what a start reads.
+    pub persistence: Persistence,
     /// Slots, keys on their way to other nodes, and what may be acknowledged.
     pub cluster: Cluster,
     /// Counters, slow commands, slow events.
@@ -236,8 +240,11 @@ impl Engine {
             return;
         }
         self.clients.hellos_left = HELLOS_PER_CRON_MAX;
-        self.expire_some();
+        if self.persistence.loading.is_none() {
+            self.expire_some();
+        }
         self.replication_tick();
+        self.persistence_tick();
         self.stats.counters.sample_rates(self.clock.unix_ms);
         self.enforce_output_limits();
     }
@@ -251,9 +258,12 @@ impl Engine {
         self.serve_ready_keys(None);
         // No session runs now: what is left was for one that is closed.
         self.clients.deferred.clear();
-        self.evict_some();
-        self.defragment_some();
+        if self.persistence.loading.is_none() {
+            self.evict_some();
+            self.defragment_some();
+        }
         self.replication_turn();
+        self.persistence_turn();
         self.publish_status();
     }
 
@@ -353,8 +363,11 @@ impl Engine {
         let outcome =
             changes.iter().try_for_each(|(directive, value)| settings.set_bytes(directive, value).map(drop));
         if outcome.is_ok() {
-            self.settings = settings;
+            let was_logged = std::mem::replace(&mut self.settings, settings).appendonly;
             self.stats.count_slots(&self.settings);
+            if was_logged != self.settings.appendonly {
+                self.log_switched();
+            }
         }
         self.effects.events.push(Event::Applied { ticket, error: outcome.err().unwrap_or_default() });
     }

@@ -94,5 +94,6 @@ impl Engine {
         self.clients.waiting.database_changed(first);
         self.clients.waiting.database_changed(second);
         self.replication.databases_swapped(first, second);
+        self.persistence.databases_swapped(first, second);
     }
 }

@@ -13,6 +13,7 @@
 
 use super::state::applier::{Applier, Transaction};
 use super::state::link::{command, Link};
+use crate::clients::origin::Origin;
 use crate::clients::session::Session;
 use crate::dispatch::execute::{find, Ahead};
 use crate::dispatch::table::Entry;
@@ -104,6 +105,29 @@ impl Engine {
         outcome
     }
 
+    /// Carries out a command of a file; its bytes are a part of the stream.
+    ///
+    /// # Errors
+    /// The name of a command that this engine does not have.
+    pub(crate) fn apply_loaded(
+        &mut self,
+        applier: &mut Applier,
+        args: Args<'_>,
+        raw: &[u8],
+    ) -> Result<(), String> {
+        if find(args).is_err_and(|(known, _)| known.is_none()) {
+            return Err(args.get(0)[..args.get(0).len().min(64)].escape_ascii().to_string());
+        }
+        let Some(mut session) = applier.session.and_then(|key| self.clients.sessions.take(key)) else {
+            return Ok(());
+        };
+        self.apply_request(applier, &mut session, args, raw);
+        self.clients.sessions.put(session);
+        let needed = self.persistence.log.needs_from(self.settings.appendfsync);
+        self.replication.trim(&self.settings, needed);
+        Ok(())
+    }
+
     fn apply_request(&mut self, applier: &mut Applier, session: &mut Session, args: Args<'_>, raw: &[u8]) {
         let known = find(args).ok();
         let is = |flag| known.is_some_and(|entry| entry.command.flags.contains(flag));
@@ -153,8 +177,12 @@ impl Engine {
         if applier.failures > FAILURES_LOGGED_MAX && applier.failures % 1000 != 0 {
             return;
         }
+        let (whose, from) = match session.origin {
+            Origin::File => ("The append-only file's", "what it was"),
+            _ => ("The primary's", "the primary's"),
+        };
         let message = format!(
-            "The primary's command '{}' fails on this replica, so its data differs from the primary's: {} ({} such commands so far)",
+            "{whose} command '{}' fails on this node, so its data differs from {from}: {} ({} such commands so far)",
             args.get(0)[..args.get(0).len().min(64)].escape_ascii(),
             String::from_utf8_lossy(session.out.trim_ascii_end()),
             applier.failures,
@@ -166,6 +194,13 @@ impl Engine {
     pub(super) fn send_ack(&mut self) {
         self.replication.told_offset = self.replication.offset();
         let offset = self.replication.told_offset.to_string();
-        command(&mut self.replication.link_output, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
+        let log = &self.persistence.log;
+        let out = &mut self.replication.link_output;
+        if log.is_open && log.is_whole {
+            let on_disk = log.synced.offset.to_string();
+            command(out, &[b"REPLCONF", b"ACK", offset.as_bytes(), b"FACK", on_disk.as_bytes()]);
+        } else {
+            command(out, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
+        }
     }
 }

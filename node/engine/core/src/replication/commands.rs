@@ -209,7 +209,10 @@ fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
 /// REPLCONF ACK has no reply: it would stand in the stream.
 fn acknowledge(ctx: &mut Ctx<'_>, value: &[u8]) -> Outcome {
     if let Some(offset) = parse_i64(value).and_then(|offset| u64::try_from(offset).ok()) {
-        ctx.engine.replica_acked(ctx.session.key, offset);
+        // `FACK offset` follows where the replica has an append-only file.
+        let on_disk = ctx.arg_is(3, "fack").then(|| parse_i64(ctx.arg(4))).flatten();
+        let on_disk = on_disk.and_then(|offset| u64::try_from(offset).ok());
+        ctx.engine.replica_acked(ctx.session.key, offset, on_disk);
     }
     Ok(())
 }

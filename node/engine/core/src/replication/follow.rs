@@ -8,9 +8,6 @@ use super::younger;
 use crate::clients::origin::Origin;
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
-use crate::keyspace::Db;
-use crate::snapshot::loader::{Loader, PayloadForm};
-use crate::snapshot::RdbOptions;
 
 impl Engine {
     /// The connection that [`Action::Follow`] asked for stands.
@@ -80,6 +77,7 @@ impl Engine {
                 let offset = self.replication.offset();
                 if let Some(id) = id.filter(|id| *id != self.replication.history.id) {
                     self.replication.history.continue_as(id, offset);
+                    self.log_history_changed();
                     self.drop_replicas("the history goes on under another identity, which it must learn");
                 }
                 self.log(Level::Notice, format!("Partial sync with the primary from offset {offset}"));
@@ -98,17 +96,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// What reads a snapshot of this form into a data set beside the present one.
-    pub(crate) fn new_loader(&mut self, form: PayloadForm) -> Loader {
-        let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
-        let options = RdbOptions {
-            limits: self.type_limits(),
-            checksum: self.settings.rdbchecksum,
-            ..RdbOptions::default()
-        };
-        Loader::new(form, staging, options, self.access_clock(), self.clock.unix_ms)
     }
 
     /// The primary serves us: if it was asked to take over, it has.
@@ -135,20 +122,29 @@ impl Engine {
     fn install_full_sync(&mut self, link: &mut Link) {
         let (Some(loader), Some((id, offset))) = (link.loader.take(), link.full_sync.take()) else { return };
         self.drop_replicas("the data set was replaced by a full sync");
-        let bytes = loader.bytes;
+        let (bytes, functions) = (loader.bytes, loader.functions);
         self.replication.history.adopt(id);
         self.replication.stream.restart_at(offset);
         self.replication.is_kept = true;
-        self.replication.stream_db = Some(loader.stream_db);
+        self.replication.stream_db = Some(loader.header.stream_db);
         for (db, new) in self.keyspace.dbs.iter_mut().zip(loader.into_databases()) {
             db.replace_contents(new);
         }
         self.keyspace.written_at_replica.clear();
+        self.log_data_replaced();
         self.clients.watches.all_changed();
         self.log(
             Level::Notice,
             format!("MASTER <-> REPLICA sync: Finished with success, {bytes} bytes loaded"),
         );
+        if functions > 0 {
+            self.log(
+                Level::Warning,
+                format!(
+                    "{functions} function libraries of the primary were left out: they are not built yet"
+                ),
+            );
+        }
         self.go_online(link);
     }
 

@@ -80,7 +80,7 @@ impl Engine {
         self.serve_failover();
         if self.replication.is_kept {
             self.limit_replicas();
-            self.replication.trim(&self.settings);
+            self.replication.trim(&self.settings, self.persistence.log.needs_from(self.settings.appendfsync));
         }
     }
 

@@ -75,6 +75,7 @@ impl Engine {
         self.replication.history.fork(offset);
         self.replication.stream_db = None;
         self.replication.is_recording = self.replication.is_kept;
+        self.log_history_changed();
         self.drop_replicas("this node was promoted: the history goes on under another identity");
         let message =
             format!("This node is a primary now: {} from offset {offset}", self.replication.history.id);
@@ -98,6 +99,8 @@ impl Engine {
     /// Whether this node takes writes: it is no read-only replica, and has the replicas it needs.
     #[inline]
     pub(crate) fn check_writable(&self, _entry: &Entry) -> Result<(), Failure> {
+        self.check_log()?;
+        self.check_saved()?;
         if self.replication.is_replica() {
             return if self.settings.replica_read_only { Err(READ_ONLY) } else { Ok(()) };
         }

@@ -10,8 +10,7 @@ use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::resp::{Args, OwnedArgs};
-use crate::snapshot::producer::{Producer, Progress, SINK_WAITING_BYTES_MAX};
-use crate::snapshot::RdbWriterOptions;
+use crate::snapshot::producer::{Progress, SINK_WAITING_BYTES_MAX};
 
 /// Largest snapshot for replicas that must know its length beforehand: it is kept in memory, in bytes.
 pub const SIZED_SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -32,6 +31,7 @@ impl Engine {
             state: State::Waiting { since_ms: now_ms },
             cursor: 0,
             acked: 0,
+            on_disk: 0,
             acked_ms: now_ms,
             alive_ms: now_ms,
             over_soft_limit_since_ms: None,
@@ -107,7 +107,7 @@ impl Engine {
             // The replica begins in database 0, whatever the stream had selected.
             self.replication.stream_db = None;
         }
-        let producer = self.new_snapshot(offset, id, stream_db);
+        let producer = self.new_snapshot(Some((id, offset)), stream_db, false);
         let end_mark = takes_end_mark.then(|| self.replication.history.end_mark());
         let number = self.replication.replicas.last_full_sync + 1;
         self.replication.replicas.last_full_sync = number;
@@ -142,25 +142,6 @@ impl Engine {
         let message =
             format!("Full sync {number} starts at offset {offset} for {} replica(s)", sessions.len());
         self.log(Level::Notice, message);
-    }
-
-    /// A snapshot of the keyspace as it is now.
-    fn new_snapshot(&mut self, offset: u64, id: StreamId, stream_db: usize) -> Producer {
-        let options =
-            RdbWriterOptions { compress: self.settings.rdbcompression, checksum: self.settings.rdbchecksum };
-        let (created, offset) = ((self.clock.unix_ms / 1000).to_string(), offset.to_string());
-        let (memory, stream_db) = (crate::base::alloc::used_memory().to_string(), stream_db.to_string());
-        let aux = [
-            ("redis-ver", crate::REDIS_VERSION),
-            ("redis-bits", "64"),
-            ("ctime", &created),
-            ("used-mem", &memory),
-            ("repl-stream-db", &stream_db),
-            ("repl-id", id.as_str()),
-            ("repl-offset", &offset),
-            ("aof-base", "0"),
-        ];
-        Producer::start(&mut self.keyspace.dbs, None, options, &aux)
     }
 
     /// Goes on with the full syncs under way, each for a bounded time.
@@ -257,11 +238,14 @@ impl Engine {
     }
 
     /// REPLCONF ACK: the replica has applied the stream up to this offset.
-    pub(super) fn replica_acked(&mut self, session: SessionKey, offset: u64) {
+    ///
+    /// `on_disk` is up to where it has it on its disk, if it says that.
+    pub(super) fn replica_acked(&mut self, session: SessionKey, offset: u64, on_disk: Option<u64>) {
         let now_ms = self.clock.boot_ms;
         let end = self.replication.offset();
         let Some(replica) = self.replication.replicas.get_mut(session) else { return };
         replica.acked = replica.acked.max(offset.min(end));
+        replica.on_disk = replica.on_disk.max(on_disk.unwrap_or(0).min(end));
         replica.acked_ms = now_ms;
         replica.alive_ms = now_ms;
         if replica.state == State::Loading && !replica.introduction.snapshot_only {
@@ -412,7 +396,11 @@ impl Engine {
             return;
         }
         let ttl_ms = self.settings.repl_backlog_ttl as i64 * 1000;
-        if self.replication.is_kept && ttl_ms > 0 && now_ms - self.replication.alone_since_ms > ttl_ms {
+        if self.replication.is_kept
+            && !self.replication.is_logged()
+            && ttl_ms > 0
+            && now_ms - self.replication.alone_since_ms > ttl_ms
+        {
             self.log(Level::Notice, "The backlog is freed: there was no replica for repl-backlog-ttl");
             self.replication.stop_keeping();
         }

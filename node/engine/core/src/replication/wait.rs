@@ -1,4 +1,4 @@
-//! WAIT: a session is suspended until enough replicas have acknowledged what it has written.
+//! WAIT and WAITAOF: a session is suspended until enough replicas, or disks, have what it has written.
 
 use crate::clients::session::{Session, Suspension};
 use crate::clients::waiting::Queue;
@@ -22,6 +22,13 @@ impl Engine {
         self.replication.acks_wanted = true;
     }
 
+    /// Whether the stream is on this node's disk up to an offset, and on how many replicas' disks.
+    pub(crate) fn on_disks(&self, offset: u64) -> (bool, usize) {
+        let log = &self.persistence.log;
+        let here = log.is_whole && log.is_open && log.synced.offset >= offset;
+        (here, self.replication.replicas.on_disk(offset))
+    }
+
     /// Asks for acknowledgements once for all that began to wait, and answers those whose wait is over.
     pub(super) fn serve_waiters(&mut self) {
         if self.replication.acks_wanted && self.clients.pause.is_none() {
@@ -32,12 +39,17 @@ impl Engine {
             return;
         }
         for key in self.clients.waiting.of(Queue::Acks) {
-            let Some(Suspension::Replicas { offset, wanted }) =
-                self.clients.sessions.get(key).map(|session| &session.suspension)
-            else {
-                continue;
+            let is_over = match self.clients.sessions.get(key).map(|session| &session.suspension) {
+                Some(Suspension::Replicas { offset, wanted }) => {
+                    self.replication.replicas.acked(*offset) >= *wanted
+                }
+                Some(Suspension::Disks { offset, local, wanted }) => {
+                    let (here, there) = self.on_disks(*offset);
+                    here >= *local && there >= *wanted
+                }
+                _ => false,
             };
-            if self.replication.replicas.acked(*offset) >= *wanted {
+            if is_over {
                 self.end_wait_now(key);
             }
         }

@@ -58,6 +58,11 @@ impl<'a> Args<'a> {
         self.buf.get(range.start as usize..range.start as usize + range.len as usize)
     }
 
+    /// The bytes in which the arguments lie: of a command read from a file, those of its record.
+    pub fn raw(&self) -> &'a [u8] {
+        self.buf
+    }
+
     /// All arguments from `first` on.
     pub fn iter_from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let args = *self;

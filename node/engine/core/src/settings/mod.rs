@@ -157,6 +157,56 @@ impl Field for EvictionPolicy {
     }
 }
 
+/// One rule of `save`: a snapshot after so many seconds, if so many changes were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Seconds since the last snapshot.
+    pub seconds: u64,
+    /// Changes since the last snapshot.
+    pub changes: u64,
+}
+
+/// The rules of `save`: `3600 1 300 100`; none for an empty text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavePoints(pub Vec<SavePoint>);
+
+impl Field for SavePoints {
+    fn read(&mut self, text: &str) -> Option<()> {
+        let numbers: Vec<u64> =
+            text.split_ascii_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        if numbers.len() % 2 != 0 {
+            return None;
+        }
+        let points = numbers.chunks(2).map(|pair| SavePoint { seconds: pair[0], changes: pair[1] });
+        *self = SavePoints(points.collect());
+        Some(())
+    }
+}
+
+/// When the append-only file is synced: `appendfsync`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before the reply to each write.
+    Always,
+    /// Once a second.
+    #[default]
+    EverySecond,
+    /// When the operating system does.
+    No,
+}
+
+impl Field for SyncPolicy {
+    fn read(&mut self, text: &str) -> Option<()> {
+        *self = match text {
+            "always" => SyncPolicy::Always,
+            "everysec" => SyncPolicy::EverySecond,
+            "no" => SyncPolicy::No,
+            _ => return None,
+        };
+        Some(())
+    }
+}
+
 /// An amount of memory, absolute or as a share of `maxmemory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryShare {
@@ -371,6 +421,42 @@ settings! {
     rdbcompression: bool = true, "rdbcompression";
     /// Whether RDB streams carry a checksum.
     rdbchecksum: bool = true, "rdbchecksum";
+    /// Name of the snapshot.
+    dbfilename: String = "dump.rdb".into(), "dbfilename";
+    /// When a snapshot is written by itself.
+    save: SavePoints = SavePoints(vec![
+        SavePoint { seconds: 3600, changes: 1 },
+        SavePoint { seconds: 300, changes: 100 },
+        SavePoint { seconds: 60, changes: 10_000 },
+    ]), "save";
+    /// Whether a failed snapshot forbids writes.
+    stop_writes_on_bgsave_error: bool = true, "stop-writes-on-bgsave-error";
+    /// Whether a snapshot is synced piece by piece.
+    rdb_save_incremental_fsync: bool = true, "rdb-save-incremental-fsync";
+    /// Whether there is an append-only file.
+    appendonly: bool = false, "appendonly";
+    /// Base of the names of its files.
+    appendfilename: String = "appendonly.aof".into(), "appendfilename";
+    /// Its folder.
+    appenddirname: String = "appendonlydir".into(), "appenddirname";
+    /// When it is synced.
+    appendfsync: SyncPolicy = SyncPolicy::EverySecond, "appendfsync";
+    /// Whether syncs wait for the end of a snapshot.
+    no_appendfsync_on_rewrite: bool = false, "no-appendfsync-on-rewrite";
+    /// Growth in percent at which it is rewritten; 0: never.
+    auto_aof_rewrite_percentage: u64 = 100, "auto-aof-rewrite-percentage";
+    /// Bytes below which it is not rewritten by itself.
+    auto_aof_rewrite_min_size: u64 = 64 * MIB, "auto-aof-rewrite-min-size";
+    /// Whether an end that is cut off is taken for a crash, and left out.
+    aof_load_truncated: bool = true, "aof-load-truncated";
+    /// Whether timestamps are written into it.
+    aof_timestamp_enabled: bool = false, "aof-timestamp-enabled";
+    /// Whether a new base is synced piece by piece.
+    aof_rewrite_incremental_fsync: bool = true, "aof-rewrite-incremental-fsync";
+    /// Whether files that are not needed any more are kept.
+    aof_disable_auto_gc: bool = false, "aof-disable-auto-gc";
+    /// Bytes that may wait for a slow disk before writes are refused.
+    aof_buffer_limit: u64 = 256 * MIB, "aof-buffer-limit";
     /// A replica refuses writes of clients.
     replica_read_only: bool = true, "replica-read-only";
     /// A replica without its primary answers with what it has.

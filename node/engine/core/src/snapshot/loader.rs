@@ -1,10 +1,11 @@
-//! Receiving a full sync: the snapshot is loaded aside, and replaces the data only when all of it is right.
+//! Loading a snapshot, from a primary or a file: it is built aside, and becomes the data only when all of it is right.
 //!
-//! Until then clients see the old data. A stream that breaks off, is damaged or holds what this engine does
-//! not know leaves no trace but a line in the log; the price is memory for both data sets while it arrives.
+//! Until then clients of a replica see the old data. A stream that breaks off, is damaged or holds what this engine
+//! does not know leaves no trace but a line in the log; the price is memory for both data sets while it arrives.
 
+use crate::base::numbers::parse_i64;
 use crate::keyspace::{Db, Ttl};
-use crate::snapshot::{RdbItem, RdbOptions, RdbReader};
+use crate::snapshot::{RdbEntry, RdbItem, RdbOptions, RdbReader};
 
 /// How the end of a snapshot is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,23 @@ pub enum PayloadForm {
     Sized(u64),
     /// `$EOF:<mark>`: by forty bytes behind it.
     Marked([u8; 40]),
+    /// A file: by its own end. What follows is not the snapshot's.
+    File,
+}
+
+/// What a snapshot says of itself in its header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The history that it is of (`repl-id`).
+    pub history: Option<Vec<u8>>,
+    /// The offset of that history at which it was taken (`repl-offset`).
+    pub offset: Option<u64>,
+    /// The database selected in the stream at that offset (`repl-stream-db`).
+    pub stream_db: usize,
+    /// Whether it is the beginning of an append-only file (`aof-base`, before Redis 7 `aof-preamble`).
+    pub is_log_base: bool,
+    /// When it was written, in Unix seconds (`ctime`).
+    pub created_s: Option<i64>,
 }
 
 /// A snapshot on its way in. Clients see the former data until it is complete.
@@ -26,8 +44,12 @@ pub struct Loader {
     pub since_ms: i64,
     /// Bytes taken so far.
     pub bytes: u64,
-    /// The database selected in the stream at the snapshot's offset (`repl-stream-db`).
-    pub stream_db: usize,
+    /// What its header has said so far.
+    pub header: Header,
+    /// Keys that were past their time and left out.
+    pub expired: u64,
+    /// Function libraries that were left out.
+    pub functions: u64,
     /// Access clock that loaded keys get.
     clock: u32,
     /// What has arrived of the mark.
@@ -44,7 +66,9 @@ impl Loader {
             db: 0,
             since_ms: now_ms,
             bytes: 0,
-            stream_db: 0,
+            header: Header::default(),
+            expired: 0,
+            functions: 0,
             clock,
             mark: Vec::new(),
         }
@@ -54,8 +78,13 @@ impl Loader {
     pub fn bytes_expected(&self) -> Option<u64> {
         match self.form {
             PayloadForm::Sized(bytes) => Some(bytes),
-            PayloadForm::Marked(_) => None,
+            PayloadForm::Marked(_) | PayloadForm::File => None,
         }
+    }
+
+    /// The offset in the snapshot up to which it was read.
+    pub fn offset(&self) -> u64 {
+        self.reader.offset()
     }
 
     /// Keys loaded so far.
@@ -87,7 +116,22 @@ impl Loader {
                 Ok((used, used == left))
             }
             PayloadForm::Marked(mark) => self.take_marked(bytes, &mark),
+            PayloadForm::File => {
+                self.read(bytes)?;
+                let is_complete = self.reader.is_finished();
+                let behind = if is_complete { self.reader.rest().len().min(bytes.len()) } else { 0 };
+                self.bytes -= behind as u64;
+                Ok((bytes.len() - behind, is_complete))
+            }
         }
+    }
+
+    /// No more bytes will come.
+    ///
+    /// # Errors
+    /// Where the snapshot breaks off, unless it is complete.
+    pub fn finish(&self) -> Result<(), String> {
+        self.reader.finish().map_err(|error| error.to_string())
     }
 
     fn take_marked(&mut self, bytes: &[u8], mark: &[u8; 40]) -> Result<(usize, bool), String> {
@@ -120,29 +164,47 @@ impl Loader {
 
     fn load(&mut self, item: RdbItem) -> Result<(), String> {
         match item {
-            RdbItem::Aux { name, value } if name == b"repl-stream-db" => {
-                let db = crate::base::numbers::parse_i64(&value).and_then(|db| usize::try_from(db).ok());
-                self.stream_db = db.filter(|db| *db < self.staging.len()).unwrap_or(0);
-            }
+            RdbItem::Aux { name, value } => self.read_header(&name, value),
             RdbItem::SelectDb(db) => {
                 self.db = usize::try_from(db).ok().filter(|db| *db < self.staging.len()).ok_or_else(|| {
                     format!(
-                        "the primary's snapshot has keys in database {db}, but this node has {} databases: raise 'databases'",
+                        "the snapshot has keys in database {db}, but this node has {} databases: raise 'databases'",
                         self.staging.len()
                     )
                 })?;
             }
-            RdbItem::Entry(entry) => {
-                let db = &mut self.staging[self.db];
-                let ttl = entry.expire_at_ms.map_or(Ttl::Clear, Ttl::At);
-                let key = db.key(&entry.key);
-                db.set_value(&key, entry.value, ttl, self.clock);
-            }
-            RdbItem::Function(_) => {
-                return Err("the primary has function libraries, which this engine does not have yet".into())
-            }
-            RdbItem::Aux { .. } | RdbItem::Resize { .. } | RdbItem::SlotInfo { .. } | RdbItem::End => {}
+            RdbItem::Entry(entry) => self.load_entry(*entry),
+            RdbItem::Function(_) => self.functions += 1,
+            RdbItem::Resize { .. } | RdbItem::SlotInfo { .. } | RdbItem::End => {}
         }
         Ok(())
+    }
+
+    fn load_entry(&mut self, entry: RdbEntry) {
+        // Behind the base of a log comes what happened to its keys, perhaps PERSIST.
+        let is_whole = matches!(self.form, PayloadForm::File) && !self.header.is_log_base;
+        if is_whole && entry.expire_at_ms.is_some_and(|at| at < self.since_ms) {
+            self.expired += 1;
+            return;
+        }
+        let db = &mut self.staging[self.db];
+        let ttl = entry.expire_at_ms.map_or(Ttl::Clear, Ttl::At);
+        let key = db.key(&entry.key);
+        db.set_value(&key, entry.value, ttl, self.clock);
+    }
+
+    fn read_header(&mut self, name: &[u8], value: Vec<u8>) {
+        let number = || parse_i64(&value).and_then(|number| u64::try_from(number).ok());
+        match name {
+            b"repl-stream-db" => {
+                let db = number().and_then(|db| usize::try_from(db).ok());
+                self.header.stream_db = db.filter(|db| *db < self.staging.len()).unwrap_or(0);
+            }
+            b"repl-offset" => self.header.offset = number(),
+            b"aof-base" | b"aof-preamble" => self.header.is_log_base = value == b"1",
+            b"ctime" => self.header.created_s = parse_i64(&value),
+            b"repl-id" => self.header.history = Some(value),
+            _ => {}
+        }
     }
 }

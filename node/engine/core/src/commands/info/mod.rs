@@ -4,6 +4,7 @@
 //! unit. What this server does not have (files, scripts, modules) shows the value that Redis shows
 //! when it is unused.
 
+mod persistence;
 mod sections;
 mod server;
 
@@ -50,7 +51,7 @@ const SECTIONS: &[Section] = &[
     section("server", "Server", Shown::ByDefault, server::server),
     section("clients", "Clients", Shown::ByDefault, server::clients),
     section("memory", "Memory", Shown::ByDefault, server::memory),
-    section("persistence", "Persistence", Shown::ByDefault, sections::persistence),
+    section("persistence", "Persistence", Shown::ByDefault, persistence::persistence),
     section("stats", "Stats", Shown::ByDefault, sections::stats),
     section("replication", "Replication", Shown::ByDefault, |engine, out| {
         engine.replication_info(&mut out.text)

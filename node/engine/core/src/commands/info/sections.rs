@@ -3,59 +3,6 @@
 use super::Fields;
 use crate::dispatch::table::table;
 use crate::engine::Engine;
-use crate::snapshot::loader::Loader;
-
-pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
-    out.field("loading", 0);
-    out.field("async_loading", u8::from(engine.replication.loading().is_some()));
-    for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
-        out.field(name, 0);
-    }
-    out.field("current_fork_perc", "0.00");
-    out.field("current_save_keys_processed", 0);
-    out.field("current_save_keys_total", 0);
-    out.field("rdb_changes_since_last_save", engine.keyspace.dirty);
-    out.field("rdb_bgsave_in_progress", 0);
-    out.field("rdb_last_save_time", engine.host.started_ms / 1000);
-    out.field("rdb_last_bgsave_status", "ok");
-    out.field("rdb_last_bgsave_time_sec", -1);
-    out.field("rdb_current_bgsave_time_sec", -1);
-    for name in ["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
-    {
-        out.field(name, 0);
-    }
-    for name in ["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"] {
-        out.field(name, 0);
-    }
-    out.field("aof_last_rewrite_time_sec", -1);
-    out.field("aof_current_rewrite_time_sec", -1);
-    out.field("aof_last_bgrewrite_status", "ok");
-    out.field("aof_rewrites", 0);
-    out.field("aof_rewrites_consecutive_failures", 0);
-    out.field("aof_last_write_status", "ok");
-    out.field("aof_last_cow_size", 0);
-    out.field("module_fork_in_progress", 0);
-    out.field("module_fork_last_cow_size", 0);
-    if let Some(loading) = engine.replication.loading() {
-        loading_fields(loading, engine.clock.unix_ms, out);
-    }
-}
-
-/// How far the data set is that is being loaded; the time left is guessed from the speed so far.
-fn loading_fields(loading: &Loader, now_ms: i64, out: &mut Fields) {
-    let total = loading.bytes_expected().unwrap_or(0);
-    let share = if total > 0 { loading.bytes as f64 / total as f64 } else { 0.0 };
-    let left_s = match share > 0.0 {
-        true => ((now_ms - loading.since_ms) as f64 / 1000.0 * (1.0 - share) / share) as i64,
-        false => 1,
-    };
-    out.field("loading_start_time", loading.since_ms / 1000);
-    out.field("loading_total_bytes", total);
-    out.field("loading_rdb_used_mem", 0);
-    out.field("loading_loaded_bytes", loading.bytes);
-    out.field("loading_loaded_perc", format_args!("{:.2}", share * 100.0));
-    out.field("loading_eta_seconds", left_s);
-}
 
 pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     let stats = &engine.stats.counters;

@@ -43,7 +43,7 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     // The session that asks is running, and so not among the others.
     let connected = of_origin(Origin::Client).count() + 1;
     let blocked = of_origin(Origin::Client).filter(|session| {
-        matches!(session.suspension, Suspension::Replicas { .. } | Suspension::Retry(_) | Suspension::Keys)
+        session.suspension.can_be_ended() || matches!(session.suspension, Suspension::Retry(_))
     });
     let pubsub = of_origin(Origin::Client).filter(|session| session.is_subscriber());
     out.field("connected_clients", connected);

@@ -19,6 +19,13 @@ pub struct Applier {
     pub(in crate::replication) transaction: Option<Transaction>,
 }
 
+impl Applier {
+    /// What a session carries out.
+    pub fn of(session: SessionKey) -> Self {
+        Applier { session: Some(session), ..Applier::default() }
+    }
+}
+
 /// A transaction whose EXEC has not arrived.
 #[derive(Default)]
 pub struct Transaction {

@@ -24,6 +24,11 @@ impl StreamId {
         digits.iter().all(u8::is_ascii_hexdigit).then_some(StreamId(digits))
     }
 
+    /// Its digits, as bytes.
+    pub fn bytes(&self) -> [u8; 40] {
+        self.0
+    }
+
     /// Its digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

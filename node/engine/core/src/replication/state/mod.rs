@@ -70,6 +70,8 @@ pub struct Replication {
     pub(in crate::replication) link_output: Vec<u8>,
     /// Whether the stream is kept: there is, or was until `repl-backlog-ttl`, somebody to read it.
     pub(in crate::replication) is_kept: bool,
+    /// Whether the append-only file reads the stream, which is then kept whoever else reads it.
+    pub(in crate::replication) is_logged: bool,
     /// Whether commands are appended: the stream is kept, and this node is a primary.
     pub(in crate::replication) is_recording: bool,
     /// The database that the stream has selected; unknown before its first SELECT.
@@ -117,6 +119,7 @@ impl Replication {
             link: None,
             link_output: Vec::new(),
             is_kept: false,
+            is_logged: false,
             is_recording: false,
             stream_db: None,
             introductions: HashMap::new(),
@@ -254,6 +257,58 @@ impl Replication {
         self.is_recording = !self.is_replica();
     }
 
+    /// The append-only file begins, or ends, to read the stream.
+    pub(crate) fn keep_for_log(&mut self, is_logged: bool) {
+        self.is_logged = is_logged;
+        if is_logged {
+            self.keep();
+        }
+    }
+
+    /// Whether the append-only file reads the stream.
+    pub(in crate::replication) fn is_logged(&self) -> bool {
+        self.is_logged
+    }
+
+    /// The database that the stream has selected.
+    pub(crate) fn selected_db(&self) -> usize {
+        self.stream_db.unwrap_or(0)
+    }
+
+    /// The data is that of this history at this offset: a file says so.
+    pub(crate) fn adopt_loaded(&mut self, id: StreamId, offset: u64, stream_db: usize) {
+        self.history.adopt(id);
+        self.stream.restart_at(offset);
+        self.stream_db = Some(stream_db);
+        self.is_kept = true;
+    }
+
+    /// Here the file goes on with this history at this offset.
+    pub(crate) fn continue_loaded(&mut self, id: StreamId, offset: u64) {
+        if offset != self.offset() {
+            self.history.adopt(id);
+            self.stream.restart_at(offset);
+        } else if id != self.history.id {
+            self.history.continue_as(id, offset);
+        }
+        self.is_kept = true;
+    }
+
+    /// A part of a file that is a part of the stream.
+    pub(crate) fn append_loaded(&mut self, bytes: &[u8]) {
+        self.stream.append(bytes);
+    }
+
+    /// This node writes on its own, from where the files ended.
+    pub(crate) fn fork_loaded(&mut self) {
+        if self.is_kept {
+            let offset = self.offset();
+            self.history.fork(offset);
+            self.stream_db = None;
+            self.is_recording = true;
+        }
+    }
+
     /// Stops keeping the stream: nobody has read it for `repl-backlog-ttl`.
     pub(in crate::replication) fn stop_keeping(&mut self) {
         self.history.renew();
@@ -262,11 +317,11 @@ impl Replication {
         self.is_recording = false;
     }
 
-    /// Drops what neither the backlog nor a replica needs.
-    pub(in crate::replication) fn trim(&mut self, settings: &Settings) {
+    /// Drops what neither the backlog, nor a replica, nor the log needs, which reads from an offset of its own.
+    pub(crate) fn trim(&mut self, settings: &Settings, log_needs_from: u64) {
         let backlog = self.offset().saturating_sub(settings.repl_backlog_size);
         let needed = self.replicas.need_stream_from().unwrap_or(u64::MAX);
-        self.stream.release_before(backlog.min(needed));
+        self.stream.release_before(backlog.min(needed).min(log_needs_from));
     }
 
     /// Two databases have exchanged their contents (SWAPDB): snapshots under way go on with the contents.
@@ -287,6 +342,11 @@ impl Replication {
     /// Replicas are to be asked for acknowledgements at the end of the turn.
     pub(crate) fn want_acks(&mut self) {
         self.acks_wanted = true;
+    }
+
+    /// The primary is to be told soon how far this node is, on its disk too.
+    pub(crate) fn tell_again(&mut self) {
+        self.told_offset = u64::MAX;
     }
 
     /// A replica has given a sign of life.

@@ -69,6 +69,8 @@ pub struct Replica {
     pub cursor: u64,
     /// Offset up to which it has applied the stream.
     pub acked: u64,
+    /// The offset up to which it has said that the stream is on its disk.
+    pub on_disk: u64,
     /// When it last acknowledged, in boot milliseconds.
     pub acked_ms: BootMs,
     /// When it last gave a sign of life, or took bytes of a snapshot, in boot milliseconds.
@@ -269,6 +271,11 @@ impl Replicas {
     /// How many replicas that get the stream have applied it up to an offset.
     pub fn acked(&self, offset: u64) -> usize {
         self.list.iter().filter(|replica| replica.is_online() && replica.acked >= offset).count()
+    }
+
+    /// How many replicas have the stream on their disks up to an offset.
+    pub fn on_disk(&self, offset: u64) -> usize {
+        self.list.iter().filter(|replica| replica.is_online() && replica.on_disk >= offset).count()
     }
 
     /// How many replicas get the stream and acknowledged within so many seconds.

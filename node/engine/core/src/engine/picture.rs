@@ -1,0 +1,53 @@
+//! Pictures of the data: the beginning of a snapshot, and what reads one back.
+
+use super::Engine;
+use crate::keyspace::Db;
+use crate::replication::state::history::StreamId;
+use crate::snapshot::loader::{Loader, PayloadForm};
+use crate::snapshot::producer::Producer;
+use crate::snapshot::{RdbOptions, RdbWriterOptions};
+
+impl Engine {
+    /// A snapshot of the keyspace as it is now.
+    ///
+    /// `position` is the history and offset that it is of, and `stream_db` the database that the stream has selected
+    /// there; the base of a log says that it is one.
+    pub(crate) fn new_snapshot(
+        &mut self,
+        position: Option<(StreamId, u64)>,
+        stream_db: usize,
+        is_log_base: bool,
+    ) -> Producer {
+        let options =
+            RdbWriterOptions { compress: self.settings.rdbcompression, checksum: self.settings.rdbchecksum };
+        let created = (self.clock.unix_ms / 1000).to_string();
+        let (memory, stream_db) = (crate::base::alloc::used_memory().to_string(), stream_db.to_string());
+        let offset = position.map_or(0, |(_, offset)| offset).to_string();
+        let mut aux = vec![
+            ("redis-ver", crate::REDIS_VERSION),
+            ("redis-bits", "64"),
+            ("ctime", &created),
+            ("used-mem", &memory),
+        ];
+        if let Some((id, _)) = &position {
+            aux.extend([
+                ("repl-stream-db", stream_db.as_str()),
+                ("repl-id", id.as_str()),
+                ("repl-offset", &offset),
+            ]);
+        }
+        aux.push(("aof-base", if is_log_base { "1" } else { "0" }));
+        Producer::start(&mut self.keyspace.dbs, None, options, &aux)
+    }
+
+    /// What reads a snapshot of this form into a data set beside the present one.
+    pub(crate) fn new_loader(&mut self, form: PayloadForm) -> Loader {
+        let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
+        let options = RdbOptions {
+            limits: self.type_limits(),
+            checksum: self.settings.rdbchecksum,
+            ..RdbOptions::default()
+        };
+        Loader::new(form, staging, options, self.access_clock(), self.clock.unix_ms)
+    }
+}

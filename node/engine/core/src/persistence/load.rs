@@ -1,0 +1,393 @@
+//! Reading the data set from files when the node starts.
+//!
+//! BACKGROUND. The outside reads the files and hands in their bytes; between two portions it serves clients, who get
+//! LOADING for all that needs the data. A file is a snapshot, commands, or the former followed by the latter: its
+//! first bytes say so, whatever its name.
+//!
+//! INVARIANTS.
+//! - A snapshot becomes the data when all of it is right. Commands are carried out as they come, but never half a
+//!   transaction.
+//! - The node's history and offset afterwards are those of the data. Nothing is served before the control plane has
+//!   said which part this node has to play with it ([`Engine::serve_loaded`]).
+
+use std::collections::VecDeque;
+
+use super::state::disk::DiskOrder;
+use super::state::loading::{Loading, Part, Replay};
+use super::state::start::{PartName, Plan};
+use crate::clients::origin::Origin;
+use crate::engine::effects::{Event, Level};
+use crate::engine::Engine;
+use crate::formats::aof::{AofItem, AofReader, Manifest};
+use crate::replication::state::applier::Applier;
+use crate::replication::state::history::StreamId;
+use crate::snapshot::loader::{Header, Loader, PayloadForm};
+
+/// Time between two lines about the progress, in milliseconds.
+const PROGRESS_PERIOD_MS: i64 = 5_000;
+/// Bytes without a command at the end of a file that may be left out: more are no torn end.
+const TORN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The first bytes of a snapshot.
+const MAGICS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
+
+/// What a start has read.
+struct Outcome {
+    manifest: Manifest,
+    /// The length of the last increment.
+    last_bytes: u64,
+    closed_bytes: u64,
+}
+
+impl Engine {
+    /// Begins to read these files.
+    pub fn begin_load(&mut self, plan: Plan) {
+        for warning in plan.warnings {
+            self.log(Level::Warning, warning);
+        }
+        let bytes_total = plan.parts.iter().map(|part| part.bytes).sum();
+        self.persistence.loading = Some(Box::new(Loading {
+            bytes_total,
+            bytes: 0,
+            since_ms: self.clock.unix_ms,
+            part: None,
+            parts: VecDeque::from(plan.parts),
+            manifest: plan.manifest,
+            logged_boot_ms: self.clock.boot_ms,
+            last_bytes: 0,
+            closed_bytes: 0,
+            is_read: false,
+        }));
+    }
+
+    /// Takes the next bytes of the file that is being read.
+    ///
+    /// # Errors
+    /// What is wrong, with the file, the offset and what to do. The node must not go on.
+    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let Some(mut loading) = self.persistence.loading.take() else { return Ok(()) };
+        let outcome = self.load_part(&mut loading, bytes);
+        loading.bytes += bytes.len() as u64;
+        let name = loading.parts.front().map_or("", |part| &part.name).to_owned();
+        if self.clock.boot_ms - loading.logged_boot_ms >= PROGRESS_PERIOD_MS {
+            loading.logged_boot_ms = self.clock.boot_ms;
+            let (done, total) = (loading.bytes >> 20, loading.bytes_total >> 20);
+            self.log(Level::Notice, format!("Loading {name}: {done} of {total} MB"));
+        }
+        self.persistence.loading = Some(loading);
+        outcome.map_err(|error| {
+            format!("{name} is damaged: {error}. The start ends here, and no file was changed")
+        })
+    }
+
+    fn load_part(&mut self, loading: &mut Loading, mut bytes: &[u8]) -> Result<(), String> {
+        let is_snapshot = loading.parts.front().is_some_and(|part| part.is_snapshot);
+        while !bytes.is_empty() {
+            let part = loading.part.take().unwrap_or_else(|| Part::Unknown(Vec::new()));
+            let next = match part {
+                Part::Unknown(mut first) => {
+                    first.extend_from_slice(bytes);
+                    bytes = &[];
+                    self.recognise(loading, first, is_snapshot)?
+                }
+                Part::Snapshot(mut loader) => {
+                    let (used, is_complete) = loader.take(bytes)?;
+                    bytes = &bytes[used..];
+                    if is_complete {
+                        let end = loader.offset();
+                        self.install_loaded(*loader);
+                        if is_snapshot {
+                            Part::Rest
+                        } else {
+                            self.new_replay(end)
+                        }
+                    } else {
+                        Part::Snapshot(loader)
+                    }
+                }
+                Part::Commands(mut replay) => {
+                    replay.reader.feed(bytes);
+                    bytes = &[];
+                    match &replay.damage {
+                        None => self.replay(&mut replay)?,
+                        Some(damage) if replay.reader.rest().len() > TORN_BYTES_MAX => {
+                            return Err(format!("{damage}, and more than {TORN_BYTES_MAX} bytes follow"));
+                        }
+                        Some(_) => {}
+                    }
+                    Part::Commands(replay)
+                }
+                Part::Rest => return Err("bytes follow the end of the snapshot".into()),
+            };
+            loading.part = Some(next);
+        }
+        Ok(())
+    }
+
+    /// What a file is that begins so.
+    fn recognise(
+        &mut self,
+        loading: &mut Loading,
+        first: Vec<u8>,
+        is_snapshot: bool,
+    ) -> Result<Part, String> {
+        let may_be = |magic: &&[u8]| magic.starts_with(&first[..first.len().min(magic.len())]);
+        let part = match MAGICS.iter().copied().find(may_be) {
+            Some(magic) if first.len() < magic.len() => return Ok(Part::Unknown(first)),
+            Some(_) => Part::Snapshot(Box::new(self.new_loader(PayloadForm::File))),
+            None if is_snapshot => Part::Snapshot(Box::new(self.new_loader(PayloadForm::File))),
+            None => self.new_replay(0),
+        };
+        loading.part = Some(part);
+        self.load_part(loading, &first)?;
+        Ok(loading.part.take().unwrap_or(Part::Rest))
+    }
+
+    fn new_replay(&mut self, offset: u64) -> Part {
+        let session = self.open_session(Origin::File).key;
+        let limit = self.settings.proto_max_bulk_len.max(crate::resp::request::LIMITS.bulk_bytes_max as u64);
+        Part::Commands(Box::new(Replay {
+            reader: AofReader::starting_at(offset, limit),
+            applier: Applier::of(session),
+            head: None,
+            is_at_start: true,
+            damage: None,
+        }))
+    }
+
+    /// Carries out the commands that are complete.
+    fn replay(&mut self, replay: &mut Replay) -> Result<(), String> {
+        loop {
+            let before = replay.reader.offset();
+            let item = match replay.reader.next_item() {
+                Ok(Some(item)) => item,
+                Ok(None) => return Ok(()),
+                Err(damage) => {
+                    replay.damage = Some(damage);
+                    return Ok(());
+                }
+            };
+            match item {
+                AofItem::Command(args) => {
+                    let is_select = args.get(0).eq_ignore_ascii_case(b"select");
+                    if std::mem::take(&mut replay.is_at_start) && is_select {
+                        let raw = args.raw().to_vec();
+                        self.carry_out_loaded(&mut replay.applier, args, &[], before)?;
+                        replay.head = Some(raw);
+                        continue;
+                    }
+                    if let Some(head) = replay.head.take() {
+                        self.replication.append_loaded(&head);
+                    }
+                    self.carry_out_loaded(&mut replay.applier, args, args.raw(), before)?;
+                }
+                AofItem::Timestamp(_) => {}
+                AofItem::Position { id, offset, .. } => {
+                    replay.head = None;
+                    replay.is_at_start = false;
+                    if let Some(id) = StreamId::parse(&id) {
+                        self.replication.continue_loaded(id, offset);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The snapshot is right: it becomes the data.
+    fn install_loaded(&mut self, loader: Loader) {
+        let Header { history, offset, stream_db, .. } = loader.header.clone();
+        if let (Some(id), Some(offset)) = (history.and_then(|id| StreamId::parse(&id)), offset) {
+            self.replication.adopt_loaded(id, offset, stream_db);
+        }
+        self.persistence.loaded.expired += loader.expired;
+        if loader.functions > 0 {
+            let count = loader.functions;
+            self.log(
+                Level::Warning,
+                format!("{count} function libraries were left out: they are not built yet"),
+            );
+        }
+        for (number, new) in loader.into_databases().into_iter().enumerate() {
+            self.keyspace.dbs[number].replace_contents(new);
+        }
+    }
+
+    /// The end of the file that is being read.
+    ///
+    /// # Errors
+    /// As [`Engine::load_bytes`].
+    pub fn load_part_end(&mut self) -> Result<(), String> {
+        let Some(mut loading) = self.persistence.loading.take() else { return Ok(()) };
+        let Some(name) = loading.parts.pop_front() else { return Ok(()) };
+        let part = loading.part.take();
+        let outcome = self.end_part(&name, part);
+        loading.closed_bytes +=
+            std::mem::replace(&mut loading.last_bytes, *outcome.as_ref().unwrap_or(&name.bytes));
+        self.persistence.loading = Some(loading);
+        outcome.map(drop).map_err(|error| format!("{}: {error}", name.name))
+    }
+
+    /// How many bytes of a file count.
+    fn end_part(&mut self, name: &PartName, part: Option<Part>) -> Result<u64, String> {
+        match part {
+            None => {
+                if name.is_snapshot {
+                    Err("the file is empty: it is no snapshot".into())
+                } else {
+                    Ok(0)
+                }
+            }
+            Some(Part::Rest) => Ok(name.bytes),
+            Some(Part::Unknown(first)) => self.end_torn(name, 0, first.len() as u64),
+            Some(Part::Snapshot(loader)) => {
+                loader.finish()?;
+                Ok(name.bytes)
+            }
+            Some(Part::Commands(replay)) => {
+                if let Some(head) = &replay.head {
+                    self.replication.append_loaded(head);
+                }
+                if let Some(session) = replay.applier.session {
+                    self.close_session(session);
+                }
+                let safe = replay.reader.safe_offset();
+                if safe == name.bytes {
+                    return Ok(safe);
+                }
+                match (replay.reader.command_in_tail(), replay.damage) {
+                    (Some(at), damage) => Err(format!(
+                        "{}, and there are good ones behind it, from offset {at} on. `garrison aof check` shows the \
+                         place, and `garrison aof fix` cuts the file there",
+                        damage.map_or_else(
+                            || format!("the command at offset {safe} is damaged"),
+                            |damage| damage.to_string()
+                        ),
+                    )),
+                    (None, Some(damage)) if !name.may_be_torn => Err(damage.to_string()),
+                    (None, _) => self.end_torn(name, safe, name.bytes - safe),
+                }
+            }
+        }
+    }
+
+    /// A file ends within a command or a transaction.
+    fn end_torn(&mut self, name: &PartName, safe: u64, torn: u64) -> Result<u64, String> {
+        let file = &name.name;
+        if !name.may_be_torn {
+            return Err(format!(
+                "the file ends within a command or a transaction that begins at offset {safe}. It may be cut there by \
+                 `garrison aof fix {file}`, or at each start by 'aof-load-truncated yes' if it is the last one"
+            ));
+        }
+        self.log(
+            Level::Warning,
+            format!("{file} ends within a command or a transaction: the last {torn} bytes are cut off, from offset {safe} on"),
+        );
+        Ok(safe)
+    }
+
+    /// All files were read.
+    pub fn end_load(&mut self) {
+        let Some(loading) = &mut self.persistence.loading else { return };
+        loading.is_read = true;
+        let took_ms = self.clock.unix_ms - loading.since_ms;
+        let (manifest, last_bytes, closed_bytes) =
+            (loading.manifest.take(), loading.last_bytes, loading.closed_bytes);
+        let is_something = loading.bytes_total > 0;
+        let keys: u64 = self.keyspace.dbs.iter().map(|db| db.len() as u64).sum();
+        self.persistence.loaded.keys = keys;
+        self.keyspace.dirty = 0;
+        if is_something {
+            let expired = self.persistence.loaded.expired;
+            self.log(
+                Level::Notice,
+                format!(
+                    "DB loaded from disk: {keys} keys in {:.3} seconds, {expired} expired ones left out",
+                    took_ms as f64 / 1000.0
+                ),
+            );
+        }
+        if !self.settings.appendonly {
+            return self.tell_loaded();
+        }
+        self.replication.keep_for_log(true);
+        match manifest {
+            Some(manifest) if !manifest.increments.is_empty() => {
+                self.reopen_log(Outcome { manifest, last_bytes, closed_bytes });
+            }
+            manifest => {
+                self.persistence.log.manifest = manifest.unwrap_or_default();
+                self.start_rewrite();
+            }
+        }
+    }
+
+    /// The log goes on in its last increment.
+    fn reopen_log(&mut self, outcome: Outcome) {
+        let order = self.persistence.next_file();
+        let offset = self.replication.offset();
+        let log = &mut self.persistence.log;
+        log.manifest = outcome.manifest;
+        log.file = log.manifest.increments.last().cloned();
+        log.closed_bytes = outcome.closed_bytes;
+        log.begin_file(offset, Vec::new(), outcome.last_bytes);
+        log.reopening = Some(order);
+        log.is_whole = true;
+        log.base_bytes = log.bytes();
+        let (name, bytes) = (self.log_file_name(), outcome.last_bytes);
+        self.order(DiskOrder::OpenLog { file: order, name, bytes });
+    }
+
+    /// The log's last increment is open again; whether the order was that.
+    pub(super) fn log_reopened(&mut self, order: u64) -> bool {
+        let log = &mut self.persistence.log;
+        if log.reopening != Some(order) {
+            return false;
+        }
+        log.reopening = None;
+        log.is_open = true;
+        self.order(DiskOrder::SwitchLog { file: order });
+        self.remove_history();
+        // A reader that starts here needs to know where it is.
+        self.log_history_changed();
+        self.log_is_ready();
+        true
+    }
+
+    /// The log holds the data: a start that waited for it goes on.
+    pub(super) fn log_is_ready(&mut self) {
+        if self.persistence.loading.as_ref().is_some_and(|loading| loading.is_read) {
+            self.tell_loaded();
+        }
+    }
+
+    fn tell_loaded(&mut self) {
+        let keys = self.persistence.loaded.keys;
+        self.tell_replication();
+        self.effects.events.push(Event::Loaded { keys });
+    }
+
+    /// The control plane has given this node its part: clients are served from now on.
+    ///
+    /// A primary goes on under another identity: after a crash its replicas may have more of the present one.
+    pub fn serve_loaded(&mut self) {
+        if self.persistence.loading.take().is_none() {
+            return;
+        }
+        if !self.replication.is_replica() {
+            self.replication.fork_loaded();
+            self.log_history_changed();
+            self.tell_replication();
+        }
+    }
+
+    fn carry_out_loaded(
+        &mut self,
+        applier: &mut Applier,
+        args: crate::resp::Args<'_>,
+        raw: &[u8],
+        offset: u64,
+    ) -> Result<(), String> {
+        self.apply_loaded(applier, args, raw)
+            .map_err(|name| format!("the command '{name}' at offset {offset} is not known to this version"))
+    }
+}

@@ -1,0 +1,56 @@
+//! What is remembered of a data set that is being read; how it is read is in [`crate::persistence::load`].
+
+use std::collections::VecDeque;
+
+use super::start::PartName;
+use crate::base::clock::BootMs;
+use crate::formats::aof::{AofError, AofReader, Manifest};
+use crate::replication::state::applier::Applier;
+use crate::snapshot::loader::Loader;
+
+/// A data set that is read from files when the node starts.
+pub struct Loading {
+    /// Bytes of all files.
+    pub bytes_total: u64,
+    /// Bytes read so far.
+    pub bytes: u64,
+    /// When it began, in Unix milliseconds.
+    pub since_ms: i64,
+    /// What is being read.
+    pub part: Option<Part>,
+    /// The present file and those to come.
+    pub parts: VecDeque<PartName>,
+    /// The manifest by which they are read.
+    pub manifest: Option<Manifest>,
+    /// When progress was last logged.
+    pub logged_boot_ms: BootMs,
+    /// How many bytes of the last file count.
+    pub last_bytes: u64,
+    /// Bytes of the files before it.
+    pub closed_bytes: u64,
+    /// All was read: what is awaited is the log, or the control plane.
+    pub is_read: bool,
+}
+
+/// What is being read of a file.
+pub enum Part {
+    /// Its first bytes, which say what it is.
+    Unknown(Vec<u8>),
+    /// A snapshot.
+    Snapshot(Box<Loader>),
+    /// Commands.
+    Commands(Box<Replay>),
+    /// The end of a file of which the rest is not read.
+    Rest,
+}
+
+/// Carries out the commands of a file.
+pub struct Replay {
+    pub(in crate::persistence) reader: AofReader,
+    pub(in crate::persistence) applier: Applier,
+    /// The SELECT at the beginning of an increment, which is not part of the stream if a position follows.
+    pub(in crate::persistence) head: Option<Vec<u8>>,
+    pub(in crate::persistence) is_at_start: bool,
+    /// What makes no sense, and where; then the rest is looked through for what does.
+    pub(in crate::persistence) damage: Option<AofError>,
+}
