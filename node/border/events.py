@@ -109,6 +109,10 @@ class Loaded:
     """The files of the start are read: clients get LOADING until `Serve`."""
 
     keys: int
+    found: bool
+    """Whether there were files."""
+    shard: str
+    """The shard of a cluster whose data it is, as the files say; empty where they do not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ class Commands:
 
     def _serve_empty(self, request: Request) -> object:
         context = self._context
-        if not context.data.is_lost:
+        if not context.data.is_withheld:
             raise RefusedError("This node has not lost the data of its slots, so there is nothing to decide.")
         context.log("warning", "Serving slots without the data that they had (user request).")
         context.data.serve()

@@ -134,6 +134,17 @@ class ClusterCore:
             context.data.serve()
         context.route()
 
+    def data_loaded(self, shard_id: str, facts: ReplicationFacts, now_ms: int) -> None:
+        """The engine has read data from files, of this shard; the id is empty where they name none."""
+        self._context.pass_time(now_ms)
+        self._context.data.loaded(shard_id, facts)
+        self._context.route()
+
+    @property
+    def shard_id(self) -> str:
+        """The shard that this node belongs to."""
+        return self._context.me.shard_id
+
     # Inputs.
 
     def tick(self, now_ms: int, facts: ReplicationFacts | None = None) -> None:
@@ -148,6 +159,8 @@ class ClusterCore:
             self._heartbeats.tick()
             self._migration.tick(bool(self._manual.end_ms))
             self._ownership.fold_chain()
+            if context.data.prove():
+                context.route()
             context.data.warn()
             context.recheck_due = True
         if not asleep:

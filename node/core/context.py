@@ -32,17 +32,13 @@ from garrison.node.core import slots as sl
 from garrison.node.core.bus_extensions import Lineage, SlotMarks
 from garrison.node.core.data_set import DataSet
 from garrison.node.core.effects import Connect, Drop, Effects, PlaneAction, Send
-from garrison.node.core.nodes import NEVER_MS, Link, Node, NodeTable
+from garrison.node.core.nodes import NEVER_MS, NO_HISTORY, Link, Node, NodeTable
 from garrison.node.core.settings import ClusterSettings
 
 AWAKE_STEP_MS_MAX: Final = 250
 """An input that comes later than this after the last one means that we, not the peers, stood still."""
 AWAKE_STEP_MS: Final = 100
 """How much such a gap adds to the awake clock."""
-
-
-NO_HISTORY: Final = "0" * 40
-"""An identity that no history has."""
 
 
 class Claim(NamedTuple):

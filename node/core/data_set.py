@@ -17,12 +17,17 @@ INVARIANTS.
 - Data of another history than the primary's may stand only if it is the beginning of the primary's: a
   primary that was cut off, and wrote on, has an offset that means nothing to the others. Who was a primary
   itself must show it.
+- An owner of slots that starts with data from its files has *unproven* data: a crash may have cost it its
+  last writes, which a replica has. It serves nothing until its replicas have said how far they are. If one
+  has more, the data counts as lost, and that replica takes its place; if none has, or those that do not
+  answer are gone for a node timeout, it serves.
 - An owner of slots that starts without its data has *lost* it. It serves nothing, answers no PSYNC, has no
   lease, and says so in every frame, until another node has taken its place or an administrator says that it
   shall serve as it is.
 
-BEHAVIOUR. A start knows of the data what its caller says (`has_data` of ClusterCore). A node that owned
-nothing has lost nothing. While no replica has the data the loss lasts, and `warn` says what would end it."""
+BEHAVIOUR. A start knows of the data what its caller says (`data_loaded` of ClusterCore), and of which shard
+it is. A node that owned nothing has lost nothing. While no replica has the data the loss lasts, and `warn`
+says what would end it."""
 
 from __future__ import annotations
 
@@ -30,6 +35,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from garrison.node.border import Follow, Promote
+from garrison.node.core.nodes import NO_HISTORY
 
 if TYPE_CHECKING:
     from garrison.node.core.context import Context, ReplicationFacts
@@ -62,20 +68,78 @@ class DataSet:
         self._shard = 1
         self._origins: dict[int, Origin] = {}
         self.is_lost = False
+        self.is_unproven = False
+        self._unproven_until_ms = 0
         self._in_sync_since_ms: int | None = None
         self._warned_ms: int | None = None
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether an owner serves nobody with what it has."""
+        return self.is_lost or self.is_unproven
+
+    # Data from files.
+
+    def loaded(self, shard_id: str, facts: ReplicationFacts) -> None:
+        """The engine has read data of this shard from files; those of other servers name none."""
+        context = self._context
+        context.facts = facts
+        if shard_id and shard_id != context.me.shard_id:
+            context.log(
+                "warning", f"The data read from files is that of shard {shard_id}: it is not served here"
+            )
+            return
+        if shard_id or context.me.is_primary():
+            self._origins[facts.data_order] = Origin(self._shard, context.me.is_primary())
+        if self.is_lost:
+            self.is_lost = False
+            self.is_unproven = bool(context.me.replicas)
+            self._unproven_until_ms = context.now_ms + context.timeout_ms
+            if not self.is_unproven:
+                self.serve()
+
+    def prove(self) -> bool:
+        """Look whether a replica has more than this owner's files; whether that is decided now."""
+        if not self.is_unproven:
+            return False
+        context = self._context
+        for replica in context.me.replicas:
+            if self._is_ahead(replica):
+                more = replica.offset - context.facts.offset
+                context.log(
+                    "warning",
+                    f"{replica.name_for_people()} has {more} bytes of writes that this node's files lack: "
+                    "it takes over",
+                )
+                self.is_unproven, self.is_lost = False, True
+                return True
+        late = context.now_ms >= self._unproven_until_ms
+        if late or all(self._has_answered(replica) for replica in context.me.replicas):
+            self.serve()
+            return True
+        return False
+
+    def _has_answered(self, replica: Node) -> bool:
+        return replica.pong_received_ms > 0 or replica.is_failing()
+
+    def _is_ahead(self, replica: Node) -> bool:
+        """Whether a replica has this shard's data, and more of it."""
+        facts = self._context.facts
+        ours = (facts.history, facts.previous_history, NO_HISTORY, "")
+        known = replica.pong_received_ms > 0 and replica.has_shard_data() and replica.history in ours
+        return known and replica.offset > facts.offset
 
     # Orders.
 
     def follow(self, host: str, port: int) -> None:
         """The engine is to become a replica of the node there."""
         self._context.act(Follow(host, port, self._number(as_primary=False)))
-        self.is_lost = False
+        self.is_lost = self.is_unproven = False
 
     def serve(self) -> None:
         """The engine is to be a primary with the data that it has."""
         self._context.act(Promote(self._number(as_primary=True)))
-        self.is_lost = False
+        self.is_lost = self.is_unproven = False
 
     def leave_shard(self) -> None:
         """From now on this node belongs to another shard; what it holds is useless there."""

@@ -193,6 +193,8 @@ class Descriptions:
     def _data_state(self) -> str:
         """The word for the data here: whether it may stand for its shard, and if not, what is waited for."""
         data, me = self._context.data, self._context.me
+        if data.is_unproven and me.slots:
+            return "unproven, its replicas are asked whether they have more"
         if data.is_lost and me.slots:
             return f"lost, {data.waits_for()}"
         if me.is_replica():

@@ -105,7 +105,7 @@ class Lease:
     def _compute(self) -> int:
         context = self._context
         me = context.me
-        if context.data.is_lost:
+        if context.data.is_withheld:
             return 0
         if not context.settings.cluster_write_lease:
             return LEASE_FOREVER_MS
@@ -140,7 +140,9 @@ class Lease:
     def tick(self) -> None:
         """Note for how long this primary has been without its lease, and say so when that is long."""
         context = self._context
-        needs_lease = context.me.votes() and not context.data.is_lost and context.settings.cluster_write_lease
+        needs_lease = (
+            context.me.votes() and not context.data.is_withheld and context.settings.cluster_write_lease
+        )
         if not needs_lease or context.now_ms <= self._compute():
             self._lapsed_ms = context.now_ms
         context.no_lease = context.now_ms - self._lapsed_ms > context.timeout_ms // NO_LEASE_SHARE

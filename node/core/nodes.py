@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from garrison.node.core import bus_codec as bus
 from garrison.node.core import flags as fl
@@ -27,6 +28,8 @@ from garrison.node.core.bus_extensions import Lineage
 
 NEVER_MS = -(1 << 60)
 """A time before all others."""
+NO_HISTORY: Final = "0" * 40
+"""An identity that no history has."""
 
 
 @dataclass(slots=True, eq=False)

@@ -73,7 +73,7 @@ class Serving:
                 if node.slots and not node.is_failing():
                     covered |= node.slots
             ok = covered == sl.ALL_SLOTS
-        if context.data.is_lost and context.me.slots:
+        if context.data.is_withheld and context.me.slots:
             ok = False
         voters = table.voters()
         reachable = sum(1 for node in voters if not node.is_suspect())
@@ -101,7 +101,7 @@ class Serving:
             {slot: index[node] for slot, node in context.table.migrating.items() if node in index},
             {slot: index[node] for slot, node in context.table.importing.items() if node in index},
             settings.cluster_allow_pubsubshard_when_down,
-            not context.data.is_lost,
+            not context.data.is_withheld,
         )
 
     def _cluster_state(self) -> ClusterState:

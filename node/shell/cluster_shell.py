@@ -19,7 +19,7 @@ from garrison.base import disk
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.listen import listen
 from garrison.base.log import Log
-from garrison.node.border import Command, InfoFields, ReplicationStatus
+from garrison.node.border import Command, InfoFields, Loaded, ReplicationStatus
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.effects import Connect, Drop, Effects, Send
@@ -64,6 +64,7 @@ class Cluster:
         self._last_tick_ms = 0
         self._shown: dict[str, int] = {}
         self._show_ms = 0
+        self._shard_id = ""
         self._carry_is_due = self._saving = self._closed = False
         self._held = Effects()
 
@@ -112,8 +113,11 @@ class Cluster:
             )
         return text or None
 
-    async def start(self) -> None:
-        """Serve the bus; the data plane runs already."""
+    async def start(self, loaded: Loaded) -> None:
+        """Serve the bus; the data plane runs already, and has read its files."""
+        if loaded.found:
+            self._core.data_loaded(loaded.shard, facts_of(self._bridge.plane.replication()), boot_ms())
+            self._held.merge(self._core.take())
         self._carry_out(self._held)
         self._held = Effects()
         await self._bus.serve(self._listeners)
@@ -214,6 +218,8 @@ class Cluster:
         self._show_ms = now + SHOW_PERIOD_MS
         counted = self._bus.counters.info_fields()
         changed = {name: str(count) for name, count in counted.items() if self._shown.get(name) != count}
+        if self._core.shard_id != self._shard_id:
+            self._shard_id = changed["shard_id"] = self._core.shard_id
         if changed:
             self._shown = counted
             self._bridge.post(InfoFields(changed))

@@ -54,7 +54,7 @@ class ControlPlane:
         self._plane = plane
         self._loop = loop
         self._ended: asyncio.Future[int] = loop.create_future()
-        self._loaded: asyncio.Future[None] = loop.create_future()
+        self._loaded: asyncio.Future[Loaded] = loop.create_future()
         self._exit_code = 0
         self._plane_runs = False
         self.bridge = Bridge(plane, loop)
@@ -66,7 +66,7 @@ class ControlPlane:
         self.bridge.on(LogEvent, lambda event: log.write(event.level, event.message))
         self.bridge.on(Replication, self._replication_changed)
         self.bridge.on(Published, self._published)
-        self.bridge.on(Loaded, lambda _: self._loaded.set_result(None))
+        self.bridge.on(Loaded, self._loaded.set_result)
         self.bridge.on(Stopped, self._plane_stopped)
         loop.set_exception_handler(self._unexpected)
 
@@ -101,7 +101,7 @@ class ControlPlane:
             host, port = self._config.text("replicaof").split()
             self.bridge.post(Follow(host, int(port), 0))
         if self._cluster is not None:
-            await self._cluster.start()
+            await self._cluster.start(self._loaded.result())
         if self._sentinels is not None:
             self._sentinels.start()
         self.bridge.post(Serve())

@@ -57,7 +57,7 @@ class FakePlane:
 
     def start(self) -> None:
         self.started = True
-        self.emit(Loaded(0))
+        self.emit(Loaded(0, False, ""))
 
     def fileno(self) -> int:
         return self._descriptor

@@ -70,7 +70,7 @@ EVENTS: tuple[border.Event, ...] = (
     ),
     border.Ran(5, b"+OK\r\n"),
     border.Applied(6, "too few"),
-    border.Loaded(9),
+    border.Loaded(9, True, "s1"),
     border.Persisted(10, "no space"),
     border.Slept(7, 8),
     border.HoldReleased(),

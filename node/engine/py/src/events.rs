@@ -31,7 +31,7 @@ events! {
     Replication { status, primary }
     Ran { ticket, reply }
     Applied { ticket, error }
-    Loaded { keys }
+    Loaded { keys, found, shard }
     Persisted { ticket, error }
     Slept { ms, round }
     HoldReleased {}
@@ -79,7 +79,7 @@ pub fn examples() -> Vec<Event> {
         Event::Replication { status, primary },
         Event::Ran { ticket: 5, reply: b"+OK\r\n".into() },
         Event::Applied { ticket: 6, error: "too few".into() },
-        Event::Loaded { keys: 9 },
+        Event::Loaded { keys: 9, found: true, shard: "s1".into() },
         Event::Persisted { ticket: 10, error: "no space".into() },
         Event::Slept { ms: 7, round: 8 },
         Event::HoldReleased,

@@ -49,6 +49,10 @@ pub enum Event {
     Loaded {
         /// How many keys there are.
         keys: u64,
+        /// Whether there were files: without them the node starts with nothing, and with them perhaps with no key.
+        found: bool,
+        /// The shard of a cluster whose data it is, as the files say; empty where they do not.
+        shard: String,
     },
     /// What was to be on the disk is, or cannot be.
     Persisted {

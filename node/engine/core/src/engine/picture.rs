@@ -36,6 +36,10 @@ impl Engine {
                 ("repl-offset", &offset),
             ]);
         }
+        let shard = self.host.facts.get("shard_id").cloned();
+        if let Some(shard) = &shard {
+            aux.push(("garrison-shard", shard));
+        }
         aux.push(("aof-base", if is_log_base { "1" } else { "0" }));
         Producer::start(&mut self.keyspace.dbs, None, options, &aux)
     }

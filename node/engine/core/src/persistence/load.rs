@@ -194,7 +194,8 @@ impl Engine {
 
     /// The snapshot is right: it becomes the data.
     fn install_loaded(&mut self, loader: Loader) {
-        let Header { history, offset, stream_db, .. } = loader.header.clone();
+        let Header { history, offset, stream_db, shard, .. } = loader.header.clone();
+        self.persistence.loaded.shard = shard.unwrap_or_default();
         if let (Some(id), Some(offset)) = (history.and_then(|id| StreamId::parse(&id)), offset) {
             self.replication.adopt_loaded(id, offset, stream_db);
         }
@@ -295,6 +296,7 @@ impl Engine {
         let is_something = loading.bytes_total > 0;
         let keys: u64 = self.keyspace.dbs.iter().map(|db| db.len() as u64).sum();
         self.persistence.loaded.keys = keys;
+        self.persistence.loaded.found = is_something || manifest.is_some();
         self.keyspace.dirty = 0;
         if is_something {
             let expired = self.persistence.loaded.expired;
@@ -361,9 +363,10 @@ impl Engine {
     }
 
     fn tell_loaded(&mut self) {
-        let keys = self.persistence.loaded.keys;
+        let (keys, found) = (self.persistence.loaded.keys, self.persistence.loaded.found);
+        let shard = self.persistence.loaded.shard.clone();
         self.tell_replication();
-        self.effects.events.push(Event::Loaded { keys });
+        self.effects.events.push(Event::Loaded { keys, found, shard });
     }
 
     /// The control plane has given this node its part: clients are served from now on.

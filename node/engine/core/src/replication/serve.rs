@@ -61,6 +61,7 @@ impl Engine {
         };
         self.log(Level::Notice, message);
         self.replication.replicas.list.push(replica);
+        self.replication.loaded = None;
         self.replication.alone_since_ms = now_ms;
     }
 

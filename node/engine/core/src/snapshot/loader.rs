@@ -29,6 +29,8 @@ pub struct Header {
     pub stream_db: usize,
     /// Whether it is the beginning of an append-only file (`aof-base`, before Redis 7 `aof-preamble`).
     pub is_log_base: bool,
+    /// The shard of a cluster whose data it is (`garrison-shard`).
+    pub shard: Option<String>,
     /// When it was written, in Unix seconds (`ctime`).
     pub created_s: Option<i64>,
 }
@@ -203,6 +205,7 @@ impl Loader {
             b"repl-offset" => self.header.offset = number(),
             b"aof-base" | b"aof-preamble" => self.header.is_log_base = value == b"1",
             b"ctime" => self.header.created_s = parse_i64(&value),
+            b"garrison-shard" => self.header.shard = String::from_utf8(value).ok(),
             b"repl-id" => self.header.history = Some(value),
             _ => {}
         }

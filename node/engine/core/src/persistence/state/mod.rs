@@ -123,6 +123,10 @@ pub struct LastSave {
 /// What was loaded at the start.
 #[derive(Debug, Default)]
 pub struct Loaded {
+    /// Whether there were files.
+    pub found: bool,
+    /// The shard of a cluster whose data it is, as the files say.
+    pub shard: String,
     /// Keys loaded.
     pub keys: u64,
     /// Keys that were past their time.

@@ -70,6 +70,8 @@ pub struct Replication {
     pub(in crate::replication) link_output: Vec<u8>,
     /// Whether the stream is kept: there is, or was until `repl-backlog-ttl`, somebody to read it.
     pub(in crate::replication) is_kept: bool,
+    /// The position of the data that was read from files, while nobody has seen what this node wrote after it.
+    pub(in crate::replication) loaded: Option<(StreamId, u64)>,
     /// Whether the append-only file reads the stream, which is then kept whoever else reads it.
     pub(in crate::replication) is_logged: bool,
     /// Whether commands are appended: the stream is kept, and this node is a primary.
@@ -119,6 +121,7 @@ impl Replication {
             link: None,
             link_output: Vec::new(),
             is_kept: false,
+            loaded: None,
             is_logged: false,
             is_recording: false,
             stream_db: None,
@@ -197,7 +200,8 @@ impl Replication {
 
     /// The identity and offset that a PSYNC may continue from.
     pub(in crate::replication) fn position(&self) -> Option<(StreamId, u64)> {
-        self.is_kept.then(|| (self.history.id, self.offset()))
+        let loaded = self.loaded.filter(|(_, offset)| *offset == self.offset());
+        self.is_kept.then(|| loaded.unwrap_or((self.history.id, self.offset())))
     }
 
     /// Appends a command to the stream, behind a SELECT where its database is another one.
@@ -303,6 +307,7 @@ impl Replication {
     pub(crate) fn fork_loaded(&mut self) {
         if self.is_kept {
             let offset = self.offset();
+            self.loaded = Some((self.history.id, offset));
             self.history.fork(offset);
             self.stream_db = None;
             self.is_recording = true;
