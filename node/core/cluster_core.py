@@ -140,6 +140,15 @@ class ClusterCore:
         self._context.data.loaded(shard_id, facts)
         self._context.route()
 
+    def heirs(self) -> list[tuple[str, int]]:
+        """Where the clients of the replicas connect that could take this primary's slots, best data first."""
+        me = self._context.me
+        if not me.is_primary() or not me.slots or self._context.data.is_withheld:
+            return []
+        fit = [node for node in me.replicas if node.has_shard_data() and not node.is_suspect() and node.ip]
+        fit.sort(key=lambda node: node.offset, reverse=True)
+        return [(node.ip, node.port) for node in fit]
+
     @property
     def shard_id(self) -> str:
         """The shard that this node belongs to."""

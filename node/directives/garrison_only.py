@@ -63,6 +63,13 @@ ROWS = (
         "Milliseconds that the move of a key waits for the replicas of either side to acknowledge it.",
     ),
     Directive(
+        "shutdown-hand-over",
+        YesNo(),
+        "yes",
+        C,
+        "Let a primary that goes down give its role to a replica first, in a cluster and under Sentinels.",
+    ),
+    Directive(
         "replica-accept-younger-history",
         YesNo(),
         "no",

@@ -27,6 +27,7 @@ from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
+from garrison.node.shell.hand_over import Heir
 from garrison.node.shell.replication_facts import facts_of
 from garrison.node.shell.saver import Saver
 
@@ -123,6 +124,13 @@ class Cluster:
         await self._bus.serve(self._listeners)
         self._last_tick_ms = boot_ms()
         self._tick()
+
+    def heirs(self) -> list[Heir]:
+        """The replicas that may take this primary's place, the one with the most data first."""
+        user, password = self._config.text("masteruser"), self._config.text("masterauth")
+        return [
+            Heir(host, port, user, password, ("CLUSTER", "FAILOVER")) for host, port in self._core.heirs()
+        ]
 
     def close(self) -> None:
         self._closed = True

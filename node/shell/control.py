@@ -34,6 +34,7 @@ from garrison.node.config import Config
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.control_commands import Commands
+from garrison.node.shell.hand_over import HandOver
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown
 from garrison.node.title import show_title
@@ -105,6 +106,7 @@ class ControlPlane:
         if self._sentinels is not None:
             self._sentinels.start()
         self.bridge.post(Serve())
+        self.shutdown.hand_over = self._hand_over
         self.bridge.flush()
         self.shutdown.may_save = True
         return True
@@ -128,6 +130,14 @@ class ControlPlane:
             return False
         self.shutdown.begin(flags)
         return True
+
+    async def _hand_over(self, timeout_s: float) -> None:
+        """Give the primary's role away, where there is somebody to take it."""
+        heirs = self._cluster.heirs if self._cluster is not None else None
+        if self._sentinels is not None and self._sentinels.heirs():
+            heirs = self._sentinels.heirs
+        if heirs is not None and self._config.flag("shutdown-hand-over"):
+            await HandOver(self.bridge, self._log, heirs).run(timeout_s)
 
     def fail(self, why: str) -> None:
         """Something happened after which this node must not go on."""

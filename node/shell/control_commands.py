@@ -17,6 +17,7 @@ from garrison.node.shell.debug_commands import BusUnderTest, DebugCommands
 from garrison.node.shell.shutdown import Shutdown, ShutdownError, parse_flags
 
 NO_CLUSTER = Error("ERR This instance has cluster support disabled")
+GOING_DOWN = Error("ERR This node is going down, so it takes over nothing")
 LOOPBACK = ("127.", "[::1]:", "::1:", "/")
 
 Done = Callable[[object], None]
@@ -65,6 +66,8 @@ class Commands:
     def _answer_cluster(self, command: Command) -> None:
         if self._cluster is None:
             self._bridge.reply(command.ticket, command.client, NO_CLUSTER)
+        elif self._shutdown.in_progress and _is_failover(command):
+            self._bridge.reply(command.ticket, command.client, GOING_DOWN)
         else:
             self._cluster.command(command)
 
@@ -77,3 +80,7 @@ class Commands:
             self._shutdown.begin(flags, lambda text: done(Error(text)))
         except ShutdownError as error:
             done(Error(str(error)))
+
+
+def _is_failover(command: Command) -> bool:
+    return len(command.args) > 1 and command.args[1].upper() == b"FAILOVER"

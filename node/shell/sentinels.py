@@ -36,6 +36,7 @@ from garrison.node.core.sentinel_peers import (
     parse_hello,
 )
 from garrison.node.shell.bridge import Bridge
+from garrison.node.shell.hand_over import Heir
 
 FILE: Final = "sentinel-peers.conf"
 """In the folder `dir`."""
@@ -218,6 +219,16 @@ class Sentinels:
         task.add_done_callback(self._tasks.discard)
 
     # -- asking -------------------------------------------------------------------------------------------
+
+    def heirs(self) -> list[Heir]:
+        """The Sentinels that can be asked to let a replica take this primary's place."""
+        user = self._config.text("sentinel-peers-user")
+        password = self._config.text("sentinel-peers-password")
+        return [
+            Heir(host, port, user, password, ("SENTINEL", "FAILOVER", name, "COORDINATED"))
+            for name, peers in self._peers.watchers().items()
+            for host, port in peers
+        ]
 
     async def _ask(self, ask: Ask) -> None:
         user, password = (

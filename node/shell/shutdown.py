@@ -1,16 +1,17 @@
 """How a node goes down: SHUTDOWN, SIGTERM and SIGINT.
 
-BEHAVIOUR. Writes are paused and lagging replicas get `shutdown-timeout` seconds to catch up, unless NOW is
-given or there are none; ABORT calls it off while it waits. Then what was written is put on the disk: the
-append-only file is synced, and a snapshot is written if there are rules of `save` or SAVE is given, and
-NOSAVE is not. If that fails the node stays up, unless FORCE is given. At last the data plane writes what it
-has buffered, closes its sockets and ends.
+BEHAVIOUR. A primary of a cluster or under Sentinels gives its role to a replica first, unless NOW is given or
+`shutdown-hand-over` is off. Writes are paused and lagging replicas get `shutdown-timeout` seconds to catch
+up, unless NOW is given or there are none; ABORT calls it off while it waits. Then what was written is put on
+the disk: the append-only file is synced, and a snapshot is written if there are rules of `save` or SAVE is
+given, and NOSAVE is not. If that fails the node stays up, unless FORCE is given. At last the data plane
+writes what it has buffered, closes its sockets and ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from garrison.base.clock import boot_ms
 from garrison.base.log import Log
@@ -51,13 +52,17 @@ class Shutdown:
         self._saving = False
         self._aborted: list[Callable[[str], None]] = []
         self._deadline_ms = 0
+        self._handing: asyncio.Task[None] | None = None
+        self.hand_over: Callable[[float], Coroutine[None, None, None]] | None = None
+        """Gives the primary's role away within so many seconds, if this node has one to give."""
         self.is_final = False
         self.may_save = False
         """Whether the data is all here: what is half read is not written over the files it is read from."""
 
     @property
     def in_progress(self) -> bool:
-        return self._waiting is not None or self._saving or self.is_final
+        waiting = self._handing is not None or self._waiting is not None
+        return waiting or self._saving or self.is_final
 
     def begin(self, flags: set[str], aborted: Callable[[str], None] | None = None) -> None:
         """Start the shutdown. `aborted` is called if it is called off."""
@@ -66,8 +71,25 @@ class Shutdown:
         if self.in_progress:
             return
         self._flags = flags
+        timeout_s = self._config.integer("shutdown-timeout")
+        if self.hand_over is None or "now" in flags or not timeout_s or not self.may_save:
+            self._catch_up()
+            return
+        self._handing = asyncio.get_running_loop().create_task(self.hand_over(timeout_s))
+        self._handing.add_done_callback(self._handed)
+
+    def _handed(self, task: asyncio.Task[None]) -> None:
+        self._handing = None
+        if task.cancelled():
+            return
+        if task.exception() is not None:
+            self._log.warning(f"Handing over failed: {task.exception()}")
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Wait for replicas that are behind."""
         timeout_ms = self._config.integer("shutdown-timeout") * 1000
-        if "now" in flags or not timeout_ms or not self._lagging():
+        if "now" in self._flags or not timeout_ms or not self._lagging():
             self._sync()
             return
         self._log.notice(f"{self._lagging()} replicas are behind, waiting up to {timeout_ms} ms for them")
@@ -77,10 +99,14 @@ class Shutdown:
 
     def abort(self) -> bool:
         """Call it off; whether there was anything to call off."""
-        if self._waiting is None:
+        if self._handing is not None:
+            self._handing.cancel()
+            self._handing = None
+        elif self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        else:
             return False
-        self._waiting.cancel()
-        self._waiting = None
         self._call_off("Shutdown called off")
         return True
 

@@ -71,3 +71,32 @@ async def test_owner_with_all_data_serves_on_and_resyncs_partially() -> None:
         owners = [node for node in (shard.owner, *shard.replicas) if await is_primary(node)]
         info = await call(owners[0], "INFO", "stats")
         assert "sync_full:0" in str(info)
+
+
+async def test_primary_that_is_told_to_end_hands_over_first() -> None:
+    """Each confirmed write is with the successor, and clients see no error but a redirect."""
+    async with LocalCluster(settings=settings()) as cluster:
+        shard = (await shards_of(cluster))[0]
+        (key,) = shard.keys(1)
+        confirmed, longest_s = 0, 0.0
+        async with await connect(cluster.url) as client:
+            await client.set(key, 0)
+            stopping = asyncio.create_task(shard.owner.stop())
+            loop = asyncio.get_running_loop()
+            while not stopping.done() or confirmed < 200:
+                began = loop.time()
+                confirmed = await client.incr(key)
+                longest_s = max(longest_s, loop.time() - began)
+            await stopping
+            assert int(await client.get(key) or 0) == confirmed
+        assert await is_primary(shard.replicas[0])
+        assert "Handed over" in shard.owner.log.read_text()
+        # An election would take a node timeout and more.
+        assert longest_s < NODE_TIMEOUT_MS / 1000
+
+
+async def test_cluster_that_ends_as_a_whole_does_not_wait() -> None:
+    async with LocalCluster(settings=settings()) as cluster:
+        await shards_of(cluster)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(node.stop() for node in cluster.nodes))
