@@ -142,6 +142,10 @@ class Load:
         finally:
             await connection.close()
 
+    def use(self, client: Client[bytes]) -> None:
+        """Go on with another client."""
+        self._client = client
+
     async def read_back(self) -> Losses:
         """Compare every key with what was acknowledged for it."""
         plain: dict[str, int] = {}

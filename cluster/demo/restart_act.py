@@ -61,7 +61,7 @@ async def play(story: Story, command: Sequence[str]) -> bool:
             await asyncio.sleep(AFTER_S)
             await load.stop()
             result.losses = await load.read_back()
-            result.filled_lost = await _count_lost(client)
+            result.filled_lost = await count_lost(client)
             story.tell(f"load stopped, {result.losses.keys + FILLED_KEYS:,} keys read back")
         result.findings = await findings_of(cluster)
     return show(
@@ -102,7 +102,7 @@ def _forget_data(node: LocalNode) -> None:
             file.unlink()
 
 
-async def _count_lost(client: Client[bytes]) -> int:
+async def count_lost(client: Client[bytes]) -> int:
     """How many of the keys that were there before the load are missing."""
     lost = 0
     for first in range(0, FILLED_KEYS, READ_BACK_CHUNK):

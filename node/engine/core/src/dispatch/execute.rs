@@ -225,8 +225,8 @@ impl Engine {
             return Err(Failure::Text("NOAUTH Authentication required."));
         }
         if self.persistence.loading.is_some()
-            && !flags.contains(Flags::LOADING)
             && session.origin.waits_for_data()
+            && !is_served_while_loading(entry)
         {
             return Err(LOADING);
         }
@@ -425,6 +425,11 @@ pub(crate) fn find(args: Args<'_>) -> Found {
     } else {
         Err((Some(entry), Failure::wrong_arity(entry.full_name)))
     }
+}
+
+/// Whether a command is served while the data is read from files. PING is: a probe of life must not kill a node for it.
+fn is_served_while_loading(entry: &Entry) -> bool {
+    entry.command.flags.contains(Flags::LOADING) || entry.full_name == "ping"
 }
 
 /// Whether a command joins the queue of the session's transaction, if it passes the checks.
