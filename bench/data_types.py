@@ -6,8 +6,8 @@
     python bench/data_types.py growth                             # sorted sets of 10 thousand and 10 million
 
 As in `run.py` each server runs alone on core 0 and redis-benchmark on core 1, rounds alternate, medians are
-compared; believe the ratios. Bytes per element are the growth of resident memory, so they hold what the
-allocator wastes.
+compared; believe the ratios. Bytes per element are the growth of resident memory, which holds what the
+allocator wastes, and of `used_memory`, which does not depend on how much of a page was in use before.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from run import CLIENT_CORE, SERVER_CORE, Speed
 KEYS = 100_000
 """Distinct values of `__rand_int__`."""
 BATCH = 1000
+SCATTER = 999_983
+"""A prime."""
 RANDOM = "__rand_int__"
 
 Commands = Iterable[tuple[str, ...]]
@@ -205,18 +207,36 @@ def memory_loads() -> Iterator[tuple[str, int, Iterator[tuple[str, ...]]]]:
     yield "stream entry", many, (("XADD", "stream", "*", "field", f"{at:08d}") for at in range(many))
 
 
+def used_bytes(server: Server) -> int:
+    """What the server itself says it has allocated."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(encode("INFO", "memory"))
+        report = connection.recv(1 << 20)
+    return int(report.partition(b"used_memory:")[2].split()[0])
+
+
 def memory(peers: list[Peer]) -> None:
-    """Bytes per element."""
-    print(f"{'bytes per element':22}" + "".join(f" {peer.name:>10}" for peer in peers))
+    """Bytes per element: resident, and in brackets those of `used_memory`."""
+    print(f"{'bytes per element':22}" + "".join(f" {peer.name:>16}" for peer in peers))
     for name, count, commands in memory_loads():
         commands_list = list(commands)
         line = f"{name:22}"
         for peer in peers:
             with running(peer, SERVER_CORE) as server:
-                before = server.resident_bytes()
+                # Buffers are made once, whatever is stored.
+                send(server, [("ECHO", "x" * 40)] * (20 * BATCH))
+                resident, used = server.resident_bytes(), used_bytes(server)
                 send(server, commands_list)
-                line += f" {(server.resident_bytes() - before) / count:10.2f}"
+                resident, used = server.resident_bytes() - resident, used_bytes(server) - used
+                line += f" {resident / count:8.2f} ({used / count:5.1f})"
         print(line, flush=True)
+
+
+def scattered(count: int) -> Iterator[tuple[str, ...]]:
+    """ZADD of so many members whose scores come in no order: ascending ones fill each leaf, and at first
+    every change would divide one.
+    """
+    return (("ZADD", "ranks", str(at * SCATTER % count), f"{at:012d}") for at in range(count))
 
 
 def growth() -> None:
@@ -229,7 +249,7 @@ def growth() -> None:
     costs: dict[str, list[float]] = {name: [] for name, _ in loads}
     for count in (10_000, 10_000_000):
         with running(GARRISON, SERVER_CORE) as server:
-            send(server, (("ZADD", "ranks", str(at), f"{at:012d}") for at in range(count)))
+            send(server, scattered(count))
             for name, words in loads:
                 command = ["taskset", "-c", str(CLIENT_CORE), "redis-benchmark", "-p", str(server.port)]
                 command += ["-n", "300000", "-P", "16", "-c", "50", "-r", str(count), "-q", *words]

@@ -353,12 +353,12 @@ def _fields_of(
     items: Sequence[Arg] | None = None,
 ) -> list[Arg]:
     """Fields and values in turn, from any way of giving them."""
-    given: list[Arg] = []
     if isinstance(field, Mapping):
         if value is not None or mapping is not None:
             raise UsageError("the fields are given twice: give one mapping, or a field and its value")
-        mapping = field
-    elif field is not None:
+        return [*pairs(field, "field"), *(items or ())]
+    given: list[Arg] = []
+    if field is not None:
         if value is None:
             raise UsageError(f"the field {field!r} has no value: write hset(key, field, value)")
         given = [field, value]

@@ -141,6 +141,24 @@ def test_documentation_has_redis_shape(peers: Peers) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("name", ["xadd", "xtrim", "replicaof", "slaveof", "lpush"])
+def test_arguments_are_described_as_by_redis(peers: Peers, name: str) -> None:
+    described = [
+        _as_map(wire.map("COMMAND", "DOCS", name)[name.encode()])[b"arguments"]
+        for wire in (peers.redis, peers.garrison)
+    ]
+    redis, ours = ([_argument(raw) for raw in arguments] for arguments in described)
+    assert ours == redis
+
+
+def _argument(raw: Any) -> dict[bytes, Any]:
+    """An argument without what only one says of it: its first version, its key, its display text."""
+    left_out = (b"since", b"key_spec_index", b"display_text")
+    fields = {key: value for key, value in _as_map(raw).items() if key not in left_out}
+    parts = [_argument(part) for part in fields.get(b"arguments", [])]
+    return fields | {b"arguments": parts, b"flags": sorted(fields.get(b"flags", []))}
+
+
 def _as_map(raw: Any) -> dict[bytes, Any]:
     return raw if isinstance(raw, dict) else dict(zip(raw[::2], raw[1::2], strict=True))
 

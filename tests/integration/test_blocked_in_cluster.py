@@ -18,7 +18,7 @@ from tests.commands.wire import Server, Wire, Word, start_garrison, start_redis_
 CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "4000", "--repl-diskless-sync-delay", "0")
 # Else who gives its last slot away becomes a replica.
 STAYS = ("--cluster-allow-replica-migration", "no")
-KEY, TWIN = "{key}", "{key}2"
+KEY, TWIN, STREAM = "{key}", "{key}2", "{key}s"
 SLOT = key_slot(KEY)
 DEMOTED = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 
@@ -31,9 +31,9 @@ WAITS: list[tuple[Word, ...]] = [
     ("BZPOPMIN", KEY, 0),
     ("BZPOPMAX", KEY, 0),
     ("BZMPOP", 0, 1, KEY, "MIN"),
-    ("XREAD", "BLOCK", 0, "STREAMS", "{key}s", "$"),
+    ("XREAD", "BLOCK", 0, "STREAMS", STREAM, "$"),
 ]
-OF_GROUP: tuple[Word, ...] = ("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", "{key}s", ">")
+OF_GROUP: tuple[Word, ...] = ("XREADGROUP", "GROUP", "g", "c", "BLOCK", 0, "STREAMS", STREAM, ">")
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Couple:
 
     def with_group(self) -> None:
         """Make the group that XREADGROUP reads. A slot with a key cannot be given away."""
-        assert self.owner("XGROUP", "CREATE", "{key}s", "g", "$", "MKSTREAM") == "OK"
+        assert self.owner("XGROUP", "CREATE", STREAM, "g", "$", "MKSTREAM") == "OK"
 
 
 @pytest.fixture(scope="module", params=["redis", "garrison"])
@@ -165,6 +165,28 @@ def test_wait_for_a_migrating_slot(couple: Couple) -> None:
         assert waiter.read() == f"MOVED {SLOT} {couple.place()}"
     for wire in (waiter, fresh):
         wire.close()
+
+
+def test_group_read_of_a_stream_that_leaves(couple: Couple) -> None:
+    """Ours sends the client after the stream; for Redis it was deleted, which ends the wait with an error."""
+    couple.with_group()
+    (waiter,) = couple.blocked([OF_GROUP])
+    assert couple.other("CLUSTER", "SETSLOT", SLOT, "IMPORTING", couple.id(couple.owner)) == "OK"
+    assert couple.owner("CLUSTER", "SETSLOT", SLOT, "MIGRATING", couple.id(couple.other)) == "OK"
+    assert couple.owner("MIGRATE", "127.0.0.1", couple.other.server.port, STREAM, 0, 10_000) == "OK"
+    reply = waiter.read()
+    if couple.kind == "garrison":
+        assert reply == f"ASK {SLOT} {couple.place()}"
+    else:
+        assert _kind(reply) == "UNBLOCKED the stream key no longer exists"
+    assert waiter("PING") == "PONG"
+    for wire in (couple.other, couple.owner):
+        assert wire("CLUSTER", "SETSLOT", SLOT, "NODE", couple.id(couple.other)) == "OK"
+    couple.is_away = True
+    assert couple.other(*OF_GROUP[:4], "STREAMS", STREAM, ">") is None
+    assert couple.owner(*OF_GROUP) == f"MOVED {SLOT} {couple.place()}"
+    assert couple.other("DEL", STREAM) == 1
+    waiter.close()
 
 
 def test_wait_in_transaction_answers_at_once(couple: Couple) -> None:

@@ -73,6 +73,7 @@ impl Node {
 
     /// What keys hold can be dumped, and the dump gives the same.
     pub fn check(&mut self, keys: &[&[u8]]) {
+        self.call(&[b"CLIENT", b"UNPAUSE"]);
         for key in keys {
             self.call(&[b"PERSIST", key]);
             let dump = self.call(&[b"DUMP", key]);

@@ -117,9 +117,11 @@ impl Reactor {
             }
         }
         let mut shares = std::mem::take(&mut batch.shares);
+        self.engine.commands_in_a_row(true);
         for share in shares.drain(..) {
             self.execute_share(share, &batch);
         }
+        self.engine.commands_in_a_row(false);
         batch.shares = shares;
         batch.ranges.clear();
         batch.requests.clear();

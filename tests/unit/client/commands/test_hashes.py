@@ -64,6 +64,7 @@ async def test_every_way_to_set_fields(setting: Setting) -> None:
         (lambda: client.hset("h", "a"), "has no value"),  # type: ignore[call-overload]
         (lambda: client.hset("h", {"a": 1}, mapping={"b": 2}), "given twice"),  # type: ignore[call-overload]
         (lambda: client.hset("h", items=["a"]), "in turn"),
+        (lambda: client.hset("h", {}, items=["a", 1]), "at least one"),  # type: ignore[call-overload]
         (lambda: client.hrandfield("h", withvalues=True), "needs a count"),  # type: ignore[call-overload]
     ]
     for call, message in wrong_calls:

@@ -13,7 +13,7 @@
 //! | `field value [field value ...]` | a block, once or more |
 //! | `[PREFIX prefix [PREFIX prefix ...]]` | an argument, each time with its token |
 //! | `<...> ...` | a group, once or more |
-//! | `name=<...>`, `name=word` | a group or word that is called `name` |
+//! | `name=<...>`, `name=word`, `name=~` | a group, word or token that is called `name` |
 //! | `timeout:double` | an argument of a type that does not follow from its name |
 //!
 //! The type of an argument follows from its name otherwise (`count` is an integer, `pattern` a pattern).
@@ -322,6 +322,10 @@ mod tests {
             ),
             ("[LIMIT offset count]", "offset-count:block/LIMIT?(offset:integer count:integer)"),
             ("[PREFIX prefix [PREFIX prefix ...]]", "prefix:string/PREFIX?*+"),
+            (
+                "[operator=<equal== | approximately=~>]",
+                "operator:oneof?(equal:pure-token/= approximately:pure-token/~)",
+            ),
             ("FIELDS numkeys field [field ...]", "fields:pure-token/FIELDS numkeys:integer field:string*"),
             (
                 "[protover [AUTH username password] [SETNAME clientname]]",

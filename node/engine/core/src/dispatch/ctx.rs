@@ -86,7 +86,9 @@ impl<'a> Ctx<'a> {
     /// Replicates this instead of the command as it was given. May be called several times.
     pub fn propagate(&mut self, args: &[&[u8]]) {
         self.engine.call.frame.verbatim = false;
-        self.engine.queue_propagation(self.scope(), OwnedArgs::from_slices(args));
+        if self.engine.replication.is_recording() {
+            self.engine.queue_propagation(self.scope(), OwnedArgs::from_slices(args));
+        }
     }
 
     /// What the running command is about, for the replication stream: the session's database and the keys' slot.

@@ -87,6 +87,14 @@ impl Engine {
         self.execute_found(session, args, Ok(ahead.entry));
     }
 
+    /// Says whether commands follow each other from now on with nothing else between them: then the clock is read once
+    /// for the end of one and the beginning of the next.
+    #[inline]
+    pub fn commands_in_a_row(&mut self, in_a_row: bool) {
+        self.call.in_a_row = in_a_row;
+        self.call.ended_us = None;
+    }
+
     #[inline]
     fn execute_found(&mut self, session: &mut Session, args: Args<'_>, found: Found) {
         let reply_start = session.out.len();
@@ -308,9 +316,11 @@ impl Engine {
         #[cfg(debug_assertions)]
         let before = self.keyspace_changes();
         let (slot, reply_start) = (self.call.slot, session.out.len());
-        let started = (self.host.ticks)();
+        let started = self.call.ended_us.take().unwrap_or_else(self.host.ticks);
         let outcome = run(&mut Ctx { engine: self, session, args, entry });
-        let elapsed = (self.host.ticks)().wrapping_sub(started);
+        let ended = (self.host.ticks)();
+        let elapsed = ended.wrapping_sub(started);
+        self.call.ended_us = self.call.in_a_row.then_some(ended);
         if matches!(session.suspension, Suspension::Keys) {
             // It will be carried out again, and counts then.
             return;
@@ -466,4 +476,36 @@ fn ends_in_writes(session: &Session, entry: &Entry) -> bool {
         return false;
     };
     transaction.queue.iter().any(|queued| queued.entry().command.flags.contains(Flags::WRITE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::testing::Bench;
+
+    thread_local! {
+        static READINGS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    fn ticks() -> u64 {
+        READINGS.set(READINGS.get() + 1);
+        READINGS.get()
+    }
+
+    #[test]
+    fn commands_in_a_row_read_the_clock_once_each() {
+        let mut bench = Bench::new(&[]);
+        bench.engine.host.ticks = ticks;
+        let client = bench.client();
+        let mut readings_of = |in_a_row: bool| {
+            let before = READINGS.get();
+            bench.engine.commands_in_a_row(in_a_row);
+            (0..3).for_each(|_| _ = bench.say(client, "GET k"));
+            bench.engine.commands_in_a_row(false);
+            READINGS.get() - before
+        };
+        assert_eq!((readings_of(false), readings_of(true), readings_of(false)), (6, 4, 6));
+        assert!(bench.say(client, "INFO commandstats").contains("cmdstat_get:calls=9,usec=9,"));
+    }
 }

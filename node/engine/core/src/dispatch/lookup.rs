@@ -5,8 +5,10 @@
 
 use crate::base::prng::Prng;
 use crate::dispatch::Ctx;
+use crate::engine::Engine;
 use crate::keyspace::access::{lfu_touch, lru_clock};
-use crate::keyspace::{Db, EntryRef, KeyRef};
+use crate::keyspace::{Db, EntryRef, KeyRef, ObjectMut};
+use crate::resp::failure::{Failure, WRONG_TYPE};
 use crate::resp::reply::Reply;
 use crate::settings::NotifyClass;
 use crate::settings::Settings;
@@ -133,6 +135,33 @@ impl<'a> Ctx<'a> {
             }
         }
         Some(entry)
+    }
+
+    /// Looks a collection up to change it, like [`Ctx::find`] in one look-up, with the reply beside it. Who asks for it
+    /// changes it, or says that nothing has changed.
+    ///
+    /// # Errors
+    /// Where the key holds a string.
+    #[inline]
+    pub fn find_mut(&mut self, key: &KeyRef<'_>) -> Result<Option<(ObjectMut<'_>, Reply<'_>)>, Failure> {
+        let session = &mut *self.session;
+        if self.engine.expire_if_due(session.db, key, session.origin) {
+            return Ok(None);
+        }
+        let Engine { keyspace, settings, clock, .. } = &mut *self.engine;
+        let (now_ms, prng, may_touch) = (clock.unix_ms, &mut keyspace.prng, !session.no_touch);
+        let object = keyspace.dbs[session.db].find_object_mut(key, |entry| {
+            let clock = entry.clock();
+            let touched = if may_touch { touched(settings, prng, now_ms, clock) } else { clock };
+            if touched != clock {
+                entry.set_clock(touched);
+            }
+        });
+        match object {
+            None => Ok(None),
+            Some(None) => Err(WRONG_TYPE),
+            Some(Some(object)) => Ok(Some((object, Reply::new(&mut session.out, session.resp)))),
+        }
     }
 
     /// The access clock of a key that is stored now, whatever was there. A use counter goes on counting; a key that

@@ -56,41 +56,74 @@ impl std::fmt::Debug for Entry {
 pub struct Table {
     /// Commands and subcommands; a container's subcommands follow each other.
     pub entries: Vec<Entry>,
-    /// Open addressing by [`hash`]; positions in `entries` plus one.
-    index: Vec<u16>,
+    /// Open addressing by [`Name::hash`]: names with positions in `entries`.
+    index: Vec<Option<(Name, u16)>>,
 }
 
 const INDEX_LEN: usize = 2048;
 const NAME_BYTES_MAX: usize = 24;
 
-/// The names folded into lower case, as three words; nothing for a name too long to be a command.
-#[inline]
-fn fold(name: &[u8]) -> Option<[u64; 3]> {
-    if name.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let mut bytes = [0u8; NAME_BYTES_MAX];
-    bytes[..name.len()].copy_from_slice(name);
-    let word = |i: usize| {
-        let mut eight = [0u8; 8];
-        eight.copy_from_slice(&bytes[i * 8..i * 8 + 8]);
-        u64::from_le_bytes(eight) | 0x2020_2020_2020_2020
-    };
-    Some([word(0), word(1), word(2)])
+/// A name in lower case, as three words with zeros behind it. Equal ones are names that differ in case at most.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name {
+    words: [u64; 3],
+    len: usize,
 }
 
+impl Name {
+    /// Folds a name; nothing for one too long to be a command's.
+    #[inline]
+    fn of(name: &[u8]) -> Option<Self> {
+        let words = match name.len() {
+            0..=8 => [word(name), 0, 0],
+            9..=16 => [word(&name[..8]), word(&name[8..]), 0],
+            17..=NAME_BYTES_MAX => [word(&name[..8]), word(&name[8..16]), word(&name[16..])],
+            _ => return None,
+        };
+        Some(Name { words: words.map(lower), len: name.len() })
+    }
+
+    #[inline]
+    fn hash(self) -> usize {
+        let [first, second, third] = self.words;
+        let mixed = first
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .wrapping_add(second.wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
+            .wrapping_add(third.wrapping_mul(0x1656_67B1_9E37_79F9));
+        (mixed >> 40) as usize & (INDEX_LEN - 1)
+    }
+}
+
+/// Up to eight bytes as a number, low byte first. Two reads that overlap cost less than one of any length.
 #[inline]
-fn hash(words: [u64; 3]) -> usize {
-    let mixed = words[0]
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(words[1].wrapping_mul(0xC2B2_AE3D_27D4_EB4F))
-        .wrapping_add(words[2].wrapping_mul(0x1656_67B1_9E37_79F9));
-    (mixed >> 40) as usize & (INDEX_LEN - 1)
+fn word(bytes: &[u8]) -> u64 {
+    let half = |four: &[u8]| four.try_into().map_or(0, |four| u64::from(u32::from_le_bytes(four)));
+    match *bytes {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(a) | u64::from(b) << 8,
+        [a, b, c] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+        _ => {
+            let end = bytes.len().min(8);
+            half(&bytes[..4]) | half(&bytes[end - 4..end]) << (8 * (end - 4))
+        }
+    }
+}
+
+/// Eight characters in lower case; only the letters of ASCII have one.
+#[inline]
+fn lower(word: u64) -> u64 {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH_BITS: u64 = EACH << 7;
+    let low_bits = word & !HIGH_BITS;
+    let from_a = low_bits + EACH * (0x80 - b'A' as u64);
+    let behind_z = low_bits + EACH * (0x80 - b'Z' as u64 - 1);
+    word | (from_a & !behind_z & !word & HIGH_BITS) >> 2
 }
 
 impl Table {
     fn build(groups: &[&'static [Command]]) -> Table {
-        let mut table = Table { entries: Vec::new(), index: vec![0; INDEX_LEN] };
+        let mut table = Table { entries: Vec::new(), index: vec![None; INDEX_LEN] };
         for command in groups.iter().copied().flatten() {
             let id = table.entries.len();
             table.entries.push(Entry { command, id, full_name: command.name, parent: None, children: 0..0 });
@@ -112,27 +145,24 @@ impl Table {
     }
 
     fn add_to_index(&mut self, name: &str, id: usize) {
-        let words = fold(name.as_bytes()).expect("a command's name fits the table");
-        let mut at = hash(words);
-        while self.index[at] != 0 {
-            assert_ne!(
-                self.entries[self.index[at] as usize - 1].command.name,
-                name,
-                "two commands of one name"
-            );
+        let folded = Name::of(name.as_bytes()).expect("a command's name fits the table");
+        let mut at = folded.hash();
+        while let Some((other, _)) = self.index[at] {
+            assert!(other != folded, "two commands of one name: {name}");
             at = (at + 1) & (INDEX_LEN - 1);
         }
-        self.index[at] = id as u16 + 1;
+        self.index[at] = Some((folded, id as u16));
     }
 
     /// The command of this name, in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Entry> {
-        let mut at = hash(fold(name)?);
+        let folded = Name::of(name)?;
+        let mut at = folded.hash();
         loop {
-            let entry = self.entries.get((self.index[at] as usize).checked_sub(1)?)?;
-            if entry.command.name.as_bytes().eq_ignore_ascii_case(name) {
-                return Some(entry);
+            let (other, id) = self.index[at]?;
+            if other == folded {
+                return self.entries.get(usize::from(id));
             }
             at = (at + 1) & (INDEX_LEN - 1);
         }
@@ -184,9 +214,12 @@ mod tests {
         crate::assembly::install();
         assert_eq!(table().find(b"pInG").unwrap().full_name, "ping");
         assert!(table().find(b"no-such-command").is_none());
-        assert!(table().find(&[b'x'; 100]).is_none());
+        for stranger in [&[b'x'; 100][..], b"", b"get\0", b"[et", b"get\xe0", b"ping\x00\x00\x00\x00"] {
+            assert!(table().find(stranger).is_none(), "{stranger:?}");
+        }
         for entry in table().top_level() {
             assert_eq!(table().find(entry.full_name.as_bytes()).unwrap().id, entry.id);
+            assert_eq!(table().find(entry.full_name.to_uppercase().as_bytes()).unwrap().id, entry.id);
         }
     }
 

@@ -130,6 +130,8 @@ impl Engine {
     }
 
     fn make_room_at_limit(&mut self, running: usize) -> Result<(), Failure> {
+        // What follows takes time that is not the next command's.
+        self.call.ended_us = None;
         let counted = self.counted_memory(running);
         if counted <= self.settings.maxmemory {
             self.keyspace.evictor.counted = counted;

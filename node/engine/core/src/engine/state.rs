@@ -55,6 +55,10 @@ pub struct Call {
     pub is_serving: bool,
     /// Whose command serves them, and its protocol version; it has ended, but its session is not among the others.
     pub served_by: Option<(SessionKey, u8)>,
+    /// Whether commands follow each other with nothing between them, so that one begins when the other ends.
+    pub in_a_row: bool,
+    /// When the last command of a row ended, by the host's clock.
+    pub ended_us: Option<u64>,
     /// What is to be replicated when the outermost command ends, in order.
     pub queued: Vec<(Scope, OwnedArgs)>,
     /// Calls of the write hook, for the dispatcher's check that no command forgets it.

@@ -172,18 +172,24 @@ impl<'a> Reply<'a> {
     }
 
     fn deferred(&mut self, kind: u8, write: impl FnOnce(&mut Reply<'_>) -> usize) {
-        let mut body = Vec::new();
-        let len = write(&mut Reply { out: &mut body, resp3: self.resp3 });
+        let start = self.out.len();
+        let len = write(self);
+        let behind = self.out.len();
         self.header(kind, len as i64);
-        self.out.append(&mut body);
+        // The head, which was written last, moves before the values.
+        let head = self.out.len() - behind;
+        self.out[start..].rotate_right(head);
     }
 
     #[inline]
     fn header(&mut self, kind: u8, value: i64) {
-        if (0..10).contains(&value) {
-            self.out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']);
-        } else {
-            self.line(kind, itoa::Buffer::new().format(value).as_bytes());
+        match value {
+            0..10 => self.out.extend_from_slice(&[kind, b'0' + value as u8, b'\r', b'\n']),
+            10..100 => {
+                let (ten, one) = (value as u8 / 10, value as u8 % 10);
+                self.out.extend_from_slice(&[kind, b'0' + ten, b'0' + one, b'\r', b'\n']);
+            }
+            _ => self.line(kind, itoa::Buffer::new().format(value).as_bytes()),
         }
     }
 
@@ -203,6 +209,26 @@ mod tests {
         let mut out = Vec::new();
         write(&mut Reply::new(&mut out, resp));
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn deferred_lengths_stand_before_the_values() {
+        for len in [0, 1, 9, 10, 99, 100, 1000] {
+            let text = written(3, |r| {
+                r.ok();
+                r.deferred_array(|r| {
+                    (0..len).for_each(|value| r.int(value));
+                    r.deferred_set(|r| {
+                        r.null();
+                        1
+                    });
+                    len as usize + 1
+                });
+                r.ok();
+            });
+            let values: String = (0..len).map(|value| format!(":{value}\r\n")).collect();
+            assert_eq!(text, format!("+OK\r\n*{}\r\n{values}~1\r\n_\r\n+OK\r\n", len + 1));
+        }
     }
 
     #[test]

@@ -125,7 +125,13 @@ impl Parser {
         Parsed::Request(self.pos)
     }
 
+    #[inline]
     fn array_header(&mut self, buf: &[u8], limits: &Limits) -> Result<bool, String> {
+        if let [b'*', digit @ b'1'..=b'9', b'\r', b'\n', ..] = *buf {
+            // No limit is below that.
+            self.begin_array(usize::from(digit - b'0'), 4);
+            return Ok(true);
+        }
         let Some((count, next)) = length_line(buf, 1, limits, "mbulk count")? else {
             return Ok(false);
         };
@@ -136,42 +142,31 @@ impl Parser {
             Some(n) if n <= limits.args_max as i64 => n.max(0) as usize,
             _ => return Err("invalid multibulk length".into()),
         };
-        self.pos = next;
-        self.in_array = true;
-        self.missing = count;
-        self.ranges.reserve(count.min(64));
+        self.begin_array(count, next);
         Ok(true)
     }
 
     #[inline]
+    fn begin_array(&mut self, count: usize, next: usize) {
+        self.pos = next;
+        self.in_array = true;
+        self.missing = count;
+        self.ranges.reserve(count.min(64));
+    }
+
+    #[inline]
     fn bulk(&mut self, buf: &[u8], limits: &Limits) -> Result<bool, String> {
-        let len = match self.bulk_len {
-            Some(len) => len,
-            None => {
-                match buf.get(self.pos) {
-                    None => return Ok(false),
-                    Some(b'$') => {}
-                    Some(&other) => {
-                        return Err(format!("expected '$', got '{}'", printable(other)));
-                    }
-                }
-                let Some((len, next)) = length_line(buf, self.pos + 1, limits, "bulk count")? else {
-                    return Ok(false);
-                };
-                let len = match len {
-                    Some(n) if n > limits.bulk_bytes_max as i64 && limits.args_max < LIMITS.args_max => {
-                        return Err("unauthenticated bulk length".into())
-                    }
-                    Some(n) if (0..=limits.bulk_bytes_max as i64).contains(&n) => n as usize,
-                    _ => return Err("invalid bulk length".into()),
-                };
-                if next.saturating_add(len) > limits.request_bytes_max {
-                    return Err("unauthenticated request length".into());
-                }
-                self.pos = next;
+        let len = match (self.bulk_len, short_bulk(buf, self.pos)) {
+            (Some(len), _) => len,
+            (None, Some((len, width))) if self.pos + width + len <= limits.request_bytes_max => {
+                self.pos += width;
                 self.bulk_len = Some(len);
                 len
             }
+            (None, _) => match self.bulk_header(buf, limits)? {
+                Some(len) => len,
+                None => return Ok(false),
+            },
         };
         if buf.len() < self.pos + len + 2 {
             return Ok(false);
@@ -180,6 +175,31 @@ impl Parser {
         self.pos += len + 2;
         self.bulk_len = None;
         Ok(true)
+    }
+
+    /// Reads the line before a bulk string; `None` where it is not all there yet.
+    fn bulk_header(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, String> {
+        match buf.get(self.pos) {
+            None => return Ok(None),
+            Some(b'$') => {}
+            Some(&other) => return Err(format!("expected '$', got '{}'", printable(other))),
+        }
+        let Some((len, next)) = length_line(buf, self.pos + 1, limits, "bulk count")? else {
+            return Ok(None);
+        };
+        let len = match len {
+            Some(n) if n > limits.bulk_bytes_max as i64 && limits.args_max < LIMITS.args_max => {
+                return Err("unauthenticated bulk length".into())
+            }
+            Some(n) if (0..=limits.bulk_bytes_max as i64).contains(&n) => n as usize,
+            _ => return Err("invalid bulk length".into()),
+        };
+        if next.saturating_add(len) > limits.request_bytes_max {
+            return Err("unauthenticated request length".into());
+        }
+        self.pos = next;
+        self.bulk_len = Some(len);
+        Ok(Some(len))
     }
 
     fn inline(&mut self, buf: &[u8], limits: &Limits) -> Parsed {
@@ -221,6 +241,19 @@ impl Parser {
             }
         }
         Parsed::Request(self.pos)
+    }
+}
+
+/// Reads the line before a bulk string of up to 99 bytes, which most are: its length, and the bytes of the line. What
+/// it does not know is left to [`length_line`].
+#[inline]
+fn short_bulk(buf: &[u8], at: usize) -> Option<(usize, usize)> {
+    match *buf.get(at..)? {
+        [b'$', digit @ b'0'..=b'9', b'\r', b'\n', ..] => Some((usize::from(digit - b'0'), 4)),
+        [b'$', ten @ b'1'..=b'9', digit @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Some((usize::from(ten - b'0') * 10 + usize::from(digit - b'0'), 5))
+        }
+        _ => None,
     }
 }
 

@@ -23,6 +23,30 @@ fn idle_time_and_use_are_kept_by_policy() {
 }
 
 #[test]
+fn changes_of_collections_are_uses() {
+    for (made, changed) in [
+        ("RPUSH k a b c", "LPUSH k d"),
+        ("RPUSH k a b c", "RPOP k"),
+        ("SADD k a b c", "SPOP k"),
+        ("SADD k a", "SADD k b"),
+        ("HSET k f v", "HSET k g v"),
+        ("ZADD k 1 a", "ZADD k 2 b"),
+        ("XADD k 1-1 f v", "XADD k 2-1 f v"),
+    ] {
+        let mut bench = Bench::new(&[]);
+        let client = bench.client();
+        bench.say(client, made);
+        bench.advance(5_000);
+        bench.say(client, changed);
+        assert_eq!(bench.say(client, "OBJECT IDLETIME k"), ":0", "{changed}");
+        bench.advance(5_000);
+        bench.say(client, "CLIENT NO-TOUCH ON");
+        bench.say(client, changed);
+        assert_eq!(bench.say(client, "OBJECT IDLETIME k"), ":5", "{changed}");
+    }
+}
+
+#[test]
 fn expired_keys_are_nowhere_to_be_seen() {
     let mut bench = Bench::new(&[]);
     let client = bench.client();

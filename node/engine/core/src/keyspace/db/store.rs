@@ -1,6 +1,6 @@
 //! Writing: values, expiries, names. Every method lets the snapshots see the key before it changes.
 
-use super::{Db, Garbage, Ttl, SLOTS_PER_GROUP};
+use super::{Db, EntryRef, Garbage, Ttl, SLOTS_PER_GROUP};
 use crate::keyspace::entry::{Content, Entry, Payload, EMBEDDED_BYTES_MAX};
 use crate::keyspace::expiry;
 use crate::keyspace::key::KeyRef;
@@ -204,6 +204,25 @@ impl Db {
     #[inline]
     pub fn object_mut(&mut self, key: &KeyRef<'_>) -> Option<ObjectMut<'_>> {
         self.position_to_change(key)?.entry().object_mut()
+    }
+
+    /// The same in one look-up with the entry, which `look` may look at and whose access clock it may set; `None` for
+    /// a missing key, and nothing in it for a string, which is not taken as changed.
+    #[inline]
+    pub fn find_object_mut(
+        &mut self,
+        key: &KeyRef<'_>,
+        look: impl FnOnce(EntryRef<'_>),
+    ) -> Option<Option<ObjectMut<'_>>> {
+        let position = self.position(key)?;
+        let entry = position.entry();
+        look(EntryRef::new(entry));
+        if entry.is_string() {
+            return Some(None);
+        }
+        self.count_change();
+        position.before_change(key.slot, &mut self.captures);
+        Some(entry.object_mut())
     }
 
     /// Sets or removes the expiry of a key. Tells whether the key is there.

@@ -26,8 +26,8 @@ const LOAD: usize = 10;
 const LOAD_MIN: usize = LOAD / 4;
 /// Buckets per segment; a segment is allocated as it fills.
 const SEGMENT_BUCKETS: usize = 1 << 10;
-/// A bucket is assumed to hold no more when a random entry is drawn; with these hashes a fuller one hardly occurs.
-const DRAW_SLOTS: usize = 4 * LOAD;
+/// Random places that are looked at together: memory answers all of them at once.
+const DRAWS: usize = 8;
 
 /// A table from fields to values, both byte strings.
 pub struct FieldTable {
@@ -137,14 +137,29 @@ impl FieldTable {
         if self.len == 0 {
             return None;
         }
+        // Drawing a place, empty or not, and drawing again when it is empty is fair to all entries.
+        let places = self.places_drawn();
         loop {
-            // Drawing a place, empty or not, and drawing again when it is empty is fair to all entries.
-            let bucket = self.bucket((random() % self.buckets as u64) as usize);
-            let place = (random() % bucket.len().max(DRAW_SLOTS) as u64) as usize;
-            if let Some(entry) = bucket.iter().nth(place) {
-                return Some(entry);
+            let draws = [(); DRAWS].map(|()| {
+                let number = random();
+                (below(number >> 32, self.buckets), number & u64::from(u32::MAX))
+            });
+            let lens = draws.map(|(bucket, _)| self.bucket(bucket).len());
+            for ((bucket, number), len) in draws.into_iter().zip(lens) {
+                let place = below(number, len.max(places));
+                if place < len {
+                    return self.bucket(bucket).iter().nth(place);
+                }
             }
         }
+    }
+
+    /// A bucket is taken to hold no more than this when a random entry is drawn: what is expected of one that is not
+    /// split yet, and six standard deviations.
+    fn places_drawn(&self) -> usize {
+        let unsplit = (1_usize << self.buckets.ilog2()) as f64;
+        let expected = self.len as f64 / unsplit;
+        (expected + 6.0 * expected.sqrt()) as usize + 4
     }
 
     fn hash(&self, field: &[u8]) -> u64 {
@@ -234,6 +249,11 @@ impl Clone for FieldTable {
 
 /// What an iterator stands on before its first bucket.
 static EMPTY: std::sync::LazyLock<Bucket> = std::sync::LazyLock::new(Bucket::default);
+
+/// A number below a limit, from one of 32 bits.
+fn below(number: u64, limit: usize) -> usize {
+    ((number * limit as u64) >> 32) as usize
+}
 
 /// The high bits of the hash; the low ones choose the bucket.
 fn fingerprint(hash: u64) -> u8 {

@@ -68,6 +68,39 @@ fn drawing_is_fair() {
     assert_eq!(FieldTable::new(0).random(&mut random), None);
 }
 
+#[test]
+fn drawing_from_a_sparse_table_is_fair() {
+    let mut table = filled(2_000);
+    (100..2_000).for_each(|number| assert!(table.remove(&field(number))));
+    table.insert(&field(50), &[b'x'; 300]);
+    let (mut random, mut drawn) = (numbers(), HashMap::new());
+    for _ in 0..100_000 {
+        let (field, _) = table.random(&mut random).unwrap();
+        *drawn.entry(field.to_vec()).or_insert(0) += 1;
+    }
+    assert_eq!(drawn.len(), 100);
+    assert!(drawn.values().all(|count| (800..1200).contains(count)), "{drawn:?}");
+}
+
+#[test]
+fn fields_with_one_fingerprint_are_told_apart() {
+    let mut bucket = Bucket::default();
+    let names: Vec<Vec<u8>> = (0..40).map(field).collect();
+    for (number, name) in names.iter().enumerate() {
+        bucket.add(7, name, &vec![b'v'; number * 7]);
+        bucket.add(number as u8 % 3 + 8, name, b"other");
+    }
+    for (number, name) in names.iter().enumerate() {
+        assert_eq!(bucket.get(7, name).map(<[u8]>::len), Some(number * 7));
+        assert_eq!(bucket.get(number as u8 % 3 + 8, name), Some(&b"other"[..]));
+        assert_eq!(bucket.get(11, name), None);
+    }
+    for name in names.iter().rev().step_by(2) {
+        assert!(bucket.remove(7, name) && !bucket.remove(7, name));
+    }
+    assert_eq!((bucket.len(), bucket.iter().count()), (60, 60));
+}
+
 #[derive(Debug, Clone)]
 enum Change {
     Insert(u32, Vec<u8>),

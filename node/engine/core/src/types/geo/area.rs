@@ -100,74 +100,25 @@ impl Shape {
         }
     }
 
-    fn half_sides_m(&self, center: Point) -> (f64, f64) {
+    /// What the cells must cover.
+    fn covering(&self, center: Point) -> Covering {
         match *self {
-            Shape::Circle { radius_m } => (radius_m, radius_m),
-            Shape::Rectangle { width_m, height_m } => (width_m / 2.0, height_m / 2.0),
-            Shape::Polygon(ref corners) => {
-                let bounds = bounds_of(corners);
-                let rise = (bounds.north - center.latitude).max(center.latitude - bounds.south);
-                // A degree of longitude is longest at the equator, so this is enough at every latitude.
-                let reach = (bounds.east - center.longitude).max(center.longitude - bounds.west);
-                (latitude_distance_m(0.0, reach), latitude_distance_m(0.0, rise))
+            Shape::Circle { radius_m } => Covering::around(center, radius_m, radius_m, radius_m),
+            Shape::Rectangle { width_m, height_m } => {
+                let (half_width_m, half_height_m) = (width_m / 2.0, height_m / 2.0);
+                Covering::around(center, half_width_m, half_height_m, diagonal(half_width_m, half_height_m))
             }
+            Shape::Polygon(ref corners) => Covering::of_polygon(corners, center),
         }
-    }
-
-    /// The edges of what the shape covers. Towards the poles a meter is more degrees of longitude, so the edge that
-    /// is nearer to a pole decides.
-    fn bounds(&self, center: Point) -> Bounds {
-        if let Shape::Polygon(corners) = self {
-            return bounds_of(corners);
-        }
-        let (half_width_m, half_height_m) = self.half_sides_m(center);
-        let rise = degrees_of(half_height_m);
-        let toward_pole = if center.latitude < 0.0 { center.latitude - rise } else { center.latitude + rise };
-        let reach = degrees_of(half_width_m / toward_pole.to_radians().cos());
-        Bounds {
-            west: center.longitude - reach,
-            south: center.latitude - rise,
-            east: center.longitude + reach,
-            north: center.latitude + rise,
-        }
-    }
-
-    /// The size of cells of which nine are enough, as the number of halvings.
-    fn steps(&self, center: Point) -> u32 {
-        let (half_width_m, half_height_m) = self.half_sides_m(center);
-        let mut radius_m = match *self {
-            Shape::Circle { radius_m } => radius_m,
-            Shape::Rectangle { .. } | Shape::Polygon(_) => {
-                (half_width_m * half_width_m + half_height_m * half_height_m).sqrt()
-            }
-        };
-        if radius_m == 0.0 {
-            return STEPS_MAX;
-        }
-        let mut steps = 1_i32;
-        while radius_m < MERCATOR_MAX_M {
-            radius_m *= 2.0;
-            steps += 1;
-        }
-        // The area must be covered from wherever in a cell the center lies, and toward the poles cells become narrow.
-        steps -= 2;
-        for latitude in [66.0, 80.0] {
-            steps -= i32::from(center.latitude.abs() > latitude);
-        }
-        steps.clamp(1, STEPS_MAX as i32) as u32
     }
 
     /// The cells that the shape can touch, the center's first, none of them twice in a row.
     pub fn cells(&self, center: Point) -> Vec<Cell> {
-        let bounds = self.bounds(center);
-        let origin = match self {
-            Shape::Polygon(_) => inside_grid(center),
-            _ => center,
-        };
-        let mut cell = Cell::at(origin, self.steps(center));
+        let Covering { bounds, radius_m, origin, is_exact } = self.covering(center);
+        let mut cell = Cell::at(origin, steps(center, radius_m));
         while cell.steps > 1 && !reaches(cell, bounds) {
             cell = Cell::at(origin, cell.steps - 1);
-            if !matches!(self, Shape::Polygon(_)) {
+            if !is_exact {
                 break;
             }
         }
@@ -185,9 +136,9 @@ impl Shape {
         for (columns, rows) in [(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)] {
             let neighbor = cell.neighbor(columns, rows);
             // The center's own cell is not compared: what repeats it is visited again, as in Redis.
-            let repeats = match self {
-                Shape::Polygon(_) => cells.contains(&neighbor),
-                _ => cells.len() > 1 && cells.last() == Some(&neighbor),
+            let repeats = match is_exact {
+                true => cells.contains(&neighbor),
+                false => cells.len() > 1 && cells.last() == Some(&neighbor),
             };
             if !is_useless(columns, rows) && !repeats {
                 cells.push(neighbor);
@@ -195,6 +146,65 @@ impl Shape {
         }
         cells
     }
+}
+
+/// An area that cells are to cover.
+struct Covering {
+    bounds: Bounds,
+    /// How far from the center it reaches.
+    radius_m: f64,
+    /// A place in the first cell.
+    origin: Point,
+    /// Whether all of the area must be covered, and no part of it twice. What Redis has, too, is covered as Redis does it.
+    is_exact: bool,
+}
+
+impl Covering {
+    /// What reaches so far to the sides, to north and south, and in all. Towards the poles a meter is more degrees of
+    /// longitude, so the edge that is nearer to a pole decides.
+    fn around(center: Point, half_width_m: f64, half_height_m: f64, radius_m: f64) -> Self {
+        let rise = degrees_of(half_height_m);
+        let toward_pole = if center.latitude < 0.0 { center.latitude - rise } else { center.latitude + rise };
+        let reach = degrees_of(half_width_m / toward_pole.to_radians().cos());
+        let bounds = Bounds {
+            west: center.longitude - reach,
+            south: center.latitude - rise,
+            east: center.longitude + reach,
+            north: center.latitude + rise,
+        };
+        Covering { bounds, radius_m, origin: center, is_exact: false }
+    }
+
+    fn of_polygon(corners: &[Point], center: Point) -> Self {
+        let bounds = bounds_of(corners);
+        let rise = (bounds.north - center.latitude).max(center.latitude - bounds.south);
+        // A degree of longitude is longest at the equator, so this is enough at every latitude.
+        let reach = (bounds.east - center.longitude).max(center.longitude - bounds.west);
+        let radius_m = diagonal(latitude_distance_m(0.0, reach), latitude_distance_m(0.0, rise));
+        Covering { bounds, radius_m, origin: inside_grid(center), is_exact: true }
+    }
+}
+
+fn diagonal(width: f64, height: f64) -> f64 {
+    (width * width + height * height).sqrt()
+}
+
+/// The size of cells of which nine are enough for what reaches so far, as the number of halvings.
+fn steps(center: Point, radius_m: f64) -> u32 {
+    if radius_m == 0.0 {
+        return STEPS_MAX;
+    }
+    let (mut radius_m, mut steps) = (radius_m, 1_i32);
+    while radius_m < MERCATOR_MAX_M {
+        radius_m *= 2.0;
+        steps += 1;
+    }
+    // The area must be covered from wherever in a cell the center lies, and toward the poles cells become narrow.
+    steps -= 2;
+    for latitude in [66.0, 80.0] {
+        steps -= i32::from(center.latitude.abs() > latitude);
+    }
+    steps.clamp(1, STEPS_MAX as i32) as u32
 }
 
 /// A place of the grid beside the given one: the center of a polygon around a pole lies beyond the grid, and its eastern

@@ -8,7 +8,7 @@ use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::formats::packed::Item;
 use crate::resp::failure::{NOT_AN_INTEGER, SYNTAX};
 use crate::types::sorted_set::access::{sorted_set_of, store, write_item};
-use crate::types::sorted_set::{score, Edge, SortedSet};
+use crate::types::sorted_set::{score, Ranges, SortedSet};
 
 const STORE: Flags = Flags::WRITE.union(Flags::DENYOOM);
 const KEY: &[KeySpec] = &[KeySpec::one(1, "RO ACCESS")];
@@ -318,13 +318,13 @@ impl<'a> Query<'a> {
     }
 
     /// The members inside the shape, in the order and number asked for.
-    fn run<'s>(&self, set: &'s SortedSet) -> Vec<Found<'s>> {
+    fn run<'s>(&self, members: &'s Ranges<'_>) -> Vec<Found<'s>> {
         let (Some(center), Some(shape)) = (self.center, &self.shape) else { return Vec::new() };
         let enough = if self.any { self.count } else { usize::MAX };
         let mut found: Vec<Found<'s>> = Vec::new();
         'cells: for cell in shape.cells(center) {
             let (first, behind) = cell.scores();
-            for (member, score) in set.ascend(set.rank(Edge::BeforeScore(first))) {
+            for (member, score) in members.from_score(first) {
                 if found.len() >= enough {
                     break 'cells;
                 }
@@ -377,7 +377,8 @@ fn search(ctx: &mut Ctx<'_>, form: Form) -> Outcome {
             .map(|score| Some(Point::of_score(score)))
             .ok_or(Failure::Text("ERR could not decode requested zset member"))
     })?;
-    let found = set.map_or(Vec::new(), |set| query.run(set));
+    let members = set.map(SortedSet::ranges);
+    let found = members.as_ref().map_or(Vec::new(), |members| query.run(members));
     let Some(destination) = query.destination else {
         let mut reply = crate::resp::reply::Reply::new(&mut ctx.session.out, ctx.session.resp);
         reply.array(found.len());

@@ -68,19 +68,19 @@ pub(super) fn change<T>(
     change: impl FnOnce(&mut Hash, &HashLimits) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let limits = ctx.engine.hash_limits();
-    if hash_of(ctx.find(key))?.is_none() {
-        let mut hash = Box::<Hash>::default();
-        let result = change(&mut hash, &limits)?;
-        let clock = ctx.engine.access_clock();
-        ctx.db().set_object(key, Object::Hash(hash), Ttl::Clear, clock);
-        ctx.created(key.bytes);
-        return Ok(result);
+    if let Some((object, _)) = ctx.find_mut(key)? {
+        let ObjectMut::Hash(hash) = object else { return Err(WRONG_TYPE) };
+        let result = change(hash, &limits);
+        let due_ms = hash.next_due();
+        ctx.db().note_elements_due(key, due_ms);
+        return result;
     }
-    let Some(ObjectMut::Hash(hash)) = ctx.db().object_mut(key) else { return Err(WRONG_TYPE) };
-    let result = change(hash, &limits);
-    let due_ms = hash.next_due();
-    ctx.db().note_elements_due(key, due_ms);
-    result
+    let mut hash = Box::<Hash>::default();
+    let result = change(&mut hash, &limits)?;
+    let clock = ctx.engine.access_clock();
+    ctx.db().set_object(key, Object::Hash(hash), Ttl::Clear, clock);
+    ctx.created(key.bytes);
+    Ok(result)
 }
 
 /// A hash has changed: counts and announces it.

@@ -75,14 +75,10 @@ pub(super) fn list_and_reply<'c>(
     ctx: &'c mut Ctx<'_>,
     key: &KeyRef<'_>,
 ) -> Result<Option<(&'c mut List, Reply<'c>)>, Failure> {
-    let (index, kind) = (ctx.session.db, ctx.session.origin);
-    if ctx.engine.expire_if_due(index, key, kind) || !ctx.engine.keyspace.dbs[index].contains(key) {
-        return Ok(None);
-    }
-    let session = &mut *ctx.session;
-    match ctx.engine.keyspace.dbs[index].object_mut(key) {
-        Some(ObjectMut::List(list)) => Ok(Some((list, Reply::new(&mut session.out, session.resp)))),
-        _ => Err(WRONG_TYPE),
+    match ctx.find_mut(key)? {
+        None => Ok(None),
+        Some((ObjectMut::List(list), reply)) => Ok(Some((list, reply))),
+        Some(_) => Err(WRONG_TYPE),
     }
 }
 

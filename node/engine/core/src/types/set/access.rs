@@ -42,15 +42,16 @@ pub(super) fn change<T>(
     change: impl FnOnce(&mut Set, &SetLimits) -> T,
 ) -> Result<T, Failure> {
     let limits = ctx.engine.set_limits();
-    if set_of(ctx.find(key))?.is_none() {
-        let mut set = Box::<Set>::default();
-        let result = change(&mut set, &limits);
-        let clock = ctx.engine.access_clock();
-        ctx.db().set_object(key, Object::Set(set), Ttl::Clear, clock);
-        ctx.created(key.bytes);
-        return Ok(result);
+    if let Some((object, _)) = ctx.find_mut(key)? {
+        let ObjectMut::Set(set) = object else { return Err(WRONG_TYPE) };
+        return Ok(change(set, &limits));
     }
-    Ok(change(set_mut(ctx, key)?, &limits))
+    let mut set = Box::<Set>::default();
+    let result = change(&mut set, &limits);
+    let clock = ctx.engine.access_clock();
+    ctx.db().set_object(key, Object::Set(set), Ttl::Clear, clock);
+    ctx.created(key.bytes);
+    Ok(result)
 }
 
 /// A set has changed: counts and announces it.

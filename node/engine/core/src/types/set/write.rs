@@ -4,7 +4,7 @@ use super::access::{change, changed, delete_empty, set_mut, set_of, write_item};
 use super::Set;
 use crate::base::prng::Prng;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::keyspace::KeyRef;
+use crate::keyspace::{KeyRef, ObjectMut};
 use crate::resp::failure::{SYNTAX, WRONG_TYPE};
 use crate::resp::reply::Reply;
 use crate::settings::NotifyClass;
@@ -107,22 +107,22 @@ fn spop(ctx: &mut Ctx<'_>) -> Outcome {
 fn pop_one(ctx: &mut Ctx<'_>) -> Outcome {
     let key = ctx.key(1);
     let mut prng = Prng::new(ctx.engine.keyspace.prng.next_u64());
-    let Some(set) = set_of(ctx.find(&key))? else {
+    let Some((object, mut reply)) = ctx.find_mut(&key)? else {
         ctx.reply().null();
         return Ok(());
     };
+    let ObjectMut::Set(set) = object else { return Err(WRONG_TYPE) };
     let Some(member) = set.random(&mut || prng.next_u64()).map(|member| member.to_vec()) else {
         return Err(WRONG_TYPE);
     };
-    let set = set_mut(ctx, &key)?;
     set.remove(&member);
+    reply.bulk(&member);
     let is_empty = set.is_empty();
     changed(ctx, &key, 1, "spop");
     ctx.propagate(&[b"SREM", key.bytes, &member]);
     if is_empty {
         delete_empty(ctx, &key);
     }
-    ctx.reply().bulk(&member);
     Ok(())
 }
 

@@ -244,7 +244,7 @@ fn combine(ctx: &mut Ctx<'_>, operation: Operation, first: usize) -> Result<(Com
         found.push((key, is_there));
     }
     let options = Options::parse(ctx, operation, &keys, first > 1)?;
-    let limits = ctx.engine.sorted_set_limits();
+    let limits = ctx.engine.sorted_set_limits().always_big();
     let db = &ctx.engine.keyspace.dbs[ctx.session.db];
     let source = |(index, (key, is_there)): (usize, &(KeyRef<'_>, bool))| {
         let content = Content::of(if *is_there { db.get(key) } else { None })?;
@@ -335,8 +335,8 @@ fn answer(ctx: &mut Ctx<'_>, operation: Operation) -> Outcome {
 
 fn store_result(ctx: &mut Ctx<'_>, operation: Operation, event: &str) -> Outcome {
     let (result, _) = combine(ctx, operation, 2)?;
-    let key = ctx.key(1);
-    store(ctx, &key, result.set, event)
+    let (key, limits) = (ctx.key(1), ctx.engine.sorted_set_limits());
+    store(ctx, &key, result.set.fitted(&limits), event)
 }
 
 fn zunion(ctx: &mut Ctx<'_>) -> Outcome {

@@ -22,4 +22,4 @@ pub mod walk;
 pub mod write;
 
 pub use edge::Edge;
-pub use value::{Iter, SortedSet, SortedSetLimits};
+pub use value::{Iter, Ranges, SortedSet, SortedSetLimits};

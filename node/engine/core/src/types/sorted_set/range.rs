@@ -106,15 +106,15 @@ fn zrangestore(ctx: &mut Ctx<'_>) -> Outcome {
     let selection = Selection::parse(ctx, 3, Fixed { by: None, is_reverse: None, is_stored: true })?;
     let (to, from) = (ctx.key(1), ctx.key(2));
     let limits = ctx.engine.sorted_set_limits();
-    let mut result = SortedSet::new();
+    let (mut result, while_built) = (SortedSet::new(), limits.always_big());
     ctx.read_with(&from, |entry, _| {
         if let Some(set) = sorted_set_of(entry)? {
             let (_, elements) = selection.of(set);
             for (member, score) in elements {
-                result.insert(member.spell(&mut itoa::Buffer::new()), score, &limits);
+                result.insert(member.spell(&mut itoa::Buffer::new()), score, &while_built);
             }
         }
         Ok::<(), Failure>(())
     })?;
-    store(ctx, &to, result, "zrangestore")
+    store(ctx, &to, result.fitted(&limits), "zrangestore")
 }

@@ -44,8 +44,16 @@ impl<'a> Ends<'a> {
                 let (min, is_min_out) = score_limit(min)?;
                 let (max, is_max_out) = score_limit(max)?;
                 Ok(Ends::Edges(
-                    if is_min_out { Edge::BehindScore(min) } else { Edge::BeforeScore(min) },
-                    if is_max_out { Edge::BeforeScore(max) } else { Edge::BehindScore(max) },
+                    match (min, is_min_out) {
+                        (f64::NEG_INFINITY, false) => Edge::Start,
+                        (min, true) => Edge::BehindScore(min),
+                        (min, false) => Edge::BeforeScore(min),
+                    },
+                    match (max, is_max_out) {
+                        (f64::INFINITY, false) => Edge::End,
+                        (max, true) => Edge::BeforeScore(max),
+                        (max, false) => Edge::BehindScore(max),
+                    },
                 ))
             }
             By::Lex => Ok(Ends::Edges(

@@ -9,7 +9,7 @@
 use super::edge::Edge;
 use super::score::{self, Short};
 use super::tree::{Ascent, Descent, Tree};
-use crate::formats::packed::{Item, PackedList, Position};
+use crate::formats::packed::{self, Item, PackedList, Position};
 use crate::types::field_table::FieldTable;
 
 /// When a sorted set leaves the packed form, and what its table is seeded with.
@@ -26,6 +26,14 @@ pub struct SortedSetLimits {
 impl Default for SortedSetLimits {
     fn default() -> Self {
         SortedSetLimits { packed_entries_max: 128, packed_value_bytes_max: 64, seed: 0 }
+    }
+}
+
+impl SortedSetLimits {
+    /// The limits for a result that is not stored yet. Only the big form knows minus zero, so a result is built in it,
+    /// and [`fitted`](SortedSet::fitted) where it is stored: as in Redis, it is then answered with the sign.
+    pub fn always_big(self) -> Self {
+        SortedSetLimits { packed_entries_max: 0, ..self }
     }
 }
 
@@ -85,6 +93,20 @@ impl SortedSet {
             ordered.insert(member.spell(&mut itoa::Buffer::new()), score, limits);
         }
         Some(ordered)
+    }
+
+    /// The same elements in the packed form if they are within its limits.
+    pub fn fitted(self, limits: &SortedSetLimits) -> Self {
+        let is_short = |(member, _): (Item<'_>, f64)| member.len() <= limits.packed_value_bytes_max;
+        if self.as_packed().is_some() || self.len() > limits.packed_entries_max || !self.iter().all(is_short)
+        {
+            return self;
+        }
+        let mut packed = SortedSet::new();
+        for (member, score) in self.iter() {
+            packed.insert(member.spell(&mut itoa::Buffer::new()), score, limits);
+        }
+        packed
     }
 
     /// Number of members.
@@ -211,6 +233,11 @@ impl SortedSet {
     /// How many members stand before an edge.
     #[inline]
     pub fn rank(&self, edge: Edge<'_>) -> usize {
+        match edge {
+            Edge::Start => return 0,
+            Edge::End => return self.len(),
+            _ => {}
+        }
         match &self.repr {
             Repr::Packed(list) => {
                 let is_before = |(member, score): &(Item<'_>, f64)| {
@@ -227,8 +254,19 @@ impl SortedSet {
     /// The members with their scores, from the one of this rank on, upwards.
     pub fn ascend(&self, rank: usize) -> Iter<'_> {
         match &self.repr {
-            Repr::Packed(list) => Iter::PackedUp(list, list.seek(2 * rank)),
+            Repr::Packed(list) => match list.seek(2 * rank) {
+                Some(at) => Iter::PackedUp(list.iter_from(at)),
+                None => Iter::PackedDown(list, None),
+            },
             Repr::Big(big) => Iter::Up(big.tree.ascend(rank)),
+        }
+    }
+
+    /// The members by ranges of scores, for those who look for several.
+    pub fn ranges(&self) -> Ranges<'_> {
+        match &self.repr {
+            Repr::Packed(list) => Ranges::Packed(pairs(list).collect()),
+            Repr::Big(_) => Ranges::Big(self),
         }
     }
 
@@ -351,12 +389,38 @@ fn pairs(list: &PackedList) -> impl Iterator<Item = (Item<'_>, f64)> {
     std::iter::from_fn(move || Some((items.next()?, items.next().and_then(packed_score)?)))
 }
 
+/// The members of a sorted set by ranges of scores: a packed one is read once, not once for each range.
+pub enum Ranges<'a> {
+    /// Of a packed one, with all its elements.
+    Packed(Vec<(Item<'a>, f64)>),
+    /// Of a big one.
+    Big(&'a SortedSet),
+}
+
+impl<'a> Ranges<'a> {
+    /// The members with at least this score, upwards.
+    pub fn from_score<'s>(&'s self, score: f64) -> Iter<'s>
+    where
+        'a: 's,
+    {
+        match self {
+            Ranges::Packed(elements) => {
+                let first = elements.partition_point(|(_, other)| *other < score);
+                Iter::Read(elements[first..].iter())
+            }
+            Ranges::Big(set) => set.ascend(set.rank(Edge::BeforeScore(score))),
+        }
+    }
+}
+
 /// Walks over members with their scores.
 #[derive(Clone)]
 pub enum Iter<'a> {
     /// Of a packed one, upwards.
-    PackedUp(&'a PackedList, Option<Position>),
-    /// Of a packed one, downwards.
+    PackedUp(packed::Iter<'a>),
+    /// Of elements that were read from a packed one.
+    Read(std::slice::Iter<'a, (Item<'a>, f64)>),
+    /// Of a packed one, downwards; none if there is no place.
     PackedDown(&'a PackedList, Option<Position>),
     /// Of a tree, upwards.
     Up(Ascent<'a>),
@@ -370,17 +434,16 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let of_tree = |(score, member)| (Item::Bytes(member), score);
-        let (list, place, is_up) = match self {
+        let (list, place) = match self {
             Iter::Up(ascent) => return ascent.next().map(of_tree),
             Iter::Down(descent) => return descent.next().map(of_tree),
-            Iter::PackedUp(list, place) => (*list, place, true),
-            Iter::PackedDown(list, place) => (*list, place, false),
+            Iter::PackedUp(items) => return Some((items.next()?, packed_score(items.next()?)?)),
+            Iter::Read(elements) => return elements.next().copied(),
+            Iter::PackedDown(list, place) => (list, place),
         };
         let at = (*place)?;
-        let behind = list.next(at)?;
-        let element = (list.get(at)?, packed_score(list.get(behind)?)?);
-        *place =
-            if is_up { list.next(behind) } else { list.previous(at).and_then(|score| list.previous(score)) };
+        let element = (list.get(at)?, packed_score(list.get(list.next(at)?)?)?);
+        *place = list.previous(at).and_then(|score| list.previous(score));
         Some(element)
     }
 }

@@ -4,8 +4,8 @@ use super::access::{changed, removed, sorted_set_mut, sorted_set_of};
 use super::select::{By, Ends};
 use super::{score, SortedSet, SortedSetLimits};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::keyspace::{KeyRef, Object, Ttl};
-use crate::resp::failure::{NOT_A_FLOAT, SYNTAX};
+use crate::keyspace::{KeyRef, Object, ObjectMut, Ttl};
+use crate::resp::failure::{NOT_A_FLOAT, SYNTAX, WRONG_TYPE};
 use crate::settings::NotifyClass;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
@@ -201,16 +201,15 @@ pub(in crate::types) fn add(
         }
         Ok::<(), Failure>(())
     };
-    if sorted_set_of(ctx.find(&key))?.is_none() {
-        if !options.xx {
-            let mut set = Box::<SortedSet>::default();
-            apply(&mut set)?;
-            let clock = ctx.engine.access_clock();
-            ctx.db().set_object(&key, Object::SortedSet(set), Ttl::Clear, clock);
-            ctx.created(key.bytes);
-        }
-    } else {
-        apply(sorted_set_mut(ctx, &key)?)?;
+    if let Some((object, _)) = ctx.find_mut(&key)? {
+        let ObjectMut::SortedSet(set) = object else { return Err(WRONG_TYPE) };
+        apply(set)?;
+    } else if !options.xx {
+        let mut set = Box::<SortedSet>::default();
+        apply(&mut set)?;
+        let clock = ctx.engine.access_clock();
+        ctx.db().set_object(&key, Object::SortedSet(set), Ttl::Clear, clock);
+        ctx.created(key.bytes);
     }
     match added + updated {
         0 => ctx.unchanged(),

@@ -3,8 +3,8 @@
 use super::access::{stream_of, INVALID_ID};
 use super::{AppendError, Id, NewId, Stream, Trim, TrimTo};
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
-use crate::keyspace::{Object, Ttl};
-use crate::resp::failure::{NO_SUCH_KEY, SYNTAX};
+use crate::keyspace::{Object, ObjectMut, Ttl};
+use crate::resp::failure::{NO_SUCH_KEY, SYNTAX, WRONG_TYPE};
 use crate::resp::OwnedArgs;
 
 const FAST: Flags = Flags::WRITE.union(Flags::FAST);
@@ -26,8 +26,8 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "5.0.0",
             "O(1) to add an entry, O(N) with the number of entries that are trimmed",
-            "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
-             [field value ...]",
+            "key [NOMKSTREAM] [trim=<strategy=<MAXLEN | MINID> [operator=<equal== | approximately=~>] threshold \
+             [LIMIT count]>] id_or_auto=<auto_id=* | id> field_value=<field value> ...",
             "Adds an entry, and trims the stream if asked to.",
         ),
     Command::new("xdel", -3, Group::Stream, xdel).flags(FAST).keys(&[KeySpec::one(1, "RW DELETE")]).docs(
@@ -43,7 +43,7 @@ pub const COMMANDS: &[Command] = &[
         .docs(
             "5.0.0",
             "O(N) with the number of entries that are removed",
-            "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]",
+            "key trim=<strategy=<MAXLEN | MINID> [operator=<equal== | approximately=~>] threshold [LIMIT count]>",
             "Removes entries from the start of a stream.",
         ),
     Command::new("xsetid", -3, Group::Stream, xsetid)
@@ -191,9 +191,11 @@ struct Resolved {
 }
 
 impl Resolved {
-    fn of(stream: &Stream) -> Resolved {
-        // As in the peers, an entry that is deleted but still in its node counts as the first.
-        let first_id = stream.nodes.first().and_then(super::node::Node::first_id).unwrap_or(Id::MAX);
+    fn of(stream: &Stream, options: &Options) -> Resolved {
+        // As in the peers, an entry that is deleted but still in its node counts as the first. It takes some time to
+        // find, and only who trims asks for it.
+        let first = stream.nodes.first().filter(|_| options.trim.is_some());
+        let first_id = first.and_then(super::node::Node::first_id).unwrap_or(Id::MAX);
         Resolved { len: stream.len, first_id, last_id: stream.last_id() }
     }
 }
@@ -211,27 +213,28 @@ fn xadd(ctx: &mut Ctx<'_>) -> Outcome {
         return Err(Failure::Text("ERR The ID specified in XADD must be greater than 0-0"));
     }
     let (key, flat) = (ctx.key(1), ctx.args.iter_from(fields_at));
-    let is_new = stream_of(ctx.find(&key))?.is_none();
-    if is_new && options.no_stream {
-        ctx.reply().null();
-        return Ok(());
-    }
     let (limits, now_ms) = (ctx.engine.stream_limits(), ctx.now_ms().max(0) as u64);
     let mut trimmed = 0;
     let change = |stream: &mut Stream| {
         stream.append(new_id, now_ms, flat, &limits).map_err(append_failure)?;
         trimmed = options.trim.map_or(0, |trim| stream.trim(&trim));
-        Ok::<Resolved, Failure>(Resolved::of(stream))
+        Ok::<Resolved, Failure>(Resolved::of(stream, &options))
     };
-    let resolved = if is_new {
-        let mut stream = Box::<Stream>::default();
-        let resolved = change(&mut stream)?;
-        let clock = ctx.engine.access_clock();
-        ctx.db().set_object(&key, Object::Stream(stream), Ttl::Clear, clock);
-        ctx.created(key.bytes);
-        resolved
-    } else {
-        change(ctx.stream_mut(&key)?)?
+    let resolved = match ctx.find_mut(&key)? {
+        Some((ObjectMut::Stream(stream), _)) => change(stream)?,
+        Some(_) => return Err(WRONG_TYPE),
+        None if options.no_stream => {
+            ctx.reply().null();
+            return Ok(());
+        }
+        None => {
+            let mut stream = Box::<Stream>::default();
+            let resolved = change(&mut stream)?;
+            let clock = ctx.engine.access_clock();
+            ctx.db().set_object(&key, Object::Stream(stream), Ttl::Clear, clock);
+            ctx.created(key.bytes);
+            resolved
+        }
     };
     ctx.reply().bulk(resolved.last_id.to_text().as_bytes());
     ctx.stream_changed(&key, "xadd", 1);
@@ -243,6 +246,9 @@ fn xadd(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 fn propagate(ctx: &mut Ctx<'_>, options: &Options, resolved: Resolved) {
+    if !ctx.engine.replication.is_recording() {
+        return;
+    }
     if let Some(args) = options.resolved(ctx, resolved) {
         ctx.suppress_propagation();
         ctx.engine.queue_propagation(ctx.scope(), args);
@@ -296,7 +302,7 @@ fn xtrim(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let stream = ctx.stream_mut(&key)?;
     let trimmed = stream.trim(&trim);
-    let resolved = Resolved::of(stream);
+    let resolved = Resolved::of(stream, &options);
     // Nothing goes when `~` finds no whole node; then this is not an event.
     if trimmed > 0 {
         ctx.stream_changed(&key, "xtrim", trimmed);
