@@ -1,7 +1,7 @@
 """The demo's last act: every node of a cluster is killed at once, and started again on its files.
 
-The nodes keep an append-only file that is synced before each reply. So what was acknowledged is on the disk, and
-a cluster that comes back as a whole has every key, without anybody's help.
+The nodes keep an append-only file that is synced before each reply. So what was acknowledged is on the disk,
+and a cluster that comes back as a whole has every key, without anybody's help.
 """
 
 import asyncio
