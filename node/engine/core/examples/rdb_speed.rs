@@ -1,5 +1,7 @@
 //! How fast an RDB file is read: `cargo run --release --example rdb_speed -- FILE [crc|parse|load]...`.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // an example has a clock and opens files
+
 use std::io::Read as _;
 use std::time::Instant;
 

@@ -111,7 +111,9 @@ impl AofScan {
                     facts.first_timestamp.get_or_insert(seconds);
                     facts.last_timestamp = Some(seconds);
                     if facts.later_offset.is_none() && self.until.is_some_and(|until| seconds > until) {
-                        facts.later_offset = Some(reader.item_offset());
+                        let is_within = reader.is_in_transaction();
+                        facts.later_offset =
+                            Some(if is_within { reader.safe_offset() } else { reader.item_offset() });
                     }
                 }
                 Ok(Some(AofItem::Position { .. })) => {}
@@ -129,6 +131,15 @@ impl AofScan {
     fn fail(&mut self, problem: String) {
         self.facts.problem = Some(problem);
         self.stage = Stage::Failed;
+    }
+
+    /// How much of the file has been read, at least.
+    pub fn offset(&self) -> u64 {
+        match &self.stage {
+            Stage::Rdb(scan) => scan.offset(),
+            Stage::Commands(reader) => reader.offset(),
+            Stage::Start(_) | Stage::Failed => self.facts.offset,
+        }
     }
 
     /// What was found, at the end of the file.

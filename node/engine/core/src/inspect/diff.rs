@@ -1,12 +1,13 @@
 //! Two files compared key by key, with bounded memory.
 //!
-//! BACKGROUND. A key is known by a hash of 128 bits, its value by its digest, which does not depend on how it is
-//! encoded. The hashes are gone through in ranges: of the old file all keys of a range are noted, then the keys of
-//! the new file that lie in it are looked up and crossed out. What is left was removed; the old file is read once
-//! more for the names. A range ends where the table is full, so small files take one round and huge ones several.
+//! BACKGROUND. A key is known by a hash of 128 bits, its value by its digest, which does not depend on how it
+//! is encoded. The hashes are gone through in ranges: of the old file all keys of a range are noted, then the
+//! keys of the new file that lie in it are looked up and crossed out. What is left was removed; the old file
+//! is read once more for the names. A range ends where the table is full, so small files take one round and
+//! huge ones several.
 //!
-//! INVARIANTS. The table never has more than `keys_max` keys. The ranges cover all hashes and do not overlap, so each
-//! difference is told once.
+//! INVARIANTS. The table never has more than `keys_max` keys. The ranges cover all hashes and do not overlap,
+//! so each difference is told once.
 
 use std::collections::HashMap;
 

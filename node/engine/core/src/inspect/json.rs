@@ -4,8 +4,9 @@
 //! {"db":0,"key":"user:1","type":"hash","expire_at_ms":null,"value":{"name":"alice"}}
 //! ```
 //!
-//! Strings are UTF-8. A byte that is not part of any becomes `\udc80` to `\udcff`, a code that no UTF-8 yields, so
-//! nothing is lost: Python's `surrogateescape` turns it back. Scores without digits are the strings `inf` and `-inf`.
+//! Strings are UTF-8. A byte that is not part of any becomes `\udc80` to `\udcff`, a code that no UTF-8
+//! yields, so nothing is lost: Python's `surrogateescape` turns it back. Scores without digits are the
+//! strings `inf` and `-inf`.
 
 use std::io::Write as _;
 

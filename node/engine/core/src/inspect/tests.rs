@@ -5,8 +5,8 @@ use super::diff::{Change, Diff, Difference, Side};
 use super::report::{Report, ReportOptions};
 use super::*;
 use crate::formats::rdb::RdbError;
-use crate::snapshot::skip::{Known, Skip};
-use crate::snapshot::{RdbOptions, RdbWriter, RdbWriterOptions, ValueSource};
+use crate::snapshot::skip::{Known, KnownValue, Skip};
+use crate::snapshot::{RdbEntry, RdbOptions, RdbWriter, RdbWriterOptions, ValueSource};
 use crate::types::{Value, ValueRef};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -212,6 +212,45 @@ fn what_is_wrong_with_a_part_is_said() {
         assert_eq!(facts.safe_offset, safe_offset);
     }
     assert_eq!(look(b"", None), aof::AofFacts::default());
+}
+
+/// A file for each key of these files, and what [`lines`] says of it.
+fn small_files() -> Vec<(Vec<u8>, String)> {
+    let mut files = Vec::new();
+    for file in [REDIS, VALKEY] {
+        let mut scan = Scan::<Known>::new(RdbOptions::default(), 0);
+        let mut write = |entry: &RdbEntry<KnownValue>| {
+            let KnownValue::Value(value) = &entry.value else { return };
+            let (mut out, mut writer) = (Vec::new(), RdbWriter::new(RdbWriterOptions::default()));
+            writer.header(&mut out, &[]);
+            writer.select_db(&mut out, 0, 1, 0);
+            writer.entry(&mut out, &entry.key, value.as_value(), entry.expire_at_ms, None);
+            writer.end(&mut out);
+            files.push(out);
+        };
+        scan.feed(file, &mut |_, entry| write(entry)).unwrap();
+    }
+    files.into_iter().map(|file| (file.clone(), lines(&file))).collect()
+}
+
+#[test]
+fn each_flipped_bit_gives_an_error_or_exact_data() {
+    // Of long files every 101st bit; of short ones each.
+    const SHORT_BYTES_MAX: usize = 150;
+    let files = small_files();
+    assert!(files.len() >= 80);
+    for (mut file, expected) in files {
+        let step = if file.len() <= SHORT_BYTES_MAX { 1 } else { 101 };
+        for bit in (0..file.len() * 8).step_by(step) {
+            file[bit / 8] ^= 1 << (bit % 8);
+            let (mut scan, mut out) = (Scan::<Known>::new(RdbOptions::default(), 0), Vec::new());
+            let read = scan.feed(&file, &mut |info, entry| json::write_line(&mut out, info, entry));
+            if read.is_ok() && scan.finish().is_ok() {
+                assert_eq!(String::from_utf8(out).unwrap(), expected, "bit {bit}");
+            }
+            file[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
 }
 
 proptest! {

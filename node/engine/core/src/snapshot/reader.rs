@@ -4,9 +4,9 @@
 //! Magic -> Opcode <-> Key -> Value -> Opcode ... -> Checksum -> Done
 //! ```
 //!
-//! [`RdbReader::feed`] takes bytes as they come; [`RdbReader::next_item`] gives the next complete item, or `None` when
-//! it needs more bytes. What has not been consumed is kept, so memory is bounded by the largest single string that has
-//! really arrived plus the chunk that is being fed.
+//! [`RdbReader::feed`] takes bytes as they come; [`RdbReader::next_item`] gives the next complete item, or
+//! `None` when it needs more bytes. What has not been consumed is kept, so memory is bounded by the largest
+//! single string that has really arrived plus the chunk that is being fed.
 //!
 //! What becomes of values is the choice of a [`ValueSource`]: [`Build`] makes the values of this engine,
 //! [`super::skip::Skip`] steps over them and counts.
@@ -64,7 +64,8 @@ pub struct RdbOptions {
     pub limits: TypeLimits,
     /// The longest string that is accepted.
     pub string_bytes_max: u64,
-    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`, for RESTORE a switch of DEBUG.
+    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`, for RESTORE a switch of
+    /// DEBUG.
     pub checksum: bool,
 }
 
@@ -164,7 +165,8 @@ pub struct RdbReader<S: ValueSource = Build> {
     attributes: Attributes,
     version: u32,
     valkey: bool,
-    /// What has arrived and is not dropped yet, how much of it is consumed, and how much of that is in the checksum.
+    /// What has arrived and is not dropped yet, how much of it is consumed, and how much of that is in the
+    /// checksum.
     pub(super) buffer: Vec<u8>,
     consumed: usize,
     summed: usize,
@@ -330,7 +332,9 @@ impl<R> State<R> {
     ) -> Result<Step<S::Value>, Stop> {
         match self {
             State::Magic => {
-                let (version, is_valkey) = read_magic(input.take(9)?)?;
+                let mut ahead = input.clone();
+                let (version, is_valkey) = read_magic(ahead.take(9)?)?;
+                *input = ahead;
                 *valkey = is_valkey;
                 *self = State::Opcode;
                 Ok(Step::Version(version))

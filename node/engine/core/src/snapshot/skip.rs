@@ -1,11 +1,12 @@
 //! Stepping over values: how many elements and bytes they have, without building them.
 //!
-//! Tools that look into files need neither the elements nor this engine's types: also values of modules are stepped
-//! over, as their parts say what they are. [`Known`] builds what this engine has and steps over the rest.
+//! Tools that look into files need neither the elements nor this engine's types: also values of modules are
+//! stepped over, as their parts say what they are. [`Known`] builds what this engine has and steps over the
+//! rest.
 //!
-//! A collection is a row of *units* (a member with its score, a node of a list), each of which is read whole or not
-//! at all. So memory is bounded by the largest unit, whatever the size of the collection. A packed collection says in
-//! its header how many entries it has; it is believed here, as nothing is allocated by it.
+//! A collection is a row of *units* (a member with its score, a node of a list), each of which is read whole
+//! or not at all. So memory is bounded by the largest unit, whatever the size of the collection. A packed
+//! collection says in its header how many entries it has; it is believed here, as nothing is allocated by it.
 
 use super::reader::{Build, BuildReader, ValueSource};
 use crate::formats::crc64::Crc64;
