@@ -169,7 +169,7 @@ class RdbScan:
         """What stands around the keys, and how many there are, as far as the file was read."""
 
     def report(self, prefixes: int) -> dict[str, Any]:
-        """Sums of (keys, elements, bytes, bytes in the file): by type, database, prefix, expiry, idle time."""
+        """Sums of (keys, elements, bytes, bytes in the file): by type, database, prefix, expiry, idleness."""
 
 @final
 class RdbLines:

@@ -105,8 +105,8 @@ def _cut_later(found: Sequence[Found], until: int, yes: bool, discard: bool) -> 
     first = later[0]
     if not first.part.is_last:
         print(
-            f"{first.part.path.name} has commands of after {until} and is not the last file: remove the later "
-            "ones from the manifest first, then try again"
+            f"{first.part.path.name} has commands of after {until} and is not the last file: remove the "
+            "later ones from the manifest first, then try again"
         )
         raise typer.Exit(EXIT_FAILED)
     _cut(first, first.facts["later_offset"], yes, discard)
