@@ -77,6 +77,12 @@ impl<'a> Input<'a> {
         self.at
     }
 
+    /// How many of the announced elements may be believed: no more than there are bytes.
+    pub fn believed(&self, elements: u64) -> usize {
+        let bytes = self.bytes.len() - self.at;
+        usize::try_from(elements).map_or(bytes, |elements| elements.min(bytes))
+    }
+
     /// Whether every byte has been taken.
     pub fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
