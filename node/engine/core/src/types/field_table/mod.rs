@@ -23,7 +23,7 @@ use rapidhash::v3::{rapidhash_v3_seeded, RapidSecrets};
 /// Entries per bucket above which a bucket is split.
 const LOAD: usize = 10;
 /// Entries for which a bucket has room at once when many are expected. Hardly any bucket of a full table has fewer.
-const LOAD_EXPECTED: usize = LOAD * 7 / 10;
+const LOAD_EXPECTED: usize = LOAD / 2;
 /// Entries per bucket below which two buckets become one.
 const LOAD_MIN: usize = LOAD / 4;
 /// Buckets per segment; a segment is allocated as it fills.
