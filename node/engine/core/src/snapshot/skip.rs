@@ -163,7 +163,8 @@ pub struct Skipper {
     elements: u64,
     bytes: u64,
     module: Option<String>,
-    crc: Crc64,
+    /// Of a value of a module; other values pay nothing for it.
+    crc: Option<Box<Crc64>>,
 }
 
 enum Form {
@@ -240,7 +241,7 @@ impl Skipper {
     }
 
     fn of(form: Form) -> Self {
-        Skipper { form, elements: 0, bytes: 0, module: None, crc: Crc64::new() }
+        Skipper { form, elements: 0, bytes: 0, module: None, crc: None }
     }
 
     /// Goes on with the bytes that are there; what the value was, once it is complete.
@@ -293,7 +294,7 @@ impl Skipper {
                 Form::ModuleParts => {
                     let start = input.clone();
                     let part = input.all(skip_part)?;
-                    self.crc.update(input.taken_since(&start));
+                    self.crc.get_or_insert_default().update(input.taken_since(&start));
                     match part {
                         Some(bytes) => self.bytes += bytes,
                         None => break,
@@ -301,7 +302,7 @@ impl Skipper {
                 }
             }
         }
-        let (module, checksum) = (self.module.take(), self.crc.value());
+        let (module, checksum) = (self.module.take(), self.crc.as_ref().map_or(0, |crc| crc.value()));
         Ok(Skipped { elements: self.elements, bytes: self.bytes, module, checksum })
     }
 }
