@@ -21,6 +21,8 @@ usage: garrison <command> [arguments]
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
   demo      start real nodes, kill, fail over and move slots; prints what callers saw
+  rdb       look into RDB files: report, json, diff, check (takes redis-check-rdb's arguments)
+  aof       check append-only files and cut damaged ends (takes redis-check-aof's arguments)
   sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
   help      explain a command: garrison help cluster reshard, garrison help node maxmemory
   version   print the version
@@ -89,6 +91,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "health": _part("garrison.node.health"),
     "dev": _part("garrison.cluster.local.dev"),
     "demo": _part("garrison.cluster.demo.command"),
+    "rdb": _part("garrison.node.files.rdb_cli"),
+    "aof": _part("garrison.node.files.aof_cli"),
     "sentinel": _part("garrison.sentinel.__main__"),
     "version": _version,
     "--version": _version,

@@ -4,7 +4,20 @@ from typing import Any, final
 
 from garrison.node.border import Event, ReplicationStatus, Request
 
-__all__ = ["REDIS_VERSION", "VERSION", "BareEngine", "DataPlane", "border", "echo_request", "example_events"]
+__all__ = [
+    "REDIS_VERSION",
+    "VERSION",
+    "AofScan",
+    "BareEngine",
+    "DataPlane",
+    "RdbDiff",
+    "RdbLines",
+    "RdbScan",
+    "border",
+    "echo_request",
+    "example_events",
+    "read_manifest",
+]
 
 REDIS_VERSION: str
 """The version of Redis whose behaviour a node matches, as INFO says."""
@@ -112,3 +125,83 @@ class BareEngine:
 
     def contents(self) -> dict[bytes, bytes]:
         """The DUMP payload of every key of database 0."""
+
+def read_manifest(
+    text: bytes,
+) -> tuple[tuple[str, int] | None, list[tuple[str, int]], list[tuple[str, int]]]:
+    """The files of an append-only file as (name, number): the base, the increments, the history.
+
+    Raises ValueError that names the line.
+    """
+
+@final
+class RdbScan:
+    """A walk over an RDB file that sums up, and lists its keys where that is wanted.
+
+    `build` makes each value, as loading does, instead of stepping over it. Raises OSError.
+    """
+
+    def __new__(
+        cls,
+        path: str,
+        now_ms: int,
+        *,
+        build: bool = False,
+        rows: bool = False,
+        separator: bytes = ...,
+        depth: int = 1,
+        biggest_max: int = 0,
+        prefixes_max: int = 0,
+    ) -> RdbScan: ...
+    def step(
+        self,
+    ) -> list[tuple[int, bytes, str, str, int, int, int, int | None, int | None, int | None]] | None:
+        """Read some megabytes; None behind the end. With `rows`, a tuple for each key: database, key, type,
+        encoding, elements, bytes, bytes in the file, expiry in Unix milliseconds, idle seconds, frequency.
+
+        Raises ValueError that names the file, the offset and what to do; OSError.
+        """
+
+    def offset(self) -> int:
+        """How much of the file has been read."""
+
+    def facts(self) -> dict[str, Any]:
+        """What stands around the keys, and how many there are, as far as the file was read."""
+
+    def report(self, prefixes: int) -> dict[str, Any]:
+        """Sums of (keys, elements, bytes, bytes in the file): by type, database, prefix, expiry, idleness."""
+
+@final
+class RdbLines:
+    """The keys of an RDB file with their values, as lines of JSON. Raises OSError."""
+
+    def __new__(
+        cls,
+        path: str,
+        *,
+        pattern: bytes | None = None,
+        types: list[str] = ...,
+        dbs: list[int] = ...,
+    ) -> RdbLines: ...
+    def step(self) -> bytes | None:
+        """Some lines; None behind the end. Raises ValueError for a damaged file, behind its sound lines."""
+
+@final
+class RdbDiff:
+    """Two RDB files compared by key, with at most `keys_max` keys in memory. Raises OSError."""
+
+    def __new__(cls, old: str, new: str, keys_max: int) -> RdbDiff: ...
+    def step(self) -> list[tuple[str, int, bytes, str]] | None:
+        """Read some megabytes; None at the end. For each difference: `added`, `removed`, `value`, `expiry` or
+        `value and expiry`, with database, key and type. Raises ValueError for a damaged file."""
+
+@final
+class AofScan:
+    """A look at one part of an append-only file; `until` is the last Unix second wanted. Raises OSError."""
+
+    def __new__(cls, path: str, until: int | None = None) -> AofScan: ...
+    def step(self) -> dict[str, Any] | None:
+        """Read some megabytes; at the end what was found, None before it."""
+
+    def offset(self) -> int:
+        """How much of the file has been read, at least."""

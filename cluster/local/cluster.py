@@ -130,14 +130,16 @@ class LocalCluster(LocalServers):
         raise ManagerError(f"the local cluster is not healthy after {timeout_s:.0f} s: {missing}")
 
     async def wait_ready(self, node: LocalNode) -> None:
-        """Wait until the node answers PING."""
+        """Wait until the node answers, and serves what it has in files."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_TIMEOUT_S):
                 while node.running:
                     async with AdminClient(node.address, self.access) as admin:
                         try:
-                            await admin.call(node.address, "PING")
-                            return
+                            info = await admin.call(node.address, "INFO", "persistence")
+                            if "loading:1" not in str(info):
+                                return
+                            await asyncio.sleep(POLL_INTERVAL_S)
                         except ManagerError:
                             await asyncio.sleep(POLL_INTERVAL_S)
         state = "does not answer" if node.running else "ended"

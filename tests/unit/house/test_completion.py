@@ -46,6 +46,10 @@ def words_for(line: str) -> list[str]:
         ("help cluster resh", ["reshard"]),
         ("help node maxmemory-p", ["maxmemory-policy"]),
         ("health --t", ["--timeout"]),
+        ("rdb re", ["report"]),
+        ("rdb report --format ", ["table", "json", "csv", "parquet"]),
+        ("aof check --tr", ["--truncate-to-timestamp"]),
+        ("help aof ", ["check", "fix"]),
     ],
 )
 def test_candidates(line: str, some: list[str]) -> None:

@@ -9,6 +9,7 @@
 //! ```text
 //! base, resp, formats, settings      numbers, replies and requests, encodings, directives
 //! types, keyspace, snapshot          values and codecs, the table, pictures of it
+//! inspect                            looking into files without loading them
 //! clients, cluster, stats            sessions and their waits, the slot table, counters
 //! replication/state, migration/state, persistence/state   what those remember
 //! engine                             the state of all of them, and what every command may call
@@ -29,6 +30,7 @@ pub mod commands;
 pub mod dispatch;
 pub mod engine;
 pub mod formats;
+pub mod inspect;
 pub mod keyspace;
 pub mod migration;
 pub mod persistence;

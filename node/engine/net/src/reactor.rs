@@ -78,6 +78,8 @@ pub struct Reactor {
     pub(crate) unsent: Vec<SessionKey>,
     /// Listeners whose queue was not empty when their share of the turn was used up.
     accept_again: Vec<usize>,
+    /// Listeners that clients knock at while the data is read, which may be over before they notice.
+    accept_when_loaded: Vec<usize>,
     /// Listeners that failed, to be tried again with the background work.
     accept_later: Vec<usize>,
     pub(crate) stopping: bool,
@@ -133,6 +135,7 @@ impl Reactor {
             unsent: Vec::new(),
             accept_again: Vec::new(),
             accept_later: Vec::new(),
+            accept_when_loaded: Vec::new(),
             stopping: false,
             next_cron_ms: BootMs::ZERO,
         })
@@ -180,6 +183,9 @@ impl Reactor {
                 }
                 Token(token) => self.accept(token - LISTENERS.start),
             }
+        }
+        if !self.accept_when_loaded.is_empty() && !self.engine.is_loading_unseen() {
+            self.accept_again.append(&mut self.accept_when_loaded);
         }
         for index in std::mem::take(&mut self.accept_again) {
             self.accept(index);
@@ -316,6 +322,10 @@ impl Reactor {
     }
 
     fn accept(&mut self, index: usize) {
+        if self.engine.is_loading_unseen() {
+            self.accept_when_loaded.push(index);
+            return;
+        }
         for _ in 0..ACCEPTS_PER_TURN {
             let accepted = match self.listeners.get(index) {
                 Some(Listener::Tcp(listener)) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),

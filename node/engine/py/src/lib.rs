@@ -6,6 +6,7 @@
 mod bare;
 mod convert;
 mod events;
+mod files;
 mod plane;
 mod requests;
 
@@ -45,5 +46,10 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(echo_request, module)?)?;
     module.add_function(wrap_pyfunction!(example_events, module)?)?;
     module.add_class::<plane::DataPlane>()?;
-    module.add_class::<bare::BareEngine>()
+    module.add_class::<bare::BareEngine>()?;
+    module.add_function(wrap_pyfunction!(files::read_manifest, module)?)?;
+    module.add_class::<files::RdbScan>()?;
+    module.add_class::<files::RdbLines>()?;
+    module.add_class::<files::RdbDiff>()?;
+    module.add_class::<files::AofScan>()
 }

@@ -35,6 +35,11 @@ impl Digest {
         self.combine(&other.0);
     }
 
+    /// Enough of it to tell the values of two files apart.
+    pub fn short(self) -> u128 {
+        u128::from_le_bytes(std::array::from_fn(|index| self.0[index]))
+    }
+
     /// Forty hexadecimal digits.
     pub fn to_hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()

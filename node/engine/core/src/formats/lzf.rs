@@ -148,20 +148,27 @@ fn put_reference(output: &mut Vec<u8>, distance: usize, length: usize) {
     }
 }
 
+/// Short runs are copied as so many bytes at once: what is too much is overwritten by the next run.
+const STRIDE: usize = 16;
+
 /// Expands `input` to exactly `length` bytes.
 pub fn decompress(input: &[u8], length: usize) -> Result<Vec<u8>, LzfError> {
     if length > input.len().saturating_mul(EXPANSION_MAX) {
         return Err(LzfError::Length);
     }
-    let mut output = Vec::with_capacity(length);
-    let mut rest = input;
+    let mut output = vec![0; length];
+    let (mut rest, mut at) = (input, 0);
     while let Some(control) = take_byte(&mut rest) {
         if control < 32 {
             let count = usize::from(control) + 1;
             let (literals, behind) = rest.split_at_checked(count).ok_or(LzfError::Truncated)?;
-            check_room(&output, count, length)?;
-            output.extend_from_slice(literals);
+            let room = output.get_mut(at..).filter(|room| room.len() >= count).ok_or(LzfError::Length)?;
+            match (room.first_chunk_mut(), rest.first_chunk::<LITERALS_MAX>()) {
+                (Some(room), Some(chunk)) => *room = *chunk,
+                _ => room[..count].copy_from_slice(literals),
+            }
             rest = behind;
+            at += count;
             continue;
         }
         let mut count = usize::from(control >> 5) + 2;
@@ -170,11 +177,14 @@ pub fn decompress(input: &[u8], length: usize) -> Result<Vec<u8>, LzfError> {
         }
         let low = usize::from(take_byte(&mut rest).ok_or(LzfError::Truncated)?);
         let back = (usize::from(control & 31) << 8 | low) + 1;
-        let from = output.len().checked_sub(back).ok_or(LzfError::Distance)?;
-        check_room(&output, count, length)?;
-        copy_within(&mut output, from, count);
+        let from = at.checked_sub(back).ok_or(LzfError::Distance)?;
+        if output.len() - at < count {
+            return Err(LzfError::Length);
+        }
+        repeat(&mut output, from, at, count);
+        at += count;
     }
-    if output.len() == length {
+    if at == length {
         Ok(output)
     } else {
         Err(LzfError::Length)
@@ -187,21 +197,20 @@ fn take_byte(rest: &mut &[u8]) -> Option<u8> {
     Some(*first)
 }
 
-fn check_room(output: &[u8], more: usize, length: usize) -> Result<(), LzfError> {
-    if output.len() + more > length {
-        Err(LzfError::Length)
-    } else {
-        Ok(())
+/// Copies `count` bytes from position `from` to `at`, which is behind it; where the two overlap, the bytes repeat.
+#[inline]
+fn repeat(output: &mut [u8], from: usize, at: usize, count: usize) {
+    let back = at - from;
+    if back >= STRIDE && count <= STRIDE && output.len() - at >= STRIDE {
+        output.copy_within(from..from + STRIDE, at);
+        return;
     }
-}
-
-/// Appends `count` bytes from position `from` on; where they overlap the end, the new bytes repeat.
-fn copy_within(output: &mut Vec<u8>, from: usize, count: usize) {
-    let mut left = count;
-    while left > 0 {
-        let run = left.min(output.len() - from);
-        output.extend_from_within(from..from + run);
-        left -= run;
+    let mut done = 0;
+    while done < count {
+        // With each round the bytes that can be repeated at once become more.
+        let run = (count - done).min(back + done);
+        output.copy_within(from..from + run, at + done);
+        done += run;
     }
 }
 

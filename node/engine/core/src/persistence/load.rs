@@ -23,6 +23,9 @@ use crate::replication::state::applier::Applier;
 use crate::replication::state::history::StreamId;
 use crate::snapshot::loader::{Header, Loader, PayloadForm};
 
+/// Clients wait for a load that is shorter than this before they are let in, in milliseconds: nobody is told LOADING for
+/// an empty folder.
+const UNSEEN_MS: i64 = 250;
 /// Time between two lines about the progress, in milliseconds.
 const PROGRESS_PERIOD_MS: i64 = 5_000;
 /// Bytes without a command at the end of a file that may be left out: more are no torn end.
@@ -57,6 +60,13 @@ impl Engine {
             closed_bytes: 0,
             is_read: false,
         }));
+    }
+
+    /// Whether the data is being read, and has been for so short a time that clients may wait at the door.
+    #[inline]
+    pub fn is_loading_unseen(&self) -> bool {
+        let loading = self.persistence.loading.as_ref();
+        loading.is_some_and(|loading| self.clock.unix_ms - loading.since_ms < UNSEEN_MS)
     }
 
     /// Takes the next bytes of the file that is being read.

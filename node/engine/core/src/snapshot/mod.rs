@@ -4,11 +4,12 @@ pub mod loader;
 pub mod payload;
 pub mod producer;
 mod reader;
+pub mod skip;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use reader::{RdbEntry, RdbItem, RdbOptions, RdbReader};
+pub use reader::{Build, BuildReader, RdbEntry, RdbItem, RdbOptions, RdbReader, ValueSource};
 pub use writer::{Access, RdbWriter, RdbWriterOptions, ValueWalk};
 
 use writer::write_value;

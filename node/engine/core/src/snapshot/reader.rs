@@ -4,13 +4,58 @@
 //! Magic -> Opcode <-> Key -> Value -> Opcode ... -> Checksum -> Done
 //! ```
 //!
-//! [`RdbReader::feed`] takes bytes as they come; [`RdbReader::next_item`] gives the next complete item, or `None` when
-//! it needs more bytes. What has not been consumed is kept, so memory is bounded by the largest single string that has
-//! really arrived plus the chunk that is being fed.
+//! [`RdbReader::feed`] takes bytes as they come; [`RdbReader::next_item`] gives the next complete item, or
+//! `None` when it needs more bytes. What has not been consumed is kept, so memory is bounded by the largest
+//! single string that has really arrived plus the chunk that is being fed.
+//!
+//! What becomes of values is the choice of a [`ValueSource`]: [`Build`] makes the values of this engine,
+//! [`super::skip::Skip`] steps over them and counts.
 
+use super::skip::Skipper;
 use crate::formats::crc64::Crc64;
 use crate::formats::rdb::{opcode, Input, RdbError, RdbProblem, Stop, RDB_VERSION_MAX, VALKEY_VERSION};
 use crate::types::{TypeLimits, Value, ValueReader};
+
+/// What a reader makes of the values in a stream.
+pub trait ValueSource {
+    /// A value on its way in.
+    type Reader;
+    /// What it becomes.
+    type Value;
+
+    /// Whether data of modules that belongs to no key is stepped over; else it is refused.
+    const STEPS_OVER_MODULE_DATA: bool = false;
+
+    /// A reader for values of this type byte. Valkey gave some bytes a meaning of their own.
+    fn reader(code: u8, is_valkey: bool) -> Result<Self::Reader, RdbProblem>;
+
+    /// Goes on with the bytes that are there; the value once it is complete.
+    fn read(
+        reader: &mut Self::Reader,
+        input: &mut Input<'_>,
+        limits: &TypeLimits,
+    ) -> Result<Self::Value, Stop>;
+}
+
+/// Values as the keyspace stores them.
+pub struct Build;
+
+/// A value on its way to the keyspace.
+pub struct BuildReader(ValueReader);
+
+impl ValueSource for Build {
+    type Reader = BuildReader;
+    type Value = Value;
+
+    fn reader(code: u8, is_valkey: bool) -> Result<BuildReader, RdbProblem> {
+        ValueReader::new(code, is_valkey).map(BuildReader)
+    }
+
+    #[inline]
+    fn read(reader: &mut BuildReader, input: &mut Input<'_>, limits: &TypeLimits) -> Result<Value, Stop> {
+        reader.0.read(input, limits)
+    }
+}
 
 /// How to read.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +64,8 @@ pub struct RdbOptions {
     pub limits: TypeLimits,
     /// The longest string that is accepted.
     pub string_bytes_max: u64,
-    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`, for RESTORE a switch of DEBUG.
+    /// Whether to compute the checksum and compare it: the directive `rdbchecksum`, for RESTORE a switch of
+    /// DEBUG.
     pub checksum: bool,
 }
 
@@ -30,21 +76,25 @@ impl Default for RdbOptions {
 }
 
 /// A key with its value and what stood before it.
-pub struct RdbEntry {
+pub struct RdbEntry<V = Value> {
     /// The key.
     pub key: Vec<u8>,
     /// The value.
-    pub value: Value,
+    pub value: V,
     /// When it expires, in milliseconds since 1970.
     pub expire_at_ms: Option<i64>,
     /// For how many seconds it had not been used.
     pub idle_seconds: Option<u64>,
     /// How often it was used, on the logarithmic scale of the LFU policies.
     pub frequency: Option<u8>,
+    /// The byte that says how the value is encoded.
+    pub code: u8,
+    /// How many bytes key and value take in the stream.
+    pub stream_bytes: u64,
 }
 
 /// One item of a stream.
-pub enum RdbItem {
+pub enum RdbItem<V = Value> {
     /// An auxiliary field.
     Aux {
         /// Its name, such as `redis-ver`.
@@ -73,19 +123,31 @@ pub enum RdbItem {
     /// The source of a function library.
     Function(Vec<u8>),
     /// A key with its value.
-    Entry(Box<RdbEntry>),
+    Entry(Box<RdbEntry<V>>),
     /// The stream is complete and its checksum is right.
     End,
 }
 
 /// What comes next in the stream.
-enum State {
+enum State<R> {
     Magic,
     Opcode,
     Key(u8),
-    Value(Vec<u8>, ValueReader),
+    Value(Begun, R),
+    /// A value that cannot be read; the key belongs into the error.
+    Refused(Vec<u8>),
+    /// Data of a module that belongs to no key.
+    ModuleData(Box<Skipper>),
     Checksum,
     Done,
+}
+
+/// An entry whose key has been read.
+struct Begun {
+    key: Vec<u8>,
+    code: u8,
+    /// The offset in the stream where its key begins.
+    offset: u64,
 }
 
 /// What stood before the entry that comes next.
@@ -97,13 +159,14 @@ struct Attributes {
 }
 
 /// Reads an RDB stream. See the module's documentation.
-pub struct RdbReader {
+pub struct RdbReader<S: ValueSource = Build> {
     options: RdbOptions,
-    state: State,
+    state: State<S::Reader>,
     attributes: Attributes,
     version: u32,
     valkey: bool,
-    /// What has arrived and is not dropped yet, how much of it is consumed, and how much of that is in the checksum.
+    /// What has arrived and is not dropped yet, how much of it is consumed, and how much of that is in the
+    /// checksum.
     pub(super) buffer: Vec<u8>,
     consumed: usize,
     summed: usize,
@@ -118,8 +181,15 @@ const CHECKSUM_VERSION_MIN: u32 = 5;
 const BUFFER_KEPT_BYTES_MAX: usize = 1 << 20;
 
 impl RdbReader {
-    /// A reader at the start of a stream.
+    /// A reader at the start of a stream, which makes the values of this engine.
     pub fn new(options: RdbOptions) -> Self {
+        RdbReader::with_source(options)
+    }
+}
+
+impl<S: ValueSource> RdbReader<S> {
+    /// A reader at the start of a stream; its type says what it makes of values.
+    pub fn with_source(options: RdbOptions) -> Self {
         RdbReader {
             options,
             state: State::Magic,
@@ -148,11 +218,17 @@ impl RdbReader {
     }
 
     /// The next item; `None` when more bytes are needed, and after the end.
-    pub fn next_item(&mut self) -> Result<Option<RdbItem>, RdbError> {
+    pub fn next_item(&mut self) -> Result<Option<RdbItem<S::Value>>, RdbError> {
         loop {
+            let offset = self.offset();
             let mut input = Input::new(&self.buffer[self.consumed..], self.options.string_bytes_max);
-            let step =
-                step(&mut input, &mut self.state, &mut self.attributes, &self.options, &mut self.valkey);
+            let step = self.state.step::<S>(
+                &mut input,
+                offset,
+                &mut self.attributes,
+                &self.options,
+                &mut self.valkey,
+            );
             self.consumed += input.position();
             match step {
                 Ok(Step::Version(version)) => self.version = version,
@@ -177,6 +253,11 @@ impl RdbReader {
     /// The version in the magic; 0 before it has been read.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// Whether the magic is Valkey's.
+    pub fn is_valkey(&self) -> bool {
+        self.valkey
     }
 
     /// The offset in the stream up to which bytes have been consumed.
@@ -205,7 +286,7 @@ impl RdbReader {
 
     fn error(&self, problem: RdbProblem) -> RdbError {
         let key = match &self.state {
-            State::Value(key, _) => Some(key.clone().into_boxed_slice()),
+            State::Value(Begun { key, .. }, _) | State::Refused(key) => Some(key.clone().into_boxed_slice()),
             _ => None,
         };
         RdbError { offset: self.offset(), key, problem }
@@ -219,7 +300,7 @@ impl RdbReader {
         self.summed = self.consumed;
     }
 
-    fn verify(&mut self, expected: u64) -> Result<RdbItem, RdbError> {
+    fn verify(&mut self, expected: u64) -> Result<RdbItem<S::Value>, RdbError> {
         let computed = self.crc.value();
         if self.options.checksum && expected != 0 && expected != computed {
             return Err(self.error(RdbProblem::Checksum { expected, computed }));
@@ -231,51 +312,64 @@ impl RdbReader {
 }
 
 /// What one step of the reader came to.
-enum Step {
+enum Step<V> {
     Nothing,
     Version(u32),
-    Item(RdbItem),
+    Item(RdbItem<V>),
     EndMark,
     Checksum(u64),
 }
 
-fn step(
-    input: &mut Input<'_>,
-    state: &mut State,
-    attributes: &mut Attributes,
-    options: &RdbOptions,
-    valkey: &mut bool,
-) -> Result<Step, Stop> {
-    match state {
-        State::Magic => {
-            let (version, is_valkey) = read_magic(input.take(9)?)?;
-            *valkey = is_valkey;
-            *state = State::Opcode;
-            Ok(Step::Version(version))
-        }
-        State::Opcode => read_opcode(input, state, attributes),
-        State::Key(code) => {
-            let key = input.text()?.into_vec();
-            match ValueReader::new(*code, *valkey) {
-                Ok(reader) => *state = State::Value(key, reader),
-                Err(problem) => {
-                    // The key belongs into the error; nothing is read after it.
-                    *state = State::Value(key, ValueReader::Text);
-                    return Err(problem.into());
-                }
+impl<R> State<R> {
+    /// Reads what comes next; `offset` is where the input begins.
+    fn step<S: ValueSource<Reader = R>>(
+        &mut self,
+        input: &mut Input<'_>,
+        offset: u64,
+        attributes: &mut Attributes,
+        options: &RdbOptions,
+        valkey: &mut bool,
+    ) -> Result<Step<S::Value>, Stop> {
+        match self {
+            State::Magic => {
+                let mut ahead = input.clone();
+                let (version, is_valkey) = read_magic(ahead.take(9)?)?;
+                *input = ahead;
+                *valkey = is_valkey;
+                *self = State::Opcode;
+                Ok(Step::Version(version))
             }
-            Ok(Step::Nothing)
+            State::Opcode => read_opcode::<S>(input, self, attributes),
+            State::Key(code) => {
+                let code = *code;
+                let key = input.text()?.into_vec();
+                match S::reader(code, *valkey) {
+                    Ok(reader) => *self = State::Value(Begun { key, code, offset }, reader),
+                    Err(problem) => {
+                        *self = State::Refused(key);
+                        return Err(problem.into());
+                    }
+                }
+                Ok(Step::Nothing)
+            }
+            State::Value(begun, reader) => {
+                let value = S::read(reader, input, &options.limits)?;
+                let Attributes { expire_at_ms, idle_seconds, frequency } = std::mem::take(attributes);
+                let stream_bytes = offset + input.position() as u64 - begun.offset;
+                let (key, code) = (std::mem::take(&mut begun.key), begun.code);
+                *self = State::Opcode;
+                let entry =
+                    RdbEntry { key, value, expire_at_ms, idle_seconds, frequency, code, stream_bytes };
+                Ok(Step::Item(RdbItem::Entry(Box::new(entry))))
+            }
+            State::ModuleData(skipper) => {
+                skipper.skip(input)?;
+                *self = State::Opcode;
+                Ok(Step::Nothing)
+            }
+            State::Checksum => Ok(Step::Checksum(input.unsigned_64()?)),
+            State::Refused(_) | State::Done => Err(Stop::More),
         }
-        State::Value(key, reader) => {
-            let value = reader.read(input, &options.limits)?;
-            let Attributes { expire_at_ms, idle_seconds, frequency } = std::mem::take(attributes);
-            let key = std::mem::take(key);
-            *state = State::Opcode;
-            let entry = RdbEntry { key, value, expire_at_ms, idle_seconds, frequency };
-            Ok(Step::Item(RdbItem::Entry(Box::new(entry))))
-        }
-        State::Checksum => Ok(Step::Checksum(input.unsigned_64()?)),
-        State::Done => Err(Stop::More),
     }
 }
 
@@ -296,7 +390,11 @@ fn read_magic(magic: &[u8]) -> Result<(u32, bool), RdbProblem> {
     }
 }
 
-fn read_opcode(input: &mut Input<'_>, state: &mut State, attributes: &mut Attributes) -> Result<Step, Stop> {
+fn read_opcode<S: ValueSource>(
+    input: &mut Input<'_>,
+    state: &mut State<S::Reader>,
+    attributes: &mut Attributes,
+) -> Result<Step<S::Value>, Stop> {
     input.all(|input| {
         match input.byte()? {
             opcode::EXPIRE_MS => attributes.expire_at_ms = Some(input.signed_64()?),
@@ -310,6 +408,9 @@ fn read_opcode(input: &mut Input<'_>, state: &mut State, attributes: &mut Attrib
             opcode::FUNCTION_PRE_RELEASE => {
                 return Err(RdbProblem::Foreign("function of a pre-release of Redis 7.0").into())
             }
+            opcode::MODULE_AUX if S::STEPS_OVER_MODULE_DATA => {
+                *state = State::ModuleData(Box::new(Skipper::module_data()));
+            }
             opcode::MODULE_AUX => return Err(RdbProblem::Foreign("data of a module").into()),
             code if code < opcode::SLOT_INFO => *state = State::Key(code),
             code => return read_hint(code, input).map(Step::Item),
@@ -318,7 +419,7 @@ fn read_opcode(input: &mut Input<'_>, state: &mut State, attributes: &mut Attrib
     })
 }
 
-fn read_hint(code: u8, input: &mut Input<'_>) -> Result<RdbItem, Stop> {
+fn read_hint<V>(code: u8, input: &mut Input<'_>) -> Result<RdbItem<V>, Stop> {
     Ok(match code {
         opcode::AUX => RdbItem::Aux { name: input.text()?.into_vec(), value: input.text()?.into_vec() },
         opcode::SELECT_DB => RdbItem::SelectDb(input.length()?),

@@ -216,7 +216,7 @@ fn a_hostile_length_takes_no_memory() {
 #[test]
 fn errors_say_where_and_which_key() {
     let error = |bytes: &[u8]| read(bytes, 1000).err().unwrap().to_string();
-    assert_eq!(error(b"GARBAGE..."), format!("RDB offset 9: {}", RdbProblem::Magic));
+    assert_eq!(error(b"GARBAGE..."), format!("RDB offset 0: {}", RdbProblem::Magic));
     assert!(error(b"REDIS0099...").ends_with("RDB version 99 is not supported; versions 1 to 12 are"));
     let foreign = error(b"REDIS0010\x06\x04my\nl\x01");
     assert_eq!(foreign, "RDB offset 15, key \"my\\nl\": the type value of a module is not supported yet");

@@ -254,13 +254,25 @@ impl<'a> Wanted<'a> {
 }
 
 /// Whether an entry of this item and this length of head and string is as [`encode`] would write it.
+#[inline]
 pub(super) fn is_canonical(item: &Item<'_>, len: usize) -> bool {
-    let canonical = match *item {
-        Item::Bytes(bytes) => Item::of(bytes),
-        integer => integer,
-    };
-    let encoded = encode(&canonical);
-    canonical == *item && encoded.parts.0.used + encoded.parts.1.len() == len
+    match *item {
+        Item::Bytes(bytes) => {
+            let head = match bytes.len() {
+                0..=0x3f => 1,
+                0x40..=0xfff => 2,
+                _ => 5,
+            };
+            head + bytes.len() == len && !spells_integer(bytes)
+        }
+        Item::Integer(number) => integer_head(number).used == len,
+    }
+}
+
+/// Whether the string is to be stored as an integer; most are seen not to be by their first byte.
+#[inline]
+fn spells_integer(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'0'..=b'9' | b'-', ..]) && parse_i64(bytes).is_some()
 }
 
 #[inline]

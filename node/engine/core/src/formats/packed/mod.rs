@@ -22,6 +22,7 @@ use crate::base::alloc::rounded;
 use encoding::{
     backward_width, decode, encode, entry_len, is_canonical, read_backward, Encoded, Wanted, END,
 };
+use rapidhash::v3::rapidhash_v3;
 
 const HEADER: usize = 6;
 const COUNT_UNKNOWN: u16 = u16::MAX;
@@ -191,17 +192,29 @@ impl PackedList {
 
     /// Whether two entries are equal among the first of every `step`: equal strings have equal bytes.
     pub fn has_repetition(&self, step: usize) -> bool {
-        let mut entries = Vec::with_capacity(self.len() / step.max(1) + 1);
+        let step = step.max(1);
+        let mut hashes = Vec::with_capacity(self.len() / step + 1);
+        self.each_entry(step, |entry| hashes.push(rapidhash_v3(entry)));
+        if !has_twin(&mut hashes) {
+            return false;
+        }
+        // Different entries may have one hash, above all those that somebody has made for it.
+        let mut entries = Vec::with_capacity(hashes.len());
+        self.each_entry(step, |entry| entries.push(entry));
+        has_twin(&mut entries)
+    }
+
+    /// Visits the bytes of the first of every `step` entries.
+    fn each_entry<'a>(&'a self, step: usize, mut visit: impl FnMut(&'a [u8])) {
         let (mut at, mut index) = (HEADER, 0);
         while let Some(len) = self.entry_len(at) {
-            if index % step.max(1) == 0 {
-                entries.push(&self.bytes[at..at + len]);
+            if index == 0 {
+                visit(&self.bytes[at..at + len]);
+                index = step;
             }
             at += len;
-            index += 1;
+            index -= 1;
         }
-        entries.sort_unstable();
-        entries.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// Adds an entry at the end.
@@ -416,7 +429,8 @@ fn walk(bytes: &[u8]) -> Result<bool, Damage> {
             return damage(at, "an entry that is cut off or of no known kind");
         };
         let end = at + len + backward_width(len);
-        if end > bytes.len() - 1 || read_backward(bytes, end) != Some(len) {
+        let is_short = len <= 127 && bytes.get(end - 1).is_some_and(|back| usize::from(*back) == len);
+        if end > bytes.len() - 1 || !is_short && read_backward(bytes, end) != Some(len) {
             return damage(at, "an entry whose length backwards is not its length");
         }
         canonical &= is_canonical(&item, len);
@@ -428,4 +442,10 @@ fn walk(bytes: &[u8]) -> Result<bool, Damage> {
         return damage(4, "a number of entries that is not the packed list's");
     }
     Ok(canonical)
+}
+
+/// Whether two are equal; sorts them.
+fn has_twin<T: Ord>(values: &mut [T]) -> bool {
+    values.sort_unstable();
+    values.windows(2).any(|pair| pair[0] == pair[1])
 }

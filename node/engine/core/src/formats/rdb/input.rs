@@ -77,6 +77,12 @@ impl<'a> Input<'a> {
         self.at
     }
 
+    /// How many of the announced elements may be believed: no more than there are bytes.
+    pub fn believed(&self, elements: u64) -> usize {
+        let bytes = self.bytes.len() - self.at;
+        usize::try_from(elements).map_or(bytes, |elements| elements.min(bytes))
+    }
+
     /// Whether every byte has been taken.
     pub fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
@@ -165,10 +171,42 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// Steps over a string, in whatever form; how many bytes it has when it is written out.
+    pub fn skip_text(&mut self) -> Result<u64, Stop> {
+        self.all(|input| match input.any_length()? {
+            Length::Plain(len) => {
+                let len = input.string_length(len)?;
+                Ok(input.take(len)?.len() as u64)
+            }
+            Length::Special(special::INT8) => Ok(digits(i8::from_le_bytes(input.array()?).into())),
+            Length::Special(special::INT16) => Ok(digits(i16::from_le_bytes(input.array()?).into())),
+            Length::Special(special::INT32) => Ok(digits(i32::from_le_bytes(input.array()?))),
+            Length::Special(special::LZF) => {
+                let (packed_len, len) = (input.length()?, input.length()?);
+                let packed_len = input.string_length(packed_len)?;
+                input.string_length(len)?;
+                input.take(packed_len)?;
+                Ok(len)
+            }
+            Length::Special(_) => Err(RdbProblem::Length.into()),
+        })
+    }
+
+    /// The bytes taken since the input stood where `start` stands.
+    pub fn taken_since(&self, start: &Input<'a>) -> &'a [u8] {
+        self.bytes.get(start.at..self.at).unwrap_or_default()
+    }
+
     fn string_length(&self, len: u64) -> Result<usize, Stop> {
         match usize::try_from(len) {
             Ok(short) if len <= self.string_bytes_max => Ok(short),
             _ => Err(RdbProblem::StringTooLong(len).into()),
         }
     }
+}
+
+/// How many characters a number has.
+fn digits(number: i32) -> u64 {
+    let digits = number.unsigned_abs().checked_ilog10().map_or(1, |below| u64::from(below) + 1);
+    digits + u64::from(number < 0)
 }

@@ -129,6 +129,14 @@ impl Bucket {
         self.smalls += 1;
     }
 
+    /// Makes room for so many entries of this size, if the bucket has none.
+    pub(super) fn expect(&mut self, field: &[u8], value: &[u8], entries: usize) {
+        let len = HEAD + field.len() + value.len();
+        if self.small.capacity() == 0 && len <= HEAD + SMALL_BYTES_MAX {
+            self.make_room(len * entries);
+        }
+    }
+
     /// Gives a field that is already there another value; false where it is not.
     pub(super) fn replace(&mut self, mark: u8, field: &[u8], value: &[u8]) -> bool {
         let Some(place) = self.find(mark, field) else { return false };

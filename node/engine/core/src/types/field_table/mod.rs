@@ -22,6 +22,8 @@ use rapidhash::v3::{rapidhash_v3_seeded, RapidSecrets};
 
 /// Entries per bucket above which a bucket is split.
 const LOAD: usize = 10;
+/// Entries for which a bucket has room at once when many are expected. Hardly any bucket of a full table has fewer.
+const LOAD_EXPECTED: usize = LOAD / 2;
 /// Entries per bucket below which two buckets become one.
 const LOAD_MIN: usize = LOAD / 4;
 /// Buckets per segment; a segment is allocated as it fills.
@@ -43,6 +45,23 @@ impl FieldTable {
     pub fn new(seed: u64) -> Self {
         let secrets = RapidSecrets::seed(seed);
         FieldTable { segments: vec![vec![Bucket::default()]], buckets: 1, len: 0, heap_bytes: 0, secrets }
+    }
+
+    /// An empty table with as many buckets as this many fields need, so that none is divided while they come.
+    /// The number is to be one that is believed: memory is taken for it.
+    pub fn with_capacity(seed: u64, fields: usize) -> Self {
+        let buckets = fields.div_ceil(LOAD).max(1);
+        let mut table = FieldTable::new(seed);
+        table.segments.clear();
+        table.segments.reserve_exact(buckets.div_ceil(SEGMENT_BUCKETS));
+        let mut left = buckets;
+        while left > 0 {
+            let here = left.min(SEGMENT_BUCKETS);
+            table.segments.push((0..here).map(|_| Bucket::default()).collect());
+            left -= here;
+        }
+        table.buckets = buckets;
+        table
     }
 
     /// The number of fields.
@@ -81,10 +100,24 @@ impl FieldTable {
 
     /// Sets a field and says whether it is new.
     pub fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.insert_with_room(field, value, 1)
+    }
+
+    /// The same for one of the many fields that the table was made for: an empty bucket takes room for most of what
+    /// will be in it.
+    pub fn insert_expected(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.insert_with_room(field, value, LOAD_EXPECTED)
+    }
+
+    /// An empty bucket gets room for this many entries like the first.
+    fn insert_with_room(&mut self, field: &[u8], value: &[u8], entries: usize) -> bool {
         let hash = self.hash(field);
         let added = self.change(self.index_of(hash), |bucket| {
             let added = !bucket.replace(fingerprint(hash), field, value);
             if added {
+                if entries > 1 {
+                    bucket.expect(field, value, entries);
+                }
                 bucket.add(fingerprint(hash), field, value);
             }
             added

@@ -55,6 +55,27 @@ fn a_short_entry_costs_about_its_bytes() {
 }
 
 #[test]
+fn table_of_the_size_expected_is_like_one_that_grew() {
+    for fields in [0, 1, 9, 10, 11, 5_000, 50_000] {
+        let (grown, mut table) = (filled(fields), FieldTable::with_capacity(1, fields as usize));
+        let buckets = table.buckets;
+        for number in 0..fields {
+            assert!(table.insert_expected(&field(number), &number.to_be_bytes()));
+            assert!(!table.insert_expected(&field(number), &number.to_be_bytes()));
+        }
+        assert_eq!((table.len(), table.buckets), (grown.len(), buckets));
+        assert!(grown.iter().all(|(field, value)| table.get(field) == Some(value)));
+        let left: usize = (0..table.buckets).map(|index| table.bucket(index).heap_bytes()).sum();
+        assert_eq!(table.heap_bytes, left);
+        // A table of few buckets may have one that is less full than expected.
+        let (more, of_grown) = (table.memory_bytes() as f64, grown.memory_bytes() as f64);
+        assert!(more <= of_grown * if fields >= 5_000 { 1.02 } else { 1.5 }, "{fields}: {more} {of_grown}");
+        (0..fields).for_each(|number| assert!(table.remove(&field(number))));
+        assert!(table.is_empty());
+    }
+}
+
+#[test]
 fn drawing_is_fair() {
     let table = filled(100);
     let mut random = numbers();

@@ -199,6 +199,9 @@ impl Pairs {
                 Ok((first, input.length()?))
             })?;
             self.started = true;
+            if self.left > limits.packed_entries_max as u64 {
+                self.hash = Hash::with_table(input.believed(self.left), limits);
+            }
         }
         while self.left > 0 {
             self.read_pair(input, limits)?;
@@ -209,6 +212,14 @@ impl Pairs {
 
     fn read_pair(&mut self, input: &mut Input<'_>, limits: &HashLimits) -> Result<(), Stop> {
         let (form, first) = (self.form, self.first_due_ms);
+        if form == PairForm::Plain && self.field.is_none() {
+            match input.all(|input| Ok((input.text()?, input.text()?))) {
+                Ok((field, value)) => return add(&mut self.hash, field.as_item(), value.as_item(), limits),
+                // The field may be there: it is kept until its value comes.
+                Err(Stop::More) => {}
+                Err(bad) => return Err(bad),
+            }
+        }
         let (field, due) = match self.field.take() {
             Some(field) => field,
             None => input.all(|input| {
@@ -264,7 +275,7 @@ fn add_due(hash: &mut Hash, field: &[u8], due: Option<i64>, limits: &HashLimits)
 
 fn add(hash: &mut Hash, field: Item<'_>, value: Item<'_>, limits: &HashLimits) -> Result<(), Stop> {
     let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
-    if hash.set(field.spell(&mut first), value.spell(&mut second), limits) {
+    if hash.set_expected(field.spell(&mut first), value.spell(&mut second), limits) {
         Ok(())
     } else {
         Err(RdbProblem::Value("a hash that has a field twice").into())

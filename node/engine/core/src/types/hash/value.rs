@@ -56,6 +56,19 @@ impl Hash {
         Hash { repr: Repr::Packed(PackedList::new()), dues: None }
     }
 
+    /// An empty hash with a table for this many fields, each of which is to come by [`Hash::set_expected`].
+    pub fn with_table(len: usize, limits: &HashLimits) -> Self {
+        Hash { repr: Repr::Table(Box::new(FieldTable::with_capacity(limits.seed, len))), dues: None }
+    }
+
+    /// Sets one of many fields, which does not expire yet, and says whether it is new.
+    pub fn set_expected(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
+        match &mut self.repr {
+            Repr::Table(table) => table.insert_expected(field, value),
+            Repr::Packed(_) => self.set_value(field, value, limits),
+        }
+    }
+
     /// The hash that a packed list of fields and values is; `None` where a field has no value or occurs twice.
     pub fn from_packed(list: PackedList, limits: &HashLimits) -> Option<Self> {
         let len = list.len();
@@ -63,10 +76,10 @@ impl Hash {
             return None;
         }
         if len / 2 > limits.packed_entries_max {
-            let mut hash = Hash { repr: Repr::Table(Box::new(FieldTable::new(limits.seed))), dues: None };
+            let mut hash = Hash::with_table(len / 2, limits);
             for (field, value) in pairs(&list) {
                 let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
-                hash.set(field.spell(&mut first), value.spell(&mut second), limits);
+                hash.set_expected(field.spell(&mut first), value.spell(&mut second), limits);
             }
             return (hash.len() == len / 2).then_some(hash);
         }

@@ -3,7 +3,7 @@
 use super::int_set::IntSet;
 use super::{Set, SetLimits};
 use crate::formats::digest::Digest;
-use crate::formats::packed::PackedList;
+use crate::formats::packed::{Item, PackedList};
 use crate::formats::rdb::{Input, RdbOutput, RdbProblem, Stop};
 use crate::settings::Settings;
 use crate::types::{Collection, Rebuild};
@@ -137,11 +137,25 @@ impl Members {
         }
         while self.left > 0 {
             let member = input.text()?;
-            if !self.set.add(member.as_item().spell(&mut itoa::Buffer::new()), limits) {
+            let mut digits = itoa::Buffer::new();
+            let item = member.as_item();
+            if self.set.is_empty() && self.is_for_table(item, limits) {
+                self.set = Set::with_table(input.believed(self.left), limits);
+            }
+            if !self.set.add_expected(item.spell(&mut digits), limits) {
                 return Err(TWICE.into());
             }
             self.left -= 1;
         }
         Ok(std::mem::take(&mut self.set))
+    }
+
+    /// Whether a set that begins with this member will be a table.
+    fn is_for_table(&self, first: Item<'_>, limits: &SetLimits) -> bool {
+        let small_max = match first.as_integer() {
+            Some(_) => limits.ints_max.max(limits.packed_entries_max),
+            None => limits.packed_entries_max,
+        };
+        self.left > small_max as u64
     }
 }

@@ -56,13 +56,17 @@ impl Set {
         Set::default()
     }
 
-    /// An empty set that becomes a table at once if this many members pass the limits of the small forms.
-    pub fn with_expected_len(len: usize, limits: &SetLimits) -> Self {
-        let mut set = Set::new();
-        if len > limits.ints_max.max(limits.packed_entries_max) {
-            set.become_table(limits.seed);
+    /// An empty set with a table for this many members, each of which is to come by [`Set::add_expected`].
+    pub fn with_table(len: usize, limits: &SetLimits) -> Self {
+        Set { repr: Repr::Table(Box::new(FieldTable::with_capacity(limits.seed, len))) }
+    }
+
+    /// Adds one of many members and tells whether it is new.
+    pub fn add_expected(&mut self, member: &[u8], limits: &SetLimits) -> bool {
+        match &mut self.repr {
+            Repr::Table(table) => table.insert_expected(member, b""),
+            _ => self.add(member, limits),
         }
-        set
     }
 
     /// The set that these integers are.

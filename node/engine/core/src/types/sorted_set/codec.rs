@@ -170,6 +170,9 @@ impl Members {
         if !self.started {
             self.left = input.length()?;
             self.started = true;
+            if self.left > limits.packed_entries_max as u64 {
+                self.set = SortedSet::with_table(input.believed(self.left), limits);
+            }
         }
         let has_texts = self.has_texts;
         while self.left > 0 {
@@ -183,7 +186,7 @@ impl Members {
             }
             let mut digits = itoa::Buffer::new();
             let item = member.as_item();
-            if self.set.insert(item.spell(&mut digits), score, limits).is_some() {
+            if !self.set.insert_expected(item.spell(&mut digits), score, limits) {
                 return Err(TWICE.into());
             }
             self.left -= 1;

@@ -77,18 +77,15 @@ impl SortedSet {
         if list.len() % 2 != 0 || list.has_repetition(2) {
             return None;
         }
-        let (mut is_ordered, mut before): (bool, Option<(f64, Vec<u8>)>) = (true, None);
-        let mut items = list.iter();
-        while let (Some(member), Some(score)) = (items.next(), items.next()) {
-            let here = (packed_score(score).filter(|score| !score.is_nan())?, member.to_vec());
-            is_ordered &= before.is_none_or(|before| before < here);
-            before = Some(here);
-        }
+        let is_ordered = is_ordered(&list)?;
         let set = SortedSet { repr: Repr::Packed(list) };
         if is_ordered && set.len() <= limits.packed_entries_max {
             return Some(set);
         }
-        let mut ordered = SortedSet::new();
+        let mut ordered = match set.len() > limits.packed_entries_max {
+            true => SortedSet::with_table(set.len(), limits),
+            false => SortedSet::new(),
+        };
         for (member, score) in set.ascend(0) {
             ordered.insert(member.spell(&mut itoa::Buffer::new()), score, limits);
         }
@@ -107,6 +104,21 @@ impl SortedSet {
             packed.insert(member.spell(&mut itoa::Buffer::new()), score, limits);
         }
         packed
+    }
+
+    /// An empty sorted set in the big form, with room for the scores of this many members, each of which is to come by
+    /// [`SortedSet::insert_expected`].
+    pub fn with_table(len: usize, limits: &SortedSetLimits) -> Self {
+        let big = Big { tree: Tree::new(), scores: FieldTable::with_capacity(limits.seed, len) };
+        SortedSet { repr: Repr::Big(Box::new(big)) }
+    }
+
+    /// Adds one of many members. False if it is there: the sorted set is then to be dropped.
+    pub fn insert_expected(&mut self, member: &[u8], score: f64, limits: &SortedSetLimits) -> bool {
+        match &mut self.repr {
+            Repr::Big(big) => big.insert_expected(member, score),
+            Repr::Packed(_) => self.insert(member, score, limits).is_none(),
+        }
     }
 
     /// Number of members.
@@ -331,6 +343,15 @@ impl SortedSet {
 }
 
 impl Big {
+    /// Adds one of many elements; false if the member is there.
+    fn insert_expected(&mut self, member: &[u8], score: f64) -> bool {
+        let is_new = self.scores.insert_expected(member, Short::new(score).as_bytes());
+        if is_new {
+            self.tree.insert(score, member);
+        }
+        is_new
+    }
+
     fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let old = self.scores.get(member).map(score::from_short);
         if old == Some(score) {
@@ -361,6 +382,22 @@ fn packed_score(item: Item<'_>) -> Option<f64> {
         Item::Integer(number) => Some(number as f64),
         Item::Bytes(text) => crate::base::numbers::parse_f64(text),
     }
+}
+
+/// Whether the elements are in order; `None` where a score is not a number.
+fn is_ordered(list: &PackedList) -> Option<bool> {
+    let (mut is_ordered, mut before): (bool, Option<(f64, Item<'_>)>) = (true, None);
+    let mut items = list.iter();
+    while let (Some(member), Some(score)) = (items.next(), items.next()) {
+        let score = packed_score(score).filter(|score| !score.is_nan())?;
+        if let Some((former_score, former)) = before {
+            let (mut first, mut second) = (itoa::Buffer::new(), itoa::Buffer::new());
+            is_ordered &= former_score < score
+                || former_score == score && former.spell(&mut first) < member.spell(&mut second);
+        }
+        before = Some((score, member));
+    }
+    Some(is_ordered)
 }
 
 /// Puts a new member where it belongs.

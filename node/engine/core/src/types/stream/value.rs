@@ -106,6 +106,11 @@ impl Stream {
         self.range_back(Id::MIN, Id::MAX).next().map(|entry| entry.id)
     }
 
+    /// The groups of readers, by name.
+    pub fn groups(&self) -> impl Iterator<Item = (&[u8], &Group)> {
+        self.groups.iter().map(|(name, group)| (&**name, group))
+    }
+
     /// Bytes allocated, without the struct itself.
     pub fn memory_bytes(&self) -> usize {
         let groups = self.groups.iter().map(|(name, group)| {

@@ -1,0 +1,1 @@
+"""Looking into files: ``garrison rdb`` and ``garrison aof``. The engine's extension reads them."""
