@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from garrison.node.shell.control import ControlPlane
 
 
+PR_SET_THP_DISABLE = 41
+"""From linux/prctl.h."""
+
+
 def run(config: Config) -> int:
     """Be a node until it is shut down; the exit code."""
     try:
@@ -37,6 +41,14 @@ def _prepare(config: Config) -> Readiness:
     """Everything that must happen before there is a thread."""
     config.values["dir"] = enter(config.text("dir"))
     return detach(config.text("logfile"), config.text("supervised"), daemonize=config.flag("daemonize"))
+
+
+def _refuse_huge_pages(log: Log) -> None:
+    """Transparent huge pages of this process would be cleared whole, and kept whole, for a few bytes of each."""
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0):
+        log.warning(f"disable-thp: the kernel refuses it: {os.strerror(ctypes.get_errno())}")
 
 
 def _make_room_for_clients(config: Config, log: Log) -> None:
@@ -58,6 +70,8 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
 
     show_title(config)
     write_pidfile(config.text("pidfile"))
+    if config.flag("disable-thp"):
+        _refuse_huge_pages(log)
     _make_room_for_clients(config, log)
     mode = "cluster" if config.flag("cluster-enabled") else "standalone"
     with asyncio.Runner(loop_factory=new_loop) as runner:

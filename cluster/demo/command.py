@@ -2,8 +2,8 @@
 
 Four acts, each with a load through the client library and a table of what its callers saw: a cluster whose
 primary is killed and whose slots are moved, a cluster whose primary comes back at once without its data, a
-primary that Sentinels fail over, and a cluster that is killed as a whole. The exit code is 0 only if everything
-that the tables promise holds.
+primary that Sentinels fail over, and a cluster that is killed as a whole. The exit code is 0 only if all that
+the tables promise holds.
 """
 
 import asyncio

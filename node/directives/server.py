@@ -144,7 +144,7 @@ ROWS = (
     ),
     Directive("locale-collate", Text(), "", N, "Locale by which SORT with ALPHA compares."),
     Directive("ignore-warnings", Text(), "", N, "Warnings of the system check to leave out."),
-    Directive("disable-thp", YES_NO, "yes", N, "Ask the kernel for no huge pages.", immutable=True),
+    Directive("disable-thp", YES_NO, "yes", C, "Ask the kernel for no huge pages.", immutable=True),
     Directive(
         "oom-score-adj",
         Choice("no", "yes", "relative", "absolute"),

@@ -1,12 +1,15 @@
-//! Reading the files of a start: a thread reads ahead, the reactor takes what there is between its clients.
+//! Reading the files of a start: a thread reads and decodes ahead, the reactor stores what there is between its clients.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender, TryRecvError};
 
 use garrison_engine_core::formats::aof::manifest::manifest_name;
-use garrison_engine_core::persistence::state::start::{decide, Found, Names};
+use garrison_engine_core::persistence::load::damaged;
+use garrison_engine_core::persistence::state::portions::{FileReader, Portion};
+use garrison_engine_core::persistence::state::start::{decide, Found, Names, PartName};
 use garrison_engine_core::settings::Settings;
+use garrison_engine_core::snapshot::RdbOptions;
 
 use crate::clock;
 use crate::reactor::Reactor;
@@ -18,15 +21,15 @@ const PORTIONS_MAX: usize = 4;
 /// How long the reactor loads before it looks after its clients, in microseconds.
 const TURN_US: u64 = 10_000;
 
-enum Portion {
-    Bytes(Vec<u8>),
+enum Step {
+    Portion(Portion),
     End,
     Failed(String),
 }
 
 /// The files that are being read.
 pub struct Loading {
-    portions: Receiver<Portion>,
+    steps: Receiver<Step>,
 }
 
 impl Reactor {
@@ -44,11 +47,13 @@ impl Reactor {
         let found = look(settings, names)?;
         let plan = decide(settings.appendonly, settings.aof_load_truncated, names, found)
             .map_err(io::Error::other)?;
-        let files = plan.parts.iter().map(|part| part.name.clone()).collect();
+        let (parts, options) = (plan.parts.clone(), self.engine.rdb_options());
         self.engine.begin_load(plan);
-        let (sender, portions) = sync_channel(PORTIONS_MAX);
-        std::thread::Builder::new().name("loading".into()).spawn(move || read_all(files, &sender))?;
-        self.loading = Some(Loading { portions });
+        let (sender, steps) = sync_channel(PORTIONS_MAX);
+        std::thread::Builder::new()
+            .name("loading".into())
+            .spawn(move || read_all(parts, options, &sender))?;
+        self.loading = Some(Loading { steps });
         Ok(())
     }
 
@@ -59,10 +64,10 @@ impl Reactor {
     pub(crate) fn load_some(&mut self) -> io::Result<()> {
         let began_us = clock::ticks();
         while let Some(loading) = &self.loading {
-            let outcome = match loading.portions.try_recv() {
-                Ok(Portion::Bytes(bytes)) => self.engine.load_bytes(&bytes),
-                Ok(Portion::End) => self.engine.load_part_end(),
-                Ok(Portion::Failed(error)) => Err(error),
+            let outcome = match loading.steps.try_recv() {
+                Ok(Step::Portion(portion)) => self.engine.load_portion(portion),
+                Ok(Step::End) => self.engine.load_part_end(),
+                Ok(Step::Failed(error)) => Err(error),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
                     self.loading = None;
@@ -111,28 +116,38 @@ fn look(settings: &Settings, names: Names<'_>) -> io::Result<Found> {
 }
 
 /// Reads the files one after the other, until nobody wants more.
-fn read_all(names: Vec<String>, portions: &SyncSender<Portion>) {
-    for name in names {
-        if let Err(error) = read(&name, portions) {
-            let failed =
-                format!("{name} cannot be read: {error}. The start ends here, and no file was changed");
-            let _ = portions.send(Portion::Failed(failed));
-            return;
-        }
-        if portions.send(Portion::End).is_err() {
+fn read_all(parts: Vec<PartName>, options: RdbOptions, steps: &SyncSender<Step>) {
+    for part in parts {
+        let reader = FileReader::new(part.is_snapshot, options);
+        let last = match read(&part.name, reader, steps) {
+            Ok(()) => Step::End,
+            Err(error) => Step::Failed(error),
+        };
+        let is_over = matches!(last, Step::Failed(_));
+        if steps.send(last).is_err() || is_over {
             return;
         }
     }
 }
 
-fn read(name: &str, portions: &SyncSender<Portion>) -> io::Result<()> {
-    let mut file = File::open(name)?;
+/// Reads one file; an error is why the node must not go on.
+fn read(name: &str, mut reader: FileReader, steps: &SyncSender<Step>) -> Result<(), String> {
+    let unreadable = |error: io::Error| {
+        format!("{name} cannot be read: {error}. The start ends here, and no file was changed")
+    };
+    let explain = |error: String| damaged(name, &error);
+    let mut file = File::open(name).map_err(unreadable)?;
     loop {
         let mut bytes = Vec::with_capacity(PORTION_BYTES);
-        if file.by_ref().take(PORTION_BYTES as u64).read_to_end(&mut bytes)? == 0 {
-            return Ok(());
+        let count = file.by_ref().take(PORTION_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+        let is_end = count == 0;
+        let portions = if is_end { reader.finish() } else { reader.feed(bytes) }.map_err(explain)?;
+        for portion in portions {
+            if steps.send(Step::Portion(portion)).is_err() {
+                return Ok(());
+            }
         }
-        if portions.send(Portion::Bytes(bytes)).is_err() {
+        if is_end {
             return Ok(());
         }
     }

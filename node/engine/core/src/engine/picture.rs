@@ -45,13 +45,19 @@ impl Engine {
     }
 
     /// What reads a snapshot of this form into a data set beside the present one.
-    pub(crate) fn new_loader(&mut self, form: PayloadForm) -> Loader {
+    ///
+    /// Without a form the items come from another reader.
+    pub(crate) fn new_loader(&mut self, form: Option<PayloadForm>) -> Loader {
         let staging = self.keyspace.dbs.iter().map(Db::new_like).collect();
-        let options = RdbOptions {
+        Loader::new(form, staging, self.rdb_options(), self.access_clock(), self.clock.unix_ms)
+    }
+
+    /// How snapshots are read.
+    pub fn rdb_options(&self) -> RdbOptions {
+        RdbOptions {
             limits: self.type_limits(),
             checksum: self.settings.rdbchecksum,
             ..RdbOptions::default()
-        };
-        Loader::new(form, staging, options, self.access_clock(), self.clock.unix_ms)
+        }
     }
 }

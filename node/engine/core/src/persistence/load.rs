@@ -2,7 +2,7 @@
 //!
 //! BACKGROUND. The outside reads the files and hands in their bytes; between two portions it serves clients, who get
 //! LOADING for all that needs the data. A file is a snapshot, commands, or the former followed by the latter: its
-//! first bytes say so, whatever its name.
+//! first bytes say so, whatever its name. Who reads it takes it apart ([`super::state::portions`]).
 //!
 //! INVARIANTS.
 //! - A snapshot becomes the data when all of it is right. Commands are carried out as they come, but never half a
@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use super::state::disk::DiskOrder;
 use super::state::loading::{Loading, Part, Replay};
+use super::state::portions::Portion;
 use super::state::start::{PartName, Plan};
 use crate::clients::origin::Origin;
 use crate::engine::effects::{Event, Level};
@@ -21,7 +22,7 @@ use crate::engine::Engine;
 use crate::formats::aof::{AofItem, AofReader, Manifest};
 use crate::replication::state::applier::Applier;
 use crate::replication::state::history::StreamId;
-use crate::snapshot::loader::{Header, Loader, PayloadForm};
+use crate::snapshot::loader::{Header, Loader};
 
 /// Clients wait for a load that is shorter than this before they are let in, in milliseconds: nobody is told LOADING for
 /// an empty folder.
@@ -30,8 +31,6 @@ const UNSEEN_MS: i64 = 250;
 const PROGRESS_PERIOD_MS: i64 = 5_000;
 /// Bytes without a command at the end of a file that may be left out: more are no torn end.
 const TORN_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// The first bytes of a snapshot.
-const MAGICS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 
 /// What a start has read.
 struct Outcome {
@@ -69,14 +68,13 @@ impl Engine {
         loading.is_some_and(|loading| self.clock.unix_ms - loading.since_ms < UNSEEN_MS)
     }
 
-    /// Takes the next bytes of the file that is being read.
+    /// Takes the next portion of the file that is being read.
     ///
     /// # Errors
     /// What is wrong, with the file, the offset and what to do. The node must not go on.
-    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), String> {
+    pub fn load_portion(&mut self, portion: Portion) -> Result<(), String> {
         let Some(mut loading) = self.persistence.loading.take() else { return Ok(()) };
-        let outcome = self.load_part(&mut loading, bytes);
-        loading.bytes += bytes.len() as u64;
+        let outcome = self.load_part(&mut loading, portion);
         let name = loading.parts.front().map_or("", |part| &part.name).to_owned();
         if self.clock.boot_ms - loading.logged_boot_ms >= PROGRESS_PERIOD_MS {
             loading.logged_boot_ms = self.clock.boot_ms;
@@ -84,84 +82,57 @@ impl Engine {
             self.log(Level::Notice, format!("Loading {name}: {done} of {total} MB"));
         }
         self.persistence.loading = Some(loading);
-        outcome.map_err(|error| {
-            format!("{name} is damaged: {error}. The start ends here, and no file was changed")
-        })
+        outcome.map_err(|error| damaged(&name, &error))
     }
 
-    fn load_part(&mut self, loading: &mut Loading, mut bytes: &[u8]) -> Result<(), String> {
-        let is_snapshot = loading.parts.front().is_some_and(|part| part.is_snapshot);
-        while !bytes.is_empty() {
-            let part = loading.part.take().unwrap_or_else(|| Part::Unknown(Vec::new()));
-            let next = match part {
-                Part::Unknown(mut first) => {
-                    first.extend_from_slice(bytes);
-                    bytes = &[];
-                    self.recognise(loading, first, is_snapshot)?
-                }
-                Part::Snapshot(mut loader) => {
-                    let (used, is_complete) = loader.take(bytes)?;
-                    bytes = &bytes[used..];
-                    if is_complete {
-                        let end = loader.offset();
-                        self.install_loaded(*loader);
-                        if is_snapshot {
-                            Part::Rest
-                        } else {
-                            self.new_replay(end)
-                        }
-                    } else {
-                        Part::Snapshot(loader)
+    fn load_part(&mut self, loading: &mut Loading, portion: Portion) -> Result<(), String> {
+        let part = loading.part.take();
+        loading.part = match (portion, part) {
+            (Portion::Items(items, bytes), part) => {
+                loading.bytes += bytes;
+                let mut loader = match part {
+                    Some(Part::Snapshot(loader)) => loader,
+                    _ => Box::new(self.new_loader(None)),
+                };
+                items.into_iter().try_for_each(|item| loader.load(item))?;
+                Some(Part::Snapshot(loader))
+            }
+            (Portion::SnapshotEnd(offset), Some(Part::Snapshot(loader))) => {
+                self.install_loaded(*loader);
+                Some(Part::SnapshotEnd(offset))
+            }
+            (Portion::SnapshotEnd(_), part) => part,
+            (Portion::Commands(bytes), part) => {
+                loading.bytes += bytes.len() as u64;
+                let mut replay = match part {
+                    Some(Part::Commands(replay)) => replay,
+                    Some(Part::SnapshotEnd(offset)) => self.new_replay(offset),
+                    _ => self.new_replay(0),
+                };
+                replay.reader.feed(&bytes);
+                match &replay.damage {
+                    None => self.replay(&mut replay)?,
+                    Some(damage) if replay.reader.rest().len() > TORN_BYTES_MAX => {
+                        return Err(format!("{damage}, and more than {TORN_BYTES_MAX} bytes follow"));
                     }
+                    Some(_) => {}
                 }
-                Part::Commands(mut replay) => {
-                    replay.reader.feed(bytes);
-                    bytes = &[];
-                    match &replay.damage {
-                        None => self.replay(&mut replay)?,
-                        Some(damage) if replay.reader.rest().len() > TORN_BYTES_MAX => {
-                            return Err(format!("{damage}, and more than {TORN_BYTES_MAX} bytes follow"));
-                        }
-                        Some(_) => {}
-                    }
-                    Part::Commands(replay)
-                }
-                Part::Rest => return Err("bytes follow the end of the snapshot".into()),
-            };
-            loading.part = Some(next);
-        }
+                Some(Part::Commands(replay))
+            }
+        };
         Ok(())
     }
 
-    /// What a file is that begins so.
-    fn recognise(
-        &mut self,
-        loading: &mut Loading,
-        first: Vec<u8>,
-        is_snapshot: bool,
-    ) -> Result<Part, String> {
-        let may_be = |magic: &&[u8]| magic.starts_with(&first[..first.len().min(magic.len())]);
-        let part = match MAGICS.iter().copied().find(may_be) {
-            Some(magic) if first.len() < magic.len() => return Ok(Part::Unknown(first)),
-            Some(_) => Part::Snapshot(Box::new(self.new_loader(PayloadForm::File))),
-            None if is_snapshot => Part::Snapshot(Box::new(self.new_loader(PayloadForm::File))),
-            None => self.new_replay(0),
-        };
-        loading.part = Some(part);
-        self.load_part(loading, &first)?;
-        Ok(loading.part.take().unwrap_or(Part::Rest))
-    }
-
-    fn new_replay(&mut self, offset: u64) -> Part {
+    fn new_replay(&mut self, offset: u64) -> Box<Replay> {
         let session = self.open_session(Origin::File).key;
         let limit = self.settings.proto_max_bulk_len.max(crate::resp::request::LIMITS.bulk_bytes_max as u64);
-        Part::Commands(Box::new(Replay {
+        Box::new(Replay {
             reader: AofReader::starting_at(offset, limit),
             applier: Applier::of(session),
             head: None,
             is_at_start: true,
             damage: None,
-        }))
+        })
     }
 
     /// Carries out the commands that are complete.
@@ -240,19 +211,8 @@ impl Engine {
     /// How many bytes of a file count.
     fn end_part(&mut self, name: &PartName, part: Option<Part>) -> Result<u64, String> {
         match part {
-            None => {
-                if name.is_snapshot {
-                    Err("the file is empty: it is no snapshot".into())
-                } else {
-                    Ok(0)
-                }
-            }
-            Some(Part::Rest) => Ok(name.bytes),
-            Some(Part::Unknown(first)) => self.end_torn(name, 0, first.len() as u64),
-            Some(Part::Snapshot(loader)) => {
-                loader.finish()?;
-                Ok(name.bytes)
-            }
+            None => Ok(0),
+            Some(Part::Snapshot(_) | Part::SnapshotEnd(_)) => Ok(name.bytes),
             Some(Part::Commands(replay)) => {
                 if let Some(head) = &replay.head {
                     self.replication.append_loaded(head);
@@ -403,4 +363,9 @@ impl Engine {
         self.apply_loaded(applier, args, raw)
             .map_err(|name| format!("the command '{name}' at offset {offset} is not known to this version"))
     }
+}
+
+/// Why a start ends.
+pub fn damaged(name: &str, error: &str) -> String {
+    format!("{name} is damaged: {error}. The start ends here, and no file was changed")
 }

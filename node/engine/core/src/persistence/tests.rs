@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::load::damaged;
 use super::state::disk::{DiskOrder, DiskReport, FileId};
+use super::state::portions::FileReader;
 use super::state::start::{decide, Found, Names};
 use crate::base::prng::Prng;
 use crate::clients::session::SessionKey;
@@ -156,8 +158,15 @@ impl Machine {
         let parts = plan.parts.clone();
         bench.engine.begin_load(plan);
         for part in parts {
-            for portion in files[&part.name].bytes.chunks(100) {
-                bench.engine.load_bytes(portion)?;
+            let mut reader = FileReader::new(part.is_snapshot, bench.engine.rdb_options());
+            let explain = |error: String| damaged(&part.name, &error);
+            for bytes in files[&part.name].bytes.chunks(100) {
+                for portion in reader.feed(bytes.to_vec()).map_err(explain)? {
+                    bench.engine.load_portion(portion)?;
+                }
+            }
+            for portion in reader.finish().map_err(explain)? {
+                bench.engine.load_portion(portion)?;
             }
             bench.engine.load_part_end()?;
         }

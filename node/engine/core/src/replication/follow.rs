@@ -92,7 +92,7 @@ impl Engine {
             }
             Answer::Refused(why) => self.replication.failover.refusal = Some(why),
             Answer::Payload(form) => {
-                link.loader = Some(self.new_loader(form));
+                link.loader = Some(self.new_loader(Some(form)));
             }
         }
         Ok(())

@@ -14,8 +14,6 @@ pub enum PayloadForm {
     Sized(u64),
     /// `$EOF:<mark>`: by forty bytes behind it.
     Marked([u8; 40]),
-    /// A file: by its own end. What follows is not the snapshot's.
-    File,
 }
 
 /// What a snapshot says of itself in its header.
@@ -37,7 +35,8 @@ pub struct Header {
 
 /// A snapshot on its way in. Clients see the former data until it is complete.
 pub struct Loader {
-    form: PayloadForm,
+    /// How its end is recognised; nothing if its items come from somebody else's reader.
+    form: Option<PayloadForm>,
     reader: RdbReader,
     /// The new data.
     staging: Vec<Db>,
@@ -60,7 +59,13 @@ pub struct Loader {
 
 impl Loader {
     /// A loader into `staging`, which is empty; loaded keys get this access clock. `now_ms` is Unix time.
-    pub fn new(form: PayloadForm, staging: Vec<Db>, options: RdbOptions, clock: u32, now_ms: i64) -> Self {
+    pub fn new(
+        form: Option<PayloadForm>,
+        staging: Vec<Db>,
+        options: RdbOptions,
+        clock: u32,
+        now_ms: i64,
+    ) -> Self {
         Loader {
             form,
             reader: RdbReader::new(options),
@@ -79,14 +84,9 @@ impl Loader {
     /// Bytes in all, where that is known.
     pub fn bytes_expected(&self) -> Option<u64> {
         match self.form {
-            PayloadForm::Sized(bytes) => Some(bytes),
-            PayloadForm::Marked(_) | PayloadForm::File => None,
+            Some(PayloadForm::Sized(bytes)) => Some(bytes),
+            Some(PayloadForm::Marked(_)) | None => None,
         }
-    }
-
-    /// The offset in the snapshot up to which it was read.
-    pub fn offset(&self) -> u64 {
-        self.reader.offset()
     }
 
     /// Keys loaded so far.
@@ -105,7 +105,7 @@ impl Loader {
     /// What is wrong with the snapshot. The loader is to be dropped.
     pub fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), String> {
         match self.form {
-            PayloadForm::Sized(total) => {
+            Some(PayloadForm::Sized(total)) => {
                 let left = usize::try_from(total - self.bytes).unwrap_or(usize::MAX);
                 let used = bytes.len().min(left);
                 self.read(&bytes[..used])?;
@@ -117,23 +117,9 @@ impl Loader {
                 }
                 Ok((used, used == left))
             }
-            PayloadForm::Marked(mark) => self.take_marked(bytes, &mark),
-            PayloadForm::File => {
-                self.read(bytes)?;
-                let is_complete = self.reader.is_finished();
-                let behind = if is_complete { self.reader.rest().len().min(bytes.len()) } else { 0 };
-                self.bytes -= behind as u64;
-                Ok((bytes.len() - behind, is_complete))
-            }
+            Some(PayloadForm::Marked(mark)) => self.take_marked(bytes, &mark),
+            None => Ok((0, false)),
         }
-    }
-
-    /// No more bytes will come.
-    ///
-    /// # Errors
-    /// Where the snapshot breaks off, unless it is complete.
-    pub fn finish(&self) -> Result<(), String> {
-        self.reader.finish().map_err(|error| error.to_string())
     }
 
     fn take_marked(&mut self, bytes: &[u8], mark: &[u8; 40]) -> Result<(usize, bool), String> {
@@ -164,7 +150,11 @@ impl Loader {
         Ok(())
     }
 
-    fn load(&mut self, item: RdbItem) -> Result<(), String> {
+    /// Takes the next item.
+    ///
+    /// # Errors
+    /// Why this node cannot hold it.
+    pub fn load(&mut self, item: RdbItem) -> Result<(), String> {
         match item {
             RdbItem::Aux { name, value } => self.read_header(&name, value),
             RdbItem::SelectDb(db) => {
@@ -184,7 +174,7 @@ impl Loader {
 
     fn load_entry(&mut self, entry: RdbEntry) {
         // Behind the base of a log comes what happened to its keys, perhaps PERSIST.
-        let is_whole = matches!(self.form, PayloadForm::File) && !self.header.is_log_base;
+        let is_whole = self.form.is_none() && !self.header.is_log_base;
         if is_whole && entry.expire_at_ms.is_some_and(|at| at < self.since_ms) {
             self.expired += 1;
             return;

@@ -28,7 +28,7 @@ pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
     let mut producer = Producer::start(&mut engine.keyspace.dbs, None, options, &[]);
     let failed = |error: String| Failure::new(format!("ERR Error trying to reload the data: {error}"));
     while producer.step(&mut engine.keyspace.dbs, &mut sink).map_err(failed)? != Progress::Complete {}
-    let mut loader = engine.new_loader(PayloadForm::Sized(sink.0.len() as u64));
+    let mut loader = engine.new_loader(Some(PayloadForm::Sized(sink.0.len() as u64)));
     loader.take(&sink.0).map_err(failed)?;
     for (number, new) in loader.into_databases().into_iter().enumerate() {
         engine.database_reloaded(number);

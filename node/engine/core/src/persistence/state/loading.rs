@@ -34,14 +34,12 @@ pub struct Loading {
 
 /// What is being read of a file.
 pub enum Part {
-    /// Its first bytes, which say what it is.
-    Unknown(Vec<u8>),
     /// A snapshot.
     Snapshot(Box<Loader>),
     /// Commands.
     Commands(Box<Replay>),
-    /// The end of a file of which the rest is not read.
-    Rest,
+    /// A snapshot that has become the data, up to this offset.
+    SnapshotEnd(u64),
 }
 
 /// Carries out the commands of a file.

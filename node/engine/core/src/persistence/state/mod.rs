@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod loading;
 pub mod log;
+pub mod portions;
 pub mod rewrite;
 pub mod start;
 
