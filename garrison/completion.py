@@ -6,6 +6,7 @@ Where there is none, it completes file names.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import sys
@@ -150,27 +151,28 @@ def _helped(before: Sequence[str]) -> Iterable[Candidate]:
 # The parts that are typer applications.
 
 
-def _cluster(before: Sequence[str]) -> Iterator[Candidate]:
-    from garrison.cluster.cli import app
+def _group(module: str) -> Callable[[Sequence[str]], Iterator[Candidate]]:
+    """The candidates of an application with subcommands."""
 
-    group = _parser(app)
-    shared = list(_options(group))
-    values = _values(before, [group, *group.commands.values()])
-    if values is not None:
-        yield from values
-        return
-    chosen = next((group.commands[word] for word in before if word in group.commands), None)
-    if chosen is None:
-        yield from (Candidate(name, each.get_short_help_str(80)) for name, each in group.commands.items())
-    else:
-        yield from _options(chosen)
-    yield from shared
+    def found(before: Sequence[str]) -> Iterator[Candidate]:
+        group = _parser(importlib.import_module(module).app)
+        shared = list(_options(group))
+        values = _values(before, [group, *group.commands.values()])
+        if values is not None:
+            yield from values
+            return
+        chosen = next((group.commands[word] for word in before if word in group.commands), None)
+        if chosen is None:
+            yield from (Candidate(name, each.get_short_help_str(80)) for name, each in group.commands.items())
+        else:
+            yield from _options(chosen)
+        yield from shared
+
+    return found
 
 
 def _application(module: str) -> Callable[[Sequence[str]], Iterator[Candidate]]:
     def found(before: Sequence[str]) -> Iterator[Candidate]:
-        import importlib
-
         parser = _parser(importlib.import_module(module).app)
         values = _values(before, [parser])
         yield from _options(parser) if values is None else values
@@ -273,21 +275,25 @@ def _shells(before: Sequence[str]) -> Iterable[Candidate]:
     return map(Candidate, SCRIPTS)
 
 
-def _cluster_subcommands() -> list[str]:
-    from garrison.cluster.cli import app
+def _subcommands(module: str) -> Callable[[], list[str]]:
+    return lambda: list(_parser(importlib.import_module(module).app).commands)
 
-    return list(_parser(app).commands)
 
+GROUPS = {
+    "cluster": "garrison.cluster.cli",
+    "backup": "garrison.cluster.backup.backup_cli",
+}
+"""The typer applications with subcommands."""
 
 SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
-    "cluster": _cluster_subcommands,
+    **{name: _subcommands(module) for name, module in GROUPS.items()},
     "sentinel": lambda: ["status"],
 }
 """The commands with words of their own behind them."""
 
 PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "cli": _cli,
-    "cluster": _cluster,
+    **{name: _group(module) for name, module in GROUPS.items()},
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),
     "node": _node,

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import COMPONENTS
 from tests.sources import parsed
 
-NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build"}
+NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto"}
 """Tools that are run, or plugins of pytest, rather than imported."""
 
 
@@ -43,11 +43,13 @@ def sources(root: Path, *folders: str) -> list[Path]:
 def project(root: Path) -> dict[str, set[str]]:
     declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     optional = declared["optional-dependencies"]
-    return {"runtime": names(declared["dependencies"]), "dev": names(optional["dev"])}
+    dev = names(optional.pop("dev"))
+    extras = {name for requirements in optional.values() for name in names(requirements)}
+    return {"runtime": names(declared["dependencies"]), "extras": extras, "dev": dev}
 
 
 def test_package_declares_what_it_imports_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
-    assert third_party(sources(root, *COMPONENTS, "garrison")) == project["runtime"]
+    assert third_party(sources(root, *COMPONENTS, "garrison")) == project["runtime"] | project["extras"]
 
 
 def test_tests_declare_what_they_import_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
