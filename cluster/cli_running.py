@@ -79,7 +79,7 @@ async def _until_stopped(shared: Shared, work: "Coroutine[Any, Any, Document]") 
             task.cancel()
         for session in migrating:
             session.stop.set()
-            session.note("stopping when the slots in flight are over; Ctrl-C again stops at once")
+            session.note(session.stop_note)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -6,6 +6,7 @@ login, 4 stopped by Ctrl-C.
 
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,22 +105,26 @@ def create(
         bool,
         typer.Option("--incremental", help="Take only what came since the last backup, where that works."),
     ] = False,
+    follow: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="SPAN", help="With --incremental, follow the changes for so long, as 1h."
+        ),
+    ] = None,
     endpoint: Endpoint = None,
     region: Region = None,
 ) -> None:
     """Back up all primaries of a cluster, or one node; nothing is needed on their disks."""
     from garrison.cluster.backup import backup_commands as commands
 
-    session = make_session(context)
-    _run(
-        context,
-        commands.create(
-            session,
-            _target(context, target, endpoint, region),
-            parse_address(source),
-            incremental=incremental,
-        ),
+    if follow and not incremental:
+        raise typer.BadParameter("is for --incremental: a full backup is of one moment", param_hint="--for")
+    place = _target(context, target, endpoint, region)
+    follow_s = _span(follow, "--for").total_seconds() if follow else 0.0
+    creation = commands.create(
+        make_session(context), place, parse_address(source), incremental=incremental, follow_s=follow_s
     )
+    _run(context, creation)
 
 
 @app.command("list")
@@ -211,19 +216,24 @@ def prune(
 ) -> None:
     """Remove old backups, never one that a newer one needs, and what killed runs have left."""
     from garrison.cluster.backup import backup_commands as commands
-    from garrison.cluster.backup.core.moments import parse_span
 
     if keep is None and older_than is None:
         raise typer.BadParameter("say what may go: --keep COUNT, --older-than SPAN, or both")
-    try:
-        span = parse_span(older_than) if older_than else None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--older-than") from None
+    span = _span(older_than, "--older-than") if older_than else None
     session = make_session(context, dry_run=dry_run)
     _run(
         context,
         commands.prune(session, _target(context, target, endpoint, region), keep=keep, older_than=span),
     )
+
+
+def _span(text: str, option: str) -> timedelta:
+    from garrison.cluster.backup.core.moments import parse_span
+
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def _target(context: typer.Context, text: str, endpoint: str | None, region: str | None) -> "Target":

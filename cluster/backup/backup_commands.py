@@ -28,10 +28,10 @@ class RestoreRequest:
 
 
 async def create(
-    session: Session, target: Target, entry: Address, *, incremental: bool = False
+    session: Session, target: Target, entry: Address, *, incremental: bool = False, follow_s: float = 0.0
 ) -> doc.CreatedReport:
     started = time.monotonic()
-    backup = await take_backup(session, target, entry, incremental=incremental)
+    backup = await take_backup(session, target, entry, incremental=incremental, follow_s=follow_s)
     return doc.CreatedReport(command="create", target=target.name, backup=backup, seconds=_since(started))
 
 

@@ -99,7 +99,7 @@ def _list(document: ListReport, console: Console) -> None:
     rows = [
         {
             "backup": backup.id,
-            "created": f"{backup.created:{TIME}} UTC",
+            "data of": f"{backup.reaches:{TIME}} UTC",
             "shards": str(len(backup.shards)),
             "keys": "?" if backup.keys is None else str(backup.keys),
             "size": human_bytes(backup.size),

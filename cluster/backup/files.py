@@ -33,8 +33,7 @@ async def checked(target: Target, link: Link) -> AsyncIterator[bytes]:
     if digest.hexdigest() != file.sha256:
         raise ManagerError(
             f"{place} is damaged: its SHA-256 is {digest.hexdigest()}, and {file.sha256} was written; use "
-            "another "
-            "backup"
+            "another backup"
         )
 
 
@@ -50,8 +49,7 @@ def demand_reach(chain: Sequence[Link], until: datetime | None) -> None:
     if until is not None and until < first.taken_at:
         raise UsageProblem(
             f"backup {chain[0].backup.id} begins at {first.taken_at:%Y-%m-%dT%H:%M:%SZ}, later than "
-            "--until: use an "
-            "earlier backup"
+            "--until: use an earlier backup"
         )
 
 

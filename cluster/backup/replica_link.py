@@ -3,11 +3,11 @@
 BACKGROUND  A node sends its data to whoever asks as a replica, so a backup needs no access to its disk. The
             snapshot is not a RESP reply, so the client library cannot read it; this is a raw connection,
             logged in.
-BEHAVIOUR   ``REPLCONF rdb-only 1`` asks for the snapshot without the stream behind it: the node then neither
-            keeps the stream for us nor counts us among its replicas. For the stream we are a replica like
-            others for the moments that it takes, but never acknowledge anything, so that no WAIT counts on
-            us. ``capa garrison`` is said because a node tells its replicas of moving keys only while all of
-            them understand that.
+BEHAVIOUR   ``REPLCONF rdb-only 1`` asks for the snapshot without the stream behind it: the node then keeps no
+            stream for us, and no write waits for us. For the stream we are a replica like others for the
+            moments that it takes, but never acknowledge anything, so that no WAIT counts on us. ``capa
+            garrison`` is said because a node tells its replicas of moving keys only while all of them
+            understand that.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class ReplicaLink:
             async for chunk in self._until_mark(announced[5:]):
                 yield chunk
             return
-        if not announced[1:].isdigit():
+        if not announced.startswith(b"$") or not announced[1:].isdigit():
             raise ReplicaLinkError(f"the node sent {announced[:80]!r} instead of a snapshot")
         left = int(announced[1:])
         while left:
@@ -107,6 +107,21 @@ class ReplicaLink:
         if not chunk:
             raise EOFError("the node closed the connection")
         return chunk
+
+    async def read_within(self, seconds: float) -> bytes:
+        """The next bytes, or none if none come within some time."""
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await self._reader.read(CHUNK_BYTES)
+        except TimeoutError:
+            return b""
+        if not chunk:
+            raise EOFError("the node closed the connection")
+        return chunk
+
+    def say_alive(self) -> None:
+        """Tell the node that we are there, without acknowledging anything of its stream."""
+        self._writer.write(b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n")
 
     async def _line(self) -> bytes:
         """The next line; empty ones are the node's way to say that it is still preparing."""

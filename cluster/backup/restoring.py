@@ -90,6 +90,11 @@ async def restore_keys(
     chains = [chain_of(record, shard, others) for shard in record.shards]
     for chain in chains:
         demand_reach(chain, until)
+    if until is not None and until > record.reaches:
+        session.note(
+            f"backup {record.id} has nothing later than {record.reaches:%Y-%m-%dT%H:%M:%SZ}: all of it is "
+            "restored"
+        )
     restored = Restored(Meter(keys=record.keys or 0))
     try:
         async with _Destination(session, to, replace) as destination:
@@ -103,8 +108,7 @@ async def restore_keys(
     except ClientError as error:
         raise UnreachableError(
             f"the restore into {to} broke off after {restored.meter.keys_moved} keys: {error}; run it again "
-            "with "
-            "--replace"
+            "with --replace"
         ) from error
     except asyncio.CancelledError:
         raise StoppedError(
@@ -208,8 +212,7 @@ class _Destination:
             if database and (await self.client(0)).is_cluster:
                 raise UsageProblem(
                     f"the backup has keys in database {database}, and {self._to} is a cluster, which has "
-                    "only "
-                    "database 0: restore into a node that is in no cluster"
+                    "only database 0: restore into a node that is in no cluster"
                 )
             access = self._session.access
             scheme = "rediss" if access.tls else "redis"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import garrison
-from garrison.cluster.backup.core.chain import continued
+from garrison.cluster.backup.core.chain import continued, newest_of
 from garrison.cluster.backup.core.rdb_head import HEAD_BYTES_MAX, Counts, counts_in_head
 from garrison.cluster.backup.core.record import BackupRecord, FileKind, FileRecord, ShardRecord, new_id
 from garrison.cluster.backup.core.stream_cutter import StreamCutter
@@ -28,6 +28,9 @@ from garrison.cluster.manager.session import Session, settled_state
 
 WRITE_BYTES = 1 << 20
 ID_SUFFIX_BYTES = 2
+FOLLOW_STEP_S = 0.2
+ALIVE_PERIOD_S = 10.0
+"""A node gives a replica up that is silent for ``repl-timeout``, 60 s if nobody has changed it."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +44,37 @@ class Source:
 
 
 @dataclass(frozen=True)
-class _Goal:
-    """How far an increment goes: what the node had when it was asked."""
+class _Standing:
+    """Where a node was when it was asked, all of one moment."""
 
+    histories: tuple[str, ...]
+    """That of its stream, and the one that this continues."""
     offset: int
-    counts: Counts | None
+    counts: Counts
 
 
 async def take_backup(
-    session: Session, target: Target, entry: Address, *, incremental: bool = False
+    session: Session, target: Target, entry: Address, *, incremental: bool = False, follow_s: float = 0.0
 ) -> BackupRecord:
-    """Back up the cluster of a node, or the node if it is in none, and return the document."""
+    """Back up the cluster of a node, or the node if it is in none, and return the document.
+
+    With ``incremental``, take what came since the newest backup that a shard continues, and go on with what
+    comes for ``follow_s`` seconds, or until ``session.stop`` is set.
+    """
     catalog = await target.catalog()
     now = datetime.now(UTC)
     async with session.admin(entry) as admin:
         is_cluster = await _is_clustered(admin, entry)
         sources = await find_sources(session, admin, entry) if is_cluster else [Source("node", entry)]
-        parents = [record for record in catalog.records.values() if record.is_cluster == is_cluster]
-        parent = parents[-1] if incremental and parents else None
+        standings = await asyncio.gather(*(_ask_standing(admin, source) for source in sources))
+        histories = frozenset(each for standing in standings for each in standing.histories)
+        parent = newest_of(catalog.records.values(), histories) if incremental else None
         if incremental and parent is None:
-            session.note(f"{target.name} has no earlier backup to go on from: this one is full")
+            session.note(f"{target.name} has no backup that this one could continue: it is a full one")
         backup = new_id(now, secrets.token_hex(ID_SUFFIX_BYTES))
+        run = _Run(session, target, backup, admin, parent, follow_s)
         try:
-            shards = await _take_all(session, target, backup, admin, sources, parent)
+            shards = await _take_all(run, sources, standings)
             is_continued = any(shard.continues for shard in shards)
             record = BackupRecord(
                 id=backup,
@@ -94,8 +105,7 @@ async def find_sources(session: Session, admin: AdminClient, entry: Address) -> 
     if silent:
         raise UnreachableError(
             f"{silent[0]} owns slots and does not answer, so the backup would have a hole: bring it back, "
-            "or let "
-            "its replica take over"
+            "or let its replica take over"
         )
     if not primaries:
         raise ManagerError(f"the cluster of {entry} has no slots yet, so there is nothing to back up")
@@ -110,20 +120,37 @@ async def find_sources(session: Session, admin: AdminClient, entry: Address) -> 
     ]
 
 
+async def _ask_standing(admin: AdminClient, source: Source) -> _Standing:
+    commands = [("MULTI",), ("INFO", "replication"), ("INFO", "keyspace"), ("EXEC",)]
+    replies = (await admin.demand_many(source.address, commands))[-1]
+    replication, keyspace = map(read_fields, replies)
+    histories = (replication.get("master_replid", ""), replication.get("master_replid2", ""))
+    offset = replication.get("slave_repl_offset") or replication.get("master_repl_offset", "0")
+    return _Standing(histories, int(offset), _counted(keyspace))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the shards of one run share."""
+
+    session: Session
+    target: Target
+    backup: str
+    admin: AdminClient
+    parent: BackupRecord | None
+    follow_s: float
+
+
 async def _take_all(
-    session: Session,
-    target: Target,
-    backup: str,
-    admin: AdminClient,
-    sources: Sequence[Source],
-    parent: BackupRecord | None,
+    run: _Run, sources: Sequence[Source], standings: Sequence[_Standing]
 ) -> list[ShardRecord]:
+    # A run that follows the stream ends in order on Ctrl-C, and keeps what it has.
+    run.session.is_stoppable = run.follow_s > 0 and run.parent is not None
+    run.session.stop_note = "finishing the backup; Ctrl-C again drops it"
+    pairs = zip(sources, standings, strict=True)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_Taking(session, target, backup, admin, source, parent).run())
-                for source in sources
-            ]
+            tasks = [group.create_task(_Taking(run, source, standing).take()) for source, standing in pairs]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
@@ -133,49 +160,31 @@ async def _take_all(
 class _Taking:
     """One shard on its way to the target."""
 
-    session: Session
-    target: Target
-    backup: str
-    admin: AdminClient
+    run: _Run
     source: Source
-    parent: BackupRecord | None
+    standing: _Standing
 
-    async def run(self) -> ShardRecord:
+    async def take(self) -> ShardRecord:
         try:
-            earlier = self._earlier()
-            goal = await self._goal()
-            async with connected(self.source.address, self.session.access) as link:
+            parent, session = self.run.parent, self.run.session
+            earlier = continued(parent.shards, self.standing.histories) if parent else None
+            async with connected(self.source.address, session.access) as link:
                 if earlier is None:
                     return await self._snapshot(link, await link.full_sync())
                 position, goes_on = await link.continue_from(Position(earlier.history, earlier.offset))
                 if goes_on:
-                    return await self._increment(link, position, earlier, goal)
-                self.session.note(
+                    return await self._increment(link, position, earlier)
+                session.note(
                     f"{self.source.address} no longer has the changes since backup "
-                    f"{self.parent.id if self.parent else ''}: its part is a full one (a larger "
-                    "repl-backlog-size "
+                    f"{parent.id if parent else ''}: its part is a full one (a larger repl-backlog-size "
                     "keeps more of them)"
                 )
                 return await self._snapshot(link, position)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             raise ManagerError(
-                f"the backup of {self.source.address} broke off: {error or type(error).__name__}; nothing "
-                "of it is "
-                "kept, run it again"
+                f"the backup of {self.source.address} broke off: {error or type(error).__name__}; nothing of "
+                "it is kept, run it again"
             ) from error
-
-    def _earlier(self) -> ShardRecord | None:
-        if self.parent is None:
-            return None
-        return continued(self.parent.shards, self.source.node_id, self.source.slots)
-
-    async def _goal(self) -> _Goal:
-        """Where the stream is now, and how many keys there are, both of one moment."""
-        commands = [("MULTI",), ("INFO", "replication"), ("INFO", "keyspace"), ("EXEC",)]
-        replies = (await self.admin.demand_many(self.source.address, commands))[-1]
-        replication, keyspace = map(read_fields, replies)
-        offset = replication.get("slave_repl_offset") or replication.get("master_repl_offset", "0")
-        return _Goal(int(offset), _counted(keyspace))
 
     async def _snapshot(self, link: ReplicaLink, position: Position) -> ShardRecord:
         taken_at = datetime.now(UTC)
@@ -193,22 +202,37 @@ class _Taking:
         counts = counts_in_head(bytes(head)) if await self._has_one_database() else None
         return self._record(file, position, taken_at, counts)
 
-    async def _increment(
-        self, link: ReplicaLink, position: Position, earlier: ShardRecord, goal: _Goal
-    ) -> ShardRecord:
+    async def _increment(self, link: ReplicaLink, position: Position, earlier: ShardRecord) -> ShardRecord:
         cutter = StreamCutter(earlier.offset, earlier.database)
+        end = self.standing
         taken_at = datetime.now(UTC)
 
         async def pieces() -> AsyncIterator[bytes]:
+            nonlocal end, taken_at
             yield _beginning(position.history, earlier)
-            while cutter.offset < goal.offset:
-                chunk = await link.read()
-                yield cutter.take(chunk, int(time.time()), goal.offset)
+            if self.run.follow_s:
+                async for chunk in self._followed(link):
+                    yield cutter.take(chunk, int(time.time()))
+                end = await _ask_standing(self.run.admin, self.source)
+                taken_at = datetime.now(UTC)
+            while cutter.offset < end.offset:
+                yield cutter.take(await link.read(), int(time.time()), end.offset)
 
         file = await self._store(pieces(), "increment")
-        end = Position(position.history, cutter.offset)
-        counts = goal.counts if cutter.offset == goal.offset else None
-        return self._record(file, end, taken_at, counts, cutter.database, earlier.name)
+        counts = end.counts if cutter.offset == end.offset else None
+        reached = Position(position.history, cutter.offset)
+        return self._record(file, reached, taken_at, counts, cutter.database, earlier.name)
+
+    async def _followed(self, link: ReplicaLink) -> AsyncIterator[bytes]:
+        """The stream as it comes, for as long as the run follows it."""
+        ends_at = time.monotonic() + self.run.follow_s
+        alive_at = time.monotonic()
+        while not self.run.session.stop.is_set() and time.monotonic() < ends_at:
+            if chunk := await link.read_within(FOLLOW_STEP_S):
+                yield chunk
+            if time.monotonic() - alive_at > ALIVE_PERIOD_S:
+                alive_at = time.monotonic()
+                link.say_alive()
 
     def _record(
         self,
@@ -236,14 +260,14 @@ class _Taking:
 
     async def _has_one_database(self) -> bool:
         """Whether the number in the head of a snapshot is that of all keys."""
-        fields = read_fields(await self.admin.call(self.source.address, "INFO", "keyspace"))
+        fields = read_fields(await self.run.admin.call(self.source.address, "INFO", "keyspace"))
         return fields.keys() <= {"db0"}
 
     async def _store(self, pieces: AsyncIterator[bytes], kind: FileKind) -> FileRecord:
         name = f"{self.source.name}.{'rdb' if kind == 'snapshot' else 'aof'}"
         digest = hashlib.sha256()
         count = 0
-        async with self.target.writing(self.backup, name) as sink:
+        async with self.run.target.writing(self.run.backup, name) as sink:
             held = bytearray()
             async for piece in pieces:
                 held += piece

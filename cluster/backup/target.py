@@ -34,7 +34,7 @@ class Catalog:
     """What a target holds."""
 
     records: dict[str, BackupRecord]
-    """The finished backups by id, oldest first."""
+    """The finished backups by id, the one with the newest data last."""
     unfinished: list[str]
     damaged: dict[str, str]
     """Backups whose document cannot be read, and why."""
@@ -99,7 +99,7 @@ class Target(ABC):
                 records.append(record)
             except ManagerError as error:
                 damaged[backup] = str(error)
-        records.sort(key=lambda record: (record.created, record.id))
+        records.sort(key=lambda record: (record.reaches, record.id))
         unfinished = [name for name, is_finished in folders.items() if not is_finished]
         return Catalog({record.id: record for record in records}, unfinished, damaged)
 

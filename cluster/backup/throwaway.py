@@ -93,6 +93,5 @@ async def _wait_loaded(node: LocalProcess, password: str, chain: Sequence[Link])
     last = chain[-1]
     raise ManagerError(
         f"backup {last.backup.id}, shard {last.shard.name}, does not load: use another backup; the log of "
-        "the node "
-        f"that tried ends:\n{node.last_words()}"
+        f"the node that tried ends:\n{node.last_words()}"
     )

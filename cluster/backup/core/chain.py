@@ -1,6 +1,6 @@
 """Which files make up a shard: a snapshot, and the increments that continue it, from backup to backup."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from garrison.cluster.backup.core.record import BackupRecord, ShardRecord
@@ -25,8 +25,7 @@ def chain_of(record: BackupRecord, shard: ShardRecord, others: Mapping[str, Back
         if parent is None or shard.continues is None:
             raise ManagerError(
                 f"backup {record.id} needs backup {record.parent}, which is not there: bring it back, or "
-                "use a "
-                "full backup"
+                "use a full backup"
             )
         record, shard = parent, parent.shard(shard.continues)
         links.append(Link(record, shard))
@@ -45,14 +44,15 @@ def needed_by(record: BackupRecord, others: Mapping[str, BackupRecord]) -> set[s
     return needed
 
 
-def continued(shards: list[ShardRecord], node_id: str, slots: frozenset[int]) -> ShardRecord | None:
-    """The shard of an earlier backup that a primary most likely continues: its own, or that of its slots.
+def continued(shards: Sequence[ShardRecord], histories: Collection[str]) -> ShardRecord | None:
+    """The shard of an earlier backup that a primary continues: that of its history or of the one before.
 
-    After a failover it is another node with the same slots. Whether it has the same history, the node says.
+    After a failover it is another node with the same history. Whether it has what follows, it says itself.
     """
-    for shard in shards:
-        if shard.node_id == node_id:
-            return shard
-    shared = [(len(shard.slot_set & slots), shard.name, shard) for shard in shards]
-    count, _, best = max(shared, key=lambda each: each[:2], default=(0, "", None))
-    return best if count else None
+    return next((shard for shard in shards if shard.history in histories), None)
+
+
+def newest_of(records: Iterable[BackupRecord], histories: Collection[str]) -> BackupRecord | None:
+    """Of records that are sorted by time, the newest with a shard of one of these histories."""
+    matching = [record for record in records if continued(record.shards, histories) is not None]
+    return matching[-1] if matching else None

@@ -52,7 +52,7 @@ class IncrementReader:
     def _item(self, at: int) -> tuple[int, bool] | None:
         """Where the next item ends, and whether it is wanted; None if it is not whole or too late."""
         if self._data[at : at + 1] != b"#":
-            found = next_command(self._data, at)
+            found = next_command(self._data, at, self.offset)
             return None if found is None else (found[0], self._is_wanted(*found[1:]))
         end = self._data.find(b"\n", at, at + LINE_BYTES_MAX)
         if end < 0:

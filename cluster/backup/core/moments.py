@@ -18,8 +18,7 @@ def parse_moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(
             f"{text!r} is not a time; write 2026-11-29T17:03:07Z, 2026-11-29T17:03:07+01:00, without a zone "
-            "for "
-            "local time, or Unix seconds"
+            "for local time, or Unix seconds"
         ) from None
 
 

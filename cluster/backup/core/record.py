@@ -73,6 +73,11 @@ class BackupRecord(BaseModel):
         return sum(shard.file.bytes for shard in self.shards)
 
     @property
+    def reaches(self) -> datetime:
+        """The time of the newest data in it."""
+        return max((shard.taken_at for shard in self.shards), default=self.created)
+
+    @property
     def keys(self) -> int | None:
         """Keys of all shards; None if those of one are not known."""
         counts = [shard.keys for shard in self.shards]

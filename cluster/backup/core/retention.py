@@ -23,11 +23,11 @@ def choose_removed(
 ) -> list[str]:
     """The backups to remove, oldest first: those beyond ``keep``, or ``older_than`` a span, or if both are
     given those for which both hold."""
-    oldest_first = sorted(records.values(), key=lambda record: (record.created, record.id))
+    oldest_first = sorted(records.values(), key=lambda record: (record.reaches, record.id))
     kept: set[str] = set()
     for place, record in enumerate(reversed(oldest_first)):
         beyond = keep is not None and place >= keep
-        old = older_than is not None and now - record.created > older_than
+        old = older_than is not None and now - record.reaches > older_than
         rules = [rule for rule, given in ((beyond, keep), (old, older_than)) if given is not None]
         if place == 0 or not rules or not all(rules):
             kept |= needed_by(record, records)

@@ -53,7 +53,7 @@ class StreamCutter:
 
     def _step(self) -> bool:
         """Look at the next command; whether there is a whole one."""
-        found = next_command(self._data, self._scanned)
+        found = next_command(self._data, self._scanned, self.offset)
         if found is None:
             if len(self._data) - self._scanned > COMMAND_BYTES_MAX:
                 raise damaged(self.offset + self._scanned)
@@ -78,24 +78,26 @@ def damaged(offset: int) -> ManagerError:
     return ManagerError(f"at offset {offset} is no command: the stream is damaged; take or use a full backup")
 
 
-def next_command(data: bytearray | bytes, start: int) -> tuple[int, bytes, bytes] | None:
+def next_command(data: bytearray | bytes, start: int, base: int = 0) -> tuple[int, bytes, bytes] | None:
     """The end of the command that begins at ``start``, its name in small letters and its first argument.
 
-    None if it is not whole. Raises ManagerError if it is no command.
+    None if it is not whole. Raises ManagerError if it is no command; the data begins at offset ``base``.
     """
     line_end = data.find(b"\r\n", start)
     if line_end < 0:
         return None
-    if data[start : start + 1] != b"*":
-        raise damaged(start)
-    count = _number(data, start, line_end, WORDS_MAX)
+    count = _number(data[start:line_end], WORDS_MAX, b"*")
+    if count is None:
+        raise damaged(base + start)
     at = line_end + 2
     first: list[bytes] = []
     for place in range(count):
         line_end = data.find(b"\r\n", at)
         if line_end < 0:
             return None
-        length = _number(data, at, line_end, COMMAND_BYTES_MAX)
+        length = _number(data[at:line_end], COMMAND_BYTES_MAX, b"$")
+        if length is None:
+            raise damaged(base + at)
         at = line_end + 2 + length + 2
         if at > len(data):
             return None
@@ -105,8 +107,7 @@ def next_command(data: bytearray | bytes, start: int) -> tuple[int, bytes, bytes
     return at, name.lower(), argument
 
 
-def _number(data: bytearray | bytes, start: int, end: int, largest: int) -> int:
-    digits = bytes(data[start + 1 : end])
-    if not digits.isdigit() or int(digits) > largest:
-        raise damaged(start)
-    return int(digits)
+def _number(line: bytearray | bytes, largest: int, mark: bytes) -> int | None:
+    digits = bytes(line[1:])
+    is_right = line[:1] == mark and digits.isdigit() and int(digits) <= largest
+    return int(digits) if is_right else None

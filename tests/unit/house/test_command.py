@@ -53,6 +53,8 @@ def test_usage_names_every_command() -> None:
         ["demo"],
         ["cluster"],
         ["cluster", "reshard"],
+        ["backup"],
+        ["backup", "restore"],
         ["version"],
         ["--install-completion"],
         [],
