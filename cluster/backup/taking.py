@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import garrison
 from garrison.cluster.backup.core.chain import continued, newest_of
+from garrison.cluster.backup.core.moved_slots import moved_slots
 from garrison.cluster.backup.core.rdb_head import HEAD_BYTES_MAX, Counts, counts_in_head
 from garrison.cluster.backup.core.record import BackupRecord, FileKind, FileRecord, ShardRecord, new_id
 from garrison.cluster.backup.core.stream_cutter import StreamCutter
@@ -83,6 +84,7 @@ async def take_backup(
                 is_cluster=is_cluster,
                 parent=parent.id if parent and is_continued else None,
                 shards=shards,
+                warnings=await _moves_meanwhile(session, admin, sources) if is_cluster else [],
             )
             await target.write_record(backup, record.render())
         except BaseException:
@@ -120,10 +122,28 @@ async def find_sources(session: Session, admin: AdminClient, entry: Address) -> 
     ]
 
 
+async def _moves_meanwhile(session: Session, admin: AdminClient, sources: Sequence[Source]) -> list[str]:
+    """A warning if slots have moved while the backup was taken, or are on their way."""
+    state = await settled_state(admin)
+    moved = moved_slots([source.slots for source in sources], state.owners)
+    on_their_way = moved | {each.slot for each in state.open_slots}
+    if not on_their_way:
+        return []
+    warning = (
+        f"slots {format_slots(on_their_way, limit=5)} were moving: a key on its way may be in two files, or "
+        "in none; "
+        "take another backup when the reshard is over"
+    )
+    session.note(f"warning: {warning}")
+    return [warning]
+
+
 async def _ask_standing(admin: AdminClient, source: Source) -> _Standing:
     commands = [("MULTI",), ("INFO", "replication"), ("INFO", "keyspace"), ("EXEC",)]
     replies = (await admin.demand_many(source.address, commands))[-1]
     replication, keyspace = map(read_fields, replies)
+    if "master_repl_offset" not in replication:
+        raise ManagerError(f"{source.address} does not say where its stream is: may this user call INFO?")
     histories = (replication.get("master_replid", ""), replication.get("master_replid2", ""))
     offset = replication.get("slave_repl_offset") or replication.get("master_repl_offset", "0")
     return _Standing(histories, int(offset), _counted(keyspace))

@@ -97,6 +97,20 @@ async def test_increment_goes_on_after_a_failover(
     assert await client.mget("before", "key:0", "key:10") == [b"1", b"changed", b"10"]
 
 
+async def test_slot_on_its_way_is_warned_of(
+    cluster: LocalCluster, client: Client[bytes], target: FolderTarget
+) -> None:
+    async with cluster.admin() as admin:
+        state = await admin.cluster_state()
+        source = state.nodes[state.owners[0]]
+        other = next(node for node in state.primaries if node.id != source.id)
+        await admin.call(other.address, "CLUSTER", "SETSLOT", 0, "IMPORTING", source.id)
+        record = await take(cluster, target)
+        await admin.call(other.address, "CLUSTER", "SETSLOT", 0, "STABLE")
+    assert "slots 0 were moving" in record.warnings[0]
+    assert (await take(cluster, target)).warnings == []
+
+
 async def test_backups_under_writes_are_whole(
     cluster: LocalCluster, client: Client[bytes], target: FolderTarget
 ) -> None:

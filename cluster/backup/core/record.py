@@ -67,6 +67,7 @@ class BackupRecord(BaseModel):
         default=None, description="the backup that this one needs, if it is incremental"
     )
     shards: list[ShardRecord]
+    warnings: list[str] = Field(default=[], description="what was not in order while it was taken")
 
     @property
     def size(self) -> int:
