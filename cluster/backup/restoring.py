@@ -4,14 +4,19 @@ BACKGROUND  A node on this machine loads one shard after the other; its keys are
             RESTORE to whoever owns their slots in the target now. Memory is bounded: by one shard, in that
             node, and by one batch of keys here.
 INVARIANTS  Without ``replace`` no key of the target is changed: it must be empty at first, and RESTORE
-            refuses a key that has come since. A key that two shards have (it was moving when the backup was
-            taken) has the value that the owner of its slot had.
+            refuses a key that has come since. A key that two shards have (it was on its way between them)
+            gets the value that the owner of its slot had. One that only another shard has is a stray: perhaps
+            a leftover, unless slots have moved since the point in time, or were moving when the backup was
+            taken. Then it is restored behind all others, if the target does not have it by then.
+            The node that has loaded a shard follows a primary that does not exist. So it removes no expired
+            key, its table stands still, and SCAN gives each key once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,7 @@ from garrison.cluster.backup.throwaway import loaded_node
 from garrison.cluster.backup.verifying import keys_by_database, keys_in
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError, StoppedError, UnreachableError, UsageProblem
+from garrison.cluster.local.ports import HOST
 from garrison.cluster.manager.progress import Meter
 from garrison.cluster.manager.session import Session
 
@@ -32,7 +38,10 @@ BATCH_KEYS_FIRST = 16
 BATCH_KEYS_MAX = 1_000
 BATCH_BYTES_GOAL = 1 << 20
 REPLY_TIMEOUT_S = 120.0
-NEVER_MS = -1
+NEVER_MS, GONE_MS = -1, -2
+"""What PEXPIRETIME says of a key that does not expire, and of one that is not there."""
+NOBODY = (HOST, 1)
+"""Where no primary listens."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Restored:
 
     meter: Meter = field(default_factory=Meter)
     strays: int = 0
-    """Keys that a shard had beside the owner of their slot, and that were left out for that."""
+    """Keys that a shard had and the owner of their slot had not, and that were left out for that."""
 
 
 async def restore_files(
@@ -101,8 +110,12 @@ async def restore_keys(
             await destination.demand_empty()
             session.display.start(restored.meter)
             try:
-                for chain in chains:
-                    await _restore_shard(session, target, chain, destination, restored, until, folder)
+                work = _Restore(session, target, destination, restored, until, folder)
+                with_strays = [chain for chain in chains if await work.send_owned(chain)]
+                # Strays count only where the owners of the slots may have changed in between.
+                if until is not None or record.warnings:
+                    for chain in with_strays:
+                        await work.send_strays(chain)
             finally:
                 session.display.stop(restored.meter)
     except ClientError as error:
@@ -117,35 +130,76 @@ async def restore_keys(
     return restored
 
 
-async def _restore_shard(
-    session: Session,
-    target: Target,
-    chain: Sequence[Link],
-    destination: "_Destination",
-    restored: Restored,
-    until: datetime | None,
-    folder: Path | None,
-) -> None:
-    backup, shard = chain[-1].backup, chain[-1].shard
-    others_own = frozenset[int]().union(
-        *(other.slot_set for other in backup.shards if other.name != shard.name)
-    )
-    async with loaded_node(target, chain, until=until, folder=folder) as node:
-        for database in await keys_by_database(node):
-            client = await destination.client(database)
-            await node.call("SELECT", database)
-            sending: asyncio.Task[None] | None = None
-            async for batch in _batches(node):
-                wanted = [entry for entry in batch if key_slot(entry.key) not in others_own]
-                restored.strays += len(batch) - len(wanted)
+@dataclass(frozen=True)
+class _Restore:
+    """What the shards of one run share."""
+
+    session: Session
+    target: Target
+    destination: "_Destination"
+    restored: Restored
+    until: datetime | None
+    folder: Path | None
+
+    async def send_owned(self, chain: Sequence[Link]) -> bool:
+        """Send the keys whose slots are the shard's own; whether it has others."""
+        foreign = _slots_of_others(chain[-1])
+        mode = _Mode.REPLACE if self.destination.replace else _Mode.NEW
+        strays = 0
+
+        def owned(batch: Sequence[Entry]) -> list[Entry]:
+            nonlocal strays
+            chosen = [entry for entry in batch if key_slot(entry.key) not in foreign]
+            strays += len(batch) - len(chosen)
+            return chosen
+
+        await self._send_chosen(chain, owned, mode)
+        self.restored.strays += strays
+        return strays > 0
+
+    async def send_strays(self, chain: Sequence[Link]) -> None:
+        """Send the keys whose slots are another shard's, if the target has none of that name."""
+        foreign = _slots_of_others(chain[-1])
+        await self._send_chosen(
+            chain,
+            lambda batch: [entry for entry in batch if key_slot(entry.key) in foreign],
+            _Mode.IF_MISSING,
+        )
+
+    async def _send_chosen(
+        self, chain: Sequence[Link], choose: Callable[[Sequence[Entry]], list[Entry]], mode: "_Mode"
+    ) -> None:
+        async with loaded_node(self.target, chain, until=self.until, folder=self.folder) as node:
+            await node.call("REPLICAOF", *NOBODY)
+            for database in await keys_by_database(node):
+                client = await self.destination.client(database)
+                await node.call("SELECT", database)
                 # One batch is read while the one before it is sent.
-                if sending is not None:
-                    await sending
-                sending = asyncio.create_task(_send(client, wanted, destination.replace))
-                restored.meter.moved(len(wanted), 0.0)
-                session.display.update(restored.meter)
-            if sending is not None:
-                await sending
+                sending: asyncio.Task[int] | None = None
+                try:
+                    async for batch in _batches(node):
+                        await self._count(sending, mode)
+                        sending = asyncio.create_task(_send(client, choose(batch), mode))
+                    await self._count(sending, mode)
+                finally:
+                    if sending is not None:
+                        sending.cancel()
+                        await asyncio.gather(sending, return_exceptions=True)
+
+    async def _count(self, sending: "asyncio.Task[int] | None", mode: "_Mode") -> None:
+        if sending is None:
+            return
+        count = await sending
+        self.restored.meter.moved(count, 0.0)
+        if mode is _Mode.IF_MISSING:
+            self.restored.strays -= count
+        self.session.display.update(self.restored.meter)
+
+
+def _slots_of_others(link: Link) -> frozenset[int]:
+    """The slots that the other shards of a backup owned."""
+    others = (other.slot_set for other in link.backup.shards if other.name != link.shard.name)
+    return frozenset[int]().union(*others)
 
 
 async def _batches(node: Connection) -> AsyncIterator[list[Entry]]:
@@ -164,8 +218,12 @@ async def _batches(node: Connection) -> AsyncIterator[list[Entry]]:
                 if isinstance(reply, ReplyError):
                     raise ManagerError(f"the node that has loaded the backup refused DUMP: {reply}")
             pairs = zip(part, replies[::2], replies[1::2], strict=True)
-            # A key may expire between SCAN and DUMP.
-            batch = [Entry(key, payload, expires) for key, payload, expires in pairs if payload is not None]
+            # A key may expire between any two of the three commands.
+            batch = [
+                Entry(key, payload, expires)
+                for key, payload, expires in pairs
+                if payload is not None and expires != GONE_MS
+            ]
             if batch:
                 yield batch
             count = sum(len(entry.payload) for entry in batch)
@@ -175,20 +233,35 @@ async def _batches(node: Connection) -> AsyncIterator[list[Entry]]:
             return
 
 
-async def _send(client: Client[bytes], batch: Sequence[Entry], replace: bool) -> None:
+class _Mode(Enum):
+    """What becomes of a key that the target has already."""
+
+    NEW = "it stops the restore"
+    REPLACE = "it is overwritten"
+    IF_MISSING = "it stays"
+
+
+async def _send(client: Client[bytes], batch: Sequence[Entry], mode: _Mode) -> int:
+    """Send keys to their owners; how many were taken. Raises ManagerError for one that is refused."""
     pipe = client.pipeline()
-    options = ("ABSTTL", "REPLACE") if replace else ("ABSTTL",)
+    options = ("ABSTTL", "REPLACE") if mode is _Mode.REPLACE else ("ABSTTL",)
     for entry in batch:
         expires_at_ms = 0 if entry.expires_at_ms == NEVER_MS else entry.expires_at_ms
         pipe.call("RESTORE", entry.key, expires_at_ms, entry.payload, *options)
     replies = await pipe.execute(raise_errors=False)
+    taken = 0
     for entry, reply in zip(batch, replies, strict=True):
+        is_there = isinstance(reply, ReplyError) and reply.code == "BUSYKEY"
+        if is_there and mode is _Mode.IF_MISSING:
+            continue
         if isinstance(reply, ReplyError):
             shown = entry.key[:80].decode(errors="backslashreplace")
-            advice = "; --replace overwrites it" if "BUSYKEY" in str(reply) else ""
+            advice = "; --replace overwrites it" if is_there else ""
             raise ManagerError(f"the target refused key {shown!r}: {reply}{advice}")
         if isinstance(reply, ClientError):
             raise reply
+        taken += 1
+    return taken
 
 
 class _Destination:

@@ -112,3 +112,48 @@ async def test_node_starts_from_restored_files(
             if b"loading:0" in await node.call("INFO", "persistence"):
                 break
         assert await node.call("DBSIZE") == KEYS + is_incremental
+
+
+async def test_keys_that_expire_meanwhile_stop_nothing(
+    session: Session, target: FolderTarget, source: Client[bytes], empty: Client[bytes]
+) -> None:
+    async with source.pipeline() as pipe:
+        for number in range(20_000):
+            pipe.set(f"short:{number}", "x" * 50, px=1_000 + number // 4)
+    record = await take_backup(session, target, address_of(source))
+    await restore_keys(session, target, record, {}, address_of(empty))
+    async with asyncio.timeout(30):
+        while await empty.call("DBSIZE") > KEYS:
+            await asyncio.sleep(0.1)
+    assert await empty.get("key:1") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("was_moving", "strays", "values"),
+    [(False, 2, [b"owner's", None]), (True, 1, [b"owner's", b"only here"])],
+)
+async def test_strays_are_restored_where_slots_were_moving(
+    session: Session,
+    target: FolderTarget,
+    source: Client[bytes],
+    empty: Client[bytes],
+    tmp_path: Path,
+    was_moving: bool,
+    strays: int,
+    values: list[bytes | None],
+) -> None:
+    """Two nodes as shards: the first has two keys of a slot of the second, which has one of them."""
+    await source.call("FLUSHALL")
+    await source.mset({"{foo}:both": "old", "{foo}:one": "only here"})
+    async with started_node(tmp_path / "other") as other:
+        await other.set("{foo}:both", "owner's")
+        records = [await take_backup(session, target, address_of(node)) for node in (source, other)]
+    (first,), (second,) = (record.shards for record in records)
+    first.slots, second.slots, second.name = "0-8000", "8001-16383", "second"
+    for data in (target.path / records[1].id).glob("*.rdb"):
+        data.rename(target.path / records[0].id / "second.rdb")
+    second.file.name = "second.rdb"
+    whole = records[0].model_copy(update={"shards": [first, second], "warnings": ["moving"] * was_moving})
+    restored = await restore_keys(session, target, whole, {}, address_of(empty))
+    assert await empty.mget("{foo}:both", "{foo}:one") == values
+    assert restored.strays == strays
