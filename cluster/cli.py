@@ -7,13 +7,10 @@ This module defines the words of the command line only. What they do is in
 :mod:`garrison.cluster.manager.commands`, imported when a command runs, so that ``--help`` is quick.
 """
 
-import asyncio
-import contextlib
-import signal
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -45,12 +42,12 @@ from garrison.cluster.cli_options import (
     parse_weight,
     tls_context,
 )
+from garrison.cluster.cli_running import fail, make_session, run
 from garrison.cluster.redis_cli_options import Options, translate_options
 
 if TYPE_CHECKING:
     from garrison.cluster.core.reshard_plan import ReshardPlan
     from garrison.cluster.documents import Document
-    from garrison.cluster.manager.session import Session
 
 T = TypeVar("T", int, str)
 
@@ -137,10 +134,10 @@ def create(
     """Form a cluster from empty nodes, replicas on other hosts than their primary; wait until it serves."""
     from garrison.cluster.manager import commands
 
-    session = _session(context, yes=yes, dry_run=dry_run)
+    session = make_session(context, yes=yes, dry_run=dry_run)
     addresses = [parse_address(node) for node in nodes]
     creation = commands.create(session, addresses, replicas, wait_s=wait, unless_formed=unless_formed)
-    _run(context, creation)
+    run(context, creation)
 
 
 @app.command()
@@ -148,7 +145,7 @@ def info(context: typer.Context, entry: Entry) -> None:
     """Show the nodes with their slots and keys."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.info(_session(context), parse_address(entry)))
+    run(context, commands.info(make_session(context), parse_address(entry)))
 
 
 @app.command()
@@ -164,14 +161,14 @@ def check(
     from garrison.cluster.manager import commands
     from garrison.cluster.manager import reshard as resharding
 
-    session, address = _session(context), parse_address(entry)
+    session, address = make_session(context), parse_address(entry)
 
     async def fix_and_check() -> "Document":
         if fix_too:
             await resharding.fix(session, address)
         return await commands.check(session, address)
 
-    _run(context, fix_and_check())
+    run(context, fix_and_check())
 
 
 @app.command()
@@ -188,8 +185,8 @@ def fix(
     """Finish moves that were broken off and give slots without owner to a primary."""
     from garrison.cluster.manager import reshard as resharding
 
-    session = _session(context, dry_run=dry_run, replace=replace)
-    _run(context, resharding.fix(session, parse_address(entry), with_unreachable=with_unreachable))
+    session = make_session(context, dry_run=dry_run, replace=replace)
+    run(context, resharding.fix(session, parse_address(entry), with_unreachable=with_unreachable))
 
 
 @app.command()
@@ -232,16 +229,16 @@ def reshard(
             raise typer.BadParameter(
                 "says already what moves; leave --to, --from, --slots, --ranges out", param_hint="--plan"
             )
-        session = _session(context, yes=yes, plan_file=plan, **options)
-        _run(context, resharding.resume(session, parse_address(entry), _read_plan(context, plan)))
+        session = make_session(context, yes=yes, plan_file=plan, **options)
+        run(context, resharding.resume(session, parse_address(entry), _read_plan(context, plan)))
     if slots is None and ranges is None:
         slots = _ask("How many slots should move?", "--slots", int)
     target = to or _ask("Which primary gets them (address or id)?", "--to", str)
     named = split_list(source or [])
     sources = () if "all" in named else tuple(named)
-    session = _session(context, yes=yes, plan_file=save_plan, **options)
+    session = make_session(context, yes=yes, plan_file=save_plan, **options)
     request = resharding.ReshardRequest(target, slots, ranges, sources)
-    _run(context, resharding.reshard(session, parse_address(entry), request))
+    run(context, resharding.reshard(session, parse_address(entry), request))
 
 
 @app.command()
@@ -268,7 +265,7 @@ def rebalance(
     """Share the slots by weight with the fewest moves."""
     from garrison.cluster.manager import reshard as resharding
 
-    session = _session(
+    session = make_session(
         context,
         yes=yes,
         dry_run=dry_run,
@@ -281,7 +278,7 @@ def rebalance(
     request = resharding.rebalance(
         session, parse_address(entry), weights, use_empty=use_empty, threshold_percent=threshold, ask=True
     )
-    _run(context, request)
+    run(context, request)
 
 
 @app.command("add-node")
@@ -300,8 +297,8 @@ def add_node(
     """Let an empty node join, as a primary without slots or as a replica."""
     from garrison.cluster.manager import commands
 
-    session = _session(context, dry_run=dry_run)
-    _run(
+    session = make_session(context, dry_run=dry_run)
+    run(
         context,
         commands.add_node(
             session, parse_address(new), parse_address(entry), replica=replica, primary=primary
@@ -320,8 +317,8 @@ def del_node(
     """Take a node out: its replicas go elsewhere, every other node forgets it, it is reset."""
     from garrison.cluster.manager import commands
 
-    session = _session(context, dry_run=dry_run)
-    _run(context, commands.del_node(session, parse_address(entry), node, drain=drain))
+    session = make_session(context, dry_run=dry_run)
+    run(context, commands.del_node(session, parse_address(entry), node, drain=drain))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -335,10 +332,10 @@ def call(
     """Send one command to every node."""
     from garrison.cluster.manager import commands
 
-    _run(
+    run(
         context,
         commands.call(
-            _session(context),
+            make_session(context),
             parse_address(entry),
             command,
             primaries=not only_replicas,
@@ -358,7 +355,7 @@ def set_timeout(
     """Set cluster-node-timeout on every node and write it to their files."""
     from garrison.cluster.manager import commands
 
-    _run(context, commands.set_timeout(_session(context), parse_address(entry), milliseconds))
+    run(context, commands.set_timeout(make_session(context), parse_address(entry), milliseconds))
 
 
 @app.command("import")
@@ -403,11 +400,11 @@ def import_keys(
     from_pass = find_password(
         from_pass, from_password_file, ask=from_askpass, question="Password of the source", variables=()
     )
-    session = _session(context, replace=replace, timeout_ms=migrate_timeout, dry_run=dry_run)
+    session = make_session(context, replace=replace, timeout_ms=migrate_timeout, dry_run=dry_run)
     access = Access(from_user, from_pass, timeout_s=session.options.link_timeout_s)
     skipped = frozenset(split_list(skip_types or []))
     request = ImportRequest(parse_address(source), access, copy, skip_existing, skip_refused, skipped)
-    _run(context, commands.import_(session, parse_address(entry), request))
+    run(context, commands.import_(session, parse_address(entry), request))
 
 
 @app.command()
@@ -424,47 +421,8 @@ def backup(
     """Save every primary's data as an RDB file into a folder that is new or empty."""
     from garrison.cluster.manager import commands
 
-    session = _session(context)
-    _run(context, commands.backup(session, parse_address(entry), directory, overwrite=overwrite))
-
-
-def _session(
-    context: typer.Context,
-    *,
-    yes: bool = False,
-    dry_run: bool = False,
-    replace: bool = False,
-    timeout_ms: int = MIGRATE_TIMEOUT_MS,
-    keys_max: int = PIPELINE_KEYS,
-    plan_file: Path | None = None,
-) -> "Session":
-    from garrison.cluster.manager.admin_client import Access
-    from garrison.cluster.manager.key_migration import MigrateOptions
-    from garrison.cluster.manager.progress import choose_display
-    from garrison.cluster.manager.session import Session
-
-    shared: Shared = context.obj
-
-    def confirm(lines: Sequence[str]) -> bool:
-        for line in lines:
-            print(line, file=sys.stderr if shared.json else sys.stdout)
-        if yes:
-            return True
-        if shared.json or not sys.stdin.isatty():
-            _fail(context, "add --yes to carry out the plan, or --dry-run to see it only", 2)
-        with _ctrl_c_raises():
-            return typer.confirm("Do it?")
-
-    session = Session(
-        access=Access(shared.username, shared.password, shared.tls, shared.timeout_s, shared.address_map),
-        display=choose_display(json=shared.json),
-        confirm=confirm,
-        options=MigrateOptions(timeout_ms, keys_max, replace),
-        dry_run=dry_run,
-        plan_file=plan_file,
-    )
-    shared.sessions.append(session)
-    return session
+    session = make_session(context)
+    run(context, commands.backup(session, parse_address(entry), directory, overwrite=overwrite))
 
 
 def _read_plan(context: typer.Context, path: Path) -> "ReshardPlan":
@@ -474,68 +432,7 @@ def _read_plan(context: typer.Context, path: Path) -> "ReshardPlan":
     try:
         return read_plan(path)
     except UsageProblem as error:
-        _fail(context, str(error), error.exit_code)
-
-
-@contextlib.contextmanager
-def _ctrl_c_raises() -> Iterator[None]:
-    """While a question waits for its answer the event loop stands still, and so would its handlers."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-async def _until_stopped(shared: Shared, work: "Coroutine[Any, Any, Document]") -> "Document":
-    """Do the work; Ctrl-C or SIGTERM ends a migration at a slot boundary, a second one at once."""
-    task = asyncio.current_task()
-    assert task is not None
-
-    def interrupted() -> None:
-        migrating = [each for each in shared.sessions if each.is_stoppable]
-        if not migrating or any(each.stop.is_set() for each in migrating):
-            task.cancel()
-        for session in migrating:
-            session.stop.set()
-            session.note("stopping when the slots in flight are over; Ctrl-C again stops at once")
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
-    return await work
-
-
-def _run(context: typer.Context, work: "Coroutine[Any, Any, Document]") -> NoReturn:
-    """Run a command, print its document, leave with its exit code."""
-    from garrison.cluster.core.creation import PlanError
-    from garrison.cluster.errors import ManagerError
-    from garrison.cluster.render import make_console, render
-
-    try:
-        document = asyncio.run(_until_stopped(context.obj, work))
-    except PlanError as error:
-        _fail(context, str(error), 2)
-    except ManagerError as error:
-        _fail(context, str(error), error.exit_code)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _fail(context, "stopped before anything was changed", 4)
-    if context.obj.json:
-        print(document.model_dump_json(indent=2))
-    else:
-        render(document, make_console())
-    raise typer.Exit(0 if document.ok else 1)
-
-
-def _fail(context: typer.Context, message: str, exit_code: int) -> NoReturn:
-    if context.obj.json:
-        from garrison.cluster.documents import ErrorDocument
-
-        name = context.info_name or ""
-        print(ErrorDocument(command=name, error=message, exit_code=exit_code).model_dump_json(indent=2))
-    else:
-        print(f"garrison cluster: {message}", file=sys.stderr)
-    raise typer.Exit(exit_code)
+        fail(context, str(error), error.exit_code)
 
 
 def _ask(question: str, option: str, kind: type[T]) -> T:

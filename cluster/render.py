@@ -65,7 +65,7 @@ def _table(*columns: str) -> Table:
 
 def _nodes(document: doc.InfoDocument, console: Console) -> None:
     rows = [_row(node) for node in document.nodes]
-    console.print(_fitting_table(console, rows, DROPPED_FIRST))
+    console.print(fitting_table(console, rows, DROPPED_FIRST))
     primaries = sum(node.role == "primary" for node in document.nodes)
     console.print(
         f"{primaries} primaries, {len(document.nodes) - primaries} replicas, {document.keys} keys, "
@@ -87,7 +87,7 @@ def _row(node: doc.NodeDocument) -> dict[str, str]:
     }
 
 
-def _fitting_table(console: Console, rows: Sequence[Mapping[str, str]], dropped: Sequence[str]) -> Table:
+def fitting_table(console: Console, rows: Sequence[Mapping[str, str]], dropped: Sequence[str]) -> Table:
     """The rows, without the columns that can be done without best where the console is too narrow for all.
 
     What then is still too wide is folded.
@@ -137,7 +137,7 @@ def _create(document: doc.CreateReport, console: Console) -> None:
         for shard in document.shards
     ]
     if document.dry_run:
-        console.print(_fitting_table(console, rows, ()))
+        console.print(fitting_table(console, rows, ()))
         for warning in document.warnings:
             console.print(f"[yellow]warning:[/] {escape(warning)}")
         console.print("dry run: nothing was done")
@@ -169,7 +169,7 @@ def _move_table(document: doc.MoveReport, console: Console) -> None:
         }
         for move in document.moves
     ]
-    console.print(_fitting_table(console, rows, ()) if rows else "nothing to move")
+    console.print(fitting_table(console, rows, ()) if rows else "nothing to move")
     console.print("dry run: nothing was done")
 
 

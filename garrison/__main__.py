@@ -17,6 +17,7 @@ usage: garrison <command> [arguments]
 
   node      start a data node (takes redis-server's config file and options)
   cluster   create, check and reshard a cluster
+  backup    back up a cluster or node, verify and restore backups
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
@@ -87,6 +88,7 @@ def _completion(action: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "node": _node,
     "cluster": _part("garrison.cluster.__main__"),
+    "backup": _part("garrison.cluster.backup.backup_cli"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),
     "dev": _part("garrison.cluster.local.dev"),

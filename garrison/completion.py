@@ -283,6 +283,7 @@ GROUPS = {
     "cluster": "garrison.cluster.cli",
     "rdb": "garrison.node.files.rdb_cli",
     "aof": "garrison.node.files.aof_cli",
+    "backup": "garrison.cluster.backup.backup_cli",
 }
 """The typer applications with subcommands."""
 

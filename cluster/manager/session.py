@@ -32,6 +32,8 @@ class Session:
     """Set it, and a migration under way ends at the next slot boundary with StoppedError."""
     is_stoppable: bool = False
     """A migration is under way, which honours ``stop``; without one a cancellation is the way to stop."""
+    stop_note: str = "stopping when the slots in flight are over; Ctrl-C again stops at once"
+    """What the user is told when ``stop`` is set."""
     plan_file: Path | None = None
     """Where the plan is stored before it is carried out."""
 

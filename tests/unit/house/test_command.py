@@ -56,6 +56,8 @@ def test_usage_names_every_command() -> None:
         ["rdb"],
         ["rdb", "report"],
         ["aof", "fix"],
+        ["backup"],
+        ["backup", "restore"],
         ["version"],
         ["--install-completion"],
         [],

@@ -40,6 +40,8 @@ def words_for(line: str) -> list[str]:
         ("node --maxmemory-policy allkeys-l", ["allkeys-lru", "allkeys-lfu"]),
         ("node --cluster-enabled ", ["yes", "no"]),
         ("node --help maxmemory-p", ["maxmemory-policy"]),
+        ("backup ver", ["verify"]),
+        ("backup restore --un", ["--until"]),
         ("sentinel st", ["status"]),
         ("sentinel status --js", ["--json"]),
         ("sentinel f --logl", ["--loglevel"]),

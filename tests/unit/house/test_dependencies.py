@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import COMPONENTS
 from tests.sources import parsed
 
-NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build"}
+NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto"}
 """Tools that are run, or plugins of pytest, rather than imported."""
 
 

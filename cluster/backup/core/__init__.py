@@ -1,0 +1,1 @@
+"""What decides about backups: no socket, no file, no clock."""
