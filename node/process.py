@@ -44,7 +44,7 @@ def _prepare(config: Config) -> Readiness:
 
 
 def _refuse_huge_pages(log: Log) -> None:
-    """Transparent huge pages of this process would be cleared whole, and kept whole, for a few bytes of each."""
+    """Huge pages of this process would be cleared whole, and kept whole, for a few bytes of each."""
     import ctypes
 
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0):
