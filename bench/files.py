@@ -4,9 +4,9 @@
     python bench/files.py snapshot [--keys 3000000]  BGSAVE beside a steady client: its latency, memory
     python bench/files.py log                        SET with and without the append-only file
 
-Peers are those that are found (`redis-server`, `valkey-server`). Everything is on one machine and one disk, so
-only ratios count. A server may use all cores; the client of `snapshot` is one connection that sends one command
-at a time.
+Peers are those that are found (`redis-server`, `valkey-server`). Everything is on one machine and one disk,
+so only ratios count. A server may use all cores; the client of `snapshot` is one connection that sends one
+command at a time.
 """
 
 from __future__ import annotations
