@@ -123,6 +123,17 @@ async def test_a_coordinated_failover_loses_nothing(group: LocalGroup) -> None:
     await settled(group, new)
 
 
+async def test_primary_that_is_told_to_end_hands_over_first(group: LocalGroup) -> None:
+    old = await group.primary()
+    await write(group, "before")
+    await old.stop()
+    new = await all_name_another(group, old)
+    assert await group.call(new, "GET", "before") is not None
+    assert "Handed over" in old.log.read_text()
+    await group.start_node(old)
+    await settled(group, new)
+
+
 async def _later(acknowledged: list[int], written: int) -> bool:
     return len(acknowledged) > written
 

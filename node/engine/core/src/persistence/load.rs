@@ -335,7 +335,6 @@ impl Engine {
     fn tell_loaded(&mut self) {
         let (keys, found) = (self.persistence.loaded.keys, self.persistence.loaded.found);
         let shard = self.persistence.loaded.shard.clone();
-        self.tell_replication();
         self.effects.events.push(Event::Loaded { keys, found, shard });
     }
 
