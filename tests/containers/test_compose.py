@@ -180,6 +180,24 @@ async def rejoined(compose: Compose, service: str, seconds: float = 60.0) -> Non
         time.sleep(0.5)
 
 
+@pytest.mark.parametrize("how", ["restart", "kill"])
+async def test_all_containers_ended_at_once_have_the_data_again(compose: Compose, how: str) -> None:
+    client = await serving(compose)
+    values = {f"kept:{how}:{number}": b"%d" % number for number in range(200)}
+    for key, value in values.items():
+        await client.set(key, value)
+    await client.close()
+    time.sleep(1.5)  # the log is synced once a second
+    if how == "restart":
+        compose.run("restart", *NODES)
+    else:
+        compose.run("kill", *NODES)
+        compose.run("start", *NODES)
+    client = await serving(compose)
+    assert await client.mget(*values) == list(values.values())
+    await client.close()
+
+
 async def test_prompt_in_a_container_knows_port_and_password(compose: Compose) -> None:
     client = await serving(compose)
     try:
