@@ -92,4 +92,43 @@ ENGINE: Final = (
         ),
         Rust("migration::tests::one_key_named_twice_is_one_key"),
     ),
+    Fault(
+        "failed-sync-is-believed-the-second-time",
+        "After a failed sync the next one counts, before what may be lost was written again.",
+        "a failed sync is never believed",
+        (
+            Change(
+                f"{CORE}/persistence/log.rs",
+                "            || log.repair.is_some()\n",
+                "",
+            ),
+        ),
+        Rust("persistence::tests::confirmed_writes_survive_a_disk_that_fails_and_works_again"),
+    ),
+    Fault(
+        "rewrite-settles-before-the-former-file-is-complete",
+        "The manifest names the new base while the log still writes to a file of before it.",
+        "at each moment the manifest names all that was acknowledged",
+        (
+            Change(
+                f"{CORE}/persistence/rewrite.rs",
+                "log.rewrite.as_ref().filter(|_| log.cut.is_none())",
+                "log.rewrite.as_ref()",
+            ),
+        ),
+        Rust("persistence::tests::confirmed_writes_survive_every_loss_of_power"),
+    ),
+    Fault(
+        "reply-leaves-before-the-sync",
+        "With appendfsync always the reply to a write does not wait for the disk.",
+        "always loses nothing that was acknowledged",
+        (
+            Change(
+                f"{CORE}/engine/hold.rs",
+                "session.synced_wanted > self.persistence.log.synced.offset",
+                "session.synced_wanted > self.persistence.log.written.offset",
+            ),
+        ),
+        Rust("persistence::tests::confirmed_writes_survive_every_loss_of_power"),
+    ),
 )
