@@ -164,6 +164,8 @@ impl Engine {
         }
         let is_due = match policy {
             _ if log.needs_sync || (log.sync_wanted && !has_more) => true,
+            // Since these wrote, the policy has become another one.
+            _ if !log.withheld.is_empty() => true,
             SyncPolicy::Always => true,
             SyncPolicy::EverySecond => now_ms - log.sync_ms >= SYNC_PERIOD_MS && !self.sync_is_put_off(),
             SyncPolicy::No => false,
@@ -239,6 +241,10 @@ impl Engine {
         if !log.is_open || log.synced.offset >= offset {
             return self.answer_waiters(&[waiter], "");
         }
+        if !log.error.is_empty() {
+            let error = log.error.clone();
+            return self.answer_waiters(&[waiter], &error);
+        }
         log.sync_wanted = true;
         log.waiters.push((offset, waiter));
     }
@@ -279,6 +285,11 @@ impl Engine {
         if log.sync.is_some_and(|sync| sync.order == order) {
             // What was written since the last sync may be gone, whatever a later one says.
             log.sync = None;
+            if !self.replication.stream.holds(log.synced.offset) {
+                // With `no` it is not kept in memory either: the data in memory is the base of a new log.
+                self.log(Level::Warning, format!("The append-only file has to be begun anew: {error}"));
+                return self.log_data_replaced();
+            }
             log.repair = Some(None);
             log.needs_sync = true;
             self.log_failed(error);
@@ -295,8 +306,11 @@ impl Engine {
         let log = &mut self.persistence.log;
         log.retry_ms = self.clock.boot_ms + RETRY_MS;
         log.is_resting = true;
+        let waiters: Vec<Waiter> =
+            std::mem::take(&mut log.waiters).into_iter().map(|(_, waiter)| waiter).collect();
         let is_new = log.error != error;
         error.clone_into(&mut log.error);
+        self.answer_waiters(&waiters, error);
         if is_new {
             self.log(
                 Level::Warning,

@@ -274,6 +274,8 @@ const ALWAYS: &[(&str, &str)] = &[("appendonly", "yes"), ("appendfsync", "always
 const EVERY_SECOND: &[(&str, &str)] =
     &[("appendonly", "yes"), ("appendfsync", "everysec"), ("aof-timestamp-enabled", "yes"), ("save", "")];
 
+const NEVER: &[(&str, &str)] = &[("appendonly", "yes"), ("appendfsync", "no"), ("save", "")];
+
 /// What was confirmed is there after each loss of power, and whole transactions only.
 fn campaign(directives: &[(&str, &str)], seed: u64, moods: bool) {
     let mut random = Prng::new(seed);
@@ -326,6 +328,31 @@ fn confirmed_writes_survive_a_disk_that_fails_and_works_again() {
     for seed in 1_000..1_150 {
         campaign(ALWAYS, seed, true);
         campaign(EVERY_SECOND, seed, true);
+        campaign(NEVER, seed, true);
+    }
+}
+
+#[test]
+fn who_waits_for_the_disk_hears_that_it_fails() {
+    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+    machine.count();
+    machine.bench.engine.persist(7, false);
+    machine.turn(Mood::Fails, usize::MAX);
+    machine.bench.engine.persist(8, false);
+    let events = std::mem::take(&mut machine.bench.engine.effects.events);
+    let failed = |event: &&Event| matches!(event, Event::Persisted { error, .. } if !error.is_empty());
+    assert_eq!(events.iter().filter(failed).count(), 2);
+}
+
+#[test]
+fn replies_that_wait_for_a_sync_leave_under_another_policy_too() {
+    for policy in ["everysec", "no"] {
+        let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+        machine.count();
+        assert!(machine.bench.engine.is_withheld(machine.client));
+        machine.bench.engine.apply_settings(1, &[("appendfsync".into(), policy.into())]);
+        machine.turn(Mood::Works, usize::MAX);
+        assert!(!machine.bench.engine.is_withheld(machine.client));
     }
 }
 
