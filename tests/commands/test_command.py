@@ -58,6 +58,7 @@ DIFFERENCES = {
     ("client|no-touch", "missing"): REDIS_7_2,
     ("client|setinfo", "missing"): REDIS_7_2,
     ("cluster|myshardid", "missing"): REDIS_7_2,
+    ("waitaof", "missing"): REDIS_7_2,
     ("cluster|slot-stats", "missing"): REDIS_8,
     **{
         (f"cluster|{name}", "flags"): REDIS_7_2
