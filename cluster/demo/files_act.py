@@ -49,8 +49,15 @@ async def play(story: Story, command: Sequence[str]) -> bool:
         findings = await findings_of(cluster)
     rows = [
         Row("acknowledged writes", f"{load.written:,}"),
-        Row("all nodes back and serving", f"{back_s:.2f} s", f"<= {BACK_S_MAX:.0f} s", back_s <= BACK_S_MAX),
-        Row("keys of before the load lost", str(filled_lost), "0", not filled_lost),
+        *promises(back_s, filled_lost),
         *loss_rows(losses),
     ]
     return show("a whole cluster killed and started again", rows, [*load.first_errors, *findings], losses)
+
+
+def promises(back_s: float, filled_lost: int) -> list[Row]:
+    """What is promised of the restart."""
+    return [
+        Row("all nodes back and serving", f"{back_s:.2f} s", f"<= {BACK_S_MAX:.0f} s", back_s <= BACK_S_MAX),
+        Row("keys of before the load lost", str(filled_lost), "0", not filled_lost),
+    ]

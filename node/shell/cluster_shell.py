@@ -226,8 +226,6 @@ class Cluster:
         self._show_ms = now + SHOW_PERIOD_MS
         counted = self._bus.counters.info_fields()
         changed = {name: str(count) for name, count in counted.items() if self._shown.get(name) != count}
-        if self._core.shard_id != self._shard_id:
-            self._shard_id = changed["shard_id"] = self._core.shard_id
         if changed:
             self._shown = counted
             self._bridge.post(InfoFields(changed))
@@ -273,6 +271,10 @@ class Cluster:
                 bus.connect(wire.link_id, wire.host, wire.port)
             elif isinstance(wire, Drop):
                 bus.drop(wire.link_id)
+        if self._core.shard_id != self._shard_id:
+            # Before the order to follow: the files of the data that then comes say whose it is.
+            self._shard_id = self._core.shard_id
+            bridge.post(InfoFields({"shard_id": self._shard_id}))
         for request in effects.requests():
             bridge.post(request)
         for level, line in effects.logs:

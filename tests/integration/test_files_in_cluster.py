@@ -42,6 +42,23 @@ async def test_whole_cluster_killed_at_once_has_every_key_again() -> None:
         assert await values_missing(cluster, values) == 0
 
 
+async def test_promoted_replica_has_its_shards_data_after_a_restart() -> None:
+    """Its files say which shard they are of, and it was of another one when it was new."""
+    async with LocalCluster(settings=settings(appendonly="yes", appendfsync="always")) as cluster:
+        shard = (await shards_of(cluster))[0]
+        values = {key: "v" for key in shard.keys(KEYS)}
+        await write(shard.owner, values, copies=1)
+        await shard.owner.kill()
+        await until(lambda: is_primary(shard.replicas[0]), "the replica takes over")
+        await cluster.restart(shard.owner)
+        await cluster.wait_healthy()
+        for node in cluster.nodes:
+            await node.kill()
+        await asyncio.gather(*(cluster.restart(node) for node in cluster.nodes))
+        await cluster.wait_healthy()
+        assert await values_missing(cluster, values) == 0
+
+
 async def test_replica_with_more_than_the_files_takes_over() -> None:
     async with LocalCluster(settings=settings()) as cluster:
         shard = (await shards_of(cluster))[0]

@@ -32,6 +32,7 @@ WITHOUT_METHOD = {
         CONNECTION,
     ),
     "WAIT": "counts what its own connection has written: write and wait in client.dedicated()",
+    "WAITAOF": "counts what its own connection has written: write and wait in client.dedicated()",
     **dict.fromkeys(
         [
             *("CLUSTER ADDSLOTS", "CLUSTER ADDSLOTSRANGE", "CLUSTER BUMPEPOCH", "CLUSTER DELSLOTS"),
