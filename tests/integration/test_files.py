@@ -17,7 +17,7 @@ from tests.conftest import find_free_port
 from tests.integration.crash_rounds import LEVELS, campaign
 
 pytestmark = pytest.mark.timeout(180)
-ROUNDS = 3
+ROUNDS = 2
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -46,7 +46,7 @@ async def test_promoted_replica_has_its_shards_data_after_a_restart() -> None:
     """Its files say which shard they are of, and it was of another one when it was new."""
     async with LocalCluster(settings=settings(appendonly="yes", appendfsync="always")) as cluster:
         shard = (await shards_of(cluster))[0]
-        values = {key: "v" for key in shard.keys(KEYS)}
+        values = dict.fromkeys(shard.keys(KEYS), "v")
         await write(shard.owner, values, copies=1)
         await shard.owner.kill()
         await until(lambda: is_primary(shard.replicas[0]), "the replica takes over")
