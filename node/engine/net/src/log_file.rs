@@ -19,10 +19,10 @@ impl Reactor {
                 break;
             }
             match file.write(bytes) {
-                Ok(0) => return self.engine.log_write_failed("the disk took no byte"),
+                Ok(0) => return self.engine.log_failed("the disk took no byte"),
                 Ok(written) => self.engine.log_written(written),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.engine.log_write_failed(&error.to_string()),
+                Err(error) => return self.engine.log_failed(&error.to_string()),
             }
         }
         if let Some(order) = self.engine.log_sync_due() {

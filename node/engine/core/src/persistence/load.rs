@@ -29,16 +29,8 @@ use crate::snapshot::loader::{Header, Loader};
 const UNSEEN_MS: i64 = 250;
 /// Time between two lines about the progress, in milliseconds.
 const PROGRESS_PERIOD_MS: i64 = 5_000;
-/// Bytes without a command at the end of a file that may be left out: more are no torn end.
+/// Bytes without a command at the end of a file that may be left out: with more of them it is damaged.
 const TORN_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// What a start has read.
-struct Outcome {
-    manifest: Manifest,
-    /// The length of the last increment.
-    last_bytes: u64,
-    closed_bytes: u64,
-}
 
 impl Engine {
     /// Begins to read these files.
@@ -111,7 +103,10 @@ impl Engine {
                 };
                 replay.reader.feed(&bytes);
                 match &replay.damage {
-                    None => self.replay(&mut replay)?,
+                    None => {
+                        self.replay(&mut replay)?;
+                        self.trim_stream();
+                    }
                     Some(damage) if replay.reader.rest().len() > TORN_BYTES_MAX => {
                         return Err(format!("{damage}, and more than {TORN_BYTES_MAX} bytes follow"));
                     }
@@ -149,17 +144,16 @@ impl Engine {
             };
             match item {
                 AofItem::Command(args) => {
-                    let is_select = args.get(0).eq_ignore_ascii_case(b"select");
-                    if std::mem::take(&mut replay.is_at_start) && is_select {
-                        let raw = args.raw().to_vec();
-                        self.carry_out_loaded(&mut replay.applier, args, &[], before)?;
-                        replay.head = Some(raw);
-                        continue;
-                    }
+                    let is_head = std::mem::take(&mut replay.is_at_start)
+                        && args.get(0).eq_ignore_ascii_case(b"select");
                     if let Some(head) = replay.head.take() {
                         self.replication.append_loaded(&head);
                     }
-                    self.carry_out_loaded(&mut replay.applier, args, args.raw(), before)?;
+                    let raw = if is_head { &[] } else { args.raw() };
+                    self.apply_loaded(&mut replay.applier, args, raw).map_err(|name| {
+                        format!("the command '{name}' at offset {before} is not known to this version")
+                    })?;
+                    replay.head = is_head.then(|| args.raw().to_vec());
                 }
                 AofItem::Timestamp(_) => {}
                 AofItem::Position { id, offset, .. } => {
@@ -196,7 +190,7 @@ impl Engine {
     /// The end of the file that is being read.
     ///
     /// # Errors
-    /// As [`Engine::load_bytes`].
+    /// As [`Engine::load_portion`].
     pub fn load_part_end(&mut self) -> Result<(), String> {
         let Some(mut loading) = self.persistence.loading.take() else { return Ok(()) };
         let Some(name) = loading.parts.pop_front() else { return Ok(()) };
@@ -284,7 +278,7 @@ impl Engine {
         self.replication.keep_for_log(true);
         match manifest {
             Some(manifest) if !manifest.increments.is_empty() => {
-                self.reopen_log(Outcome { manifest, last_bytes, closed_bytes });
+                self.reopen_log(manifest, last_bytes, closed_bytes);
             }
             manifest => {
                 self.persistence.log.manifest = manifest.unwrap_or_default();
@@ -293,20 +287,20 @@ impl Engine {
         }
     }
 
-    /// The log goes on in its last increment.
-    fn reopen_log(&mut self, outcome: Outcome) {
+    /// The log goes on in its last increment, which has `last_bytes`, behind `closed_bytes` of other files.
+    fn reopen_log(&mut self, manifest: Manifest, last_bytes: u64, closed_bytes: u64) {
         let order = self.persistence.next_file();
         let offset = self.replication.offset();
         let log = &mut self.persistence.log;
-        log.manifest = outcome.manifest;
+        log.manifest = manifest;
         log.file = log.manifest.increments.last().cloned();
-        log.closed_bytes = outcome.closed_bytes;
-        log.begin_file(offset, Vec::new(), outcome.last_bytes);
+        log.closed_bytes = closed_bytes;
+        log.begin_file(offset, Vec::new(), last_bytes);
         log.reopening = Some(order);
         log.is_whole = true;
         log.base_bytes = log.bytes();
-        let (name, bytes) = (self.log_file_name(), outcome.last_bytes);
-        self.order(DiskOrder::OpenLog { file: order, name, bytes });
+        let name = self.log_file_name();
+        self.order(DiskOrder::OpenLog { file: order, name, bytes: last_bytes });
     }
 
     /// The log's last increment is open again; whether the order was that.
@@ -350,17 +344,6 @@ impl Engine {
             self.log_history_changed();
             self.tell_replication();
         }
-    }
-
-    fn carry_out_loaded(
-        &mut self,
-        applier: &mut Applier,
-        args: crate::resp::Args<'_>,
-        raw: &[u8],
-        offset: u64,
-    ) -> Result<(), String> {
-        self.apply_loaded(applier, args, raw)
-            .map_err(|name| format!("the command '{name}' at offset {offset} is not known to this version"))
     }
 }
 

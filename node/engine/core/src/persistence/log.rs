@@ -21,7 +21,6 @@ use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::formats::aof::annotation::Annotation;
-
 use crate::resp::failure::Failure;
 use crate::settings::SyncPolicy;
 
@@ -141,11 +140,6 @@ impl Engine {
         self.log(Level::Notice, format!("The append-only file is written again, after: {former}"));
     }
 
-    /// Nothing could be written.
-    pub fn log_write_failed(&mut self, error: &str) {
-        self.log_failed(error);
-    }
-
     /// The sync that is to be asked for now, if any; it is under way from then on.
     pub fn log_sync_due(&mut self) -> Option<FileId> {
         let policy = self.settings.appendfsync;
@@ -226,12 +220,10 @@ impl Engine {
             }
             !is_served
         });
-        let (done, waiting) =
+        let (done, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut log.waiters).into_iter().partition(|(offset, _)| *offset <= synced);
         log.waiters = waiting;
-        let done: Vec<(u64, Waiter)> = done;
-        let done: Vec<Waiter> = done.into_iter().map(|(_, waiter)| waiter).collect();
-        self.answer_waiters(&done, "");
+        self.answer_waiters(done.into_iter().map(|(_, waiter)| waiter), "");
     }
 
     /// Asks for all that was written so far to be synced; the waiter is told.
@@ -239,11 +231,11 @@ impl Engine {
         let offset = self.replication.offset();
         let log = &mut self.persistence.log;
         if !log.is_open || log.synced.offset >= offset {
-            return self.answer_waiters(&[waiter], "");
+            return self.answer_waiters([waiter], "");
         }
         if !log.error.is_empty() {
             let error = log.error.clone();
-            return self.answer_waiters(&[waiter], &error);
+            return self.answer_waiters([waiter], &error);
         }
         log.sync_wanted = true;
         log.waiters.push((offset, waiter));
@@ -302,15 +294,14 @@ impl Engine {
     }
 
     /// The disk has refused something; it is tried again a little later.
-    fn log_failed(&mut self, error: &str) {
+    pub fn log_failed(&mut self, error: &str) {
         let log = &mut self.persistence.log;
         log.retry_ms = self.clock.boot_ms + RETRY_MS;
         log.is_resting = true;
-        let waiters: Vec<Waiter> =
-            std::mem::take(&mut log.waiters).into_iter().map(|(_, waiter)| waiter).collect();
+        let waiters = std::mem::take(&mut log.waiters);
         let is_new = log.error != error;
         error.clone_into(&mut log.error);
-        self.answer_waiters(&waiters, error);
+        self.answer_waiters(waiters.into_iter().map(|(_, waiter)| waiter), error);
         if is_new {
             self.log(
                 Level::Warning,

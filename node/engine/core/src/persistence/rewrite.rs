@@ -62,33 +62,32 @@ impl Engine {
     }
 
     fn end_log(&mut self) {
+        self.close_log();
+        let log = &mut self.persistence.log;
+        log.file = None;
+        log.error.clear();
+        log.synced = Default::default();
+        self.replication.keep_for_log(false);
+        self.log(Level::Notice, "The append-only file is closed");
+    }
+
+    /// Writes no more to the log, and calls its rewrite off.
+    fn close_log(&mut self) {
         self.cancel_job(Purpose::LogBase);
         let log = &mut self.persistence.log;
         log.rewrite = None;
         log.is_open = false;
         log.is_whole = false;
-        log.file = None;
-        log.error.clear();
-        log.synced.offset = u64::MAX;
         // Replies that waited for the disk leave: nobody promises it any longer.
+        log.synced.offset = u64::MAX;
         self.release_synced();
-        self.persistence.log.synced = Default::default();
         self.order(DiskOrder::CloseLog);
-        self.replication.keep_for_log(false);
-        self.log(Level::Notice, "The append-only file is closed");
     }
 
     /// The data was replaced by that of another history: what the log holds does not belong to it.
     pub(crate) fn log_data_replaced(&mut self) {
         if self.settings.appendonly && self.persistence.loading.is_none() {
-            self.cancel_job(Purpose::LogBase);
-            let log = &mut self.persistence.log;
-            log.rewrite = None;
-            log.is_open = false;
-            log.is_whole = false;
-            log.synced.offset = u64::MAX;
-            self.release_synced();
-            self.order(DiskOrder::CloseLog);
+            self.close_log();
             self.start_rewrite();
         }
     }
@@ -236,9 +235,6 @@ impl Engine {
         log.rewrites.error.clear();
         let took_ms = self.clock.unix_ms - rewrite.started_ms;
         self.log(Level::Notice, format!("Background AOF rewrite finished successfully in {took_ms} ms"));
-        if std::mem::take(&mut self.persistence.log.rewrites.is_scheduled) {
-            self.start_rewrite();
-        }
         self.log_is_ready();
     }
 
@@ -256,10 +252,12 @@ impl Engine {
 
     /// An order of a rewrite has failed.
     pub(super) fn rewrite_order_failed(&mut self, order: FileId, error: &str) {
-        let Some(rewrite) = &self.persistence.log.rewrite else { return };
-        let (Step::Opening(its) | Step::Listing(its) | Step::Settling(its)) = rewrite.step else { return };
-        if its == order {
-            self.base_failed(error);
+        let step = self.persistence.log.rewrite.as_ref().map(|rewrite| rewrite.step);
+        match step {
+            Some(Step::Opening(its) | Step::Listing(its) | Step::Settling(its)) if its == order => {
+                self.base_failed(error);
+            }
+            _ => self.log(Level::Warning, format!("The append-only file: {error}")),
         }
     }
 

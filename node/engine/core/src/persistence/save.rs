@@ -124,7 +124,7 @@ impl Engine {
             }
             Purpose::LogBase => self.base_finished(&job, took_ms),
         }
-        self.answer_waiters(&job.waiters, "");
+        self.answer_waiters(job.waiters, "");
         true
     }
 
@@ -138,7 +138,7 @@ impl Engine {
             }
             Purpose::LogBase => self.base_failed(error),
         }
-        self.answer_waiters(&job.waiters, error);
+        self.answer_waiters(job.waiters, error);
         true
     }
 
@@ -147,13 +147,13 @@ impl Engine {
         let Some(file) = self.persistence.job(purpose).map(|job| job.sink.file) else { return false };
         let Some(job) = self.take_job(file) else { return false };
         self.order(DiskOrder::Discard { file });
-        self.answer_waiters(&job.waiters, "the snapshot was called off");
+        self.answer_waiters(job.waiters, "the snapshot was called off");
         true
     }
 
-    pub(super) fn answer_waiters(&mut self, waiters: &[Waiter], error: &str) {
+    pub(super) fn answer_waiters(&mut self, waiters: impl IntoIterator<Item = Waiter>, error: &str) {
         for waiter in waiters {
-            match *waiter {
+            match waiter {
                 Waiter::Client(ticket) if error.is_empty() => self.control_reply(ticket, b"+OK\r\n"),
                 Waiter::Client(ticket) => {
                     self.control_reply(ticket, format!("-ERR {error}\r\n").as_bytes());

@@ -123,8 +123,6 @@ impl Engine {
         };
         self.apply_request(applier, &mut session, args, raw);
         self.clients.sessions.put(session);
-        let needed = self.persistence.log.needs_from(self.settings.appendfsync);
-        self.replication.trim(&self.settings, needed);
         Ok(())
     }
 

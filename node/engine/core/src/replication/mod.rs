@@ -80,8 +80,14 @@ impl Engine {
         self.serve_failover();
         if self.replication.is_kept {
             self.limit_replicas();
-            self.replication.trim(&self.settings, self.persistence.log.needs_from(self.settings.appendfsync));
+            self.trim_stream();
         }
+    }
+
+    /// Drops what nobody needs of the stream.
+    pub(crate) fn trim_stream(&mut self) {
+        let log_needs_from = self.persistence.log.needs_from(self.settings.appendfsync);
+        self.replication.trim(&self.settings, log_needs_from);
     }
 
     /// Work done about ten times a second.

@@ -34,7 +34,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     out.field("rdb_last_load_keys_loaded", persistence.loaded.keys);
     out.field("aof_enabled", u8::from(engine.settings.appendonly));
     out.field("aof_rewrite_in_progress", u8::from(log.rewrite.is_some()));
-    out.field("aof_rewrite_scheduled", u8::from(log.rewrites.is_scheduled));
+    out.field("aof_rewrite_scheduled", 0);
     out.field("aof_last_rewrite_time_sec", seconds(log.rewrites.took_ms));
     let began = log.rewrite.as_ref().map(|rewrite| now_ms - rewrite.started_ms);
     out.field("aof_current_rewrite_time_sec", seconds(began));
@@ -48,7 +48,7 @@ pub(super) fn persistence(engine: &Engine, out: &mut Fields) {
     if engine.settings.appendonly {
         out.field("aof_current_size", log.bytes());
         out.field("aof_base_size", log.base_bytes);
-        out.field("aof_pending_rewrite", u8::from(log.rewrites.is_scheduled));
+        out.field("aof_pending_rewrite", 0);
         out.field("aof_buffer_length", engine.replication.offset().saturating_sub(log.written.offset));
         out.field("aof_pending_bio_fsync", u8::from(log.is_syncing()));
         out.field("aof_delayed_fsync", log.delayed_syncs);

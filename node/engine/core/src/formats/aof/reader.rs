@@ -21,7 +21,7 @@ use crate::resp::{Args, Range};
 pub const COMMAND_BYTES_MAX: usize = u32::MAX as usize;
 /// The longest argument that any server lets a client send (`proto-max-bulk-len` may be raised up to here).
 pub const ARGUMENT_BYTES_MAX: u64 = COMMAND_BYTES_MAX as u64;
-/// The most digits of a length; more are no length that fits.
+/// The most digits of a length: one with more does not fit.
 const LENGTH_DIGITS_MAX: usize = 10;
 /// A buffer larger than this is given back when it has been consumed.
 const BUFFER_KEPT_BYTES_MAX: usize = 1 << 20;

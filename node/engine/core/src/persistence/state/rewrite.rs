@@ -45,6 +45,4 @@ pub struct Rewrites {
     /// How many have failed in a row.
     pub failures: u32,
     pub(in crate::persistence) rest_until_ms: BootMs,
-    /// One is to begin when the present one ends.
-    pub is_scheduled: bool,
 }
