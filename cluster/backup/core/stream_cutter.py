@@ -81,24 +81,19 @@ def damaged(offset: int) -> ManagerError:
 def next_command(data: bytearray | bytes, start: int, base: int = 0) -> tuple[int, bytes, bytes] | None:
     """The end of the command that begins at ``start``, its name in small letters and its first argument.
 
-    None if it is not whole. Raises ManagerError if it is no command; the data begins at offset ``base``.
+    None if it is not whole. Raises ManagerError if it is not a command; the data begins at offset ``base``.
     """
-    line_end = data.find(b"\r\n", start)
-    if line_end < 0:
+    header = _header(data, start, b"*", WORDS_MAX, base)
+    if header is None:
         return None
-    count = _number(data[start:line_end], WORDS_MAX, b"*")
-    if count is None:
-        raise damaged(base + start)
-    at = line_end + 2
+    count, at = header
     first: list[bytes] = []
     for place in range(count):
-        line_end = data.find(b"\r\n", at)
-        if line_end < 0:
+        header = _header(data, at, b"$", COMMAND_BYTES_MAX, base)
+        if header is None:
             return None
-        length = _number(data[at:line_end], COMMAND_BYTES_MAX, b"$")
-        if length is None:
-            raise damaged(base + at)
-        at = line_end + 2 + length + 2
+        length, at = header
+        at += length + 2
         if at > len(data):
             return None
         if place < 2:
@@ -107,7 +102,12 @@ def next_command(data: bytearray | bytes, start: int, base: int = 0) -> tuple[in
     return at, name.lower(), argument
 
 
-def _number(line: bytearray | bytes, largest: int, mark: bytes) -> int | None:
-    digits = bytes(line[1:])
-    is_right = line[:1] == mark and digits.isdigit() and int(digits) <= largest
-    return int(digits) if is_right else None
+def _header(data: bytearray | bytes, at: int, mark: bytes, largest: int, base: int) -> tuple[int, int] | None:
+    """The number in the line at ``at``, and where the line ends; None if it is not whole."""
+    end = data.find(b"\r\n", at)
+    if end < 0:
+        return None
+    digits = bytes(data[at + 1 : end])
+    if data[at : at + 1] != mark or not digits.isdigit() or int(digits) > largest:
+        raise damaged(base + at)
+    return int(digits), end + 2

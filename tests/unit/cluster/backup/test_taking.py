@@ -96,15 +96,23 @@ async def test_database_of_the_stream_is_kept(
     assert [shard.keys for shard in report.shards] == [KEYS + 2]
 
 
-async def test_cancelled_backup_leaves_nothing(
+async def follow(
     session: Session, target: FolderTarget, source: Client[bytes]
-) -> None:
+) -> tuple[dict[str, bool], asyncio.Task[BackupRecord]]:
+    """The folders that are there, and a backup that follows the stream for longer than any test."""
     await take_backup(session, target, address_of(source))
     before = await target.folders()
     following = asyncio.create_task(
         take_backup(session, target, address_of(source), incremental=True, follow_s=60)
     )
     await asyncio.sleep(0.3)
+    return before, following
+
+
+async def test_cancelled_backup_leaves_nothing(
+    session: Session, target: FolderTarget, source: Client[bytes]
+) -> None:
+    before, following = await follow(session, target, source)
     assert len(await target.folders()) == len(before) + 1
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -115,12 +123,7 @@ async def test_cancelled_backup_leaves_nothing(
 async def test_node_that_ends_meanwhile_leaves_nothing(
     session: Session, target: FolderTarget, source: Client[bytes]
 ) -> None:
-    await take_backup(session, target, address_of(source))
-    before = await target.folders()
-    following = asyncio.create_task(
-        take_backup(session, target, address_of(source), incremental=True, follow_s=60)
-    )
-    await asyncio.sleep(0.3)
+    before, following = await follow(session, target, source)
     async with source.dedicated() as connection:
         connection.send(b"*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n").add_done_callback(
             lambda f: f.exception()
