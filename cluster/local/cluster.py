@@ -21,7 +21,7 @@ from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.ports import HOST
 from garrison.cluster.local.process import LocalProcess, LocalServers, remembered_ports
-from garrison.cluster.manager.admin_client import Access, AdminClient
+from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
 from garrison.cluster.manager.form import form, unready
 
 GARRISON_NODE = (sys.executable, "-m", "garrison", "node")
@@ -137,7 +137,7 @@ class LocalCluster(LocalServers):
                     async with AdminClient(node.address, self.access) as admin:
                         try:
                             info = await admin.call(node.address, "INFO", "persistence")
-                            if "loading:1" not in str(info):
+                            if read_fields(info).get("loading") != "1":
                                 return
                             await asyncio.sleep(POLL_INTERVAL_S)
                         except ManagerError:
