@@ -15,6 +15,9 @@ use garrison_engine_core::persistence::state::disk::{DiskOrder, DiskReport, File
 
 use crate::mailbox::{Mailbox, Request};
 
+/// The thread's niceness.
+const NICENESS: i32 = 10;
+
 /// The thread, started when it is first needed.
 #[derive(Default)]
 pub struct Files {
@@ -39,6 +42,8 @@ impl Files {
 fn start(mailbox: Arc<Mailbox>) -> Sender<DiskOrder> {
     let (sender, receiver) = channel::<DiskOrder>();
     let work = move || {
+        // A snapshot's bytes are many and nobody waits for one of them; the thread that serves goes first.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
         Writer { mailbox, files: HashMap::new(), log: None, opened: HashMap::new() }.work_off(&receiver)
     };
     // Without a thread the receiver is dropped, and the next order hears of it.

@@ -72,6 +72,8 @@ pub struct Reactor {
     pub(crate) replicas: Vec<SessionKey>,
     /// Whether a replica's share of the turn was used up.
     pub(crate) stream_has_more: bool,
+    /// The last turn went on with a snapshot, and the next one may have something to send of it.
+    walked: bool,
     /// Connections with more to read or to execute.
     pub(crate) runnable: Vec<SessionKey>,
     /// Connections whose session has written something this turn.
@@ -131,6 +133,7 @@ impl Reactor {
             loading: None,
             replicas: Vec::new(),
             stream_has_more: false,
+            walked: false,
             runnable: Vec::new(),
             unsent: Vec::new(),
             accept_again: Vec::new(),
@@ -209,10 +212,11 @@ impl Reactor {
             self.engine.expire_some();
         }
         self.serve_primary();
-        self.engine.end_turn();
+        self.engine.finish_commands();
         self.carry_out_actions();
         self.write_log();
         self.send_replies();
+        self.walked = self.engine.walk_snapshots();
         self.freeing.free(&mut self.engine);
         self.outbox.put(&mut self.engine.effects.events);
         let counters = &mut self.engine.stats.counters;
@@ -226,6 +230,7 @@ impl Reactor {
     fn patience(&self) -> Duration {
         if self.primary_has_more
             || self.stream_has_more
+            || self.walked
             || self.engine.replication_wants_turn()
             || self.engine.persistence_wants_turn()
             || self.engine.has_more_to_evict()

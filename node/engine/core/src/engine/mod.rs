@@ -249,8 +249,23 @@ impl Engine {
         self.enforce_output_limits();
     }
 
-    /// What follows from all the commands of a turn, before their replies leave.
+    /// What follows from all the commands of a turn, and the snapshots' steps.
     pub fn end_turn(&mut self) {
+        self.finish_commands();
+        self.walk_snapshots();
+    }
+
+    /// Goes on with the snapshots under way, each for a bounded time, for which no reply should wait. Tells whether
+    /// there may be something for the next turn, which should then not wait for events.
+    pub fn walk_snapshots(&mut self) -> bool {
+        let has_room = self.replication_wants_turn() || self.persistence_wants_turn();
+        self.continue_full_syncs();
+        self.continue_snapshots();
+        has_room
+    }
+
+    /// What follows from all the commands of a turn, before their replies leave.
+    pub fn finish_commands(&mut self) {
         if self.clients.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
             self.combine_pauses();
         }

@@ -47,12 +47,14 @@ pub struct Compressor {
     /// The position of the first byte of the current string; whatever is below belongs to earlier ones.
     base: u32,
     output: Vec<u8>,
+    /// Bytes that it was given so far.
+    pub input_bytes: u64,
 }
 
 impl Compressor {
     /// A compressor that has seen nothing.
     pub fn new() -> Self {
-        Compressor { seen: Vec::new(), base: 1, output: Vec::new() }
+        Compressor { seen: Vec::new(), base: 1, output: Vec::new(), input_bytes: 0 }
     }
 
     /// Compresses `input`, or gives `None` where the result would not be at least `gain_min` bytes shorter.
@@ -66,6 +68,7 @@ impl Compressor {
         }
         self.seen.resize(1 << HASH_BITS, 0);
         self.output.clear();
+        self.input_bytes += u64::from(input_len);
         let complete = self.run(input, output_max);
         self.base += input_len;
         (complete && self.output.len() <= output_max).then_some(&self.output[..])

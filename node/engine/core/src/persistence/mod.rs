@@ -62,9 +62,6 @@ impl Engine {
         {
             self.start_save(None);
         }
-        if !self.persistence.jobs.is_empty() {
-            self.continue_snapshots();
-        }
         self.log_turn();
     }
 

@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// Goes on with the snapshots under way, each for a bounded time.
-    pub(super) fn continue_snapshots(&mut self) {
+    pub(crate) fn continue_snapshots(&mut self) {
         for at in 0..self.persistence.jobs.len() {
             let job = &mut self.persistence.jobs[at];
             let Some(producer) = &mut job.producer else { continue };

@@ -73,7 +73,7 @@ impl Engine {
     pub fn replication_turn(&mut self) {
         if !self.replication.replicas.list.is_empty() || !self.replication.replicas.full_syncs.is_empty() {
             self.start_full_syncs();
-            self.continue_full_syncs();
+            self.end_abandoned_full_syncs();
         }
         self.serve_confirmations();
         self.serve_waiters();

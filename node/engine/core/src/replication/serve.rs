@@ -145,11 +145,15 @@ impl Engine {
         self.log(Level::Notice, message);
     }
 
-    /// Goes on with the full syncs under way, each for a bounded time.
-    pub(super) fn continue_full_syncs(&mut self) {
+    /// Ends the full syncs whose replicas are gone or have read all of it.
+    pub(super) fn end_abandoned_full_syncs(&mut self) {
         for abandoned in self.replication.replicas.release_snapshots() {
             self.end_full_sync(abandoned);
         }
+    }
+
+    /// Goes on with the full syncs under way, each for a bounded time.
+    pub(crate) fn continue_full_syncs(&mut self) {
         let mut failed = Vec::new();
         let mut complete = Vec::new();
         for sync in &mut self.replication.replicas.full_syncs {
@@ -409,4 +413,4 @@ impl Engine {
 }
 
 // The sink's bound must leave room for a step, or a walk could never begin.
-const _: () = assert!(SINK_WAITING_BYTES_MAX > crate::snapshot::producer::STEP_BYTES as u64);
+const _: () = assert!(SINK_WAITING_BYTES_MAX > crate::snapshot::producer::STEP_WORK);

@@ -20,8 +20,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::keyspace::{Capture, Captured, Db, SlotSet, SnapshotId, ValueRef, SLOT_COUNT};
 use crate::snapshot::{RdbWriter, RdbWriterOptions, ValueWalk};
 
-/// Bytes that one step produces before it ends.
-pub const STEP_BYTES: usize = 32 * 1024;
+/// The work of one step: bytes produced, bytes given to the compressor, and [`KEY_WORK`] for each key.
+///
+/// By what is produced alone a step over values that compress well would take milliseconds.
+pub const STEP_WORK: u64 = 32 * 1024;
+/// What a key costs beside its bytes, in bytes that could be copied meanwhile: it is seldom in the cache.
+const KEY_WORK: u64 = 64;
 /// Keys that the walk looks at between two looks at what it has produced.
 const STEP_KEYS: usize = 64;
 /// Bytes that may wait in a sink before the walk stops.
@@ -70,6 +74,10 @@ struct Picture {
     sizes: Vec<(u64, u64)>,
     /// Keys written so far.
     keys_done: u64,
+    /// Work that earlier steps have done.
+    work_before: u64,
+    /// Bytes produced so far and handed over.
+    bytes_before: u64,
     /// A value has been written in part.
     is_open: bool,
     /// What waits until that value is complete.
@@ -136,6 +144,17 @@ impl Picture {
         walk.map(|walk| walk.cursor)
     }
 
+    /// All the work so far.
+    fn work(&self) -> u64 {
+        let bytes = self.bytes_before + self.bytes.len() as u64;
+        bytes + self.writer.compressed_bytes() + self.keys_done * KEY_WORK
+    }
+
+    /// Whether a step has done its work.
+    fn is_step_done(&self) -> bool {
+        self.work() - self.work_before >= STEP_WORK
+    }
+
     /// Whether so much waits for the end of a value that it should come at once.
     fn must_close(&self) -> bool {
         self.aside.as_ref().is_some_and(|aside| aside.bytes.len() as u64 > SINK_WAITING_BYTES_MAX)
@@ -158,7 +177,7 @@ impl Capture for DbCapture {
     }
 
     fn is_full(&self) -> bool {
-        lock(&self.0).bytes.len() >= STEP_BYTES
+        lock(&self.0).is_step_done()
     }
 }
 
@@ -196,6 +215,8 @@ impl Producer {
             db: None,
             sizes,
             keys_done: 0,
+            work_before: 0,
+            bytes_before: 0,
             is_open: false,
             aside: None,
             options,
@@ -224,8 +245,9 @@ impl Producer {
         while lock(&self.picture).must_close() {
             self.walk(databases);
         }
-        let mut produced = self.hand_over(sink)?;
-        while produced < STEP_BYTES {
+        self.hand_over(sink)?;
+        self.begin_step();
+        while !lock(&self.picture).is_step_done() {
             if self.is_complete {
                 return Ok(Progress::Complete);
             }
@@ -233,7 +255,7 @@ impl Producer {
                 return Ok(Progress::Blocked);
             }
             self.walk(databases);
-            produced += self.hand_over(sink)?;
+            self.hand_over(sink)?;
         }
         Ok(if self.is_complete { Progress::Complete } else { Progress::More })
     }
@@ -256,18 +278,23 @@ impl Producer {
         self.walks.pop();
     }
 
-    fn hand_over(&mut self, sink: &mut impl SnapshotSink) -> Result<usize, String> {
+    fn begin_step(&mut self) {
         let mut picture = lock(&self.picture);
-        let produced = picture.bytes.len();
-        if produced > 0 {
+        picture.work_before = picture.work();
+    }
+
+    fn hand_over(&mut self, sink: &mut impl SnapshotSink) -> Result<(), String> {
+        let mut picture = lock(&self.picture);
+        if !picture.bytes.is_empty() {
             sink.write(&picture.bytes)?;
-            if picture.bytes.capacity() > 4 * STEP_BYTES {
+            picture.bytes_before += picture.bytes.len() as u64;
+            if picture.bytes.capacity() as u64 > 4 * STEP_WORK {
                 picture.bytes = Vec::new();
             } else {
                 picture.bytes.clear();
             }
         }
-        Ok(produced)
+        Ok(())
     }
 
     /// Two databases have exchanged their contents, snapshots included.
@@ -451,7 +478,7 @@ mod tests {
             sink.0.clear();
         }
         // The hashes take about 500 kB each.
-        assert!(longest < 3 * STEP_BYTES, "a step wrote {longest} bytes");
+        assert!(longest < 3 * STEP_WORK as usize, "a step wrote {longest} bytes");
     }
 
     #[test]

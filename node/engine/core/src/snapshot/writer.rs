@@ -135,6 +135,11 @@ impl RdbWriter {
         self.append(out, |out| out.raw(entries));
     }
 
+    /// Bytes that were given to the compressor so far.
+    pub fn compressed_bytes(&self) -> u64 {
+        self.compressor.as_ref().map_or(0, |compressor| compressor.input_bytes)
+    }
+
     /// The end and the checksum, which is 0 where it is switched off.
     pub fn end(&mut self, out: &mut Vec<u8>) {
         self.append(out, |out| out.byte(opcode::END));

@@ -77,6 +77,21 @@ impl Stream {
         }
     }
 
+    /// Appends what `write` puts behind the last bytes, at most `bytes_max`; false, and nothing is done, where a new
+    /// block would have to be begun for that many.
+    #[inline]
+    pub fn append_with(&mut self, bytes_max: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Some(block) = self.blocks.back_mut().filter(|block| block.len() + bytes_max <= BLOCK_BYTES)
+        else {
+            return false;
+        };
+        let before = block.len();
+        write(block);
+        debug_assert!(block.len() <= before + bytes_max);
+        self.end += (block.len() - before) as u64;
+        true
+    }
+
     /// The bytes from an offset on, as far as they lie together; empty at the end, and for what is gone.
     #[inline]
     pub fn slice_from(&self, offset: u64) -> &[u8] {

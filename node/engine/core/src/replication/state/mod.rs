@@ -19,7 +19,7 @@ pub use status::{Shared, Status};
 
 use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
-use crate::resp::Args;
+use crate::resp::{encode_command, Args};
 use crate::settings::Settings;
 use crate::snapshot::loader::Loader;
 use backlog::Stream;
@@ -28,6 +28,9 @@ use guard::Guard;
 use history::{History, StreamId};
 use link::Link;
 use replicas::{Introduction, Replicas};
+
+/// Most bytes of a line that tells a count or a length, in bytes.
+const HEADER_BYTES_MAX: usize = 24;
 
 /// The primary that this node follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,8 +226,14 @@ impl Replication {
 
     pub(in crate::replication) fn append_command<'a>(
         &mut self,
-        args: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
     ) {
+        // Most commands fit into the block that is being filled, and are written in one go.
+        let bytes_max =
+            HEADER_BYTES_MAX + args.clone().map(|arg| HEADER_BYTES_MAX + arg.len() + 2).sum::<usize>();
+        if self.stream.append_with(bytes_max, |block| encode_command(block, args.clone())) {
+            return;
+        }
         self.append_header(b'*', args.len());
         for arg in args {
             self.append_header(b'$', arg.len());
@@ -234,7 +243,7 @@ impl Replication {
     }
 
     pub(in crate::replication) fn append_header(&mut self, kind: u8, value: usize) {
-        let mut line = [0_u8; 24];
+        let mut line = [0_u8; HEADER_BYTES_MAX];
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(value).as_bytes();
         line[0] = kind;
