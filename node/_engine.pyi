@@ -91,14 +91,14 @@ class BareEngine:
     def request(self, request: Request) -> None:
         """A request of the control plane, as `DataPlane.post` takes it. Raises ValueError."""
 
-    def link_connected(self) -> None:
-        """The connection that a ("follow", ...) action asked for stands."""
+    def link_connected(self, channel: int) -> None:
+        """The connection that a ("follow", ..., channel) action asked for stands: 0 for the stream, 1 for a snapshot."""
 
-    def link_received(self, bytes: bytes) -> None:
+    def link_received(self, channel: int, bytes: bytes) -> None:
         """The primary has sent bytes."""
 
-    def link_closed(self, why: str) -> None:
-        """The connection to the primary is gone, or could not be had."""
+    def link_closed(self, channel: int, why: str) -> None:
+        """A connection to the primary is gone, or could not be had."""
 
     def migration_ended(self, ticket: int, replies: list[str], error: str) -> None:
         """The target of a ("migrate", ...) action has sent all replies, or has failed: then `error` says
@@ -106,12 +106,12 @@ class BareEngine:
 
     def end_turn(
         self, cron: bool, replies_boot_ms: int
-    ) -> tuple[list[tuple[Any, ...]], list[tuple[int, bytes, bool]], bytes, list[Event]]:
+    ) -> tuple[list[tuple[Any, ...]], list[tuple[int, bytes, bool]], tuple[bytes, bytes], list[Event]]:
         """The turn ends; `cron` for background work; `replies_boot_ms` is the time when the replies leave.
 
-        Gives, to be carried out in this order: actions, ("follow", host, port), ("unfollow",) and ("migrate",
-        (ticket, host, port, request, replies to wait for, timeout_ms)); outputs, (session, bytes, whether to
-        close behind them), replicas first; bytes for the primary; events, as `DataPlane.drain` gives them.
+        Gives, to be carried out in this order: actions, ("follow", host, port, channel), ("unfollow", channel) and
+        ("migrate", (ticket, host, port, request, replies to wait for, timeout_ms)); outputs, (session, bytes, whether to
+        close behind them), replicas first; bytes for the primary, for each channel; events, as `DataPlane.drain` gives them.
         """
 
     def next_deadline_ms(self) -> int | None:

@@ -81,6 +81,21 @@ ROWS = (
     ),
     Directive("repl-diskless-sync-max-replicas", Integer(), "0", N, "Replicas at which the wait ends early."),
     Directive(
+        "dual-channel-replication-enabled",
+        YES_NO,
+        "yes",
+        E,
+        "Send the snapshot of a full sync on a second connection, beside the stream.",
+        alias="repl-rdb-channel",
+    ),
+    Directive(
+        "replica-full-sync-buffer-limit",
+        Memory(),
+        "268435456",
+        E,
+        "Bytes of the stream that a replica holds during a full sync before it reads no more; 0 for no limit.",
+    ),
+    Directive(
         "repl-diskless-load",
         Choice("disabled", "on-empty-db", "swapdb"),
         "disabled",

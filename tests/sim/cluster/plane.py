@@ -46,8 +46,9 @@ class Plane:
         self._clients: dict[int, Connection] = {}
         self._sessions: dict[Connection, int] = {}
         self._local: dict[int, bytes] = {}
-        self._link: Connection | None = None
-        self._link_number = 0
+        # Connections to the primary: for the stream, and for a snapshot.
+        self._links: list[Connection | None] = [None, None]
+        self._link_numbers = [0, 0]
         self._targets: dict[tuple[str, int], Target] = {}
         self._turning = False
         self._inputs: list[Callable[[], None]] = []
@@ -113,14 +114,15 @@ class Plane:
             inputs, self._inputs = self._inputs, []
             for action in inputs:
                 action()
-            actions, outputs, link, events = engine.end_turn(cron, node.now_ms())
+            actions, outputs, links, events = engine.end_turn(cron, node.now_ms())
             cron = False
             for each in actions:
                 self._act(*each)
             for key, data, closes in outputs:
                 self._output(key, data, closes)
-            if link and self._link is not None:
-                self._sim.network.send(self._link, 0, "data", link)
+            for connection, data in zip(self._links, links, strict=True):
+                if data and connection is not None:
+                    self._sim.network.send(connection, 0, "data", data)
             for event in events:
                 self._event(event)
             if not self._inputs or node.life != life:
@@ -183,10 +185,12 @@ class Plane:
 
     def _act(self, kind: str, *fields: Any) -> None:
         if kind in ("follow", "unfollow"):
-            if self._link is not None:
-                self._sim.network.close(self._link, 0)
-                self._link = None
-            self._link_number += 1
+            channel = fields[-1]
+            link = self._links[channel]
+            if link is not None:
+                self._sim.network.close(link, 0)
+                self._links[channel] = None
+            self._link_numbers[channel] += 1
         if kind == "follow":
             self._dial_primary(*fields)
         elif kind == "migrate":
@@ -204,8 +208,9 @@ class Plane:
         if end == 1 and connection in self._sessions:
             key = self._sessions[connection]
             self._take(lambda: self._engine.receive(key, data))
-        elif connection is self._link:
-            self._take(lambda: self._engine.link_received(data))
+        elif connection in self._links:
+            channel = self._links.index(connection)
+            self._take(lambda: self._engine.link_received(channel, data))
         elif end == 0:
             self._replies(connection, data)
 
@@ -215,9 +220,10 @@ class Plane:
             key = self._sessions[connection]
             self._forget_client(connection)
             self._take(lambda: self._engine.close(key))
-        elif connection is self._link:
-            self._link = None
-            self._take(lambda: self._engine.link_closed("closed by the other side"))
+        elif connection in self._links:
+            channel = self._links.index(connection)
+            self._links[channel] = None
+            self._take(lambda: self._engine.link_closed(channel, "closed by the other side"))
         elif end == 0:
             for address, target in list(self._targets.items()):
                 if target.connection is connection:
@@ -230,24 +236,25 @@ class Plane:
 
     # The primary, and targets of migrations.
 
-    def _dial_primary(self, host: str, port: int) -> None:
-        number = self._link_number
-        self._node.dial(("primary", number), host)
-        self._later(CONNECT_TIMEOUT_MS, lambda: self._link_late(number))
+    def _dial_primary(self, host: str, port: int, channel: int) -> None:
+        number = self._link_numbers[channel]
+        self._node.dial(("primary", number, channel), host)
+        self._later(CONNECT_TIMEOUT_MS, lambda: self._link_failed(number, channel, "no answer"))
 
-    def _link_late(self, number: int) -> None:
-        if self._link_number == number and self._link is None:
-            self._link_number += 1
-            self._take(lambda: self._engine.link_closed("no answer"))
+    def _link_failed(self, number: int, channel: int, why: str) -> None:
+        if self._link_numbers[channel] == number and self._links[channel] is None:
+            self._link_numbers[channel] += 1
+            self._take(lambda: self._engine.link_closed(channel, why))
 
     def made(self, connection: Connection, token: Any) -> None:
         """A connection that we dialled stands."""
         if token[0] == "primary":
-            if token[1] != self._link_number or self._link is not None:
+            number, channel = token[1:]
+            if number != self._link_numbers[channel] or self._links[channel] is not None:
                 self._sim.network.close(connection, 0)
                 return
-            self._link = connection
-            self._take(self._engine.link_connected)
+            self._links[channel] = connection
+            self._take(lambda: self._engine.link_connected(channel))
             return
         target = self._targets.get(token[1])
         if target is None or target.connection is not None:
@@ -261,9 +268,7 @@ class Plane:
     def failed(self, token: Any) -> None:
         """Nobody listens where we dialled."""
         if token[0] == "primary":
-            if token[1] == self._link_number and self._link is None:
-                self._link_number += 1
-                self._take(lambda: self._engine.link_closed("connection refused"))
+            self._link_failed(token[1], token[2], "connection refused")
         elif token[1] in self._targets:
             self._fail_target(token[1], "connection refused")
 

@@ -123,13 +123,14 @@ def test_primary_whose_flows_are_dropped_gets_its_lease_back() -> None:
     assert not said(sim, "Marking node")
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", [1, 2, 4, 5, 6, 8])
 def test_votes_after_the_limit_of_a_manual_failover_are_void(seed: int) -> None:
     """D sleeps through the limit with the votes before it, or its timer."""
     sim = formed(timeout_ms=5000, seed=seed)
     d = sim.nodes["D"]
     assert d.command("FAILOVER") == "OK"
     assert sim.run_until(lambda: bool(said(sim, "Starting a failover election")), 4000, 1)
+    assert d.core.is_replica, "the election was won before D slept: take another seed"
     d.pause()
     sim.run(5500)
     d.resume()

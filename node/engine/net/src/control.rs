@@ -29,8 +29,8 @@ impl Reactor {
         match action {
             Action::Flush(key) => self.unsent.push(key),
             Action::Resume(key) => self.resume(key),
-            Action::Follow { host, port } => self.follow(&host, port),
-            Action::Unfollow => self.unfollow(),
+            Action::Follow { host, port, channel } => self.follow(&host, port, channel),
+            Action::Unfollow(channel) => self.unfollow(channel),
             Action::Disk(order) => {
                 match &order {
                     DiskOrder::SwitchLog { file } => {

@@ -29,10 +29,12 @@ use crate::loading::Loading;
 use crate::mailbox::{Mailbox, Outbox};
 use crate::migrations::Migrations;
 use crate::networks::Networks;
-use crate::outbound::Outbound;
+use crate::primary::{Link, CHANNELS};
 
 const WAKER: Token = Token(0);
+/// The connections to the primary; the second one is for snapshots.
 pub(crate) const PRIMARY: Token = Token(1);
+const PRIMARIES: std::ops::Range<usize> = 1..3;
 const LISTENERS: std::ops::Range<usize> = 16..512;
 const MIGRATIONS: std::ops::Range<usize> = 512..1024;
 const CONNECTIONS: usize = 1024;
@@ -49,9 +51,8 @@ pub struct Reactor {
     listeners: Vec<Listener>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) primary: Option<Outbound>,
-    /// Whether the link to the primary may hold more to read.
-    pub(crate) primary_has_more: bool,
+    /// One for each [`Channel`].
+    pub(crate) primary: [Link; 2],
     pub(crate) primary_buffer: Vec<u8>,
     /// Number of the resolver's question for the link; counts down, apart from the migrations' numbers.
     pub(crate) primary_question: u64,
@@ -116,8 +117,7 @@ impl Reactor {
             listeners,
             mailbox,
             outbox,
-            primary: None,
-            primary_has_more: false,
+            primary: Default::default(),
             primary_buffer: Vec::new(),
             primary_question: u64::MAX,
             migrations: Migrations::new(MIGRATIONS),
@@ -175,7 +175,9 @@ impl Reactor {
         for event in events.iter() {
             match event.token() {
                 WAKER => self.take_requests(),
-                PRIMARY => self.primary_ready(event.is_writable()),
+                Token(token) if PRIMARIES.contains(&token) => {
+                    self.primary_ready(CHANNELS[token - PRIMARY.0], event.is_writable());
+                }
                 Token(token) if MIGRATIONS.contains(&token) => {
                     let registry = self.poll.registry();
                     self.migrations.ready(token, event.is_writable(), &mut self.engine, registry);
@@ -228,7 +230,7 @@ impl Reactor {
 
     /// How long the poll may wait.
     fn patience(&self) -> Duration {
-        if self.primary_has_more
+        if self.primary_has_more()
             || self.stream_has_more
             || self.walked
             || self.engine.replication_wants_turn()

@@ -11,6 +11,7 @@ use garrison_engine_core::clients::session::{MigrationTicket, SessionKey};
 use garrison_engine_core::engine::effects::Action;
 use garrison_engine_core::engine::{Clock, Engine};
 use garrison_engine_core::persistence::state::disk::DiskReport;
+use garrison_engine_core::replication::state::snapshot_link::Channel;
 use garrison_engine_core::resp::request::Parser;
 use garrison_engine_net::{control, turn};
 use pyo3::prelude::*;
@@ -22,6 +23,15 @@ use crate::{events, requests};
 
 /// Most bytes of the stream that a replica is handed in one turn.
 const STREAM_BYTES_PER_TURN: usize = 64 * 1024;
+
+/// The connection to the primary of this number.
+fn channel_of(number: u8) -> Channel {
+    if number == 0 {
+        Channel::Stream
+    } else {
+        Channel::Snapshot
+    }
+}
 
 /// What a client has sent and the engine has not yet carried out.
 #[derive(Default)]
@@ -61,14 +71,18 @@ impl BareEngine {
                         self.engine.retry(key);
                         self.execute(key);
                     }
-                    Action::Follow { host, port } => out.push(("follow", host, port).into_pyobject(py)?),
+                    Action::Follow { host, port, channel } => {
+                        out.push(("follow", host, port, channel as u8).into_pyobject(py)?);
+                    }
                     Action::Disk(order) => {
                         if let Some(file) = order.file() {
                             let error = "the engine without sockets has no disk".into();
                             self.engine.disk_report(DiskReport::Failed { file, error });
                         }
                     }
-                    Action::Unfollow => out.push(("unfollow",).into_pyobject(py)?),
+                    Action::Unfollow(channel) => {
+                        out.push(("unfollow", channel as u8).into_pyobject(py)?);
+                    }
                     Action::Migrate(mut job) => {
                         if let Some(wait) = job.wait {
                             wait.encode(&mut job.request);
@@ -166,19 +180,19 @@ impl BareEngine {
         Ok(())
     }
 
-    /// The connection to the primary stands.
-    fn link_connected(&mut self) {
-        self.engine.primary_link_connected();
+    /// A connection to the primary stands.
+    fn link_connected(&mut self, channel: u8) {
+        self.engine.primary_link_connected(channel_of(channel));
     }
 
     /// The primary has sent bytes.
-    fn link_received(&mut self, bytes: &[u8]) {
-        self.engine.primary_link_bytes(bytes);
+    fn link_received(&mut self, channel: u8, bytes: &[u8]) {
+        self.engine.primary_link_bytes(channel_of(channel), bytes);
     }
 
-    /// The connection to the primary is gone, or could not be had.
-    fn link_closed(&mut self, why: &str) {
-        self.engine.primary_link_closed(why);
+    /// A connection to the primary is gone, or could not be had.
+    fn link_closed(&mut self, channel: u8, why: &str) {
+        self.engine.primary_link_closed(channel_of(channel), why);
     }
 
     /// The target of a MIGRATE has sent its replies, or has failed with `error`.
@@ -198,7 +212,7 @@ impl BareEngine {
     ) -> PyResult<(
         Vec<Bound<'py, PyTuple>>,
         Vec<(SessionKey, Bound<'py, PyBytes>, bool)>,
-        Bound<'py, PyBytes>,
+        (Bound<'py, PyBytes>, Bound<'py, PyBytes>),
         Bound<'py, PyList>,
     )> {
         if cron {
@@ -212,13 +226,14 @@ impl BareEngine {
         self.engine.withhold_replies_without_lease(|| later);
         let more = self.take_actions(py)?;
         let outputs = self.take_outputs(py);
-        let link = std::mem::take(self.engine.primary_link_output());
+        let link = [Channel::Stream, Channel::Snapshot]
+            .map(|channel| PyBytes::new(py, &std::mem::take(self.engine.primary_link_output(channel))));
         let events = events::batch(py, std::mem::take(&mut self.engine.effects.events))?;
         for db in &mut self.engine.keyspace.dbs {
             drop(db.take_garbage());
         }
         let actions = actions.into_iter().chain(more).collect();
-        Ok((actions, outputs, PyBytes::new(py, &link), events))
+        Ok((actions, outputs, link.into(), events))
     }
 
     /// When the next turn is due at the latest, in milliseconds of the boot clock; None: with the next background work.

@@ -4,6 +4,7 @@
 //! propagated write lie in the sessions' buffers and leave after the turn's effects are taken.
 
 use crate::clients::session::SessionKey;
+use crate::replication::state::snapshot_link::Channel;
 use crate::replication::state::{Primary, Status};
 use crate::resp::OwnedArgs;
 
@@ -144,15 +145,17 @@ pub enum Action {
     Flush(SessionKey),
     /// The session takes commands again: go on with what it has sent.
     Resume(SessionKey),
-    /// Connect to a primary and follow it; an earlier link is dropped.
+    /// Connect to a primary and follow it; an earlier connection for the same purpose is dropped.
     Follow {
         /// Host name or address.
         host: String,
         /// Port.
         port: u16,
+        /// What the connection is for.
+        channel: Channel,
     },
-    /// Drop the link to the primary.
-    Unfollow,
+    /// Drop a connection to the primary.
+    Unfollow(Channel),
     /// Do something on the disk.
     Disk(crate::persistence::state::disk::DiskOrder),
     /// Send keys to another server (MIGRATE).

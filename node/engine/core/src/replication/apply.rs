@@ -193,7 +193,7 @@ impl Engine {
         self.replication.told_offset = self.replication.offset();
         let offset = self.replication.told_offset.to_string();
         let log = &self.persistence.log;
-        let out = &mut self.replication.link_output;
+        let out = &mut self.replication.link_output.stream;
         if log.is_open && log.is_whole {
             let on_disk = log.synced.offset.to_string();
             command(out, &[b"REPLCONF", b"ACK", offset.as_bytes(), b"FACK", on_disk.as_bytes()]);

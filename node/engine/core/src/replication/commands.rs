@@ -110,6 +110,17 @@ fn psync(ctx: &mut Ctx<'_>) -> Outcome {
     let offset = ctx.int_arg(2)?;
     // A replica asks for the byte it wants next, counted from one.
     let position = StreamId::parse(ctx.arg(1)).zip(u64::try_from(offset - 1).ok());
+    let continues = position.is_some_and(|(id, offset)| ctx.engine.can_continue(&id, offset));
+    let is_enabled = ctx.engine.settings.dual_channel_replication_enabled;
+    if !continues && is_enabled && introduction(ctx).takes_second_channel {
+        ctx.engine.stats.counters.sync_partial_err += u64::from(position.is_some());
+        ctx.engine.log(
+            Level::Notice,
+            format!("Replica {} gets a full sync on a second connection", ctx.session.addr),
+        );
+        ctx.reply().simple("DUALCHANNELSYNC");
+        return Ok(());
+    }
     attach(ctx, position)
 }
 
@@ -135,7 +146,8 @@ fn sync(ctx: &mut Ctx<'_>) -> Outcome {
         return Ok(());
     }
     check_may_sync(ctx)?;
-    introduction(ctx).is_old = true;
+    let introduction = introduction(ctx);
+    introduction.is_old = !introduction.is_second_channel;
     attach(ctx, None)
 }
 
@@ -195,8 +207,18 @@ fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
         b"capa" if value.eq_ignore_ascii_case(b"eof") => introduction(ctx).takes_end_mark = true,
         b"capa" if value.eq_ignore_ascii_case(b"psync2") => introduction(ctx).takes_identity = true,
         b"capa" if value.eq_ignore_ascii_case(b"garrison") => introduction(ctx).knows_ghosts = true,
+        b"capa" if value.eq_ignore_ascii_case(b"dual-channel") => {
+            introduction(ctx).takes_second_channel = true;
+        }
         // Capabilities that are not known are of no use to us, and no error.
         b"capa" => {}
+        // A Valkey says which one it is; a Garrison is known by its capability.
+        b"version" => {}
+        b"rdb-channel" => introduction(ctx).is_second_channel = number()? == 1,
+        b"set-rdb-client-id" => {
+            let number = u64::try_from(number()?).map_err(|_| NOT_AN_INTEGER)?;
+            introduction(ctx).second_channel = Some(number);
+        }
         b"rdb-only" => introduction(ctx).snapshot_only = number()? == 1,
         _ => {
             let option = String::from_utf8_lossy(option).into_owned();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::state::guard::Guard;
 use super::state::link::{Answer, Link, Phase, RETRY_DELAY_MS_MAX};
+use super::state::snapshot_link::Channel;
 use super::younger;
 use crate::clients::origin::Origin;
 use crate::engine::effects::{Action, Level};
@@ -11,20 +12,26 @@ use crate::engine::Engine;
 
 impl Engine {
     /// The connection that [`Action::Follow`] asked for stands.
-    pub fn primary_link_connected(&mut self) {
+    pub fn primary_link_connected(&mut self, channel: Channel) {
+        if channel == Channel::Snapshot {
+            return self.second_channel_connected();
+        }
         let now_ms = self.clock.boot_ms;
         if let Some(link) = self.replication.link.as_mut().filter(|link| link.phase == Phase::Connecting) {
             self.replication.link_output.clear();
-            link.connected(now_ms, &mut self.replication.link_output);
+            link.connected(now_ms, &mut self.replication.link_output.stream);
         }
     }
 
     /// Bytes have come from our primary.
-    pub fn primary_link_bytes(&mut self, bytes: &[u8]) {
+    pub fn primary_link_bytes(&mut self, channel: Channel, bytes: &[u8]) {
         let Some(mut link) = self.replication.link.take() else { return };
         link.last_io_ms = self.clock.boot_ms;
         self.stats.counters.net_repl_input_bytes += bytes.len() as u64;
-        let outcome = self.take_link_bytes(&mut link, bytes);
+        let outcome = match channel {
+            Channel::Stream => self.take_link_bytes(&mut link, bytes),
+            Channel::Snapshot => self.take_snapshot_bytes(&mut link, bytes),
+        };
         self.replication.link = Some(link);
         if let Some(why) = self.replication.failover.refusal.take() {
             self.failover_refused(&why);
@@ -34,14 +41,23 @@ impl Engine {
     }
 
     /// Bytes that wait to be sent to our primary; the reactor drains them.
-    pub fn primary_link_output(&mut self) -> &mut Vec<u8> {
-        &mut self.replication.link_output
+    pub fn primary_link_output(&mut self, channel: Channel) -> &mut Vec<u8> {
+        match channel {
+            Channel::Stream => &mut self.replication.link_output.stream,
+            Channel::Snapshot => &mut self.replication.link_output.snapshot,
+        }
     }
 
-    /// The connection to our primary could not be had, or is gone.
-    pub fn primary_link_closed(&mut self, error: &str) {
-        let is_ours = |link: &Link| !matches!(link.phase, Phase::Waiting { .. });
-        if self.replication.link.as_deref().is_some_and(is_ours) {
+    /// A connection to our primary could not be had, or is gone.
+    pub fn primary_link_closed(&mut self, channel: Channel, error: &str) {
+        let Some(link) = self.replication.link.as_deref_mut() else { return };
+        let is_needed = match channel {
+            Channel::Stream => !matches!(link.phase, Phase::Waiting { .. }),
+            Channel::Snapshot => link.snapshot_link.is_some() && !link.is_snapshot_complete,
+        };
+        if is_needed && link.is_online() && !link.held.is_empty() {
+            link.held.closed = Some(error.to_owned());
+        } else if is_needed {
             self.lose_link(error);
         }
     }
@@ -50,6 +66,15 @@ impl Engine {
         while !bytes.is_empty() {
             let used = match link.phase {
                 Phase::Waiting { .. } | Phase::Connecting => bytes.len(),
+                Phase::Holding => {
+                    link.held.append(bytes);
+                    bytes.len()
+                }
+                Phase::Online if !link.held.is_empty() => {
+                    link.last_data_ms = self.clock.boot_ms;
+                    link.held.append(bytes);
+                    bytes.len()
+                }
                 Phase::Online => {
                     link.last_data_ms = self.clock.boot_ms;
                     self.apply(link, bytes)?;
@@ -58,11 +83,12 @@ impl Engine {
                 Phase::Receiving => self.load(link, bytes)?,
                 _ => {
                     let position = self.replication.position();
-                    let out = &mut self.replication.link_output;
+                    let out = &mut self.replication.link_output.stream;
                     let (used, answer) = link.read_line(bytes, &self.settings, position, out)?;
                     if let Some(answer) = answer {
                         self.take_answer(link, answer)?;
                     }
+                    self.install_if_joined(link);
                     used
                 }
             };
@@ -90,6 +116,7 @@ impl Engine {
                 self.tell_replication();
                 self.handed_over(link);
             }
+            Answer::SecondChannel => self.open_second_channel(),
             Answer::Refused(why) => self.replication.failover.refusal = Some(why),
             Answer::Payload(form) => {
                 link.loader = Some(self.new_loader(Some(form)));
@@ -106,22 +133,28 @@ impl Engine {
     }
 
     /// Takes bytes of the snapshot; returns how many.
-    fn load(&mut self, link: &mut Link, bytes: &[u8]) -> Result<usize, String> {
+    pub(super) fn load(&mut self, link: &mut Link, bytes: &[u8]) -> Result<usize, String> {
         let Some(loader) = &mut link.loader else { return Err("no snapshot is due".into()) };
         let (used, is_complete) = loader
             .take(bytes)
             .map_err(|error| format!("the full sync failed, and the data is as it was before: {error}"))?;
         if is_complete {
             self.look_at_snapshot(link)?;
-            self.install_full_sync(link);
+            if link.snapshot_link.is_some() {
+                link.is_snapshot_complete = true;
+                self.install_if_joined(link);
+            } else {
+                self.install_full_sync(link);
+            }
         }
         Ok(used)
     }
 
     /// The snapshot is here and right: it becomes the data.
-    fn install_full_sync(&mut self, link: &mut Link) {
+    pub(super) fn install_full_sync(&mut self, link: &mut Link) {
         let (Some(loader), Some((id, offset))) = (link.loader.take(), link.full_sync.take()) else { return };
         self.drop_replicas("the data set was replaced by a full sync");
+        link.is_snapshot_complete = false;
         let (bytes, functions) = (loader.bytes, loader.functions);
         self.replication.history.adopt(id);
         self.replication.stream.restart_at(offset);
@@ -184,8 +217,7 @@ impl Engine {
             _ => Duration::ZERO,
         };
         self.replication.link = Some(link);
-        self.replication.link_output.clear();
-        self.effects.actions.push(Action::Unfollow);
+        self.drop_connections();
         self.log(
             Level::Warning,
             format!("The link to the primary is down: {reason}. Next attempt in {pause:?}"),
@@ -193,6 +225,13 @@ impl Engine {
         if was_online {
             self.tell_replication();
         }
+    }
+
+    /// Drops the connections to the primary.
+    pub(super) fn drop_connections(&mut self) {
+        self.replication.link_output.clear();
+        let channels = [Channel::Stream, Channel::Snapshot];
+        self.effects.actions.extend(channels.map(Action::Unfollow));
     }
 
     /// Attempts to connect that are due, and silence of the primary.
@@ -219,6 +258,7 @@ impl Engine {
         link.phase = Phase::Connecting;
         link.last_io_ms = now_ms;
         self.replication.link_output.clear();
-        self.effects.actions.push(Action::Follow { host: primary.host.clone(), port: primary.port });
+        let (host, port) = (primary.host.clone(), primary.port);
+        self.effects.actions.push(Action::Follow { host, port, channel: Channel::Stream });
     }
 }

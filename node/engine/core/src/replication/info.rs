@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::state::link::{Link, Phase};
+use super::state::link::Link;
 use crate::base::clock::BootMs;
 use crate::engine::Engine;
 use crate::resp::reply::Reply;
@@ -17,12 +17,12 @@ impl Engine {
             field(out, "master_port", primary.port);
             self.link_info(link, out);
         }
-        let replicas = &replication.replicas.list;
-        field(out, "connected_slaves", replicas.len());
+        let replicas = || replication.replicas.list.iter().filter(|replica| replica.is_shown());
+        field(out, "connected_slaves", replicas().count());
         if self.settings.min_replicas_to_write > 0 && self.settings.min_replicas_max_lag > 0 {
             field(out, "min_slaves_good_slaves", self.good_replicas());
         }
-        for (number, replica) in replicas.iter().enumerate() {
+        for (number, replica) in replicas().enumerate() {
             let lag = if replica.is_online() { replica.lag_seconds(self.clock.boot_ms) } else { 0 };
             let (ip, port, state) = (replica.ip(), replica.introduction.port, replica.state_name());
             let _ = write!(
@@ -53,7 +53,7 @@ impl Engine {
         field(out, "master_link_status", if link.is_online() { "up" } else { "down" });
         let last_io = if link.is_online() { seconds_since(link.last_io_ms) } else { -1 };
         field(out, "master_last_io_seconds_ago", last_io);
-        let is_syncing = matches!(link.phase, Phase::AwaitingSnapshot | Phase::Receiving);
+        let is_syncing = link.phase.is_syncing();
         field(out, "master_sync_in_progress", u8::from(is_syncing));
         let offset = self.replication.offset();
         field(out, "slave_read_repl_offset", offset);

@@ -38,6 +38,7 @@ pub mod failover;
 mod follow;
 pub mod info;
 mod role;
+mod second_channel;
 mod serve;
 pub mod state;
 #[cfg(test)]
@@ -72,9 +73,11 @@ impl Engine {
     /// Work at the end of a turn, after its commands and before its replies leave.
     pub fn replication_turn(&mut self) {
         if !self.replication.replicas.list.is_empty() || !self.replication.replicas.full_syncs.is_empty() {
+            self.close_second_channels();
             self.start_full_syncs();
             self.end_abandoned_full_syncs();
         }
+        self.apply_held();
         self.serve_confirmations();
         self.serve_waiters();
         self.serve_failover();
@@ -101,8 +104,12 @@ impl Engine {
             self.replication.told_offset = u64::MAX;
         }
         // Every second as a sign of life, and soon after a change: our primary may wait for it to hand over.
-        if self.replication.is_link_up() && self.replication.told_offset != self.replication.offset() {
-            self.send_ack();
+        if self.replication.told_offset != self.replication.offset() {
+            if self.replication.is_link_up() {
+                self.send_ack();
+            } else {
+                self.send_sign_of_life();
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::state::Primary;
 use crate::base::clock::BootMs;
 use crate::dispatch::table::Entry;
 use crate::dispatch::Failure;
-use crate::engine::effects::{Action, Level};
+use crate::engine::effects::Level;
 use crate::engine::Engine;
 
 const READ_ONLY: Failure = Failure::Text("READONLY You can't write against a read only replica.");
@@ -92,8 +92,7 @@ impl Engine {
         if let Some(session) = self.replication.link.take().and_then(|link| link.applier.session) {
             self.close_session(session);
         }
-        self.replication.link_output.clear();
-        self.effects.actions.push(Action::Unfollow);
+        self.drop_connections();
     }
 
     /// Whether this node takes writes: it is no read-only replica, and has the replicas it needs.

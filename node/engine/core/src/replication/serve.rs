@@ -34,6 +34,8 @@ impl Engine {
             on_disk: 0,
             acked_ms: now_ms,
             alive_ms: now_ms,
+            loads: None,
+            joined_by: None,
             over_soft_limit_since_ms: None,
         };
         let partial = position.filter(|(id, offset)| self.can_continue(id, *offset));
@@ -41,6 +43,7 @@ impl Engine {
             replica.state = State::Online;
             replica.cursor = offset;
             replica.acked = offset;
+            self.join_second_channel(&mut replica);
             self.greet_continued(session, &replica.introduction);
             self.stats.counters.sync_partial_ok += 1;
         } else {
@@ -65,7 +68,24 @@ impl Engine {
         self.replication.alone_since_ms = now_ms;
     }
 
-    fn can_continue(&self, id: &StreamId, offset: u64) -> bool {
+    /// The stream's connection of a replica that gets its snapshot on another one.
+    fn join_second_channel(&mut self, replica: &mut Replica) {
+        let Some(number) = replica.introduction.second_channel else { return };
+        let sessions = &self.clients.sessions;
+        let is_it = |other: &&mut Replica| {
+            other.introduction.is_second_channel
+                && sessions.get(other.session).is_some_and(|session| session.id == number)
+        };
+        let list = &mut self.replication.replicas.list;
+        let Some(other) = list.iter_mut().find(is_it).filter(|other| other.cursor == replica.cursor) else {
+            return;
+        };
+        other.joined_by = Some(replica.session);
+        replica.acked = 0;
+        replica.loads = Some(replica.cursor);
+    }
+
+    pub(super) fn can_continue(&self, id: &StreamId, offset: u64) -> bool {
         let replication = &self.replication;
         replication.is_kept && replication.history.continues(id, offset) && replication.stream.holds(offset)
     }
@@ -104,7 +124,8 @@ impl Engine {
         let offset = self.replication.offset();
         let id = self.replication.history.id;
         let stream_db = self.replication.stream_db.unwrap_or(0);
-        if !self.replication.is_replica() {
+        let is_replica = self.replication.is_replica();
+        if !is_replica {
             // The replica begins in database 0, whatever the stream had selected.
             self.replication.stream_db = None;
         }
@@ -127,7 +148,11 @@ impl Engine {
             replica.acked = 0;
             replica.alive_ms = self.clock.boot_ms;
             let mut greeting = Vec::new();
-            if !replica.introduction.is_old {
+            if replica.introduction.is_second_channel {
+                let db = if is_replica { stream_db as i64 } else { -1 };
+                let number = self.clients.sessions.get(session).map_or(0, |session| session.id);
+                greeting.extend_from_slice(format!("$ENDOFF:{offset} {id} {db} {number}\r\n").as_bytes());
+            } else if !replica.introduction.is_old {
                 greeting.extend_from_slice(format!("+FULLRESYNC {id} {offset}\r\n").as_bytes());
             }
             if let Some(mark) = end_mark {
@@ -143,6 +168,17 @@ impl Engine {
         let message =
             format!("Full sync {number} starts at offset {offset} for {} replica(s)", sessions.len());
         self.log(Level::Notice, message);
+    }
+
+    /// Closes the second connections of replicas that are gone, or in sync.
+    pub(super) fn close_second_channels(&mut self) {
+        for session in self.replication.replicas.left_behind() {
+            self.replication.forget(session);
+            if let Some(session) = self.clients.sessions.get_mut(session) {
+                session.close_now = true;
+                self.effects.actions.push(Action::Flush(session.key));
+            }
+        }
     }
 
     /// Ends the full syncs whose replicas are gone or have read all of it.
@@ -212,6 +248,9 @@ impl Engine {
     /// Whether a snapshot can go on at once, so that the next turn should not wait for events.
     pub fn replication_wants_turn(&self) -> bool {
         use crate::snapshot::producer::SnapshotSink;
+        if self.has_held_stream() {
+            return true;
+        }
         self.replication
             .replicas
             .full_syncs
@@ -253,7 +292,11 @@ impl Engine {
         replica.on_disk = replica.on_disk.max(on_disk.unwrap_or(0).min(end));
         replica.acked_ms = now_ms;
         replica.alive_ms = now_ms;
-        if replica.state == State::Loading && !replica.introduction.snapshot_only {
+        let has_loaded = replica.loads.is_some_and(|snapshot| offset >= snapshot);
+        if has_loaded {
+            replica.loads = None;
+        }
+        if has_loaded || (replica.state == State::Loading && !replica.introduction.snapshot_only) {
             replica.state = State::Online;
             let message = format!("Replica {}:{} is in sync", replica.ip(), replica.introduction.port);
             self.log(Level::Notice, message);

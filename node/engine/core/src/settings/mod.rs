@@ -479,6 +479,10 @@ settings! {
     repl_ping_replica_period: u64 = 10, "repl-ping-replica-period";
     /// Seconds of silence after which a replication link is dropped.
     repl_timeout: u64 = 60, "repl-timeout";
+    /// Whether a full sync uses a second connection beside that of the stream.
+    dual_channel_replication_enabled: bool = true, "dual-channel-replication-enabled";
+    /// Bytes of the stream that a replica holds while a snapshot comes, before it stops reading; 0: no limit.
+    replica_full_sync_buffer_limit: u64 = 256 * MIB, "replica-full-sync-buffer-limit";
     /// Seconds to wait for more replicas before a full sync.
     repl_diskless_sync_delay: u64 = 5, "repl-diskless-sync-delay";
     /// Password at the primary.

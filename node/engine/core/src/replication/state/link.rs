@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Waiting -> Connecting -> Pinging -> Introducing -> Asking -> AwaitingSnapshot -> Receiving -> Online
-//!    ^                                                  '---------- +CONTINUE -------------------^
+//!    ^                                                  |---------- +CONTINUE -------------------^
+//!    |                                                  '-- AwaitingOffset -> Joining -> Holding -'
 //!    '---- any error, silence for repl-timeout, or the end of the connection; then later and later attempts
 //! ```
 //!
@@ -13,7 +14,9 @@
 use std::collections::VecDeque;
 
 use super::applier::Applier;
+use super::held::Held;
 use super::history::StreamId;
+use super::snapshot_link::SnapshotLink;
 use crate::base::clock::BootMs;
 use crate::settings::Settings;
 use crate::snapshot::loader::{Loader, PayloadForm};
@@ -41,6 +44,12 @@ pub enum Phase {
     Introducing,
     /// PSYNC was sent.
     Asking,
+    /// A full sync was granted on a second connection, which will tell its offset.
+    AwaitingOffset,
+    /// PSYNC was sent for the stream behind the snapshot that comes on the second connection; answers awaited.
+    Joining,
+    /// The stream is held until the snapshot is complete.
+    Holding,
     /// A full sync was granted; the primary prepares it.
     AwaitingSnapshot,
     /// The snapshot arrives.
@@ -56,15 +65,21 @@ impl Phase {
             Phase::Waiting { .. } => "connect",
             Phase::Connecting => "connecting",
             Phase::Pinging | Phase::Introducing | Phase::Asking => "handshake",
-            Phase::AwaitingSnapshot | Phase::Receiving => "sync",
-            Phase::Online => "connected",
+            _ if self.is_syncing() => "sync",
+            _ => "connected",
         }
+    }
+
+    /// Whether a full sync was granted and is not complete.
+    pub fn is_syncing(self) -> bool {
+        use Phase::{AwaitingOffset, AwaitingSnapshot, Holding, Joining, Receiving};
+        matches!(self, AwaitingOffset | Joining | Holding | AwaitingSnapshot | Receiving)
     }
 
     /// What the log says of a timeout; scripts look for these words of the peers.
     pub fn timeout_name(self) -> &'static str {
         match self {
-            Phase::AwaitingSnapshot | Phase::Receiving => "Timeout receiving bulk data from MASTER",
+            _ if self.is_syncing() => "Timeout receiving bulk data from MASTER",
             Phase::Online => "MASTER timeout",
             _ => "Timeout connecting to the MASTER",
         }
@@ -76,6 +91,8 @@ impl Phase {
 pub enum Answer {
     /// The stream goes on from where we stand, perhaps under another identity.
     Continue(Option<StreamId>),
+    /// A full sync comes on a second connection.
+    SecondChannel,
     /// A snapshot of this identity comes, taken at this offset.
     FullSync(StreamId, u64),
     /// The snapshot begins.
@@ -102,6 +119,12 @@ pub struct Link {
     pub loader: Option<Loader>,
     /// What has arrived of the stream.
     pub applier: Applier,
+    /// The second connection, while it is needed.
+    pub snapshot_link: Option<SnapshotLink>,
+    /// All of its snapshot is here, and waits for the stream behind it.
+    pub is_snapshot_complete: bool,
+    /// What has come of the stream while the snapshot was on its way.
+    pub held: Held,
     /// Whether the other side is asked to take over as primary (FAILOVER).
     pub hands_over: bool,
     /// How often it has been asked that.
@@ -125,6 +148,9 @@ impl Link {
             full_sync: None,
             loader: None,
             applier: Applier::default(),
+            snapshot_link: None,
+            is_snapshot_complete: false,
+            held: Held::default(),
             hands_over: false,
             times_asked: 0,
             is_suspect: false,
@@ -158,6 +184,9 @@ impl Link {
         self.full_sync = None;
         self.loader = None;
         self.applier = Applier::default();
+        self.snapshot_link = None;
+        self.is_snapshot_complete = false;
+        self.held = Held::default();
         self.line.clear();
         self.awaited.clear();
     }
@@ -181,19 +210,11 @@ impl Link {
         position: Option<(StreamId, u64)>,
         out: &mut Vec<u8>,
     ) -> Result<(usize, Option<Answer>), String> {
-        let end = memchr::memchr(b'\n', bytes);
-        let used = end.map_or(bytes.len(), |at| at + 1);
-        if self.line.len() + used > LINE_BYTES_MAX {
-            return Err(format!("the primary sent a line of more than {LINE_BYTES_MAX} bytes"));
-        }
-        self.line.extend_from_slice(&bytes[..used]);
-        if end.is_none() {
-            return Ok((used, None));
-        }
-        let line = std::mem::take(&mut self.line);
-        let line = line.trim_ascii_end();
-        // An empty line is a sign of life while the primary prepares its answer.
-        let answer = if line.is_empty() { None } else { self.take_line(line, settings, position, out)? };
+        let (used, line) = read_line(&mut self.line, bytes)?;
+        let answer = match line {
+            Some(line) => self.take_line(&line, settings, position, out)?,
+            None => None,
+        };
         Ok((used, answer))
     }
 
@@ -226,6 +247,7 @@ impl Link {
             }
             Phase::Asking => return self.take_psync_reply(line).map(Some),
             Phase::AwaitingSnapshot => return self.take_payload_header(line).map(Some),
+            Phase::Joining => return self.take_joined(line),
             _ => return Err(format!("the primary sent '{}' out of turn", text(line))),
         }
         Ok(None)
@@ -233,23 +255,29 @@ impl Link {
 
     fn introduce(&mut self, settings: &Settings, out: &mut Vec<u8>) {
         if !settings.masterauth.is_empty() {
-            match settings.masteruser.as_slice() {
-                b"" => command(out, &[b"AUTH", &settings.masterauth]),
-                user => command(out, &[b"AUTH", user, &settings.masterauth]),
-            }
+            authenticate(settings, out);
             self.awaited.push_back("AUTH");
         }
-        let port = match settings.replica_announce_port {
-            0 => settings.port,
-            port => port,
-        };
-        command(out, &[b"REPLCONF", b"listening-port", port.to_string().as_bytes()]);
+        command(out, &[b"REPLCONF", b"listening-port", port(settings).to_string().as_bytes()]);
         self.awaited.push_back("REPLCONF listening-port");
         if !settings.replica_announce_ip.is_empty() {
             command(out, &[b"REPLCONF", b"ip-address", settings.replica_announce_ip.as_bytes()]);
             self.awaited.push_back("REPLCONF ip-address");
         }
-        command(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2", b"capa", b"garrison"]);
+        let words: [&[u8]; 9] = [
+            b"REPLCONF",
+            b"capa",
+            b"eof",
+            b"capa",
+            b"psync2",
+            b"capa",
+            b"garrison",
+            b"capa",
+            b"dual-channel",
+        ];
+        // A primary that is asked to take over answers on this connection.
+        let has_second_channel = settings.dual_channel_replication_enabled && !self.hands_over;
+        command(out, &words[..if has_second_channel { 9 } else { 7 }]);
         self.awaited.push_back("REPLCONF capa");
         self.phase = Phase::Introducing;
     }
@@ -286,12 +314,41 @@ impl Link {
                 self.phase = Phase::Online;
                 Ok(Answer::Continue(id))
             }
+            Some(b"+DUALCHANNELSYNC") => {
+                self.phase = Phase::AwaitingOffset;
+                self.snapshot_link = Some(SnapshotLink::default());
+                Ok(Answer::SecondChannel)
+            }
             _ if self.hands_over && line.starts_with(b"-") => Ok(Answer::Refused(text(&line[1..]))),
             _ => Err(not_understood()),
         }
     }
 
-    fn take_payload_header(&mut self, line: &[u8]) -> Result<Answer, String> {
+    /// The second connection has told the offset: the stream from there on is asked for.
+    pub fn join(&mut self, id: StreamId, offset: u64, session: u64, out: &mut Vec<u8>) {
+        command(out, &[b"REPLCONF", b"set-rdb-client-id", session.to_string().as_bytes()]);
+        self.awaited.push_back("REPLCONF set-rdb-client-id");
+        command(out, &[b"PSYNC", id.as_str().as_bytes(), (offset + 1).to_string().as_bytes()]);
+        self.full_sync = Some((id, offset));
+        self.phase = Phase::Joining;
+    }
+
+    fn take_joined(&mut self, line: &[u8]) -> Result<Option<Answer>, String> {
+        match self.awaited.pop_front() {
+            Some(_) if line.starts_with(b"+") => Ok(None),
+            None if line.starts_with(b"+CONTINUE") => {
+                self.phase = Phase::Holding;
+                Ok(None)
+            }
+            _ => Err(format!("the primary does not send the stream behind its snapshot: '{}'", text(line))),
+        }
+    }
+
+    /// The snapshot's first line has come, on whichever connection.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn take_payload_header(&mut self, line: &[u8]) -> Result<Answer, String> {
         let not_understood = || format!("the primary began its snapshot with '{}'", text(line));
         let form = match line.strip_prefix(b"$EOF:") {
             Some(mark) => PayloadForm::Marked(mark.try_into().map_err(|_| not_understood())?),
@@ -300,7 +357,9 @@ impl Link {
                 PayloadForm::Sized(length)
             }
         };
-        self.phase = Phase::Receiving;
+        if self.phase == Phase::AwaitingSnapshot {
+            self.phase = Phase::Receiving;
+        }
         Ok(Answer::Payload(form))
     }
 }
@@ -310,12 +369,46 @@ pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
     crate::resp::encode_command(out, args.iter().copied());
 }
 
-fn number(word: &[u8]) -> Option<u64> {
+/// Takes bytes up to the end of a line; returns how many, and the line, if it is complete and not empty.
+///
+/// An empty line is a sign of life while the primary prepares its answer.
+pub(super) fn read_line(line: &mut Vec<u8>, bytes: &[u8]) -> Result<(usize, Option<Vec<u8>>), String> {
+    let end = memchr::memchr(b'\n', bytes);
+    let used = end.map_or(bytes.len(), |at| at + 1);
+    if line.len() + used > LINE_BYTES_MAX {
+        return Err(format!("the primary sent a line of more than {LINE_BYTES_MAX} bytes"));
+    }
+    line.extend_from_slice(&bytes[..used]);
+    if end.is_none() {
+        return Ok((used, None));
+    }
+    let mut line = std::mem::take(line);
+    line.truncate(line.trim_ascii_end().len());
+    Ok((used, Some(line).filter(|line| !line.is_empty())))
+}
+
+/// Appends AUTH with what `masteruser` and `masterauth` say.
+pub(super) fn authenticate(settings: &Settings, out: &mut Vec<u8>) {
+    match settings.masteruser.as_slice() {
+        b"" => command(out, &[b"AUTH", &settings.masterauth]),
+        user => command(out, &[b"AUTH", user, &settings.masterauth]),
+    }
+}
+
+/// The port that this node announces.
+pub(super) fn port(settings: &Settings) -> u16 {
+    match settings.replica_announce_port {
+        0 => settings.port,
+        port => port,
+    }
+}
+
+pub(super) fn number(word: &[u8]) -> Option<u64> {
     crate::base::numbers::parse_i64(word).and_then(|number| u64::try_from(number).ok())
 }
 
 /// What a stranger wrote, fit for a log line.
-fn text(line: &[u8]) -> String {
+pub(super) fn text(line: &[u8]) -> String {
     line.escape_ascii().to_string()
 }
 
@@ -355,7 +448,9 @@ mod tests {
             "{sent}"
         );
         assert!(
-            sent.ends_with("*7 $8 REPLCONF $4 capa $3 eof $4 capa $6 psync2 $4 capa $8 garrison "),
+            sent.ends_with(
+                "*9 $8 REPLCONF $4 capa $3 eof $4 capa $6 psync2 $4 capa $8 garrison $4 capa $12 dual-channel "
+            ),
             "{sent}"
         );
         let (sent, _) = talk(&mut link, "+OK\r\n-ERR what is listening-port\r\n+O", position);

@@ -6,10 +6,12 @@ pub mod applier;
 pub mod backlog;
 pub mod failover;
 pub mod guard;
+pub mod held;
 pub mod history;
 pub mod link;
 pub mod replicas;
 pub mod shared_sink;
+pub mod snapshot_link;
 mod status;
 
 use std::collections::HashMap;
@@ -41,6 +43,23 @@ pub struct Primary {
     pub port: u16,
 }
 
+/// Bytes for the primary.
+#[derive(Debug, Default)]
+pub struct LinkOutput {
+    /// On the connection that stays.
+    pub stream: Vec<u8>,
+    /// On the one for the snapshot of a full sync.
+    pub snapshot: Vec<u8>,
+}
+
+impl LinkOutput {
+    /// Forgets all of it.
+    pub fn clear(&mut self) {
+        self.stream.clear();
+        self.snapshot.clear();
+    }
+}
+
 /// What a command of the stream is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -69,8 +88,8 @@ pub struct Replication {
     pub primary: Option<Primary>,
     /// The link to it; taken out while its bytes are being worked on.
     pub(in crate::replication) link: Option<Box<Link>>,
-    /// Bytes for the primary.
-    pub(in crate::replication) link_output: Vec<u8>,
+    /// Bytes for the primary, for each connection.
+    pub(in crate::replication) link_output: LinkOutput,
     /// Whether the stream is kept: there is, or was until `repl-backlog-ttl`, somebody to read it.
     pub(in crate::replication) is_kept: bool,
     /// The position of the data that was read from files, while nobody has seen what this node wrote after it.
@@ -122,7 +141,7 @@ impl Replication {
             replicas: Replicas::default(),
             primary: None,
             link: None,
-            link_output: Vec::new(),
+            link_output: LinkOutput::default(),
             is_kept: false,
             loaded: None,
             is_logged: false,

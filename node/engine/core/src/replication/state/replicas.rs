@@ -7,6 +7,9 @@
 //!
 //! A replica is a cursor into the shared stream; nothing of the stream is copied for it. During a full sync
 //! its cursor stands at the snapshot's offset, so the stream from there on is kept.
+//!
+//! With two connections ([`super::snapshot_link`]) the one for the snapshot is a replica of its own, which only keeps the
+//! stream until the other has joined; the other is online at once, and counts when it has acknowledged the snapshot.
 
 use super::backlog::Stream;
 use super::shared_sink::SharedSink;
@@ -31,6 +34,12 @@ pub struct Introduction {
     pub snapshot_only: bool,
     /// It spoke SYNC, so it is answered without a status line.
     pub is_old: bool,
+    /// Capability `dual-channel`: it takes the snapshot of a full sync on a second connection.
+    pub takes_second_channel: bool,
+    /// This is such a second connection.
+    pub is_second_channel: bool,
+    /// The number of the session that is the second connection of this one.
+    pub second_channel: Option<u64>,
 }
 
 /// Where a replica stands.
@@ -75,6 +84,10 @@ pub struct Replica {
     pub acked_ms: BootMs,
     /// When it last gave a sign of life, or took bytes of a snapshot, in boot milliseconds.
     pub alive_ms: BootMs,
+    /// The offset of the snapshot that it still loads, which came on another connection.
+    pub loads: Option<u64>,
+    /// For such another connection: the one that gets the stream.
+    pub joined_by: Option<SessionKey>,
     /// Since when it is above the soft limit, in boot milliseconds.
     pub over_soft_limit_since_ms: Option<BootMs>,
 }
@@ -95,12 +108,15 @@ impl Replica {
 
     /// Whether it gets the stream, so that a write may count on it.
     pub fn is_online(&self) -> bool {
-        self.state == State::Online
+        self.state == State::Online && self.loads.is_none()
     }
 
     /// The offset from which it needs the stream to be kept.
     pub fn needs_stream_from(&self) -> Option<u64> {
-        self.may_take_over().then_some(self.cursor)
+        let keeps_for_another = self.introduction.is_second_channel
+            && self.joined_by.is_none()
+            && !matches!(self.state, State::Waiting { .. });
+        (keeps_for_another || self.may_take_over()).then_some(self.cursor)
     }
 
     /// Seconds since it last acknowledged.
@@ -113,8 +129,14 @@ impl Replica {
         match self.state {
             State::Waiting { .. } => "wait_bgsave",
             State::Receiving { .. } | State::Loading => "send_bulk",
+            State::Online if self.loads.is_some() => "send_bulk",
             State::Online => "online",
         }
+    }
+
+    /// Whether it is to be shown: two connections of one replica are one.
+    pub fn is_shown(&self) -> bool {
+        self.joined_by.is_none()
     }
 }
 
@@ -259,6 +281,14 @@ impl Replicas {
             }
         }
         abandoned
+    }
+
+    /// Connections for a snapshot that are of no use any more: their replica is gone, or in sync.
+    pub fn left_behind(&self) -> Vec<SessionKey> {
+        let is_loading = |key| self.get(key).is_some_and(|replica| replica.loads.is_some());
+        let list = self.list.iter();
+        let left = list.filter(|replica| replica.joined_by.is_some_and(|key| !is_loading(key)));
+        left.map(|replica| replica.session).collect()
     }
 
     /// Whether every replica understands what the stream says of ghosts.

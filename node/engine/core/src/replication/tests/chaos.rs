@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::net::Net;
+use crate::replication::state::snapshot_link::Channel;
 
 /// A write that depends on what is there, so that a lost or doubled one shows.
 fn random_write(net: &mut Net) -> String {
@@ -30,7 +31,12 @@ fn random_write(net: &mut Net) -> String {
 }
 
 fn run(seed: u64) {
-    let mut net = Net::new(4, &[("repl-backlog-size", "200000")], seed);
+    let directives = [
+        ("repl-backlog-size", "200000"),
+        ("dual-channel-replication-enabled", ["yes", "no"][(seed % 2) as usize]),
+        ("replica-full-sync-buffer-limit", ["0", "1000"][(seed / 2 % 2) as usize]),
+    ];
+    let mut net = Net::new(4, &directives, seed);
     for _ in 0..500 {
         let write = random_write(&mut net);
         net.say(0, &write);
@@ -47,7 +53,11 @@ fn run(seed: u64) {
         match net.prng.below(60) {
             0..=2 => {
                 let node = net.prng.below(4) as usize;
-                net.cut(node);
+                match net.prng.below(3) {
+                    0 => net.cut(node),
+                    1 => net.cut_one(node, Channel::Stream),
+                    _ => net.cut_one(node, Channel::Snapshot),
+                }
             }
             3 => {
                 let node = net.prng.below(4) as usize;

@@ -3,6 +3,7 @@
 use super::net::Net;
 use crate::clients::origin::Origin;
 use crate::engine::effects::{Action, Event};
+use crate::replication::state::snapshot_link::Channel;
 use crate::testing::Bench;
 
 fn in_sync(directives: &[(&str, &str)]) -> Net {
@@ -192,14 +193,14 @@ fn old_replicas_get_a_snapshot_with_its_length() {
 fn replica_notices_a_primary_that_stalls_in_the_handshake() {
     let mut bench = Bench::new(&[("repl-timeout", "5")]);
     bench.engine.follow("127.0.0.1", 7000);
-    bench.engine.primary_link_connected();
-    bench.engine.primary_link_bytes(b"+PONG\r\n");
+    bench.engine.primary_link_connected(Channel::Stream);
+    bench.engine.primary_link_bytes(Channel::Stream, b"+PONG\r\n");
     let client = bench.client();
     assert_eq!(bench.say(client, "ROLE"), "*5 $5 slave $9 127.0.0.1 :7000 $9 handshake :-1");
     bench.engine.effects.events.clear();
     bench.advance(5_001);
     bench.engine.cron();
-    assert!(bench.engine.effects.actions.contains(&Action::Unfollow));
+    assert!(bench.engine.effects.actions.contains(&Action::Unfollow(Channel::Stream)));
     assert!(bench.engine.effects.events.iter().any(
         |event| matches!(event, Event::Log { message, .. } if message.contains("Timeout connecting to the MASTER"))
     ));

@@ -5,4 +5,5 @@ mod commands;
 mod failover;
 mod net;
 mod scenarios;
+mod second_channel;
 mod younger;

@@ -14,6 +14,7 @@ use crate::engine::effects::Action;
 use crate::engine::{Clock, Engine};
 use crate::formats::digest::Digest;
 use crate::keyspace::ValueRef;
+use crate::replication::state::snapshot_link::Channel;
 use crate::resp::request::{Parsed, Parser, LIMITS};
 use crate::resp::OwnedArgs;
 use crate::settings::Settings;
@@ -30,8 +31,11 @@ pub type Data = BTreeMap<(usize, Vec<u8>), (Vec<String>, Option<i64>)>;
 pub struct Node {
     pub engine: Engine,
     pub client: SessionKey,
-    wire: Option<Wire>,
+    /// The connections to its primary, for the stream and for a snapshot.
+    wires: [Option<Wire>; 2],
 }
+
+const CHANNELS: [Channel; 2] = [Channel::Stream, Channel::Snapshot];
 
 /// The connection of a replica to its primary.
 struct Wire {
@@ -49,6 +53,8 @@ pub struct Net {
     pub now_ms: i64,
     /// Most bytes that move over a wire in a turn.
     pub piece_bytes_max: u64,
+    /// The same for a second connection, if it is another number.
+    pub snapshot_piece_bytes_max: Option<u64>,
     /// Nodes that nobody reaches.
     pub unreachable: Vec<usize>,
     /// A byte of what the node is sent that is changed on its way, counted from now.
@@ -67,13 +73,14 @@ impl Net {
             let seed = seed * 100 + index as u64;
             let mut engine = Engine::new(settings, seed, clock(START_MS), || 0);
             let client = engine.open_session(Origin::Client).key;
-            Node { engine, client, wire: None }
+            Node { engine, client, wires: [None, None] }
         };
         Net {
             nodes: (0..count).map(node).collect(),
             prng: Prng::new(seed),
             now_ms: START_MS,
             piece_bytes_max: 20_000,
+            snapshot_piece_bytes_max: None,
             unreachable: Vec::new(),
             damage: None,
             turns: 0,
@@ -111,7 +118,7 @@ impl Net {
     /// A node ends without warning and starts again at its address, empty.
     pub fn restart(&mut self, node: usize, seed: u64) {
         let settings = self.nodes[node].engine.settings.clone();
-        self.disconnect(node);
+        self.disconnect_all(node);
         let mut engine = Engine::new(settings, seed * 100 + 77, clock(self.now_ms), || 0);
         let client = engine.open_session(Origin::Client).key;
         self.nodes[node].engine = engine;
@@ -149,22 +156,24 @@ impl Net {
     fn carry_out(&mut self, node: usize) {
         for action in std::mem::take(&mut self.nodes[node].engine.effects.actions) {
             match action {
-                Action::Follow { port, .. } => self.connect(node, usize::from(port - PORT)),
-                Action::Unfollow => self.disconnect(node),
+                Action::Follow { port, channel, .. } => {
+                    self.connect(node, usize::from(port - PORT), channel);
+                }
+                Action::Unfollow(channel) => self.disconnect(node, channel),
                 _ => {}
             }
         }
     }
 
-    fn connect(&mut self, node: usize, primary: usize) {
-        self.disconnect(node);
+    fn connect(&mut self, node: usize, primary: usize, channel: Channel) {
+        self.disconnect(node, channel);
         if self.unreachable.contains(&primary) || self.unreachable.contains(&node) {
-            return self.nodes[node].engine.primary_link_closed("unreachable");
+            return self.nodes[node].engine.primary_link_closed(channel, "unreachable");
         }
         let session = self.nodes[primary].engine.open_session(Origin::Client);
         session.addr = format!("127.0.0.1:{}", 40_000 + node).into();
         let (session, session_id) = (session.key, session.id);
-        self.nodes[node].wire = Some(Wire {
+        self.nodes[node].wires[channel as usize] = Some(Wire {
             primary,
             session,
             session_id,
@@ -172,12 +181,12 @@ impl Net {
             to_replica: Vec::new(),
             parser: Parser::default(),
         });
-        self.nodes[node].engine.primary_link_connected();
+        self.nodes[node].engine.primary_link_connected(channel);
     }
 
     /// Ends a replica's connection, as both sides see it; bytes on their way are lost.
-    fn disconnect(&mut self, node: usize) {
-        if let Some(wire) = self.nodes[node].wire.take() {
+    fn disconnect(&mut self, node: usize, channel: Channel) {
+        if let Some(wire) = self.nodes[node].wires[channel as usize].take() {
             let engine = &mut self.nodes[wire.primary].engine;
             if engine.clients.sessions.get(wire.session).is_some_and(|session| session.id == wire.session_id)
             {
@@ -186,38 +195,55 @@ impl Net {
         }
     }
 
-    /// Cuts the connection of a replica.
+    fn disconnect_all(&mut self, node: usize) {
+        CHANNELS.into_iter().for_each(|channel| self.disconnect(node, channel));
+    }
+
+    /// Cuts the connections of a replica.
     pub fn cut(&mut self, node: usize) {
-        if self.nodes[node].wire.is_some() {
-            self.disconnect(node);
-            self.nodes[node].engine.primary_link_closed("cut");
+        CHANNELS.into_iter().for_each(|channel| self.cut_one(node, channel));
+    }
+
+    /// Cuts one connection of a replica.
+    pub fn cut_one(&mut self, node: usize, channel: Channel) {
+        if self.nodes[node].wires[channel as usize].is_some() {
+            self.disconnect(node, channel);
+            self.nodes[node].engine.primary_link_closed(channel, "cut");
         }
     }
 
     fn close_wires_of_dropped_replicas(&mut self, primary: usize) {
-        for node in 0..self.nodes.len() {
-            let Some(wire) = &self.nodes[node].wire else { continue };
+        let connections = (0..self.nodes.len()).flat_map(|node| CHANNELS.map(|channel| (node, channel)));
+        for (node, channel) in connections {
+            let Some(wire) = &self.nodes[node].wires[channel as usize] else { continue };
             if wire.primary != primary {
                 continue;
             }
             let session = self.nodes[primary].engine.clients.sessions.get(wire.session);
             if session.is_none_or(|session| session.close_now || session.id != wire.session_id) {
-                self.cut(node);
+                self.cut_one(node, channel);
             }
         }
     }
 
-    fn piece(&mut self, available: usize) -> usize {
-        available.min(self.prng.below(self.piece_bytes_max + 1) as usize)
+    fn piece(&mut self, available: usize, channel: Channel) -> usize {
+        let of_snapshot = self.snapshot_piece_bytes_max.filter(|_| channel == Channel::Snapshot);
+        let bytes_max = of_snapshot.unwrap_or(self.piece_bytes_max);
+        available.min(self.prng.below(bytes_max + 1) as usize)
     }
 
     fn move_bytes(&mut self, node: usize) {
-        let Some(mut wire) = self.nodes[node].wire.take() else { return };
-        wire.to_primary.append(self.nodes[node].engine.primary_link_output());
-        let count = self.piece(wire.to_primary.len());
+        CHANNELS.into_iter().for_each(|channel| self.move_bytes_of(node, channel));
+    }
+
+    fn move_bytes_of(&mut self, node: usize, channel: Channel) {
+        let Some(mut wire) = self.nodes[node].wires[channel as usize].take() else { return };
+        wire.to_primary.append(self.nodes[node].engine.primary_link_output(channel));
+        let count = self.piece(wire.to_primary.len(), channel);
         self.deliver_to_primary(&mut wire, count);
         self.fetch_from_primary(&mut wire);
-        let count = self.piece(wire.to_replica.len());
+        let takes = channel == Channel::Snapshot || self.nodes[node].engine.primary_link_takes();
+        let count = if takes { self.piece(wire.to_replica.len(), channel) } else { 0 };
         let mut bytes: Vec<u8> = wire.to_replica.drain(..count).collect();
         if let Some((damaged, at)) = self.damage.filter(|(damaged, _)| *damaged == node) {
             if let Some(byte) = bytes.get_mut(at) {
@@ -225,9 +251,9 @@ impl Net {
             }
             self.damage = Some((damaged, at.saturating_sub(bytes.len())));
         }
-        self.nodes[node].wire = Some(wire);
+        self.nodes[node].wires[channel as usize] = Some(wire);
         if !bytes.is_empty() {
-            self.nodes[node].engine.primary_link_bytes(&bytes);
+            self.nodes[node].engine.primary_link_bytes(channel, &bytes);
         }
     }
 
