@@ -102,7 +102,7 @@ def snapshot(keys: int) -> None:
             # Looking at the memory holds a server's page faults up, so that has a snapshot of its own.
             before = resident_of_group(server)
             peaks = [before]
-            latencies(server, partial(save, server, lambda: peaks.append(resident_of_group(server))))
+            latencies(server, partial(save, server, partial(note_memory, server, peaks)))
             grown = 100 * (max(peaks) - before) / before
             print(f"  {peer.name:10} calm {shown(calm)}   BGSAVE {shown(saving)}   memory +{grown:.1f} %")
 
@@ -114,6 +114,10 @@ def save(server: Server, look: Callable[[], object] = lambda: None) -> None:
     while wire.info("rdb_bgsave_in_progress"):
         look()
         time.sleep(0.05)
+
+
+def note_memory(server: Server, peaks: list[int]) -> None:
+    peaks.append(resident_of_group(server))
 
 
 def latencies(server: Server, meanwhile: Callable[[], object]) -> list[float]:

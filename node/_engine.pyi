@@ -92,7 +92,10 @@ class BareEngine:
         """A request of the control plane, as `DataPlane.post` takes it. Raises ValueError."""
 
     def link_connected(self, channel: int) -> None:
-        """The connection that a ("follow", ..., channel) action asked for stands: 0 for the stream, 1 for a snapshot."""
+        """The connection that a ("follow", ..., channel) action asked for stands.
+
+        A channel is 0 for the stream, 1 for the snapshot of a full sync.
+        """
 
     def link_received(self, channel: int, bytes: bytes) -> None:
         """The primary has sent bytes."""
@@ -109,9 +112,11 @@ class BareEngine:
     ) -> tuple[list[tuple[Any, ...]], list[tuple[int, bytes, bool]], tuple[bytes, bytes], list[Event]]:
         """The turn ends; `cron` for background work; `replies_boot_ms` is the time when the replies leave.
 
-        Gives, to be carried out in this order: actions, ("follow", host, port, channel), ("unfollow", channel) and
-        ("migrate", (ticket, host, port, request, replies to wait for, timeout_ms)); outputs, (session, bytes, whether to
-        close behind them), replicas first; bytes for the primary, for each channel; events, as `DataPlane.drain` gives them.
+        Gives, to be carried out in this order: actions, ("follow", host, port, channel), ("unfollow",
+        channel)
+        and ("migrate", (ticket, host, port, request, replies to wait for, timeout_ms)); outputs, (session,
+        bytes, whether to close behind them), replicas first; bytes for the primary, for each channel; events,
+        as `DataPlane.drain` gives them.
         """
 
     def next_deadline_ms(self) -> int | None:

@@ -93,7 +93,7 @@ ROWS = (
         Memory(),
         "268435456",
         E,
-        "Bytes of the stream that a replica holds during a full sync before it reads no more; 0 for no limit.",
+        "Bytes of the stream that a replica holds during a full sync, then it stops reading; 0: no limit.",
     ),
     Directive(
         "repl-diskless-load",

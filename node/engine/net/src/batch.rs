@@ -74,8 +74,9 @@ impl Batch {
     /// Executes the parsed requests of a share; tells where the first one begins that was not executed.
     fn execute(&self, engine: &mut Engine, session: &mut Session, share: &Share, bytes: &[u8]) -> usize {
         let mut used = 0;
+        let output_bytes_max = turn::output_bytes_max(session);
         for request in &self.requests[share.requests.clone()] {
-            if turn::must_stop(session) {
+            if turn::must_stop(session, output_bytes_max) {
                 break;
             }
             let ranges = &self.ranges[request.first as usize..(request.first + request.count) as usize];

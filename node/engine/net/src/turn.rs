@@ -4,9 +4,13 @@ use garrison_engine_core::clients::session::Session;
 use garrison_engine_core::engine::Engine;
 use garrison_engine_core::resp::request::{Limits, Parsed, Parser, LIMITS, LIMITS_UNAUTHENTICATED};
 
-/// Reply bytes of one session after which a batch is interrupted, so that its output is sent and its
+/// Reply bytes of one session after which its batch is interrupted, so that its output is sent and its
 /// limits are checked before more is executed.
-pub const BATCH_REPLY_BYTES_MAX: usize = 1024 * 1024;
+///
+/// What waits from earlier turns does not count: some clients send all of a long pipeline before they read, and
+/// would wait for ever for a node that waits for them. `client-output-buffer-limit` and `maxmemory-clients` say how
+/// much may wait.
+const BATCH_REPLY_BYTES_MAX: usize = 1024 * 1024;
 
 /// What became of a batch of bytes.
 pub struct Executed {
@@ -26,13 +30,19 @@ pub fn limits(engine: &Engine, session: &Session) -> Limits {
     }
 }
 
-/// Whether a session's next request must wait: for an answer, or for its replies to be sent.
+/// Output of a session at which the batch that begins now is interrupted, in bytes.
 #[inline]
-pub fn must_stop(session: &Session) -> bool {
+pub fn output_bytes_max(session: &Session) -> usize {
+    session.out.len() + BATCH_REPLY_BYTES_MAX
+}
+
+/// Whether a session's next request must wait: for an answer, or for the next turn.
+#[inline]
+pub fn must_stop(session: &Session, output_bytes_max: usize) -> bool {
     session.is_suspended()
         || session.close_after_reply
         || session.close_now
-        || session.out.len() > BATCH_REPLY_BYTES_MAX
+        || session.out.len() > output_bytes_max
 }
 
 /// Executes the requests in `bytes`, one after the other, until they end or the session must wait.
@@ -42,8 +52,9 @@ pub fn must_stop(session: &Session) -> bool {
 pub fn execute(engine: &mut Engine, session: &mut Session, parser: &mut Parser, bytes: &[u8]) -> Executed {
     let mut used = 0;
     let mut limits = limits(engine, session);
+    let output_bytes_max = output_bytes_max(session);
     loop {
-        if must_stop(session) {
+        if must_stop(session, output_bytes_max) {
             return Executed { used, interrupted: true };
         }
         let rest = &bytes[used..];

@@ -247,7 +247,7 @@ impl Link {
             }
             Phase::Asking => return self.take_psync_reply(line).map(Some),
             Phase::AwaitingSnapshot => return self.take_payload_header(line).map(Some),
-            Phase::Joining => return self.take_joined(line),
+            Phase::Joining => return self.take_joined(line, out),
             _ => return Err(format!("the primary sent '{}' out of turn", text(line))),
         }
         Ok(None)
@@ -328,15 +328,18 @@ impl Link {
     pub fn join(&mut self, id: StreamId, offset: u64, session: u64, out: &mut Vec<u8>) {
         command(out, &[b"REPLCONF", b"set-rdb-client-id", session.to_string().as_bytes()]);
         self.awaited.push_back("REPLCONF set-rdb-client-id");
-        command(out, &[b"PSYNC", id.as_str().as_bytes(), (offset + 1).to_string().as_bytes()]);
         self.full_sync = Some((id, offset));
         self.phase = Phase::Joining;
     }
 
-    fn take_joined(&mut self, line: &[u8]) -> Result<Option<Answer>, String> {
-        match self.awaited.pop_front() {
-            Some(_) if line.starts_with(b"+") => Ok(None),
-            None if line.starts_with(b"+CONTINUE") => {
+    fn take_joined(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Option<Answer>, String> {
+        match (self.awaited.pop_front(), self.full_sync) {
+            // A Valkey takes no PSYNC before its reply has left.
+            (Some(_), Some((id, offset))) if line.starts_with(b"+") => {
+                command(out, &[b"PSYNC", id.as_str().as_bytes(), (offset + 1).to_string().as_bytes()]);
+                Ok(None)
+            }
+            (None, _) if line.starts_with(b"+CONTINUE") => {
                 self.phase = Phase::Holding;
                 Ok(None)
             }
