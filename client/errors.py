@@ -230,8 +230,13 @@ class NotAcquiredError(RecipeError, TimeoutError):
 class HoldLostError(RecipeError):
     """A lock, permit or leadership expired or was taken while it was held.
 
-    What it protects may be done by somebody else now; only a fencing token tells the two apart.
+    What it protects may be done by somebody else now; only a fencing token tells the two apart. ``what``
+    names what was lost.
     """
+
+    def __init__(self, message: str, *, what: str) -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class QueueFullError(RecipeError):

@@ -97,9 +97,9 @@ async def test_a_read_only_script_may_not_write(scripted: Setting) -> None:
 async def test_text_in_the_place_of_a_list_is_refused(scripted: Setting) -> None:
     add = scripted[0].register_script(ADD)
     with pytest.raises(UsageError, match=r"keys=\['key'\]"):
-        add("k", [1])
+        add.call_of("k", [1])
     with pytest.raises(UsageError, match=r"args=\['argument'\]"):
-        add(["k"], "text")
+        add.call_of(["k"], "text")
 
 
 async def test_scripts_run_on_every_primary(scripted_cluster: Client[Any]) -> None:

@@ -1,0 +1,71 @@
+"""What the recipes share: names of keys, checks of their limits, and the server's clock in Lua.
+
+All keys of one object of a recipe have one hash tag, its name, so that they share a slot and a script may
+use them together: ``lock:{invoice:7}`` and ``lock:{invoice:7}:fence``. Time is always the server's: the
+clocks of callers may disagree, the clock of one primary does not. After a failover it is the new primary's;
+how far the clocks of the servers differ bounds how far a window or an expiry can be off then.
+
+>>> key_of("lock", "invoice:7", "fence")
+'lock:{invoice:7}:fence'
+>>> milliseconds(0.25, "ttl_s")
+250
+"""
+
+from __future__ import annotations
+
+from garrison.client.errors import UsageError
+
+__all__ = ["FENCE", "NOW_MS", "NOW_US", "SECONDS_MAX", "at_least", "key_of", "milliseconds"]
+
+SECONDS_MAX = 366 * 24 * 3600.0
+"""The longest time that a recipe takes: a leap year."""
+
+NOW_MS = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"""
+"""Lua that sets ``now``, the Unix time in milliseconds, by the clock of the node."""
+
+NOW_US = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+"""
+"""Lua that sets ``now``, the Unix time in microseconds; a Lua number holds it exactly."""
+
+FENCE = """
+local function next_fence(key)
+  local time = redis.call('TIME')
+  local clock = time[1] * 1000000 + time[2]
+  local last = tonumber(redis.call('GET', key) or '0')
+  local fence = string.format('%.0f', math.max(last + 1, clock))
+  redis.call('SET', key, fence, 'EX', 604800)
+  return fence
+end
+"""
+"""Lua's ``next_fence(key)``: a number larger than all it gave before.
+
+It is the Unix time in microseconds, or one more than the last where that is larger. So it also grows when
+``key`` is lost in a failover, or expires after a week without use, as long as the clocks of the servers
+agree within the time between two grants.
+"""
+
+
+def key_of(kind: str, name: str, *parts: str) -> str:
+    """The name of a key of a recipe, with the name of its object as hash tag."""
+    if not name or name.startswith("}"):
+        raise UsageError(f"the name of a {kind} must be text that does not begin with '}}', not {name!r}")
+    return ":".join((kind, f"{{{name}}}", *parts))
+
+
+def milliseconds(seconds: float, what: str) -> int:
+    """A time in whole milliseconds; raises :class:`UsageError` unless it is from 1 ms to a year."""
+    if not 0.001 <= seconds <= SECONDS_MAX:
+        raise UsageError(f"{what}={seconds!r}: give seconds from 0.001 to {SECONDS_MAX:.0f}")
+    return int(seconds * 1000)
+
+
+def at_least(value: int, least: int, what: str, most: int = 2**53) -> int:
+    """A whole number within its bounds; raises :class:`UsageError` for any other."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{what}={value!r}: give a whole number from {least} to {most}")
+    return value
