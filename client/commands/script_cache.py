@@ -65,7 +65,9 @@ class ScriptCacheCommands(ClusterWideCommands[T]):
         """End the scripts that run over their time on any primary. Always True.
 
         Raises :class:`~garrison.client.errors.ReplyError`: ``NOTBUSY`` when none of them runs a script so
-        long, ``UNKILLABLE`` when a script has written and the server does not undo that.
+        long, ``UNKILLABLE`` when a script has written and the server does not undo that. A new client
+        cannot connect to a busy server (it says ``BUSY``): one that is connected can, also if its own call
+        is waiting.
         """
         return await end_running(self._router, self.settings, "SCRIPT")
 

@@ -32,13 +32,16 @@ local now = time[1] * 1000000 + time[2]
 """
 """Lua that sets ``now``, the Unix time in microseconds; a Lua number holds it exactly."""
 
-FENCE = """
+FENCE_KEEP_S = 7 * 24 * 3600
+"""How long the last fencing token is remembered when nobody takes a new one."""
+
+FENCE = f"""
 local function next_fence(key)
   local time = redis.call('TIME')
   local clock = time[1] * 1000000 + time[2]
   local last = tonumber(redis.call('GET', key) or '0')
   local fence = string.format('%.0f', math.max(last + 1, clock))
-  redis.call('SET', key, fence, 'EX', 604800)
+  redis.call('SET', key, fence, 'EX', {FENCE_KEEP_S})
   return fence
 end
 """

@@ -192,7 +192,10 @@ class DelayedQueue:
         return (await self._take(count))[0]
 
     async def jobs(self, count: int = 10) -> AsyncIterator[Job]:
-        """All jobs as they become due, without end; up to ``count`` are taken ahead at a time."""
+        """All jobs as they become due, without end; up to ``count`` are taken at a time.
+
+        All of those must be done within ``visible_after_s``: choose ``count`` small where work takes long.
+        """
         while True:
             jobs, next_due_s = await self._take(count)
             for job in jobs:

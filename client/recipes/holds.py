@@ -34,6 +34,7 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 
 from garrison.client.client import Client
+from garrison.client.core.resp import Arg
 from garrison.client.errors import (
     CallTimeoutError,
     ClientError,
@@ -43,9 +44,9 @@ from garrison.client.errors import (
 )
 from garrison.client.recipes.basics import milliseconds
 
-__all__ = ["Answer", "Hold", "Holder"]
+__all__ = ["Answer", "Hold", "HoldScripts", "Holder", "ScriptHolder"]
 
-_PACE_MARGIN = 0.01
+_PACE_MARGIN_SHARE = 0.01
 _RENEWALS_PER_TTL = 3
 _POLL_INTERVAL_MIN_S = 0.005
 
@@ -56,6 +57,17 @@ class Answer(NamedTuple):
     granted: bool
     number: int
     """The fencing token; when refused, after how many milliseconds the first holder's time is over."""
+
+
+class HoldScripts(NamedTuple):
+    """The steps of a holder in Lua; the first argument is the token, the second the ttl in milliseconds."""
+
+    take: str
+    """Answers 1 and the fencing token, or 0 and the milliseconds of :class:`Answer`."""
+    renew: str
+    """Answers whether the token still holds it."""
+    give_back: str
+    """Answers whether the token still held it."""
 
 
 class Hold:
@@ -132,7 +144,7 @@ class Hold:
 
 
 class Holder(ABC):
-    """What can be held: how it is waited for, kept and given back; a subclass says it in scripts."""
+    """What can be held: how it is waited for, kept and given back; a subclass says it to the server."""
 
     what = "hold"
 
@@ -143,7 +155,7 @@ class Holder(ABC):
         """How long the server remembers a holder that does not renew."""
         self.poll_interval_s = poll_interval_s
         """How long a waiting caller sleeps between two attempts, on average."""
-        self.valid_s = ttl_s * (1 - _PACE_MARGIN)
+        self.valid_s = ttl_s * (1 - _PACE_MARGIN_SHARE)
         self._ttl_ms = milliseconds(ttl_s, "ttl_s")
         milliseconds(poll_interval_s, "poll_interval_s")
         self._client = client
@@ -240,3 +252,34 @@ class Holder(ABC):
             await self._give_back(token)
         except ClientError:
             pass  # It ends with its ttl.
+
+
+class ScriptHolder(Holder):
+    """A holder whose steps are scripts on the same keys; ``_details`` are further arguments of taking."""
+
+    _details: tuple[Arg, ...] = ()
+
+    def __init__(
+        self,
+        client: Client[Any],
+        scripts: HoldScripts,
+        keys: tuple[str, ...],
+        *,
+        ttl_s: float,
+        poll_interval_s: float,
+    ) -> None:
+        super().__init__(client, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
+        self._keys = keys
+        self._take_script = client.register_script(scripts.take, repeatable=True)
+        self._renew_script = client.register_script(scripts.renew, repeatable=True)
+        self._give_back_script = client.register_script(scripts.give_back)
+
+    async def _take(self, token: str) -> Answer:
+        granted, number = await self._take_script(self._keys, (token, self._ttl_ms, *self._details))
+        return Answer(bool(granted), int(number))
+
+    async def _renew(self, token: str) -> bool:
+        return bool(await self._renew_script(self._keys, (token, self._ttl_ms)))
+
+    async def _give_back(self, token: str) -> bool:
+        return bool(await self._give_back_script(self._keys, [token]))

@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 from garrison.client.client import Client
-from garrison.client.commands.replies import as_dict, as_text
+from garrison.client.commands.replies import as_fields, as_text
 from garrison.client.recipes.basics import FENCE, key_of
-from garrison.client.recipes.holds import Answer, Holder
+from garrison.client.recipes.holds import HoldScripts, ScriptHolder
 
 __all__ = ["Lock"]
 
@@ -50,7 +50,7 @@ return redis.call('DEL', KEYS[1])
 """
 
 
-class Lock(Holder):
+class Lock(ScriptHolder):
     """A lock of this name; any number of tasks may use one object."""
 
     def __init__(
@@ -63,26 +63,13 @@ class Lock(Holder):
         label: str = "",
     ) -> None:
         """``label`` is what :meth:`holder` shows of a holder, such as a host and process."""
-        super().__init__(client, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
+        keys = (key_of("lock", name), key_of("lock", name, "fence"))
+        scripts = HoldScripts(_TAKE, _RENEW, _GIVE_BACK)
+        super().__init__(client, scripts, keys, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
         self.what = f"lock {name!r}"
-        self._label = label
-        self._key, self._fence_key = key_of("lock", name), key_of("lock", name, "fence")
-        self._take_script = client.register_script(_TAKE, repeatable=True)
-        self._renew_script = client.register_script(_RENEW, repeatable=True)
-        self._give_back_script = client.register_script(_GIVE_BACK)
+        self._details = (label,)
 
     async def holder(self) -> tuple[str, int] | None:
         """The label and the fencing token of who holds it now; None when it is free."""
-        fields = {as_text(k): v for k, v in as_dict(await self._client.hgetall(self._key)).items()}
+        fields = as_fields(await self._client.hgetall(self._keys[0]))
         return (as_text(fields["label"]), int(fields["fence"])) if fields else None
-
-    async def _take(self, token: str) -> Answer:
-        keys, args = (self._key, self._fence_key), (token, self._ttl_ms, self._label)
-        granted, number = await self._take_script(keys, args)
-        return Answer(bool(granted), int(number))
-
-    async def _renew(self, token: str) -> bool:
-        return bool(await self._renew_script([self._key], (token, self._ttl_ms)))
-
-    async def _give_back(self, token: str) -> bool:
-        return bool(await self._give_back_script([self._key], [token]))

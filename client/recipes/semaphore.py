@@ -17,7 +17,7 @@ from typing import Any
 
 from garrison.client.client import Client
 from garrison.client.recipes.basics import FENCE, NOW_MS, at_least, key_of
-from garrison.client.recipes.holds import Answer, Holder
+from garrison.client.recipes.holds import HoldScripts, ScriptHolder
 
 __all__ = ["Semaphore"]
 
@@ -64,7 +64,7 @@ return (ends and tonumber(ends) > now) and 1 or 0
 _COUNT = NOW_MS + "return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')"
 
 
-class Semaphore(Holder):
+class Semaphore(ScriptHolder):
     """A semaphore of this name with ``permits_max`` permits; any number of tasks may use one object."""
 
     def __init__(
@@ -76,26 +76,14 @@ class Semaphore(Holder):
         ttl_s: float = 10.0,
         poll_interval_s: float = 0.05,
     ) -> None:
-        super().__init__(client, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
+        keys = (key_of("semaphore", name), key_of("semaphore", name, "fence"))
+        scripts = HoldScripts(_TAKE, _RENEW, _GIVE_BACK)
+        super().__init__(client, scripts, keys, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
         self.what = f"semaphore {name!r}"
         self.permits_max = at_least(permits_max, 1, "permits_max")
-        self._key, self._fence_key = key_of("semaphore", name), key_of("semaphore", name, "fence")
-        self._take_script = client.register_script(_TAKE, repeatable=True)
-        self._renew_script = client.register_script(_RENEW, repeatable=True)
-        self._give_back_script = client.register_script(_GIVE_BACK)
+        self._details = (self.permits_max,)
         self._count_script = client.register_script(_COUNT, read_only=True)
 
     async def held(self) -> int:
         """How many permits are held now."""
-        return int(await self._count_script([self._key]))
-
-    async def _take(self, token: str) -> Answer:
-        keys, args = (self._key, self._fence_key), (token, self._ttl_ms, self.permits_max)
-        granted, number = await self._take_script(keys, args)
-        return Answer(bool(granted), int(number))
-
-    async def _renew(self, token: str) -> bool:
-        return bool(await self._renew_script([self._key], (token, self._ttl_ms)))
-
-    async def _give_back(self, token: str) -> bool:
-        return bool(await self._give_back_script([self._key], [token]))
+        return int(await self._count_script([self._keys[0]]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from garrison.client import Client
 from garrison.client.errors import HoldLostError, NotAcquiredError
 from garrison.client.recipes import Lock
+from tests.unit.client.servers import ServerProcess
 
 from .conftest import Program
 
@@ -83,6 +86,38 @@ async def test_a_lost_lock_cancels_its_work(client: Client[Any]) -> None:
 
     with pytest.raises(HoldLostError, match="lock 'a' was lost"):
         await lose()
+
+
+async def test_a_process_that_stood_still_is_fenced_off(
+    client: Client[Any], any_server: ServerProcess
+) -> None:
+    """It wakes up as if it held the lock: its work is cancelled, and its token is too old."""
+    code = f"""
+import asyncio
+from garrison.client import connect
+from garrison.client.recipes import HoldLostError, Lock
+
+async def main():
+    client = await connect("redis://127.0.0.1:{any_server.port}")
+    try:
+        async with Lock(client, "a", ttl_s=0.5).hold() as hold:
+            print(hold.fencing_token, flush=True)
+            await asyncio.sleep(600)
+    except HoldLostError:
+        print("lost", flush=True)
+
+asyncio.run(main())
+"""
+    sleeper = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert sleeper.stdout is not None
+    token = int(await sleeper.stdout.readline())
+    sleeper.send_signal(signal.SIGSTOP)
+    async with Lock(client, "a", ttl_s=30, poll_interval_s=0.02).hold(30) as hold:
+        assert hold.fencing_token > token
+        sleeper.send_signal(signal.SIGCONT)
+        assert await sleeper.stdout.readline() == b"lost\n"
+        assert await sleeper.wait() == 0
+        assert await hold.renew() is True
 
 
 async def test_taking_twice_with_one_token_takes_once(client: Client[Any]) -> None:
