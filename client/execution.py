@@ -181,7 +181,15 @@ class Executor:
 
     async def run(self, call: Call) -> Any:
         """Carry out one call, with all the patience the settings allow."""
-        return await self.recover(call, self._now())
+        started = self._now()
+        node = self._routes[call.slot]
+        connection = node.live
+        if call.slot == ANY_SLOT or connection is None or not connection.ready:
+            return await self.recover(call, started)
+        try:
+            return await call.send(connection)
+        except ClientError as error:
+            return await self.recover(call, started, node, error)
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Send all calls at once, each to its node; return replies and errors, in order, as values.

@@ -28,7 +28,7 @@ __all__ = ["ScriptCall", "sources_first"]
 class ScriptCall(Call):
     """EVALSHA or EVALSHA_RO, and how to say the same with the source."""
 
-    __slots__ = ("_by_source", "_source", "_words", "digest")
+    __slots__ = ("_arg_count", "_by_source", "_encoded", "_source", "digest")
 
     def __init__(
         self,
@@ -40,16 +40,18 @@ class ScriptCall(Call):
         source: bytes,
         words: Sequence[Arg],
     ) -> None:
-        packed = by_digest.prefix(1 + len(words)) + encode_args((digest, *words))
+        self._arg_count = 1 + len(words)
+        self._encoded = encode_args(words)
+        packed = by_digest.prefix(self._arg_count) + encode_args((digest,)) + self._encoded
         super().__init__(by_digest.name, retry, slot, packed)
         self.digest = digest
         self._by_source = by_source
         self._source = source
-        self._words = words
 
     def with_source(self) -> Call:
         """EVAL or EVAL_RO with the same keys and arguments."""
-        packed = self._by_source.prefix(1 + len(self._words)) + encode_args((self._source, *self._words))
+        prefix = self._by_source.prefix(self._arg_count)
+        packed = prefix + encode_args((self._source,)) + self._encoded
         return Call(self._by_source.name, self.retry, self.slot, packed)
 
 

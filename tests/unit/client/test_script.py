@@ -127,7 +127,9 @@ async def test_a_script_follows_its_slot_to_a_new_node(scripted_cluster: Client[
     source_id = await client.call_node(source, "CLUSTER", "MYID")
     await client.call_node(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
     await client.call_node(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+    await client.config_resetstat()
     assert await add([f"{tag}2"], [5]) == 5  # It is at the target, behind ASKING, by EVALSHA and EVAL.
+    assert "cmdstat_eval" not in (await client.info("commandstats"))[str(source)]
     assert await client.call_node(target, "SCRIPT", "EXISTS", add.sha) == [1]
     await move_slot(slot, source, target)
     await client.call_node(target, "SCRIPT", "FLUSH")

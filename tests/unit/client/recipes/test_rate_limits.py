@@ -73,6 +73,16 @@ async def test_costs_and_resets(client: Client[Any]) -> None:
             await limiter.hit("ann", cost=0)
 
 
+async def test_a_dearer_hit_waits_for_more_to_leave(client: Client[Any]) -> None:
+    limiter = SlidingWindow(client, "s", limit=3, window_s=600)
+    for _ in range(3):
+        assert (await limiter.hit("ann")).allowed
+        await asyncio.sleep(0.1)
+    waits = [(await limiter.hit("ann", cost)).retry_after_s for cost in (1, 2, 3)]
+    assert waits[1] - waits[0] > 0.08
+    assert waits[2] - waits[1] > 0.08
+
+
 async def test_no_span_of_a_sliding_window_has_more(client: Client[Any]) -> None:
     """Hits without a pause for a while: those that were allowed, against a list of their times."""
     window_s, limit = 0.3, 5
