@@ -27,7 +27,7 @@ from garrison.client.client import Client
 from garrison.client.commands.replies import as_bytes
 from garrison.client.core.resp import Arg, to_bytes
 from garrison.client.errors import ClientError, HoldLostError, InProgressError, KeyReusedError, UsageError
-from garrison.client.recipes.basics import at_least, key_of, milliseconds
+from garrison.client.recipes.basics import at_least, member_key, milliseconds
 
 __all__ = ["IdempotencyKeys", "IdempotentOutcome"]
 
@@ -165,4 +165,4 @@ class IdempotencyKeys:
         return HoldLostError(text, what=what)
 
     def _key(self, key: str) -> str:
-        return key_of("idempotency", f"{self._name}:{key}")
+        return member_key("idempotency", self._name, key)

@@ -31,6 +31,10 @@ class Leader(NamedTuple):
     """Larger than that of every leader before."""
 
 
+class _Leadership(Lock):
+    kind = "leadership"
+
+
 class LeaderElection:
     """The election of this name; each process makes one object with its own candidate's name."""
 
@@ -44,10 +48,7 @@ class LeaderElection:
         poll_interval_s: float = 0.5,
     ) -> None:
         self.candidate = candidate
-        self._lock = Lock(
-            client, f"leader:{name}", ttl_s=ttl_s, poll_interval_s=poll_interval_s, label=candidate
-        )
-        self._lock.what = f"the leadership of {name!r}"
+        self._lock = _Leadership(client, name, ttl_s=ttl_s, poll_interval_s=poll_interval_s, label=candidate)
 
     async def leader(self) -> Leader | None:
         """Who leads now; None between two leaders."""
@@ -58,7 +59,9 @@ class LeaderElection:
         """Stand for election until ``work`` has returned; it runs while this candidate leads.
 
         ``work`` gets the hold, whose ``fencing_token`` is the term. It is cancelled when leadership is
-        lost, and begun anew with the next term. An error of ``work`` resigns and is raised.
+        lost, and begun anew with the next term. An error of ``work`` resigns and is raised, and so is
+        :class:`~garrison.client.errors.CallTimeoutError` when the server cannot be reached for
+        ``call_timeout_s``: the caller decides whether to stand again.
         """
         while True:
             done = False

@@ -53,6 +53,8 @@ return redis.call('DEL', KEYS[1])
 class Lock(ScriptHolder):
     """A lock of this name; any number of tasks may use one object."""
 
+    kind = "lock"
+
     def __init__(
         self,
         client: Client[Any],
@@ -63,10 +65,10 @@ class Lock(ScriptHolder):
         label: str = "",
     ) -> None:
         """``label`` is what :meth:`holder` shows of a holder, such as a host and process."""
-        keys = (key_of("lock", name), key_of("lock", name, "fence"))
+        keys = (key_of(self.kind, name), key_of(self.kind, name, "fence"))
         scripts = HoldScripts(_TAKE, _RENEW, _GIVE_BACK)
         super().__init__(client, scripts, keys, ttl_s=ttl_s, poll_interval_s=poll_interval_s)
-        self.what = f"lock {name!r}"
+        self.what = f"{self.kind} {name!r}"
         self._details = (label,)
 
     async def holder(self) -> tuple[str, int] | None:

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 from garrison.client.client import Client
 from garrison.client.core.resp import Arg
 from garrison.client.errors import UsageError
-from garrison.client.recipes.basics import NOW_US, at_least, key_of, milliseconds
+from garrison.client.recipes.basics import NOW_US, at_least, member_key, milliseconds
 
 __all__ = ["FixedWindow", "Gcra", "SlidingWindow", "Verdict"]
 
@@ -135,7 +135,7 @@ class _Limiter(ABC):
         await self._client.delete(self._key(caller))
 
     def _key(self, caller: str) -> str:
-        return key_of(f"limit-{self.kind}", f"{self._name}:{caller}")
+        return member_key(f"limit-{self.kind}", self._name, caller)
 
 
 class FixedWindow(_Limiter):

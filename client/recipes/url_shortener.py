@@ -23,7 +23,7 @@ from typing import Any
 from garrison.client.client import Client
 from garrison.client.commands.replies import as_text
 from garrison.client.errors import RecipeError, UsageError
-from garrison.client.recipes.basics import at_least, key_of, milliseconds
+from garrison.client.recipes.basics import at_least, key_of, member_key, milliseconds
 from garrison.client.recipes.filters import Filter, choose_filter
 
 __all__ = ["UrlShortener"]
@@ -113,7 +113,7 @@ class UrlShortener:
         return True
 
     def _key(self, code: str) -> str:
-        return key_of("link", f"{self._name}:{code}")
+        return member_key("link", self._name, code)
 
 
 def code_of(url: str, attempt: int, characters: int) -> str:

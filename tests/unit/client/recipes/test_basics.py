@@ -9,11 +9,11 @@ import pytest
 
 from garrison.client import Client, UsageError, key_slot
 from garrison.client.recipes import basics
-from garrison.client.recipes.basics import FENCE, at_least, key_of, milliseconds
+from garrison.client.recipes.basics import FENCE, at_least, key_of, member_key, milliseconds
 
 
 def test_examples() -> None:
-    assert doctest.testmod(basics) == (0, 2)
+    assert doctest.testmod(basics) == (0, 3)
 
 
 @pytest.mark.parametrize("name", ["invoice:7", "a{b}c", "{x}", "ends}"])
@@ -25,6 +25,24 @@ def test_keys_of_one_name_share_a_slot(name: str) -> None:
 def test_a_name_without_a_tag_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="name of a lock"):
         key_of("lock", name)
+
+
+def test_members_of_two_names_are_two_keys() -> None:
+    """Also where the member comes from outside, and wants to be taken for another or to choose its slot."""
+    pairs = [
+        ("a", "b:c"),
+        ("a:b", "c"),
+        ("a%3Ab", "c"),
+        ("a", "{x}b"),
+        ("a{x}", "b"),
+        ("a", ""),
+        ("a", "\udc80"),
+    ]
+    keys = {member_key("limit", *pair) for pair in pairs}
+    assert len(keys) == len(pairs)
+    assert all("{" not in key for key in keys)
+    with pytest.raises(UsageError, match="at most 512"):
+        member_key("limit", "a", "x" * 513)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 1e-9, 1e12, float("nan")])

@@ -61,7 +61,7 @@ async def test_a_leader_that_lost_its_term_stands_again(client: Client[Any]) -> 
 
     leading = asyncio.create_task(candidate(client, "a").lead(work))
     await eventually(lambda: len(terms) == 1)
-    await client.delete("lock:{leader:e}")
+    await client.delete("leadership:{e}")
     async with asyncio.timeout(30):
         await leading
     assert terms[1] > terms[0]

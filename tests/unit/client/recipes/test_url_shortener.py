@@ -67,7 +67,7 @@ async def test_guesses_do_not_reach_the_store_behind(plain_client: Client[Any]) 
 async def test_shortening_again_keeps_a_link_longer(plain_client: Client[Any]) -> None:
     links = await UrlShortener.open(plain_client, "go", capacity=1000)
     code = await links.shorten(URL, keep_s=60)
-    key = f"link:{{go:{code}}}"
+    key = f"link:go:{code}"
     await links.shorten(URL, keep_s=600)
     assert 60_000 < await plain_client.pttl(key) <= 600_000
     await links.shorten(URL, keep_s=6)
