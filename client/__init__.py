@@ -20,10 +20,12 @@ serves their key; redirects, failovers and resharding are followed within the de
 How the room is laid out: ``core/`` decides, without sockets or clocks (RESP, slots, topology, routing,
 Sentinels' claims, the command table); ``wire`` and ``connection`` are one socket; ``nodes`` are all that is
 known; a ``router`` says which node serves a slot, ``cluster_router`` because the nodes say so,
-``sentinel_router`` (with a ``sentinel_link`` to each) because Sentinels do; ``execution`` carries a
-call out, ``waiting`` one that waits and ``watch`` a transaction with WATCH, on connections of ``apart``;
-``commands/`` has the typed methods; ``client``, ``pipeline`` (with its ``queued`` replies) and ``pubsub``
-are what users hold. Errors are drawn as a tree in ``errors``, limits and times are listed in ``settings``.
+``sentinel_router`` (with a ``sentinel_link`` to each) because Sentinels do; ``execution`` carries a call
+out, ``waiting`` one that waits and ``watch`` a transaction with WATCH, on connections of ``apart``;
+``commands/`` has the typed methods; ``script`` (with its ``script_call``) runs a registered script;
+``recipes/`` are what programs build of all that: locks, queues, limits; ``client``, ``pipeline`` (with its
+``queued`` replies) and ``pubsub`` are what users hold. Errors are drawn as a tree in ``errors``, limits and
+times are listed in ``settings``.
 """
 
 from garrison.client.client import Client, connect
@@ -37,12 +39,14 @@ from garrison.client.errors import (
     ClientError,
     ConnectionFailedError,
     ConnectionLostError,
+    NoScriptError,
     ReplyError,
     UsageError,
     WatchError,
 )
 from garrison.client.pipeline import Pipeline
 from garrison.client.queued import Queued
+from garrison.client.script import Script
 from garrison.client.settings import Settings
 
 __all__ = [
@@ -54,12 +58,14 @@ __all__ = [
     "Connection",
     "ConnectionFailedError",
     "ConnectionLostError",
+    "NoScriptError",
     "PendingEntry",
     "PendingSummary",
     "Pipeline",
     "Place",
     "Queued",
     "ReplyError",
+    "Script",
     "Settings",
     "StreamEntry",
     "UsageError",

@@ -28,6 +28,7 @@ from garrison.client.apart import ApartPool
 from garrison.client.cluster_router import ClusterRouter
 from garrison.client.commands.base import Convert, Merge, Reply, T
 from garrison.client.commands.blocking import BlockingCommands
+from garrison.client.commands.functions import FunctionCommands
 from garrison.client.commands.scans import ScanCommands
 from garrison.client.commands.server import ServerCommands
 from garrison.client.commands.typed import TypedCommands
@@ -44,6 +45,8 @@ from garrison.client.nodes import AddressMap, NodePool
 from garrison.client.pipeline import Pipeline, call_of_part, split_if, split_name
 from garrison.client.pubsub import Kind, Overflow, Subscription
 from garrison.client.router import Router
+from garrison.client.script import Script
+from garrison.client.script_call import ScriptCall
 from garrison.client.sentinel_link import settings_for_sentinels
 from garrison.client.sentinel_router import SentinelRouter
 from garrison.client.settings import Options, Settings, make_settings
@@ -57,6 +60,7 @@ class Client(
     ScanCommands[T],
     BlockingCommands[T],
     ServerCommands[T],
+    FunctionCommands[T],
     Generic[T],
 ):
     """A connected client. Make one with :func:`connect`; close it, or use it in ``async with``."""
@@ -229,6 +233,9 @@ class Client(
         reply = await self._executor.run(Call(command.name, command.retry, slot, packed))
         return reply if convert is None else convert(reply)
 
+    async def _scripted(self, call: ScriptCall) -> Any:
+        return await self._executor.run(call)
+
     async def _waiting(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Any:
         reply = await self._waits.run(command, args, key_slot(command.keys(args)[0]))
         return reply if convert is None else convert(reply)
@@ -243,6 +250,15 @@ class Client(
             if isinstance(reply, ClientError):
                 raise reply
         return merge(parts, replies)
+
+    def register_script(self, script: Arg, *, read_only: bool = False, repeatable: bool = False) -> Script[T]:
+        """A script to be called by name; see :mod:`garrison.client.script`. Nothing is sent yet.
+
+        ``read_only`` lets the server refuse writes, and the call be repeated like a GET when its connection
+        breaks. ``repeatable`` says that a second execution with the same arguments leaves the same data, so
+        that it is repeated like a SET. Without either, a call that may have been executed is not repeated.
+        """
+        return Script(self, script, read_only=read_only, repeatable=repeatable)
 
     async def _in_slot(self, slot: int, *words: Arg) -> Any:
         packed = encode_command("CLUSTER", *words)

@@ -11,8 +11,10 @@
     │   │   ├── TryAgainError         keys of a slot on the move are split between two nodes
     │   │   ├── ClusterDownError      the cluster (or this slot) is not served
     │   │   ├── LoadingError          the node is reading its data
+    │   │   ├── BusyError             a script has run over its time: others wait, or it is killed
     │   │   ├── MasterDownError       a replica without its primary, configured not to serve stale data
     │   │   └── ReadOnlyError         a write reached a replica
+    │   ├── NoScriptError             the node does not have a script of this digest
     │   ├── CrossSlotError            keys of one command hash to different slots
     │   ├── AuthenticationError       missing or wrong credentials, or no permission
     │   ├── WrongTypeError            the key holds another type
@@ -25,11 +27,17 @@
     ├── TopologyError                 no node of the cluster knows who owns which slot
     ├── TooManyWaitingError           a named limit on waiting callers was reached
     ├── SubscriberOverflowError       a subscriber read more slowly than messages came
+    ├── RecipeError                   a recipe of ``garrison.client.recipes`` could not keep its promise
+    │   ├── NotAcquiredError          a lock, permit or leadership was not free within the time to wait
+    │   ├── HoldLostError             ... was held, and is no longer: stop what it protects
+    │   ├── QueueFullError            the queue holds as many jobs as it may
+    │   ├── InProgressError           another caller is at work on the same idempotency key
+    │   └── KeyReusedError            an idempotency key came with another request than before
     └── UsageError                    the call itself cannot work, whatever the server does
 
-``CallTimeoutError`` is also a :class:`TimeoutError`, the two connection errors are also
-:class:`ConnectionError`, and ``UsageError`` is also a :class:`ValueError`, so that code which knows
-only Python's own names catches them.
+``CallTimeoutError`` and ``NotAcquiredError`` are also a :class:`TimeoutError`, the two connection errors
+are also :class:`ConnectionError`, and ``UsageError`` is also a :class:`ValueError`, so that code which
+knows only Python's own names catches them.
 """
 
 from __future__ import annotations
@@ -37,18 +45,26 @@ from __future__ import annotations
 __all__ = [
     "AskError",
     "AuthenticationError",
+    "BusyError",
     "CallTimeoutError",
     "ClientError",
     "ClusterDownError",
     "ConnectionFailedError",
     "ConnectionLostError",
     "CrossSlotError",
+    "HoldLostError",
+    "InProgressError",
+    "KeyReusedError",
     "LoadingError",
     "MasterDownError",
     "MovedError",
+    "NoScriptError",
+    "NotAcquiredError",
     "NotNowError",
     "ProtocolError",
+    "QueueFullError",
     "ReadOnlyError",
+    "RecipeError",
     "RedirectError",
     "ReplyError",
     "SubscriberOverflowError",
@@ -120,12 +136,23 @@ class LoadingError(NotNowError):
     """The node is loading its data set."""
 
 
+class BusyError(NotNowError):
+    """A script or function has run over its time and blocks the node; nothing of this command was executed.
+
+    ``client.script_kill()`` or ``function_kill()`` ends it.
+    """
+
+
 class MasterDownError(NotNowError):
     """The replica has lost its primary and is configured not to serve stale data."""
 
 
 class ReadOnlyError(NotNowError):
     """A write reached a replica, usually a primary that has just been demoted."""
+
+
+class NoScriptError(ReplyError):
+    """The node does not have a script of this digest: it restarted, or is a new one. Nothing was executed."""
 
 
 class CrossSlotError(ReplyError):
@@ -192,6 +219,42 @@ class SubscriberOverflowError(ClientError):
         self.dropped = dropped
 
 
+class RecipeError(ClientError):
+    """The root of what the recipes of :mod:`garrison.client.recipes` raise on their own account."""
+
+
+class NotAcquiredError(RecipeError, TimeoutError):
+    """What was waited for was not free within the time to wait: somebody else holds it."""
+
+
+class HoldLostError(RecipeError):
+    """A lock, permit or leadership expired or was taken while it was held.
+
+    What it protects may be done by somebody else now; only a fencing token tells the two apart. ``what``
+    names what was lost.
+    """
+
+    def __init__(self, message: str, *, what: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
+class QueueFullError(RecipeError):
+    """The queue holds as many jobs as ``jobs_max`` allows: let the workers catch up, and try again."""
+
+
+class InProgressError(RecipeError):
+    """Another caller is at work on the same idempotency key; ``retry_after_s`` bounds how long."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class KeyReusedError(RecipeError):
+    """The idempotency key was used before, with another request: the caller's mistake."""
+
+
 class UsageError(ClientError, ValueError):
     """The call cannot work as written; the message says how to write it."""
 
@@ -203,6 +266,8 @@ _CLASS_BY_CODE: dict[str, type[ReplyError]] = {
     "TRYAGAIN": TryAgainError,
     "CLUSTERDOWN": ClusterDownError,
     "LOADING": LoadingError,
+    "BUSY": BusyError,
+    "NOSCRIPT": NoScriptError,
     "MASTERDOWN": MasterDownError,
     "READONLY": ReadOnlyError,
     "CROSSSLOT": CrossSlotError,

@@ -10,6 +10,8 @@ INVARIANTS
       was certainly not executed, or its retry class and the policy allow a second execution.
     * ASKING and the command behind it are queued in one step, so that nothing comes between them.
     * A call ends within ``call_timeout_s``, whatever the cluster does.
+    * A call by digest (EVALSHA) that is answered with NOSCRIPT was not executed: the call with the source
+      goes to the same node instead, behind ASKING again if the first one was.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from garrison.client.errors import (
     ClientError,
     ConnectionFailedError,
     ConnectionLostError,
+    NoScriptError,
     ReplyError,
     TransactionAbortedError,
 )
@@ -62,6 +65,10 @@ class Call:
         self.retry = retry
         self.slot = slot
         self.packed = packed
+
+    def with_source(self) -> Call | None:
+        """The same call with the script's source, where this one has only its digest."""
+        return None
 
     async def send(self, connection: Connection) -> Any:
         return await connection.send(self.packed)
@@ -174,7 +181,15 @@ class Executor:
 
     async def run(self, call: Call) -> Any:
         """Carry out one call, with all the patience the settings allow."""
-        return await self.recover(call, self._now())
+        started = self._now()
+        node = self._routes[call.slot]
+        connection = node.live
+        if call.slot == ANY_SLOT or connection is None or not connection.ready:
+            return await self.recover(call, started)
+        try:
+            return await call.send(connection)
+        except ClientError as error:
+            return await self.recover(call, started, node, error)
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Send all calls at once, each to its node; return replies and errors, in order, as values.
@@ -251,6 +266,8 @@ class Executor:
         self, call: Call, started: float, node: Node | None = None, error: ClientError | None = None
     ) -> Any:
         """Bring ``call`` to its end before the deadline; ``error`` is what its first attempt met."""
+        if isinstance(error, NoScriptError) and (whole := call.with_source()) is not None:
+            call, error = whole, None
         if error is not None and self.decide(call, error).action is Action.FAIL:
             raise error
         trail = _Trail()
@@ -274,6 +291,9 @@ class Executor:
                     return await self._attempt(call, node, asking, trail)
                 except ClientError as caught:
                     error = caught
+                if isinstance(error, NoScriptError) and (whole := call.with_source()) is not None:
+                    call, error, trail.sent = whole, None, False
+                    continue
             trail.note(error)
             decision = self.decide(call, error)
             if decision.action is Action.FAIL:

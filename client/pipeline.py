@@ -39,6 +39,7 @@ from garrison.client.errors import ClientError, UsageError
 from garrison.client.execution import ANY_SLOT, Call, Executor, Transaction
 from garrison.client.queued import Queued
 from garrison.client.router import Router
+from garrison.client.script_call import ScriptCall, sources_first
 from garrison.client.watch import Watch
 
 __all__ = ["Pipeline"]
@@ -106,7 +107,7 @@ class Pipeline(PipelinedCommands[T]):
     def _add(self, calls: list[Call], queued: Queued[Any]) -> Queued[Any]:
         watch = self._watch
         if watch is not None and not watch.is_queueing:
-            return queued.carried_out_by(lambda: watch.run(calls))
+            return queued.carried_out_by(lambda: watch.run(sources_first(calls, _on_one_node)))
         self._queued.append(queued)
         self._calls += calls
         return queued
@@ -124,6 +125,9 @@ class Pipeline(PipelinedCommands[T]):
     def _routed(self, command: Command, args: Sequence[Arg], convert: Convert | None = None) -> Reply[Any]:
         keys = command.keys(args)
         return self._queue(_call(command, args, key_slot(keys[0]) if keys else ANY_SLOT), convert)
+
+    def _scripted(self, call: ScriptCall) -> Queued[Any]:
+        return self._queue(call)
 
     def _split(self, command: Command, args: Sequence[Arg], step: int, merge: Merge) -> Reply[Any]:
         parts = split_if(self._clustered, args, step)
@@ -221,7 +225,8 @@ class Pipeline(PipelinedCommands[T]):
             return await watch.execute(self._transaction_of(calls))
         if self._transaction:
             return cast(list[Any], await self._executor.run(self._transaction_of(calls)))
-        return await self._executor.batch(calls)
+        routes = self._router.routes
+        return await self._executor.batch(sources_first(calls, lambda call: routes[call.slot]))
 
     def _transaction_of(self, calls: Sequence[Call]) -> Transaction:
         slots = {call.slot for call in calls if call.slot != ANY_SLOT}
@@ -232,7 +237,12 @@ class Pipeline(PipelinedCommands[T]):
             )
         once = any(call.retry is Retry.ONCE for call in calls)
         slot = slots.pop() if slots else 0
-        return Transaction(Retry.ONCE if once else Retry.STATE, slot, [call.packed for call in calls])
+        packed = [call.packed for call in sources_first(calls, _on_one_node)]
+        return Transaction(Retry.ONCE if once else Retry.STATE, slot, packed)
+
+
+def _on_one_node(_call: Call) -> None:
+    """The node of each call of a transaction: the same."""
 
 
 def split_name(command: Sequence[Arg]) -> tuple[Arg, ...]:

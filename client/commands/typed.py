@@ -11,6 +11,7 @@ from garrison.client.commands.hashes import HashCommands
 from garrison.client.commands.hyperloglogs import HyperLogLogCommands
 from garrison.client.commands.keys import KeyCommands
 from garrison.client.commands.lists import ListCommands
+from garrison.client.commands.scripting import ScriptingCommands
 from garrison.client.commands.sets import SetCommands
 from garrison.client.commands.sorted_set_unions import SortedSetUnionCommands
 from garrison.client.commands.sorted_sets import SortedSetCommands
@@ -36,5 +37,6 @@ class TypedCommands(
     GeoCommands[T],
     GeoRadiusCommands[T],
     BloomCommands[T],
+    ScriptingCommands[T],
 ):
-    """The typed methods of every kind of value."""
+    """The typed methods of every kind of value, and of scripts."""

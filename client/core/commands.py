@@ -21,7 +21,8 @@ once     a second execution would change the data again (INCR, APPEND, LPUSH), o
 =========  ===============================================================================
 ``2``      the second; ``1,2``: the first and the second
 ``1..``    the first and all that follow; ``1../2`` every second one; ``1..-2`` but the last
-``#2``     the second is the number of keys, which follow it; ``#1/2`` each with a value
+``#2``     the second is the number of keys, which follow it; ``#1/2`` each with a value;
+           ``#2?`` there may be none: any node will do then
 ``streams``  the first half of what follows the word STREAMS
 ``any``    no key; any node's answer is as good as another's
 ``node``   no key; the answer is about the node that was asked, so one must be chosen
@@ -128,8 +129,10 @@ once  1       XADD XCLAIM XAUTOCLAIM XGROUP_CREATE XGROUP_CREATECONSUMER XGROUP_
 once  1       XGROUP_DESTROY XGROUP_SETID
 once  streams XREADGROUP
 # scripts, pub/sub
-once  #2      EVAL EVALSHA FCALL
-read  #2      EVAL_RO EVALSHA_RO FCALL_RO
+once  #2?     EVAL EVALSHA FCALL
+read  #2?     EVAL_RO EVALSHA_RO FCALL_RO
+read  node    SCRIPT_EXISTS SCRIPT_SHOW FUNCTION_LIST FUNCTION_DUMP FUNCTION_STATS
+once  node    SCRIPT_KILL FUNCTION_LOAD FUNCTION_DELETE FUNCTION_RESTORE FUNCTION_KILL
 once  1       SPUBLISH
 once  any     PUBLISH
 read  node    PUBSUB_SHARDCHANNELS PUBSUB_SHARDNUMSUB PUBSUB_CHANNELS PUBSUB_NUMSUB PUBSUB_NUMPAT
@@ -139,7 +142,7 @@ read  any     COMMAND_GETKEYS COMMAND_GETKEYSANDFLAGS CLUSTER_INFO CLUSTER_NODES
 read  any     CLUSTER_SHARDS CLUSTER_KEYSLOT ACL_GENPASS ACL_CAT
 read  node    RANDOMKEY DBSIZE KEYS SCAN INFO ROLE LASTSAVE CONFIG_GET CLIENT_LIST SLOWLOG_GET
 read  node    SLOWLOG_LEN
-state node    FLUSHALL FLUSHDB CONFIG_SET SCRIPT_LOAD SCRIPT_FLUSH
+state node    FLUSHALL FLUSHDB CONFIG_SET SCRIPT_LOAD SCRIPT_FLUSH FUNCTION_FLUSH
 # connection
 once  alone   WATCH UNWATCH MULTI EXEC DISCARD SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE
 once  alone   PUNSUBSCRIBE SUNSUBSCRIBE MONITOR SYNC PSYNC REPLCONF QUIT RESET HELLO AUTH SELECT
@@ -223,9 +226,10 @@ class Command:
             return []
         try:
             found = [to_bytes(args[at]) for part in self.keys_at.split(",") for at in _positions(part, args)]
+            is_complete = bool(found) or self.keys_at.endswith("?")
         except (IndexError, ValueError):
-            found = []
-        if not found:
+            is_complete = False
+        if not is_complete:
             text = f"{self.name.decode()} with {len(args)} arguments holds no key where one belongs"
             raise UsageError(f"{text} ({self.keys_at}): check the arguments")
         return found
@@ -247,10 +251,10 @@ def _positions(part: str, args: Sequence[Arg]) -> range:
         start = words.index(b"STREAMS") + 1
         return range(start, start + (len(args) - start) // 2)
     if part.startswith("#"):
-        count_at, _, step = part[1:].partition("/")
+        count_at, _, step = part[1:].removesuffix("?").partition("/")
         at = int(count_at)
         end = at + int(to_bytes(args[at - 1])) * int(step or 1)
-        if end > len(args):
+        if not at <= end <= len(args):
             raise IndexError(end)
         return range(at, end, int(step or 1))
     first, dots, rest = part.partition("..")

@@ -58,17 +58,12 @@ def right_spelling(option: str) -> str | None:
     return _HABITS.get(option)
 
 
-_SCRIPTS = "write client.call('EVAL', script, 1, key, ...) until scripts have methods of their own"
 _METHODS = {
     "bf": "write client.bf_add(...), bf_exists and so on",
     "client": "write client.client_list() and the like",
     "cluster": "write client.cluster_info() and the like, or client.call('CLUSTER', ...)",
     "client_kill": "write client.client_kill_filter(addr=...)",
-    "eval": _SCRIPTS,
-    "evalsha": _SCRIPTS,
-    "fcall": _SCRIPTS,
-    "register_script": _SCRIPTS,
-    "script_load": _SCRIPTS,
+    "lock": "write garrison.client.recipes.Lock(client, name), which renews itself",
     "monitor": "write client.dedicated() and call('MONITOR') on it",
     "object": "write client.object_encoding(key), object_freq, object_idletime or object_refcount",
     "pubsub": "write client.subscribe(...), psubscribe or ssubscribe",

@@ -6,6 +6,7 @@ error                         action     why
 MOVED                         GO         the slot has a new owner: go there, learn the new map
 ASK                           ASK        this key is already at the target of a migration
 TRYAGAIN                      PAUSE      the keys are split between two nodes for a moment
+BUSY                          PAUSE      a script has run over its time; it ends, or is killed
 CLUSTERDOWN, MASTERDOWN       PAUSE      a failover is under way
 LOADING                       PAUSE      the node is starting
 READONLY (if somebody tells   PAUSE      the node was demoted: the cluster, or the Sentinels, tell who
@@ -31,6 +32,7 @@ from garrison.client.core.commands import Retry
 from garrison.client.core.topology import Address
 from garrison.client.errors import (
     AskError,
+    BusyError,
     ConnectionFailedError,
     ConnectionLostError,
     MovedError,
@@ -85,7 +87,7 @@ def decide(error: Exception, retry: Retry, policy: RetryPolicy, *, finds_primari
         return Decision(Action.GO, Address(*error.address), error.slot, refresh=True)
     if isinstance(error, AskError):
         return Decision(Action.ASK, Address(*error.address))
-    if isinstance(error, TryAgainError):
+    if isinstance(error, (TryAgainError, BusyError)):
         return _PAUSE
     if isinstance(error, ReadOnlyError) and not finds_primaries:
         return _FAIL  # Waiting would not help: this is a replica, and no primary is known.

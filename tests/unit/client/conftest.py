@@ -11,7 +11,7 @@ from typing import Any
 import hiredis
 import pytest
 
-from garrison.client import Client, connect
+from garrison.client import Client, ReplyError, connect
 from tests.conftest import find_free_port
 
 from .servers import PROGRAMS, ServerProcess, running_cluster, running_server
@@ -151,6 +151,32 @@ async def in_cluster(shared_cluster: list[ServerProcess]) -> AsyncIterator[Clien
     async with await connect(f"redis://127.0.0.1:{shared_cluster[0].port}") as client:
         await client.flushall()
         yield client
+
+
+async def need(client: Client[Any], *command: Any) -> None:
+    """Skip the test, with the server's words as the reason, where the command is not built yet."""
+    try:
+        await client.call_node(client.primaries()[0], *command)
+    except ReplyError as error:
+        if "unknown command" in str(error):
+            pytest.skip(f"{command[0]} is not built yet in this server")
+        raise
+
+
+@pytest.fixture
+async def scripted(setting: Setting) -> Setting:
+    """A server of each kind that runs scripts, with an empty script cache."""
+    await need(setting[0], "EVAL", "return 1", 0)
+    await setting[0].script_flush()
+    return setting
+
+
+@pytest.fixture
+async def scripted_cluster(in_cluster: Client[bytes]) -> Client[bytes]:
+    """A cluster of each kind that runs scripts, with empty script caches."""
+    await need(in_cluster, "EVAL", "return 1", 0)
+    await in_cluster.script_flush()
+    return in_cluster
 
 
 @pytest.fixture(scope="session")

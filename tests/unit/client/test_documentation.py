@@ -17,14 +17,16 @@ from typing import Any, Self
 
 import pytest
 
-from garrison.client import connect
+from garrison.client import connect, recipes
 from garrison.client.settings import Settings
 from garrison.cluster.local import cluster as local_cluster
 
+from .conftest import need
 from .servers import ServerProcess, running_sentinel
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "client.md"
+RECIPES = ROOT / "docs" / "recipes.md"
 DOCTESTED = (
     "core.slots",
     "core.resp",
@@ -40,12 +42,60 @@ DOCTESTED = (
 
 
 async def test_the_examples_of_the_page_run_in_order(shared_cluster: list[ServerProcess]) -> None:
-    blocks = [block for block in blocks_of_the_page() if "sentinel://" not in block]
+    blocks = [block for block in blocks_of_the_page() if "sentinel://" not in block and not runs_lua(block)]
     assert len(blocks) >= 10
     async with await connect(f"redis://127.0.0.1:{shared_cluster[0].port}") as client:
         await client.flushall()
-    port = shared_cluster[0].port
-    await run(blocks, {"127.0.0.1:7000": f"127.0.0.1:{port}", '"127.0.0.1", 7000': f'"127.0.0.1", {port}'})
+    await run(blocks, on(shared_cluster[0]))
+
+
+async def test_the_examples_with_scripts_run(shared_cluster: list[ServerProcess]) -> None:
+    await prepared_for_scripts(shared_cluster[0])
+    blocks = [block for block in blocks_of_the_page() if runs_lua(block)]
+    assert len(blocks) == 2
+    await run([blocks_of_the_page()[0], *blocks, "await client.close()"], on(shared_cluster[0]))
+
+
+async def test_the_recipes_run_in_a_cluster(shared_cluster: list[ServerProcess]) -> None:
+    await prepared_for_scripts(shared_cluster[0])
+    await run(blocks_of(RECIPES), on(shared_cluster[0]))
+
+
+async def test_the_recipes_run_on_a_server(any_server: ServerProcess) -> None:
+    await prepared_for_scripts(any_server)
+    await run(blocks_of(RECIPES), on(any_server))
+
+
+def test_every_recipe_is_documented_and_linked() -> None:
+    page, readme = RECIPES.read_text(), (ROOT / "README.md").read_text()
+    sections = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert len(sections) == 9
+    for section in sections:
+        anchor = f"#{section.lower().replace(' ', '-')}"
+        assert f"]({anchor})" in page
+        assert f"](docs/recipes.md{anchor})" in readme
+    shown = set(re.findall(r"\w+", " ".join(re.findall(r"recipes import (.*)", page))))
+    classes = {name for name in recipes.__all__ if hasattr(getattr(recipes, name), "__init_subclass__")}
+    made_by_others = {"Filter", "Job", "Leader", "QueueSizes", "SaleOutcome", "Verdict", "IdempotentOutcome"}
+    errors = {name for name in classes if name.endswith("Error")}
+    assert classes - made_by_others - errors - shown == {"BitmapFilter", "BloomFilter", "choose_filter"}
+
+
+def runs_lua(block: str) -> bool:
+    return "register_script" in block or "function_load" in block
+
+
+def on(server: ServerProcess) -> dict[str, str]:
+    """What stands in the examples, and what it is in this run."""
+    port = server.port
+    return {"127.0.0.1:7000": f"127.0.0.1:{port}", '"127.0.0.1", 7000': f'"127.0.0.1", {port}'}
+
+
+async def prepared_for_scripts(server: ServerProcess) -> None:
+    async with await connect(f"redis://127.0.0.1:{server.port}") as client:
+        await need(client, "EVAL", "return 1", 0)
+        await need(client, "FUNCTION", "LIST")
+        await client.flushall()
 
 
 async def test_the_examples_with_sentinels_run(redis_server: ServerProcess, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ WITHOUT_METHOD = {
         ],
         ADMINISTRATION,
     ),
+    "SCRIPT DEBUG": "not offered by our server; redis-cli --ldb speaks it",
     **dict.fromkeys(["PSYNC", "SYNC", "REPLCONF", "RESTORE-ASKING", "PFDEBUG", "PFSELFTEST"], BETWEEN_NODES),
 }
 

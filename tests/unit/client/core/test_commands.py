@@ -99,6 +99,8 @@ def test_missing_keys_are_reported() -> None:
         ["GET"],
         ["EVAL", "return 1", 3, "a"],
         ["EVAL", "return 1", "many", "a"],
+        ["EVAL", "return 1", -1, "a"],
+        ["ZUNION", 0, "a"],
         ["XREAD", "COUNT", 1],
     )
     for words in cases:
@@ -108,6 +110,11 @@ def test_missing_keys_are_reported() -> None:
             row.keys(words[1:])
     with pytest.raises(UsageError, match="empty command"):
         find_command([])
+
+
+def test_a_script_may_have_no_keys() -> None:
+    assert command("EVAL").keys(["return 1", 0, "argument"]) == []
+    assert command("FCALL_RO").keys(["f", "2", "a", "b", "c"]) == [b"a", b"b"]
 
 
 def test_unknown_commands_and_subcommands_are_not_in_the_table() -> None:
