@@ -100,7 +100,7 @@ ROWS = (
         Choice("disabled", "on-empty-db", "swapdb"),
         "disabled",
         N,
-        "How a replica takes a full sync in.",
+        "Kept for Redis: a replica always builds a full sync aside, as with swapdb.",
     ),
     Directive(
         "repl-ping-replica-period",
@@ -115,6 +115,27 @@ ROWS = (
     ),
     Directive("repl-disable-tcp-nodelay", YES_NO, "no", N, "Let the kernel join small packets to replicas."),
     Directive("repl-backlog-size", Memory(1), "1048576", E, "Bytes of the stream kept for partial resyncs."),
+    Directive(
+        "repl-backlog-seconds",
+        Integer(0, LONG_MAX),
+        "0",
+        E,
+        "Seconds of the stream kept for partial resyncs, where repl-backlog-size is less; 0: by size alone.",
+    ),
+    Directive(
+        "repl-backlog-size-max",
+        Memory(1),
+        "268435456",
+        E,
+        "Most bytes that repl-backlog-seconds may keep.",
+    ),
+    Directive(
+        "repl-digest-bytes",
+        Memory(),
+        "1048576",
+        E,
+        "Compare the stream with the primary's, a digest for so many bytes; 0: never.",
+    ),
     Directive(
         "repl-backlog-ttl",
         Integer(0, LONG_MAX),

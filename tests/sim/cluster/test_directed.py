@@ -123,20 +123,26 @@ def test_primary_whose_flows_are_dropped_gets_its_lease_back() -> None:
     assert not said(sim, "Marking node")
 
 
-@pytest.mark.parametrize("seed", [1, 2, 4, 5, 6, 8])
-def test_votes_after_the_limit_of_a_manual_failover_are_void(seed: int) -> None:
+def test_votes_after_the_limit_of_a_manual_failover_are_void() -> None:
     """D sleeps through the limit with the votes before it, or its timer."""
-    sim = formed(timeout_ms=5000, seed=seed)
-    d = sim.nodes["D"]
-    assert d.command("FAILOVER") == "OK"
-    assert sim.run_until(lambda: bool(said(sim, "Starting a failover election")), 4000, 1)
-    assert d.core.is_replica, "the election was won before D slept: take another seed"
-    d.pause()
-    sim.run(5500)
-    d.resume()
-    sim.run(1000)
-    assert said(sim, "Failover auth granted")
-    assert d.core.is_replica
+    slept = 0
+    for seed in range(1, 20):
+        sim = formed(timeout_ms=5000, seed=seed)
+        d = sim.nodes["D"]
+        assert d.command("FAILOVER") == "OK"
+        assert sim.run_until(lambda sim=sim: bool(said(sim, "Starting a failover election")), 4000, 1)
+        if not d.core.is_replica:
+            continue  # The votes came within the same millisecond: there was nothing to sleep through.
+        slept += 1
+        d.pause()
+        sim.run(5500)
+        d.resume()
+        sim.run(1000)
+        assert said(sim, "Failover auth granted")
+        assert d.core.is_replica, f"seed {seed}"
+        if slept == 6:
+            return
+    pytest.fail(f"only {slept} of the seeds have votes that wait")
 
 
 def test_primary_replaced_unseen_has_no_lease_after_its_pause() -> None:

@@ -10,7 +10,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 const JONES: CrcAlgorithm = CrcAlgorithm::Crc64Redis;
 
 /// The checksum of all bytes fed so far.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Crc64(Digest);
 
 impl Crc64 {

@@ -193,12 +193,15 @@ impl Engine {
         self.replication.told_offset = self.replication.offset();
         let offset = self.replication.told_offset.to_string();
         let log = &self.persistence.log;
-        let out = &mut self.replication.link_output.stream;
-        if log.is_open && log.is_whole {
-            let on_disk = log.synced.offset.to_string();
-            command(out, &[b"REPLCONF", b"ACK", offset.as_bytes(), b"FACK", on_disk.as_bytes()]);
-        } else {
-            command(out, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
-        }
+        let on_disk = (log.is_open && log.is_whole).then(|| log.synced.offset.to_string());
+        let digest = self.replication.digests.newest();
+        let digest = digest.filter(|digest| digest.end != self.replication.told_digest);
+        self.replication.told_digest = digest.map_or(self.replication.told_digest, |digest| digest.end);
+        let digest = digest.map(|digest| digest.encode());
+        let mut words: Vec<&[u8]> = vec![b"REPLCONF", b"ACK", offset.as_bytes()];
+        words.extend(on_disk.iter().flat_map(|on_disk| [&b"FACK"[..], on_disk.as_bytes()]));
+        // A Redis reads no further than it understands.
+        words.extend(digest.iter().flat_map(|digest| [&b"DIGEST"[..], digest.as_bytes()]));
+        command(&mut self.replication.link_output.stream, &words);
     }
 }

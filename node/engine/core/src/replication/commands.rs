@@ -1,6 +1,7 @@
 //! REPLICAOF, FAILOVER, REPLCONF, PSYNC, SYNC, ROLE, WAIT: replication as commands.
 
 use super::failover::failover;
+use super::state::digest::WindowDigest;
 use super::state::failover::Stage;
 use super::state::history::StreamId;
 use super::state::replicas::Introduction;
@@ -231,10 +232,21 @@ fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
 /// REPLCONF ACK has no reply: it would stand in the stream.
 fn acknowledge(ctx: &mut Ctx<'_>, value: &[u8]) -> Outcome {
     if let Some(offset) = parse_i64(value).and_then(|offset| u64::try_from(offset).ok()) {
-        // `FACK offset` follows where the replica has an append-only file.
-        let on_disk = ctx.arg_is(3, "fack").then(|| parse_i64(ctx.arg(4))).flatten();
-        let on_disk = on_disk.and_then(|offset| u64::try_from(offset).ok());
+        let mut on_disk = None;
+        let mut digest = None;
+        for at in (3..ctx.args.len()).step_by(2) {
+            if ctx.arg_is(at, "fack") {
+                // The replica has an append-only file.
+                on_disk = parse_i64(ctx.arg(at + 1)).and_then(|offset| u64::try_from(offset).ok());
+            } else if ctx.arg_is(at, "digest") {
+                digest = WindowDigest::parse(ctx.arg(at + 1));
+            }
+        }
         ctx.engine.replica_acked(ctx.session.key, offset, on_disk);
+        if let Some(digest) = digest {
+            let Ctx { engine, session, .. } = ctx;
+            session.close_now |= engine.is_diverged(session.key, digest);
+        }
     }
     Ok(())
 }

@@ -27,8 +27,10 @@ impl Engine {
             let (ip, port, state) = (replica.ip(), replica.introduction.port, replica.state_name());
             let _ = write!(
                 out,
-                "slave{number}:ip={ip},port={port},state={state},offset={},lag={lag}\r\n",
-                replica.acked
+                "slave{number}:ip={ip},port={port},state={state},offset={},lag={lag},lag_bytes={},lag_ms={}\r\n",
+                replica.acked,
+                replication.offset().saturating_sub(replica.acked),
+                replication.timeline.age_ms(replica.acked, self.clock.boot_ms),
             );
         }
         field(out, "master_failover_state", replication.failover.stage.name());
@@ -40,6 +42,8 @@ impl Engine {
         let parted_at = replication.history.parted_at.map_or(-1, |offset| offset as i64 + 1);
         field(out, "second_repl_offset", parted_at);
         let kept = replication.is_kept;
+        let waiting = replication.replicas.list.iter().filter(|replica| replica.waits_for_second_channel());
+        field(out, "replicas_waiting_psync", waiting.count());
         field(out, "repl_backlog_active", u8::from(kept));
         field(out, "repl_backlog_size", self.settings.repl_backlog_size);
         field(out, "repl_backlog_first_byte_offset", if kept { replication.stream.start() + 1 } else { 0 });
@@ -56,8 +60,11 @@ impl Engine {
         let is_syncing = link.phase.is_syncing();
         field(out, "master_sync_in_progress", u8::from(is_syncing));
         let offset = self.replication.offset();
-        field(out, "slave_read_repl_offset", offset);
+        field(out, "slave_read_repl_offset", offset + link.held.len());
         field(out, "slave_repl_offset", offset);
+        if !link.held.is_empty() {
+            field(out, "replica_full_sync_buffer_size", link.held.len());
+        }
         if is_syncing {
             let loader = link.loader.as_ref();
             let read = loader.map_or(0, |loader| loader.bytes);

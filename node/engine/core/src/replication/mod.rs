@@ -36,6 +36,7 @@ mod apply;
 pub mod commands;
 pub mod failover;
 mod follow;
+mod full_sync;
 pub mod info;
 mod role;
 mod second_channel;
@@ -90,13 +91,15 @@ impl Engine {
     /// Drops what nobody needs of the stream.
     pub(crate) fn trim_stream(&mut self) {
         let log_needs_from = self.persistence.log.needs_from(self.settings.appendfsync);
-        self.replication.trim(&self.settings, log_needs_from);
+        self.replication.trim(&self.settings, self.clock.boot_ms, log_needs_from);
     }
 
     /// Work done about ten times a second.
     pub fn replication_tick(&mut self) {
         self.reconsider_refused();
         self.tick_link();
+        let end = self.replication.offset();
+        self.replication.timeline.note(self.clock.boot_ms, end);
         let now_ms = self.clock.boot_ms;
         if now_ms - self.replication.ticked_ms >= 1000 {
             self.replication.ticked_ms = now_ms;

@@ -1,19 +1,18 @@
-//! Serving replicas: PSYNC, full syncs, what is sent, limits and signs of life.
+//! Serving replicas: PSYNC, what is sent, limits and signs of life.
 
 use std::ops::ControlFlow;
 
+use super::state::digest::WindowDigest;
 use super::state::history::StreamId;
 use super::state::replicas::{FullSync, Introduction, Replica, State};
-use super::state::shared_sink::SharedSink;
 use crate::clients::origin::Origin;
 use crate::clients::session::{Session, SessionKey};
 use crate::engine::effects::{Action, Level};
 use crate::engine::Engine;
 use crate::resp::{Args, OwnedArgs};
-use crate::snapshot::producer::{Progress, SINK_WAITING_BYTES_MAX};
 
-/// Largest snapshot for replicas that must know its length beforehand: it is kept in memory, in bytes.
-pub const SIZED_SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Replicas that are remembered because their stream was another one.
+const DIVERGED_MAX: usize = 64;
 
 impl Engine {
     /// The session becomes a replica: it goes on from where it stood, or waits for a full sync.
@@ -39,6 +38,7 @@ impl Engine {
             over_soft_limit_since_ms: None,
         };
         let partial = position.filter(|(id, offset)| self.can_continue(id, *offset));
+        let partial = partial.filter(|_| self.is_trusted(&replica));
         if let Some((_, offset)) = partial {
             replica.state = State::Online;
             replica.cursor = offset;
@@ -99,152 +99,6 @@ impl Engine {
         session.out.extend_from_slice(b"\r\n");
     }
 
-    /// Starts the full syncs that have waited long enough for others to join.
-    pub(super) fn start_full_syncs(&mut self) {
-        let delay_ms = self.settings.repl_diskless_sync_delay as i64 * 1000;
-        let now_ms = self.clock.boot_ms;
-        for takes_end_mark in [true, false] {
-            let mut waiting: Vec<SessionKey> = Vec::new();
-            let mut is_due = false;
-            for replica in &self.replication.replicas.list {
-                if let State::Waiting { since_ms } = replica.state {
-                    if replica.introduction.takes_end_mark == takes_end_mark {
-                        waiting.push(replica.session);
-                        is_due |= now_ms - since_ms >= delay_ms;
-                    }
-                }
-            }
-            if is_due {
-                self.start_full_sync(&waiting, takes_end_mark);
-            }
-        }
-    }
-
-    fn start_full_sync(&mut self, sessions: &[SessionKey], takes_end_mark: bool) {
-        let offset = self.replication.offset();
-        let id = self.replication.history.id;
-        let stream_db = self.replication.stream_db.unwrap_or(0);
-        let is_replica = self.replication.is_replica();
-        if !is_replica {
-            // The replica begins in database 0, whatever the stream had selected.
-            self.replication.stream_db = None;
-        }
-        let producer = self.new_snapshot(Some((id, offset)), stream_db, false);
-        let end_mark = takes_end_mark.then(|| self.replication.history.end_mark());
-        let number = self.replication.replicas.last_full_sync + 1;
-        self.replication.replicas.last_full_sync = number;
-        let bytes_max = (!takes_end_mark).then_some(SIZED_SNAPSHOT_BYTES_MAX);
-        self.replication.replicas.full_syncs.push(FullSync {
-            id: number,
-            producer: Some(producer),
-            sink: SharedSink { bytes_max, ..SharedSink::default() },
-            end_mark,
-            is_open: takes_end_mark,
-        });
-        for &session in sessions {
-            let Some(replica) = self.replication.replicas.get_mut(session) else { continue };
-            replica.state = State::Receiving { snapshot: number, sent: 0 };
-            replica.cursor = offset;
-            replica.acked = 0;
-            replica.alive_ms = self.clock.boot_ms;
-            let mut greeting = Vec::new();
-            if replica.introduction.is_second_channel {
-                let db = if is_replica { stream_db as i64 } else { -1 };
-                let number = self.clients.sessions.get(session).map_or(0, |session| session.id);
-                greeting.extend_from_slice(format!("$ENDOFF:{offset} {id} {db} {number}\r\n").as_bytes());
-            } else if !replica.introduction.is_old {
-                greeting.extend_from_slice(format!("+FULLRESYNC {id} {offset}\r\n").as_bytes());
-            }
-            if let Some(mark) = end_mark {
-                greeting.extend_from_slice(b"$EOF:");
-                greeting.extend_from_slice(&mark);
-                greeting.extend_from_slice(b"\r\n");
-            }
-            self.deliver(session, &greeting);
-        }
-        if !self.replication.is_replica() {
-            self.replicate_ghosts();
-        }
-        let message =
-            format!("Full sync {number} starts at offset {offset} for {} replica(s)", sessions.len());
-        self.log(Level::Notice, message);
-    }
-
-    /// Closes the second connections of replicas that are gone, or in sync.
-    pub(super) fn close_second_channels(&mut self) {
-        for session in self.replication.replicas.left_behind() {
-            self.replication.forget(session);
-            if let Some(session) = self.clients.sessions.get_mut(session) {
-                session.close_now = true;
-                self.effects.actions.push(Action::Flush(session.key));
-            }
-        }
-    }
-
-    /// Ends the full syncs whose replicas are gone or have read all of it.
-    pub(super) fn end_abandoned_full_syncs(&mut self) {
-        for abandoned in self.replication.replicas.release_snapshots() {
-            self.end_full_sync(abandoned);
-        }
-    }
-
-    /// Goes on with the full syncs under way, each for a bounded time.
-    pub(crate) fn continue_full_syncs(&mut self) {
-        let mut failed = Vec::new();
-        let mut complete = Vec::new();
-        for sync in &mut self.replication.replicas.full_syncs {
-            let Some(producer) = &mut sync.producer else { continue };
-            match producer.step(&mut self.keyspace.dbs, &mut sync.sink) {
-                Ok(Progress::Complete) => complete.push(sync.id),
-                Ok(Progress::More | Progress::Blocked) => {}
-                Err(reason) => failed.push((sync.id, reason)),
-            }
-        }
-        for id in complete {
-            self.complete_full_sync(id);
-        }
-        for (id, reason) in failed {
-            for session in self.receivers(id) {
-                self.drop_replica(session, &reason);
-            }
-            self.end_full_sync(id);
-        }
-    }
-
-    fn receivers(&self, id: u64) -> Vec<SessionKey> {
-        let receives = |state| matches!(state, State::Receiving { snapshot, .. } if snapshot == id);
-        let list = self.replication.replicas.list.iter();
-        list.filter(|replica| receives(replica.state)).map(|replica| replica.session).collect()
-    }
-
-    /// All of a snapshot was produced: its end mark follows, or its length goes ahead.
-    fn complete_full_sync(&mut self, id: u64) {
-        let Some(sync) = self.replication.replicas.full_syncs.iter_mut().find(|sync| sync.id == id) else {
-            return;
-        };
-        if let Some(mut producer) = sync.producer.take() {
-            producer.end(&mut self.keyspace.dbs);
-        }
-        if let Some(mark) = sync.end_mark {
-            sync.sink.stream.append(&mark);
-            return;
-        }
-        sync.is_open = true;
-        let header = format!("${}\r\n", sync.sink.stream.end());
-        for session in self.receivers(id) {
-            self.deliver(session, header.as_bytes());
-        }
-    }
-
-    fn end_full_sync(&mut self, id: u64) {
-        let syncs = &mut self.replication.replicas.full_syncs;
-        if let Some(at) = syncs.iter().position(|sync| sync.id == id) {
-            if let Some(mut producer) = syncs.swap_remove(at).producer {
-                producer.end(&mut self.keyspace.dbs);
-            }
-        }
-    }
-
     /// Whether a snapshot can go on at once, so that the next turn should not wait for events.
     pub fn replication_wants_turn(&self) -> bool {
         use crate::snapshot::producer::SnapshotSink;
@@ -300,6 +154,41 @@ impl Engine {
             replica.state = State::Online;
             let message = format!("Replica {}:{} is in sync", replica.ip(), replica.introduction.port);
             self.log(Level::Notice, message);
+        }
+    }
+
+    /// A replica tells the digest of a window of its stream.
+    ///
+    /// Whether it differs from ours; then the session is to be closed, and the replica gets all of the data when it comes
+    /// back: what it has is not what its history and offset say.
+    pub(super) fn is_diverged(&mut self, session: SessionKey, theirs: WindowDigest) -> bool {
+        if !self.replication.digests.differs(theirs) {
+            return false;
+        }
+        let Some(replica) = self.replication.replicas.get(session) else { return false };
+        let place = (replica.ip().to_owned(), replica.introduction.port);
+        self.stats.counters.sync_diverged += 1;
+        let WindowDigest { end, bytes, .. } = theirs;
+        let diverged = &mut self.replication.diverged;
+        diverged.truncate(DIVERGED_MAX - 1);
+        diverged.push(place);
+        self.drop_replica(
+            session,
+            &format!("its stream differs from ours between the offsets {} and {end}: its data is another one, and it gets all of ours", end - bytes),
+        );
+        true
+    }
+
+    /// Whether a replica may go on where it says it stands; once not, after its stream was found to be another one.
+    fn is_trusted(&mut self, replica: &Replica) -> bool {
+        let place = (replica.ip(), replica.introduction.port);
+        let diverged = &mut self.replication.diverged;
+        match diverged.iter().position(|(ip, port)| (&**ip, *port) == place) {
+            Some(at) => {
+                diverged.swap_remove(at);
+                false
+            }
+            None => true,
         }
     }
 
@@ -454,6 +343,3 @@ impl Engine {
         }
     }
 }
-
-// The sink's bound must leave room for a step, or a walk could never begin.
-const _: () = assert!(SINK_WAITING_BYTES_MAX > crate::snapshot::producer::STEP_WORK);

@@ -473,6 +473,12 @@ settings! {
     replica_announce_ip: String = String::new(), "replica-announce-ip";
     /// Bytes of the replication backlog.
     repl_backlog_size: u64 = MIB, "repl-backlog-size";
+    /// Seconds that the backlog reaches back, if more than its size; 0: by its size alone.
+    repl_backlog_seconds: u64 = 0, "repl-backlog-seconds";
+    /// Bytes that the backlog may take for the sake of `repl-backlog-seconds`.
+    repl_backlog_size_max: u64 = 256 * MIB, "repl-backlog-size-max";
+    /// Bytes of the stream for which there is a digest, to be compared with the primary's; 0: none.
+    repl_digest_bytes: u64 = MIB, "repl-digest-bytes";
     /// Seconds that a backlog is kept without replicas; 0: for ever.
     repl_backlog_ttl: u64 = 3600, "repl-backlog-ttl";
     /// Seconds between a primary's pings to its replicas.

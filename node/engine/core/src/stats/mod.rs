@@ -109,6 +109,8 @@ pub struct Stats {
     pub sync_partial_ok: u64,
     /// Partial syncs refused.
     pub sync_partial_err: u64,
+    /// Replicas whose stream differed from ours.
+    pub sync_diverged: u64,
     /// Error replies by code.
     pub errors: BTreeMap<String, u64>,
     /// Error replies in all.

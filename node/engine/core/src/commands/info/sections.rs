@@ -22,6 +22,7 @@ pub(super) fn stats(engine: &Engine, out: &mut Fields) {
     out.field("sync_full", stats.sync_full);
     out.field("sync_partial_ok", stats.sync_partial_ok);
     out.field("sync_partial_err", stats.sync_partial_err);
+    out.field("sync_diverged", stats.sync_diverged);
     out.field("expired_keys", stats.expired_keys);
     out.field("expired_stale_perc", "0.00");
     out.field("expired_time_cap_reached_count", 0);

@@ -20,6 +20,8 @@ pub struct Stream {
     start: u64,
     /// Offset of the next byte to be written.
     end: u64,
+    /// How often it has begun anew.
+    number: u64,
     /// An emptied block, kept for the next one: a steady stream allocates nothing.
     spare: Option<Vec<u8>>,
 }
@@ -51,8 +53,14 @@ impl Stream {
         (self.blocks.len() + usize::from(self.spare.is_some())) * BLOCK_BYTES
     }
 
+    /// How often it has begun anew: offsets of before are of other bytes.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Forgets everything; the next byte has this offset.
     pub fn restart_at(&mut self, offset: u64) {
+        self.number += 1;
         self.blocks.clear();
         self.spare = None;
         self.start = offset;

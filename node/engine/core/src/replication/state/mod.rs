@@ -4,6 +4,7 @@
 
 pub mod applier;
 pub mod backlog;
+pub mod digest;
 pub mod failover;
 pub mod guard;
 pub mod held;
@@ -13,6 +14,7 @@ pub mod replicas;
 pub mod shared_sink;
 pub mod snapshot_link;
 mod status;
+pub mod timeline;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,11 +27,13 @@ use crate::resp::{encode_command, Args};
 use crate::settings::Settings;
 use crate::snapshot::loader::Loader;
 use backlog::Stream;
+use digest::Digests;
 use failover::Failover;
 use guard::Guard;
 use history::{History, StreamId};
 use link::Link;
 use replicas::{Introduction, Replicas};
+use timeline::Timeline;
 
 /// Most bytes of a line that tells a count or a length, in bytes.
 const HEADER_BYTES_MAX: usize = 24;
@@ -82,6 +86,12 @@ pub struct Replication {
     pub history: History,
     /// The stream: what this node wrote as a primary, or applied as a replica.
     pub stream: Stream,
+    /// Digests of the stream.
+    pub(in crate::replication) digests: Digests,
+    /// The end of the digest that our primary was told last.
+    pub(in crate::replication) told_digest: u64,
+    /// When the stream had which length.
+    pub(in crate::replication) timeline: Timeline,
     /// Our replicas.
     pub replicas: Replicas,
     /// The primary, while this node is a replica.
@@ -102,6 +112,8 @@ pub struct Replication {
     pub(in crate::replication) stream_db: Option<usize>,
     /// What sessions have told of themselves by REPLCONF before they asked for the stream.
     pub(in crate::replication) introductions: HashMap<SessionKey, Introduction>,
+    /// Addresses of replicas whose stream was found to be another one; they get a full sync next.
+    pub(in crate::replication) diverged: Vec<(String, u16)>,
     /// The failover by command that is under way.
     pub failover: Failover,
     /// The offset that our primary was told last.
@@ -138,6 +150,9 @@ impl Replication {
         Replication {
             history: History::new(seed),
             stream: Stream::default(),
+            digests: Digests::default(),
+            told_digest: 0,
+            timeline: Timeline::default(),
             replicas: Replicas::default(),
             primary: None,
             link: None,
@@ -148,6 +163,7 @@ impl Replication {
             is_recording: false,
             stream_db: None,
             introductions: HashMap::new(),
+            diverged: Vec::new(),
             failover: Failover::default(),
             told_offset: 0,
             guard: Guard::default(),
@@ -351,10 +367,22 @@ impl Replication {
     }
 
     /// Drops what neither the backlog, nor a replica, nor the log needs, which reads from an offset of its own.
-    pub(crate) fn trim(&mut self, settings: &Settings, log_needs_from: u64) {
-        let backlog = self.offset().saturating_sub(settings.repl_backlog_size);
+    pub(crate) fn trim(&mut self, settings: &Settings, now_ms: BootMs, log_needs_from: u64) {
         let needed = self.replicas.need_stream_from().unwrap_or(u64::MAX);
-        self.stream.release_before(backlog.min(needed).min(log_needs_from));
+        let release_before = self.backlog_from(settings, now_ms).min(needed).min(log_needs_from);
+        self.digests.advance(&self.stream, settings.repl_digest_bytes, release_before);
+        self.stream.release_before(release_before);
+    }
+
+    /// The offset from which the backlog reaches: by `repl-backlog-size`, or further by `repl-backlog-seconds`.
+    fn backlog_from(&self, settings: &Settings, now_ms: BootMs) -> u64 {
+        let by_size = self.offset().saturating_sub(settings.repl_backlog_size);
+        if settings.repl_backlog_seconds == 0 {
+            return by_size;
+        }
+        let since_ms = now_ms - settings.repl_backlog_seconds.saturating_mul(1000) as i64;
+        let by_time = self.timeline.offset_at(since_ms).or(self.timeline.oldest()).unwrap_or(by_size);
+        by_size.min(by_time.max(self.offset().saturating_sub(settings.repl_backlog_size_max)))
     }
 
     /// Two databases have exchanged their contents (SWAPDB): snapshots under way go on with the contents.

@@ -113,9 +113,8 @@ impl Replica {
 
     /// The offset from which it needs the stream to be kept.
     pub fn needs_stream_from(&self) -> Option<u64> {
-        let keeps_for_another = self.introduction.is_second_channel
-            && self.joined_by.is_none()
-            && !matches!(self.state, State::Waiting { .. });
+        let keeps_for_another =
+            self.waits_for_second_channel() && !matches!(self.state, State::Waiting { .. });
         (keeps_for_another || self.may_take_over()).then_some(self.cursor)
     }
 
@@ -132,6 +131,11 @@ impl Replica {
             State::Online if self.loads.is_some() => "send_bulk",
             State::Online => "online",
         }
+    }
+
+    /// Whether it is the connection for a snapshot, and the one for the stream has not come.
+    pub fn waits_for_second_channel(&self) -> bool {
+        self.introduction.is_second_channel && self.joined_by.is_none()
     }
 
     /// Whether it is to be shown: two connections of one replica are one.

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod commands;
+mod divergence;
 mod failover;
 mod net;
 mod scenarios;
