@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -41,6 +42,10 @@ def stop_the_stream(sim: Simulation, replica: str, primary: str) -> Connection:
 
 def said(sim: Simulation, text: str) -> list[str]:
     return [line for line in sim.lines if text in line]
+
+
+def was_said(sim: Simulation, text: str) -> bool:
+    return bool(said(sim, text))
 
 
 def test_replica_with_more_data_has_the_better_rank() -> None:
@@ -130,7 +135,7 @@ def test_votes_after_the_limit_of_a_manual_failover_are_void() -> None:
         sim = formed(timeout_ms=5000, seed=seed)
         d = sim.nodes["D"]
         assert d.command("FAILOVER") == "OK"
-        assert sim.run_until(lambda sim=sim: bool(said(sim, "Starting a failover election")), 4000, 1)
+        assert sim.run_until(partial(was_said, sim, "Starting a failover election"), 4000, 1)
         if not d.core.is_replica:
             continue  # The votes came within the same millisecond: there was nothing to sleep through.
         slept += 1
