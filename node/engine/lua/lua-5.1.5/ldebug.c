@@ -617,6 +617,8 @@ static void addinfo (lua_State *L, const char *msg) {
 
 void luaG_errormsg (lua_State *L) {
   if (L->errfunc != 0) {  /* is there an error handling function? */
+    /* garrison: a handler is interrupted too, also that of an error which a hook has raised */
+    L->allowhook = 1;
     StkId errfunc = restorestack(L, L->errfunc);
     if (!ttisfunction(errfunc)) luaD_throw(L, LUA_ERRERR);
     setobjs2s(L, L->top, L->top - 1);  /* move argument */

@@ -205,6 +205,18 @@ void luaD_callhook (lua_State *L, int event, int line) {
 }
 
 
+/* garrison: lets long-running C functions be interrupted as the count hook interrupts Lua code */
+void luaD_interrupt (lua_State *L) {
+  if (L->hookmask & LUA_MASKCOUNT)
+    luaD_callhook(L, LUA_HOOKCOUNT, -1);
+}
+
+
+LUA_API void garrison_interrupt (lua_State *L) {
+  luaD_interrupt(L);
+}
+
+
 static StkId adjust_varargs (lua_State *L, Proto *p, int actual) {
   int i;
   int nfixargs = p->numparams;
@@ -493,10 +505,9 @@ static void f_parser (lua_State *L, void *ud) {
   Proto *tf;
   Closure *cl;
   struct SParser *p = cast(struct SParser *, ud);
-  int c = luaZ_lookahead(p->z);
   luaC_checkGC(L);
-  tf = ((c == LUA_SIGNATURE[0]) ? luaU_undump : luaY_parser)(L, p->z,
-                                                             &p->buff, p->name);
+  /* garrison: source only; compiled chunks are not verified, so none is taken (CVE-2015-4335) */
+  tf = luaY_parser(L, p->z, &p->buff, p->name);
   cl = luaF_newLclosure(L, tf->nups, hvalue(gt(L)));
   cl->l.p = tf;
   for (i = 0; i < tf->nups; i++)  /* initialize eventual upvalues */

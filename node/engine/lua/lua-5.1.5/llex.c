@@ -208,13 +208,14 @@ static void read_numeral (LexState *ls, SemInfo *seminfo) {
 
 
 static int skip_sep (LexState *ls) {
-  int count = 0;
+  int count = 0;  /* garrison: bounded (CVE-2025-46819) */
   int s = ls->current;
   lua_assert(s == '[' || s == ']');
   save_and_next(ls);
   while (ls->current == '=') {
     save_and_next(ls);
-    count++;
+    if (++count >= MAX_INT / 2)
+      luaX_lexerror(ls, "long string delimiter too long", 0);
   }
   return (ls->current == s) ? count : (-count) - 1;
 }

@@ -21,6 +21,12 @@
 
 
 /* macro to `unsign' a character */
+/* garrison: between two interrupts, so many steps are made */
+#define STEPS_PER_INTERRUPT	4096
+
+#define step(L, steps) \
+  { if (++(steps) % STEPS_PER_INTERRUPT == 0) garrison_interrupt(L); }
+
 #define uchar(c)        ((unsigned char)(c))
 
 
@@ -95,9 +101,13 @@ static int str_rep (lua_State *L) {
   luaL_Buffer b;
   const char *s = luaL_checklstring(L, 1, &l);
   int n = luaL_checkint(L, 2);
+  unsigned int steps = 0;
   luaL_buffinit(L, &b);
-  while (n-- > 0)
+  if (l == 0) n = 0;  /* garrison */
+  while (n-- > 0) {
+    step(L, steps);
     luaL_addlstring(&b, s, l);
+  }
   luaL_pushresult(&b);
   return 1;
 }
@@ -172,6 +182,8 @@ typedef struct MatchState {
   const char *src_end;  /* end (`\0') of source string */
   lua_State *L;
   int level;  /* total number of captures (finished or unfinished) */
+  int depth;  /* garrison: nesting of `match' */
+  unsigned int steps;  /* garrison: calls of `match', for interrupts */
   struct {
     const char *init;
     ptrdiff_t len;
@@ -179,6 +191,8 @@ typedef struct MatchState {
 } MatchState;
 
 
+/* garrison: matches nest this deep at most, as in Lua 5.2 and later, so that none overflows the C stack */
+#define MATCH_DEPTH_MAX	200
 #define L_ESC		'%'
 #define SPECIALS	"^$*+?.([%-"
 
@@ -275,7 +289,18 @@ static int singlematch (int c, const char *p, const char *ep) {
 }
 
 
-static const char *match (MatchState *ms, const char *s, const char *p);
+static const char *match_here (MatchState *ms, const char *s, const char *p);
+
+
+static const char *match (MatchState *ms, const char *s, const char *p) {
+  const char *res;
+  step(ms->L, ms->steps);
+  if (ms->depth++ >= MATCH_DEPTH_MAX)
+    luaL_error(ms->L, "pattern too complex");
+  res = match_here(ms, s, p);
+  ms->depth--;
+  return res;
+}
 
 
 static const char *matchbalance (MatchState *ms, const char *s,
@@ -362,7 +387,7 @@ static const char *match_capture (MatchState *ms, const char *s, int l) {
 }
 
 
-static const char *match (MatchState *ms, const char *s, const char *p) {
+static const char *match_here (MatchState *ms, const char *s, const char *p) {
   init: /* using goto's to optimize tail recursion */
   switch (*p) {
     case '(': {  /* start capture */
@@ -441,16 +466,22 @@ static const char *match (MatchState *ms, const char *s, const char *p) {
 
 
 
-static const char *lmemfind (const char *s1, size_t l1,
+static const char *lmemfind (lua_State *L, const char *s1, size_t l1,
                                const char *s2, size_t l2) {
   if (l2 == 0) return s1;  /* empty strings are everywhere */
   else if (l2 > l1) return NULL;  /* avoids a negative `l1' */
   else {
     const char *init;  /* to search for a `*s2' inside `s1' */
+    unsigned int steps = 0;
     l2--;  /* 1st char will be checked by `memchr' */
     l1 = l1-l2;  /* `s2' cannot be found after that */
     while (l1 > 0 && (init = (const char *)memchr(s1, *s2, l1)) != NULL) {
       init++;   /* 1st char is already checked */
+      steps += l2 / STEPS_PER_INTERRUPT;
+      if (++steps >= STEPS_PER_INTERRUPT) {
+        steps = 0;
+        garrison_interrupt(L);
+      }
       if (memcmp(init, s2+1, l2) == 0)
         return init-1;
       else {  /* correct `l1' and `s1' to try again */
@@ -502,7 +533,7 @@ static int str_find_aux (lua_State *L, int find) {
   if (find && (lua_toboolean(L, 4) ||  /* explicit request? */
       strpbrk(p, SPECIALS) == NULL)) {  /* or no special characters? */
     /* do a plain search */
-    const char *s2 = lmemfind(s+init, l1-init, p, l2);
+    const char *s2 = lmemfind(L, s+init, l1-init, p, l2);
     if (s2) {
       lua_pushinteger(L, s2-s+1);
       lua_pushinteger(L, s2-s+l2);
@@ -514,11 +545,12 @@ static int str_find_aux (lua_State *L, int find) {
     int anchor = (*p == '^') ? (p++, 1) : 0;
     const char *s1=s+init;
     ms.L = L;
+    ms.steps = 0;
     ms.src_init = s;
     ms.src_end = s+l1;
     do {
       const char *res;
-      ms.level = 0;
+      ms.level = ms.depth = 0;
       if ((res=match(&ms, s1, p)) != NULL) {
         if (find) {
           lua_pushinteger(L, s1-s+1);  /* start */
@@ -552,13 +584,14 @@ static int gmatch_aux (lua_State *L) {
   const char *p = lua_tostring(L, lua_upvalueindex(2));
   const char *src;
   ms.L = L;
+  ms.steps = 0;
   ms.src_init = s;
   ms.src_end = s+ls;
   for (src = s + (size_t)lua_tointeger(L, lua_upvalueindex(3));
        src <= ms.src_end;
        src++) {
     const char *e;
-    ms.level = 0;
+    ms.level = ms.depth = 0;
     if ((e = match(&ms, src, p)) != NULL) {
       lua_Integer newstart = e-s;
       if (e == src) newstart++;  /* empty match? go at least one position */
@@ -656,11 +689,12 @@ static int str_gsub (lua_State *L) {
                       "string/function/table expected");
   luaL_buffinit(L, &b);
   ms.L = L;
+  ms.steps = 0;
   ms.src_init = src;
   ms.src_end = src+srcl;
   while (n < max_s) {
     const char *e;
-    ms.level = 0;
+    ms.level = ms.depth = 0;
     e = match(&ms, src, p);
     if (e) {
       n++;

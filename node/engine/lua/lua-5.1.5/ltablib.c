@@ -176,6 +176,8 @@ static void set2 (lua_State *L, int i, int j) {
 }
 
 static int sort_comp (lua_State *L, int a, int b) {
+  static unsigned int steps = 0;  /* garrison: one thread uses Lua */
+  if (++steps % 4096 == 0) garrison_interrupt(L);
   if (!lua_isnil(L, 2)) {  /* function? */
     int res;
     lua_pushvalue(L, 2);
@@ -189,6 +191,7 @@ static int sort_comp (lua_State *L, int a, int b) {
   else  /* a < b? */
     return lua_lessthan(L, a, b);
 }
+
 
 static void auxsort (lua_State *L, int l, int u) {
   while (l < u) {  /* for tail recursion */

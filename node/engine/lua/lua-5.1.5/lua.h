@@ -193,6 +193,8 @@ LUA_API void  (lua_rawset) (lua_State *L, int idx);
 LUA_API void  (lua_rawseti) (lua_State *L, int idx, int n);
 LUA_API int   (lua_setmetatable) (lua_State *L, int objindex);
 LUA_API int   (lua_setfenv) (lua_State *L, int idx);
+LUA_API void  (garrison_set_readonly) (lua_State *L, int idx, int readonly);
+LUA_API void  (garrison_interrupt) (lua_State *L);
 
 
 /*
