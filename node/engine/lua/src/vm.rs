@@ -272,6 +272,16 @@ impl Interpreter {
     }
 }
 
+impl std::fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interpreter").field("is_running", &self.is_running).finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the state, the Shared and the fiber's stack belong to the interpreter alone, and nothing on that stack refers
+// to the thread that made it; whoever owns the interpreter is the only one to run it.
+unsafe impl Send for Interpreter {}
+
 impl Drop for Interpreter {
     fn drop(&mut self) {
         while self.is_running {
