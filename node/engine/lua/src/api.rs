@@ -242,11 +242,9 @@ unsafe extern "C-unwind" fn error_reply(l: *mut State) -> c_int {
         let text = ffi::bytes(l, 1);
         let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
         let text = &text[..end];
-        // A text with a dash before it begins with its own code, if it has a second word.
-        let (text, has_code) = match text.strip_prefix(b"-") {
-            Some(text) => (text, memchr::memchr(b' ', text).is_some()),
-            None => (text, false),
-        };
+        // A text of several words begins with its own code.
+        let text = text.strip_prefix(b"-").unwrap_or(text);
+        let has_code = memchr::memchr(b' ', text).is_some();
         ffi::lua_createtable(l, 0, 1);
         push_name(l, name::ERR);
         if has_code {

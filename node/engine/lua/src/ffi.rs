@@ -30,8 +30,6 @@ pub const STRING: c_int = 4;
 pub const TABLE: c_int = 5;
 pub const FUNCTION: c_int = 6;
 
-pub const ERR_MEM: c_int = 4;
-
 pub const GC_COLLECT: c_int = 2;
 pub const GC_COUNT: c_int = 3;
 pub const GC_COUNT_REST: c_int = 4;
@@ -39,10 +37,6 @@ pub const GC_STEP: c_int = 5;
 pub const GC_SET_PAUSE: c_int = 6;
 
 pub const MASK_COUNT: c_int = 1 << 3;
-
-pub const fn upvalue(index: c_int) -> c_int {
-    GLOBALS - index
-}
 
 /// `lua_Debug`: what `lua_getinfo` tells.
 #[repr(C)]
@@ -84,7 +78,6 @@ extern "C-unwind" {
     pub fn lua_tolstring(l: *mut State, index: c_int, len: *mut usize) -> *const c_char;
     pub fn lua_objlen(l: *mut State, index: c_int) -> usize;
     pub fn lua_touserdata(l: *mut State, index: c_int) -> *mut c_void;
-    pub fn lua_topointer(l: *mut State, index: c_int) -> *const c_void;
 
     pub fn lua_pushnil(l: *mut State);
     pub fn lua_pushnumber(l: *mut State, number: f64);
@@ -134,6 +127,25 @@ extern "C-unwind" {
     pub fn garrison_interrupt(l: *mut State);
 
     pub fn snprintf(buffer: *mut c_char, size: usize, format: *const c_char, ...) -> c_int;
+}
+
+/// Calls of [`garrison_interrupt_some`] for one interrupt.
+const CALLS_PER_INTERRUPT: u32 = 1024;
+
+/// Interrupts a C function that is called often, now and then.
+///
+/// # Safety
+/// Called by a library function whose frames own nothing, with room on the stack for an error.
+#[inline]
+pub unsafe fn garrison_interrupt_some(l: *mut State) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let steps = &raw mut (*crate::shared::of(l)).steps;
+        *steps = (*steps).wrapping_add(1);
+        if (*steps) % CALLS_PER_INTERRUPT == 0 {
+            garrison_interrupt(l);
+        }
+    }
 }
 
 /// Pops values.

@@ -6,6 +6,7 @@ use std::ffi::c_int;
 
 use crate::ffi::{self, State};
 use crate::fiber::Door;
+use crate::libs::json::JsonSettings;
 
 /// Where one argument of a call lies in the call's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +142,8 @@ pub(crate) struct Shared {
     pub client_resp: u8,
     pub replication: u8,
     pub random: u64,
+    pub json: JsonSettings,
+    pub steps: u32,
 
     pub call: Vec<u8>,
     pub spans: Vec<Span>,
@@ -175,6 +178,8 @@ impl Shared {
             client_resp: 2,
             replication: REPL_ALL,
             random: 0,
+            json: JsonSettings::default(),
+            steps: 0,
             call: Vec::new(),
             spans: Vec::new(),
             reply: Vec::new(),

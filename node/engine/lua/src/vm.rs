@@ -4,10 +4,11 @@
 
 use std::ffi::{c_int, c_void};
 
-use crate::errors::{handle, keep};
+use crate::errors::keep;
 use crate::ffi::{self, State};
 use crate::fiber::{Fiber, Out};
 use crate::hook;
+use crate::libs::json::JsonSettings;
 use crate::libs::random::seeded;
 use crate::shared::{name, of, Failed, Lent, Log, Mode, Registration, Shared, Span, REPL_ALL};
 
@@ -153,6 +154,7 @@ impl Interpreter {
         shared.client_resp = job.resp;
         shared.replication = REPL_ALL;
         shared.random = seeded(0);
+        shared.json = JsonSettings::default();
         shared.killed = false;
         shared.mode = Mode::Run;
         self.begin(slice_ends_us)
@@ -394,8 +396,6 @@ unsafe fn set_globals(l: *mut State, shared: *mut Shared) {
         }
     }
 }
-
-const _: ffi::Function = handle;
 
 #[cfg(test)]
 mod tests {

@@ -238,7 +238,7 @@ impl Engine {
         {
             return Err(LOADING);
         }
-        if self.scripting.running.is_some() && self.waits_for_script(session, entry)? {
+        if self.scripting.running.is_some() && self.waits_for_script(session, entry, args)? {
             self.hold_back(session, args, Queue::Script);
             return Ok(Gate::Closed);
         }

@@ -9,6 +9,7 @@ use crate::clients::session::Session;
 use crate::dispatch::table::Entry;
 use crate::dispatch::{Failure, Flags, Handler};
 use crate::engine::Engine;
+use crate::resp::Args;
 
 const BUSY_SCRIPT: Failure = Failure::Text(
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
@@ -81,23 +82,22 @@ impl Engine {
     ///
     /// # Errors
     /// The script has run for so long that clients are told instead of held.
-    pub(crate) fn waits_for_script(&self, session: &Session, entry: &Entry) -> Result<bool, Failure> {
+    pub(crate) fn waits_for_script(
+        &self,
+        session: &Session,
+        entry: &Entry,
+        args: Args<'_>,
+    ) -> Result<bool, Failure> {
         let Some(run) = &self.scripting.running else { return Ok(false) };
         let flags = entry.command.flags;
         let changes_data = || flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE | Flags::EXEC);
         if session.origin.skips_pauses() && !changes_data() {
             return Ok(false);
         }
-        let is_busy = self.is_busy(run);
-        if flags.contains(Flags::ALLOW_BUSY) {
-            let asks_control = matches!(entry.command.handler, Handler::Control(_));
-            return if asks_control && is_busy && !self.is_shutdown_without_save(session, entry) {
-                Err(busy_with(run.program.kind))
-            } else {
-                Ok(false)
-            };
+        if flags.contains(Flags::ALLOW_BUSY) && may_end_now(entry, args) {
+            return Ok(false);
         }
-        match is_busy || session.origin.skips_pauses() {
+        match self.is_busy(run) || session.origin.skips_pauses() {
             true => Err(busy_with(run.program.kind)),
             false => Ok(true),
         }
@@ -108,9 +108,10 @@ impl Engine {
         let ran_us = (self.host.ticks)().saturating_sub(run.began_us);
         ran_us >= self.settings.busy_reply_threshold.saturating_mul(1000)
     }
+}
 
-    /// SHUTDOWN is looked at by its arguments where it is carried out; here it passes.
-    fn is_shutdown_without_save(&self, _session: &Session, entry: &Entry) -> bool {
-        entry.command.name == "shutdown"
-    }
+/// Whether a command that is served while a script is busy does not save: a snapshot would show half of what it writes.
+fn may_end_now(entry: &Entry, args: Args<'_>) -> bool {
+    !matches!(entry.command.handler, Handler::Control(_))
+        || args.iter_from(1).any(|word| word.eq_ignore_ascii_case(b"nosave") || word.eq_ignore_ascii_case(b"abort"))
 }

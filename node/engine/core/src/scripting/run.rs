@@ -228,7 +228,6 @@ impl Engine {
             let source = String::from_utf8_lossy(source);
             text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
         }
-        let text = text.strip_prefix(b"-").unwrap_or(&text);
         if !failed.is_counted {
             let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
             self.stats.counters.count_error(&String::from_utf8_lossy(code));

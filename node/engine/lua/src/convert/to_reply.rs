@@ -6,6 +6,7 @@
 
 use std::ffi::c_int;
 
+use crate::errors::raise_text;
 use crate::ffi::{self, State};
 use crate::shared::{name, of, push_name, Shared};
 
@@ -79,20 +80,6 @@ impl Out {
         // SAFETY: as above.
         unsafe { self.add(if self.speaks_resp3() { b"_\r\n" } else { b"$-1\r\n" }) }
     }
-
-    /// Puts the head of a collection before the values that begin at `start`.
-    unsafe fn head_before(self, start: usize, kind: u8, len: i64) {
-        // SAFETY: as above.
-        unsafe {
-            let behind = self.bytes().len();
-            self.head(kind, len);
-            let out = self.bytes();
-            let head = out.len() - behind;
-            if let Some(values) = out.get_mut(start..) {
-                values.rotate_right(head);
-            }
-        }
-    }
 }
 
 /// Writes the value on top of the stack, and pops it.
@@ -104,6 +91,11 @@ unsafe fn write_value(l: *mut State, out: Out) {
             ffi::pop(l, 1);
             return;
         }
+        if out.bytes().len() > (*out.shared).limit {
+            // The same table may stand in a result many times over.
+            raise_text(l, "ERR the reply of the script is longer than lua-memory-max");
+        }
+        ffi::garrison_interrupt_some(l);
         match ffi::lua_type(l, -1) {
             ffi::STRING => out.bulk(ffi::bytes(l, -1)),
             ffi::NUMBER => out.head(b':', to_integer(ffi::lua_tonumber(l, -1))),
@@ -195,7 +187,6 @@ unsafe fn write_error(l: *mut State, out: Out) {
     // SAFETY: see `Out`.
     unsafe {
         let text = ffi::bytes(l, -1);
-        let text = text.strip_prefix(b"-").unwrap_or(text);
         let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
         out.line(b'-', &text[..end]);
     }
@@ -282,12 +273,8 @@ unsafe fn write_verbatim(l: *mut State, out: Out) -> bool {
 }
 
 unsafe fn write_array(l: *mut State, out: Out) {
-    // SAFETY: fields are read with metamethods if there are any, as Redis does; the frames own nothing.
+    // SAFETY: elements are read without metamethods, as Redis does; the frames own nothing.
     unsafe {
-        if ffi::lua_getmetatable(l, -1) != 0 {
-            ffi::pop(l, 1);
-            return write_strange_array(l, out);
-        }
         let mut len: c_int = 0;
         loop {
             ffi::lua_rawgeti(l, -1, len + 1);
@@ -303,25 +290,5 @@ unsafe fn write_array(l: *mut State, out: Out) {
             ffi::lua_rawgeti(l, -1, index);
             write_value(l, out);
         }
-    }
-}
-
-/// An array whose elements a metatable makes up: each is asked for once.
-unsafe fn write_strange_array(l: *mut State, out: Out) {
-    // SAFETY: as above.
-    unsafe {
-        let start = out.bytes().len();
-        let mut len = 0;
-        loop {
-            ffi::lua_pushnumber(l, (len + 1) as f64);
-            ffi::lua_gettable(l, -2);
-            if ffi::lua_type(l, -1) == ffi::NIL {
-                ffi::pop(l, 1);
-                break;
-            }
-            write_value(l, out);
-            len += 1;
-        }
-        out.head_before(start, b'*', len);
     }
 }

@@ -2,8 +2,12 @@
 
 #![allow(unsafe_code)]
 
+mod bit;
+pub(crate) mod json;
+mod msgpack;
 pub(crate) mod random;
 pub(crate) mod register;
+mod structs;
 
 use std::ffi::{c_int, CStr};
 
@@ -17,6 +21,10 @@ pub(crate) unsafe fn open(l: *mut State) {
     // SAFETY: as the caller says.
     unsafe {
         random::replace(l);
+        bit::open(l);
+        json::open(l);
+        msgpack::open(l);
+        structs::open(l);
     }
 }
 
