@@ -39,6 +39,7 @@ const ALL: &[&[Command]] = &[
     commands::sort::COMMANDS,
     commands::transactions::COMMANDS,
     crate::scripting::commands::COMMANDS,
+    crate::scripting::functions::commands::COMMANDS,
     bitmap::bitfield::COMMANDS,
     bitmap::read::COMMANDS,
     bitmap::write::COMMANDS,

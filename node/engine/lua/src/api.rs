@@ -20,7 +20,7 @@ const LOGS_MAX: usize = 64;
 /// Most bytes of the arguments of one call.
 const CALL_BYTES_MAX: usize = 1 << 30;
 
-const FUNCTIONS: [(&CStr, ffi::Function); 13] = [
+const FUNCTIONS: [(&CStr, ffi::Function); 12] = [
     (c"call", call),
     (c"pcall", pcall),
     (c"log", log),
@@ -33,7 +33,6 @@ const FUNCTIONS: [(&CStr, ffi::Function); 13] = [
     (c"replicate_commands", replicate_commands),
     (c"breakpoint", breakpoint),
     (c"debug", debug),
-    (c"register_function", crate::libs::register::register_function),
 ];
 
 const NUMBERS: [(&CStr, u32); 10] = [
@@ -64,6 +63,10 @@ pub(crate) unsafe fn push_table(l: *mut State) {
         for (name, number) in NUMBERS {
             ffi::lua_pushnumber(l, f64::from(number));
             ffi::lua_setfield(l, -2, name.as_ptr());
+        }
+        if (*of(l)).has_libraries {
+            ffi::lua_pushcclosure(l, crate::libs::register::register_function, 0);
+            ffi::lua_setfield(l, -2, c"register_function".as_ptr());
         }
         ffi::push_bytes(l, crate::REDIS_VERSION.as_bytes());
         ffi::lua_setfield(l, -2, c"REDIS_VERSION".as_ptr());
@@ -103,12 +106,25 @@ unsafe fn fail(l: *mut State, raises: bool, text: &str) -> c_int {
     }
 }
 
+/// A library that is loaded has registration and the log, and nothing that touches data. Does not return.
+unsafe fn not_while_loading(l: *mut State, name: &str) -> c_int {
+    // SAFETY: the text is built in Shared's scratch.
+    unsafe {
+        let scratch: *mut Vec<u8> = &raw mut (*of(l)).scratch;
+        (*scratch).clear();
+        (*scratch).extend_from_slice(b"Script attempted to access nonexistent global variable '");
+        (*scratch).extend_from_slice(name.as_bytes());
+        (*scratch).push(b'\'');
+        raise_plain(l, &*scratch)
+    }
+}
+
 unsafe fn run_command(l: *mut State, raises: bool) -> c_int {
     // SAFETY: the frames own nothing; buffers are those of Shared, and none is borrowed across the door.
     unsafe {
         if (*of(l)).mode == Mode::Load {
-            let text = "ERR redis.call/pcall can only be called inside a script invocation";
-            return fail(l, raises, text);
+            let name = if raises { "call" } else { "pcall" };
+            return not_while_loading(l, name);
         }
         if let Err(text) = take_arguments(l) {
             return fail(l, raises, text);
@@ -276,6 +292,9 @@ unsafe extern "C-unwind" fn status_reply(l: *mut State) -> c_int {
 unsafe extern "C-unwind" fn setresp(l: *mut State) -> c_int {
     // SAFETY: the frames own nothing.
     unsafe {
+        if (*of(l)).mode == Mode::Load {
+            return not_while_loading(l, "setresp");
+        }
         if ffi::lua_gettop(l) != 1 {
             return raise_text(l, "ERR redis.setresp() requires one argument.");
         }
@@ -291,6 +310,9 @@ unsafe extern "C-unwind" fn setresp(l: *mut State) -> c_int {
 unsafe extern "C-unwind" fn set_repl(l: *mut State) -> c_int {
     // SAFETY: the frames own nothing.
     unsafe {
+        if (*of(l)).mode == Mode::Load {
+            return not_while_loading(l, "set_repl");
+        }
         if ffi::lua_gettop(l) != 1 {
             return raise_text(l, "ERR redis.set_repl() requires two arguments.");
         }
@@ -308,6 +330,9 @@ unsafe extern "C-unwind" fn set_repl(l: *mut State) -> c_int {
 unsafe extern "C-unwind" fn acl_check_cmd(l: *mut State) -> c_int {
     // SAFETY: as in `run_command`.
     unsafe {
+        if (*of(l)).mode == Mode::Load {
+            return not_while_loading(l, "acl_check_cmd");
+        }
         if let Err(text) = take_arguments(l) {
             return raise_text(l, text);
         }

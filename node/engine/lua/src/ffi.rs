@@ -90,7 +90,6 @@ extern "C-unwind" {
     pub fn lua_setfield(l: *mut State, index: c_int, name: *const c_char);
     pub fn lua_rawget(l: *mut State, index: c_int);
     pub fn lua_rawgeti(l: *mut State, index: c_int, key: c_int);
-    pub fn lua_gettable(l: *mut State, index: c_int);
     pub fn lua_createtable(l: *mut State, array: c_int, fields: c_int);
     pub fn lua_getmetatable(l: *mut State, index: c_int) -> c_int;
     pub fn lua_rawset(l: *mut State, index: c_int);

@@ -126,6 +126,7 @@ pub(crate) struct Shared {
     pub slice_ends_us: u64,
     pub killed: bool,
     pub mode: Mode,
+    pub has_libraries: bool,
     /// The way back from the script's stack, while one runs.
     pub door: Option<Door>,
     pub names: [c_int; NAMES.len()],
@@ -166,6 +167,7 @@ impl Shared {
             slice_ends_us: 0,
             killed: false,
             mode: Mode::Run,
+            has_libraries: false,
             door: None,
             names: [0; NAMES.len()],
             handler: 0,

@@ -60,12 +60,14 @@ struct Source<'a> {
 }
 
 impl Interpreter {
-    /// A new state with at most `memory_bytes_max` bytes; `ticks` reads a clock in microseconds.
+    /// A new state with at most `memory_bytes_max` bytes; `ticks` reads a clock in microseconds. Libraries of
+    /// functions can be loaded into it or not.
     ///
     /// # Errors
     /// There is not enough memory for the state or for its stack.
-    pub fn new(memory_bytes_max: usize, ticks: fn() -> u64) -> Result<Self, String> {
-        let shared = Box::into_raw(Box::new(Shared::new(memory_bytes_max, ticks)));
+    pub fn new(memory_bytes_max: usize, ticks: fn() -> u64, has_libraries: bool) -> Result<Self, String> {
+        let shared = Shared { has_libraries, ..Shared::new(memory_bytes_max, ticks) };
+        let shared = Box::into_raw(Box::new(shared));
         // SAFETY: the Shared outlives the state: both go in `drop`, in this order.
         unsafe {
             let l = ffi::lua_newstate(crate::alloc::allocate, shared.cast());
@@ -402,7 +404,7 @@ mod tests {
     use super::*;
 
     fn run(code: &str) -> String {
-        let mut lua = Interpreter::new(64 << 20, || 0).expect("there is memory");
+        let mut lua = Interpreter::new(64 << 20, || 0, false).expect("there is memory");
         run_in(&mut lua, code)
     }
 
@@ -470,7 +472,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_comes_back() {
-        let mut lua = Interpreter::new(4 << 20, || 0).expect("there is memory");
+        let mut lua = Interpreter::new(4 << 20, || 0, false).expect("there is memory");
         for bomb in [
             "local s = string.rep('x', 1024) while true do s = s .. s end",
             "local t = {} while true do t[#t + 1] = {} end",
@@ -493,7 +495,7 @@ mod tests {
             "while true do pcall(string.find, string.rep('a', 60), string.rep('a-', 60) .. 'b') end",
             "local t = {} setmetatable(t, {__index = function(t, k) return t[k + 1] end}) while true do pcall(function() return t[1] end) end",
         ] {
-            let mut lua = Interpreter::new(64 << 20, || 2).expect("there is memory");
+            let mut lua = Interpreter::new(64 << 20, || 2, false).expect("there is memory");
             let function = lua.compile(code.as_bytes(), c"@user_script").expect("it is valid");
             let job = Job { function, takes_arguments: false, resp: 2 };
             assert_eq!(lua.start(&job, std::iter::empty(), std::iter::empty(), 1), Step::Pause, "{code}");
@@ -510,7 +512,7 @@ mod tests {
 
     #[test]
     fn a_running_script_goes_with_its_interpreter() {
-        let mut lua = Interpreter::new(64 << 20, || 2).expect("there is memory");
+        let mut lua = Interpreter::new(64 << 20, || 2, false).expect("there is memory");
         let function = lua.compile(b"while true do redis.call('x') end", c"@user_script").expect("it is valid");
         let job = Job { function, takes_arguments: false, resp: 2 };
         assert_eq!(lua.start(&job, std::iter::empty(), std::iter::empty(), 1), Step::Call);

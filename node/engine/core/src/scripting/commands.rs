@@ -7,6 +7,7 @@ use crate::base::numbers::parse_i64;
 use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
+use crate::resp::failure::NOT_AN_INTEGER;
 use garrison_engine_lua::Function;
 
 const SCRIPTING: Group = Group::Scripting;
@@ -15,11 +16,11 @@ const RUN: Flags = Flags::NOSCRIPT
     .union(Flags::SKIP_MONITOR)
     .union(Flags::NO_MANDATORY_KEYS)
     .union(Flags::MOVABLEKEYS);
-const RUN_RW: Flags = RUN.union(Flags::MAY_REPLICATE);
-const RUN_RO: Flags = RUN.union(Flags::READONLY);
-const KEYS_RW: &[KeySpec] = &[KeySpec::counted(2, "RW ACCESS UPDATE")];
-const KEYS_RO: &[KeySpec] = &[KeySpec::counted(2, "RO ACCESS")];
-const COST: &str = "Depends on the script";
+pub(super) const RUN_RW: Flags = RUN.union(Flags::MAY_REPLICATE);
+pub(super) const RUN_RO: Flags = RUN.union(Flags::READONLY);
+pub(super) const KEYS_RW: &[KeySpec] = &[KeySpec::counted(2, "RW ACCESS UPDATE")];
+pub(super) const KEYS_RO: &[KeySpec] = &[KeySpec::counted(2, "RO ACCESS")];
+pub(super) const COST: &str = "Depends on the script";
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
@@ -103,8 +104,8 @@ fn evalsha_ro(ctx: &mut Ctx<'_>) -> Outcome {
 }
 
 /// The number of keys that argument 2 tells.
-pub(super) fn key_count(ctx: &Ctx<'_>) -> Result<usize, Failure> {
-    let count = parse_i64(ctx.arg(2)).ok_or(crate::resp::failure::NOT_AN_INTEGER)?;
+pub(super) fn key_count(ctx: &Ctx<'_>, not_a_number: Failure) -> Result<usize, Failure> {
+    let count = parse_i64(ctx.arg(2)).ok_or(not_a_number)?;
     match usize::try_from(count) {
         Err(_) => Err(Failure::Text("ERR Number of keys can't be negative")),
         Ok(count) if count > ctx.args.len() - 3 => {
@@ -115,7 +116,7 @@ pub(super) fn key_count(ctx: &Ctx<'_>) -> Result<usize, Failure> {
 }
 
 fn eval_as(ctx: &mut Ctx<'_>, read_only: bool) -> Outcome {
-    let keys = key_count(ctx)?;
+    let keys = key_count(ctx, NOT_AN_INTEGER)?;
     let text = ctx.arg(1);
     let sha = sha_of(text);
     let (function, flags) = match ctx.engine.scripting.cache.find(&sha) {
@@ -127,7 +128,7 @@ fn eval_as(ctx: &mut Ctx<'_>, read_only: bool) -> Outcome {
 
 fn evalsha_as(ctx: &mut Ctx<'_>, read_only: bool) -> Outcome {
     let sha = parse_sha(ctx.arg(1)).ok_or(NO_SCRIPT)?;
-    let keys = key_count(ctx)?;
+    let keys = key_count(ctx, NOT_AN_INTEGER)?;
     let script = ctx.engine.scripting.cache.find(&sha).ok_or(NO_SCRIPT)?;
     let found = (script.function, script.flags);
     run(ctx, &sha, found, keys, read_only)

@@ -18,6 +18,7 @@
 
 mod calls;
 pub mod commands;
+pub mod functions;
 mod prepare;
 mod run;
 pub mod state;

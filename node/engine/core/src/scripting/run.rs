@@ -123,7 +123,7 @@ impl Engine {
 
     /// Passes on what a script has logged.
     #[cold]
-    fn log_of_script(&mut self, lua: &mut Interpreter) {
+    pub(super) fn log_of_script(&mut self, lua: &mut Interpreter) {
         const LEVELS: [Level; 4] = [Level::Debug, Level::Verbose, Level::Notice, Level::Warning];
         for line in lua.take_logs() {
             let level = LEVELS.get(usize::from(line.level)).copied().unwrap_or(Level::Notice);

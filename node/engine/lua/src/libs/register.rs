@@ -16,8 +16,8 @@ pub(crate) unsafe extern "C-unwind" fn register_function(l: *mut State) -> c_int
     // SAFETY: what is collected is put into Shared before anything may raise an error.
     unsafe {
         if (*of(l)).mode != Mode::Load {
-            let text = "ERR redis.register_function can only be called on FUNCTION LOAD command";
-            return raise_text(l, text);
+            // Functions do not see it, so it is not there.
+            return crate::api::raise(l, "attempt to call field 'register_function' (a nil value)");
         }
         let count = ffi::lua_gettop(l);
         if !(1..=2).contains(&count) {
@@ -35,13 +35,24 @@ pub(crate) unsafe extern "C-unwind" fn register_function(l: *mut State) -> c_int
 }
 
 /// Adds a registration whose function is on top of the stack, and pops that.
-unsafe fn add(l: *mut State, name: &[u8]) {
+unsafe fn add(l: *mut State, name: &[u8]) -> Result<(), &'static str> {
+    if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        return Err(
+            "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one \
+             character long",
+        );
+    }
     // SAFETY: nothing is owned while the reference is made.
     unsafe {
+        let registrations = &raw const (*of(l)).registrations;
+        if (*registrations).iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
+            return Err("ERR Function already exists in the library");
+        }
         let reference = ffi::luaL_ref(l, ffi::REGISTRY);
         let registration =
             Registration { name: name.to_vec(), reference, description: None, flags: Vec::new() };
         (*(&raw mut (*of(l)).registrations)).push(registration);
+        Ok(())
     }
 }
 
@@ -55,8 +66,7 @@ unsafe fn by_position(l: *mut State) -> Result<(), &'static str> {
             return Err("ERR second argument to redis.register_function must be a function");
         }
         ffi::lua_tolstring(l, 1, std::ptr::null_mut());
-        add(l, ffi::bytes(l, 1));
-        Ok(())
+        add(l, ffi::bytes(l, 1))
     }
 }
 
@@ -107,8 +117,7 @@ unsafe fn by_name(l: *mut State) -> Result<(), &'static str> {
         if !has_callback {
             return Err("ERR redis.register_function must get a callback argument");
         }
-        take(l);
-        Ok(())
+        take(l)
     }
 }
 
@@ -132,16 +141,16 @@ unsafe fn check_flags(l: *mut State) -> Result<(), &'static str> {
 const FLAGS: [&[u8]; 5] = [b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys"];
 
 /// Takes what was checked.
-unsafe fn take(l: *mut State) {
+unsafe fn take(l: *mut State) -> Result<(), &'static str> {
     // SAFETY: after `add` nothing here allocates in Lua, so nothing raises an error.
     unsafe {
         ffi::lua_getfield(l, 1, c"function_name".as_ptr());
         ffi::lua_getfield(l, 1, c"description".as_ptr());
         ffi::lua_getfield(l, 1, c"flags".as_ptr());
         ffi::lua_getfield(l, 1, c"callback".as_ptr());
-        add(l, ffi::bytes(l, 2));
+        add(l, ffi::bytes(l, 2))?;
         let registrations: *mut Vec<Registration> = &raw mut (*of(l)).registrations;
-        let Some(added) = (*registrations).last_mut() else { return };
+        let Some(added) = (*registrations).last_mut() else { return Ok(()) };
         if ffi::lua_type(l, 3) == ffi::STRING {
             added.description = Some(ffi::bytes(l, 3).to_vec());
         }
@@ -152,5 +161,6 @@ unsafe fn take(l: *mut State) {
                 ffi::pop(l, 1);
             }
         }
+        Ok(())
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod cache;
 pub mod flags;
+pub mod libraries;
 
 use garrison_engine_lua::{Function, Interpreter};
 
 use cache::ScriptCache;
 use flags::ScriptFlags;
+use libraries::Libraries;
 
 use crate::clients::session::SessionKey;
 use crate::resp::failure::Failure;
@@ -67,6 +69,8 @@ pub struct Scripting {
     interpreters: [Option<Box<Interpreter>>; 2],
     /// Compiled scripts.
     pub cache: ScriptCache,
+    /// Function libraries.
+    pub libraries: Libraries,
     /// The script that is suspended until the next turn.
     pub running: Option<Box<Run>>,
     /// Where the arguments of a script's call lie; kept for its allocation.
@@ -87,7 +91,7 @@ impl Scripting {
         let bytes_max = usize::try_from(memory_bytes_max).unwrap_or(usize::MAX);
         let mut interpreter = match self.interpreters[kind as usize].take() {
             Some(interpreter) => interpreter,
-            None => Interpreter::new(bytes_max, ticks)
+            None => Interpreter::new(bytes_max, ticks, kind == Kind::Function)
                 .map(Box::new)
                 .map_err(|error| Failure::new(format!("ERR {error}")))?,
         };
@@ -117,5 +121,36 @@ impl Scripting {
     pub fn flush_scripts(&mut self) {
         self.cache = ScriptCache::default();
         self.interpreters[Kind::Script as usize] = None;
+    }
+
+    /// Takes all libraries out, with the interpreter that holds their code: there are none any more.
+    pub fn take_libraries(&mut self) -> Compiled {
+        let interpreter = self.interpreters[Kind::Function as usize].take();
+        Compiled { libraries: std::mem::take(&mut self.libraries), interpreter }
+    }
+
+    /// Puts libraries back that were taken out, in the place of those that are there.
+    pub fn put_libraries(&mut self, compiled: Compiled) {
+        self.libraries = compiled.libraries;
+        self.interpreters[Kind::Function as usize] = compiled.interpreter;
+    }
+
+    /// The sources of all libraries, for a snapshot.
+    pub fn library_sources(&self) -> Vec<&[u8]> {
+        self.libraries.iter().map(|library| &*library.source).collect()
+    }
+}
+
+/// Libraries with their code.
+#[derive(Debug)]
+pub struct Compiled {
+    libraries: Libraries,
+    interpreter: Option<Box<Interpreter>>,
+}
+
+impl Compiled {
+    /// The sources of the libraries.
+    pub fn sources(&self) -> impl Iterator<Item = Box<[u8]>> + '_ {
+        self.libraries.iter().map(|library| library.source.clone())
     }
 }
