@@ -83,7 +83,7 @@ unsafe fn by_name(l: *mut State) -> Result<(), &'static str> {
         let (mut has_name, mut has_callback) = (false, false);
         ffi::lua_pushnil(l);
         while ffi::lua_next(l, 1) != 0 {
-            if ffi::lua_type(l, -2) != ffi::STRING {
+            if !matches!(ffi::lua_type(l, -2), ffi::STRING | ffi::NUMBER) {
                 return Err("ERR named argument key given to redis.register_function is not a string");
             }
             let kind = ffi::lua_type(l, -1);

@@ -25,7 +25,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>) -> Outcome {
     }
     let Ctx { engine, session, .. } = ctx;
     let mut reply = Reply::new(&mut session.out, session.resp);
-    let is_wanted = |library: &&Library| pattern.is_none_or(|pattern| matches(pattern, &library.name, false));
+    let is_wanted = |library: &&Library| pattern.is_none_or(|pattern| matches(pattern, &library.name, true));
     let wanted: Vec<&Library> = engine.scripting.libraries.iter().filter(is_wanted).collect();
     reply.array(wanted.len());
     wanted.into_iter().for_each(|library| describe(&mut reply, library, with_code));

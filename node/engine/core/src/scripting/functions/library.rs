@@ -165,7 +165,13 @@ impl Engine {
             .try_for_each(|source| self.load_library(source, false).map(drop))
             .and_then(|()| {
                 let replaces = policy == Policy::Replace;
-                sources.iter().try_for_each(|source| self.load_library(source, replaces).map(drop))
+                sources.iter().try_for_each(|source| {
+                    let (name, _) = read_metadata(source)?;
+                    if !replaces && self.scripting.libraries.get(name).is_some() {
+                        return Err(Failure::new(format!("ERR Library {} already exists", shown(name))));
+                    }
+                    self.load_library(source, replaces).map(drop)
+                })
             });
         if outcome.is_err() {
             self.scripting.put_libraries(former);
