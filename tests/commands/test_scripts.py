@@ -157,7 +157,6 @@ return loadstring('return 1 + 1')()
 return load(function() return nil end)
 return loadstring('x x')
 return {loadstring('x x')}
-return type(os)
 return unpack({1, 2, 3})
 return {unpack({1, 2, 3})}
 return select('#', 1, nil, nil)

@@ -318,8 +318,7 @@ unsafe extern "C-unwind" fn set_repl(l: *mut State) -> c_int {
         }
         let flags = ffi::lua_tonumber(l, 1) as i64;
         if !(0..=i64::from(REPL_ALL)).contains(&flags) {
-            let text =
-                "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
+            let text = "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
             return raise_text(l, text);
         }
         (*of(l)).replication = flags as u8;

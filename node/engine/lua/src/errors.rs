@@ -83,9 +83,7 @@ pub(crate) unsafe extern "C-unwind" fn handle(l: *mut State) -> c_int {
 
 unsafe fn look(l: *mut State, level: c_int, info: *mut Debug) -> bool {
     // SAFETY: the caller owns the structure.
-    unsafe {
-        ffi::lua_getstack(l, level, info) != 0 && ffi::lua_getinfo(l, c"nSl".as_ptr(), info) != 0
-    }
+    unsafe { ffi::lua_getstack(l, level, info) != 0 && ffi::lua_getinfo(l, c"nSl".as_ptr(), info) != 0 }
 }
 
 /// Pushes the text of a value that was raised.

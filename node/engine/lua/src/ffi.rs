@@ -125,6 +125,7 @@ extern "C-unwind" {
     pub fn garrison_set_readonly(l: *mut State, index: c_int, readonly: c_int);
     pub fn garrison_interrupt(l: *mut State);
 
+    pub fn clock() -> std::ffi::c_long;
     pub fn snprintf(buffer: *mut c_char, size: usize, format: *const c_char, ...) -> c_int;
 }
 

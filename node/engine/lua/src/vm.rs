@@ -314,8 +314,7 @@ unsafe extern "C-unwind" fn compile(l: *mut State) -> c_int {
     unsafe {
         let source = ffi::lua_touserdata(l, 1).cast::<Source<'_>>();
         let code = (*source).code;
-        let status =
-            ffi::luaL_loadbuffer(l, code.as_ptr().cast(), code.len(), (*source).name.as_ptr());
+        let status = ffi::luaL_loadbuffer(l, code.as_ptr().cast(), code.len(), (*source).name.as_ptr());
         if status != 0 {
             (*source).error = ffi::bytes(l, -1).to_vec();
         } else {
@@ -430,7 +429,9 @@ mod tests {
         }
         let text = match lua.take_outcome() {
             Ok(reply) => String::from_utf8_lossy(reply).replace("\r\n", " "),
-            Err(failed) => format!("{} {:?}", String::from_utf8_lossy(&failed.text), failed.place.map(|p| p.1)),
+            Err(failed) => {
+                format!("{} {:?}", String::from_utf8_lossy(&failed.text), failed.place.map(|p| p.1))
+            }
         };
         text.trim_end().into()
     }
@@ -449,7 +450,7 @@ mod tests {
         assert_eq!(run("\nerror('x')"), "ERR user_script:2: x Some(2)");
         assert_eq!(run("redis.call('fail')"), "fail Some(1)");
         assert_eq!(run("return redis.pcall('fail')"), "-fail");
-        assert_eq!(run("return {pcall(redis.call, 'fail')}"), "*2 $-1 $4 fail".replace("*2 $-1 ", "*2 $-1 "));
+        assert_eq!(run("return {pcall(redis.call, 'fail')}"), "*2 $-1 $4 fail");
     }
 
     #[test]
@@ -467,7 +468,10 @@ mod tests {
             assert!(run(code).contains("Attempt to modify a readonly table"), "{code}: {}", run(code));
         }
         assert!(run("return x").contains("nonexistent global variable 'x'"));
-        assert_eq!(run("return {tostring(rawget(_G, 'setfenv')), tostring(rawget(_G, 'newproxy'))}"), "*2 $3 nil $3 nil");
+        assert_eq!(
+            run("return {tostring(rawget(_G, 'setfenv')), tostring(rawget(_G, 'newproxy'))}"),
+            "*2 $3 nil $3 nil"
+        );
     }
 
     #[test]
@@ -513,7 +517,8 @@ mod tests {
     #[test]
     fn a_running_script_goes_with_its_interpreter() {
         let mut lua = Interpreter::new(64 << 20, || 2, false).expect("there is memory");
-        let function = lua.compile(b"while true do redis.call('x') end", c"@user_script").expect("it is valid");
+        let function =
+            lua.compile(b"while true do redis.call('x') end", c"@user_script").expect("it is valid");
         let job = Job { function, takes_arguments: false, resp: 2 };
         assert_eq!(lua.start(&job, std::iter::empty(), std::iter::empty(), 1), Step::Call);
     }

@@ -18,15 +18,11 @@ const WRONG_ARITY: Failure = Failure::Text("ERR Wrong number of args calling Red
 const NOT_ALLOWED: Failure = Failure::Text("ERR This Redis command is not allowed from script");
 const READ_ONLY: Failure = Failure::Text("ERR Write commands are not allowed from read-only scripts.");
 const STALE: Failure = Failure::Text("ERR Can not execute the command on a stale replica");
-const OUT_OF_MEMORY: Failure =
-    Failure::Text("OOM command not allowed when used memory > 'maxmemory'.");
-const NOT_LOCAL: Failure =
-    Failure::Text("ERR Script attempted to access a non local key in a cluster node");
-const DOWN: Failure =
-    Failure::Text("ERR Script attempted to execute a command while the cluster is down");
-const DOWN_READS_ONLY: Failure = Failure::Text(
-    "ERR Script attempted to execute a write command while the cluster is down and readonly",
-);
+const OUT_OF_MEMORY: Failure = Failure::Text("OOM command not allowed when used memory > 'maxmemory'.");
+const NOT_LOCAL: Failure = Failure::Text("ERR Script attempted to access a non local key in a cluster node");
+const DOWN: Failure = Failure::Text("ERR Script attempted to execute a command while the cluster is down");
+const DOWN_READS_ONLY: Failure =
+    Failure::Text("ERR Script attempted to execute a write command while the cluster is down and readonly");
 const CROSS_SLOT: Failure =
     Failure::Text("ERR Script attempted to access keys that do not hash to the same slot");
 const ON_ITS_WAY: Failure = Failure::Text(

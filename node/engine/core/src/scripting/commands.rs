@@ -66,7 +66,12 @@ const SUBCOMMANDS: &[Command] = &[
     Command::new("exists", -3, SCRIPTING, exists)
         .flags(Flags::NOSCRIPT)
         .tips("request_policy:all_shards response_policy:agg_logical_and")
-        .docs("2.6.0", "O(N) with the number of scripts", "sha1 [sha1 ...]", "Tells which scripts are there."),
+        .docs(
+            "2.6.0",
+            "O(N) with the number of scripts",
+            "sha1 [sha1 ...]",
+            "Tells which scripts are there.",
+        ),
     Command::new("flush", -2, SCRIPTING, flush)
         .flags(Flags::NOSCRIPT)
         .tips("request_policy:all_nodes response_policy:all_succeeded")
@@ -78,10 +83,18 @@ const SUBCOMMANDS: &[Command] = &[
     Command::new("load", 3, SCRIPTING, load)
         .flags(Flags::NOSCRIPT.union(Flags::STALE))
         .tips("request_policy:all_nodes response_policy:all_succeeded")
-        .docs("2.6.0", "O(N) with the length of the script", "script", "Compiles a script, and tells its SHA1."),
-    Command::new("show", 3, SCRIPTING, show)
-        .flags(Flags::NOSCRIPT)
-        .docs("8.0.0", "O(1)", "sha1", "Shows the text of a script."),
+        .docs(
+            "2.6.0",
+            "O(N) with the length of the script",
+            "script",
+            "Compiles a script, and tells its SHA1.",
+        ),
+    Command::new("show", 3, SCRIPTING, show).flags(Flags::NOSCRIPT).docs(
+        "8.0.0",
+        "O(1)",
+        "sha1",
+        "Shows the text of a script.",
+    ),
     help(SCRIPTING, "5.0.0"),
 ];
 

@@ -11,19 +11,16 @@ use crate::dispatch::{Failure, Flags, Handler};
 use crate::engine::Engine;
 use crate::resp::Args;
 
-const BUSY_SCRIPT: Failure = Failure::Text(
-    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-);
-const BUSY_FUNCTION: Failure = Failure::Text(
-    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
-);
+const BUSY_SCRIPT: Failure =
+    Failure::Text("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+const BUSY_FUNCTION: Failure =
+    Failure::Text("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.");
 const IN_CLUSTER: Failure = Failure::Text("ERR Can not run script on cluster, 'no-cluster' flag is set.");
 const STALE: Failure = Failure::Text(
     "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set.",
 );
-const MASTER_DOWN: Failure = Failure::Text(
-    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-);
+const MASTER_DOWN: Failure =
+    Failure::Text("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
 const READ_ONLY_REPLICA: Failure =
     Failure::Text("READONLY Can not run script with write flag on readonly replica.");
 const READ_ONLY_COMMAND: Failure =
@@ -113,5 +110,7 @@ impl Engine {
 /// Whether a command that is served while a script is busy does not save: a snapshot would show half of what it writes.
 fn may_end_now(entry: &Entry, args: Args<'_>) -> bool {
     !matches!(entry.command.handler, Handler::Control(_))
-        || args.iter_from(1).any(|word| word.eq_ignore_ascii_case(b"nosave") || word.eq_ignore_ascii_case(b"abort"))
+        || args
+            .iter_from(1)
+            .any(|word| word.eq_ignore_ascii_case(b"nosave") || word.eq_ignore_ascii_case(b"abort"))
 }

@@ -35,11 +35,7 @@ impl Engine {
     ///
     /// # Errors
     /// It may not run here and now.
-    pub(super) fn run_program(
-        ctx: &mut Ctx<'_>,
-        program: Program,
-        keys: usize,
-    ) -> Result<(), Failure> {
+    pub(super) fn run_program(ctx: &mut Ctx<'_>, program: Program, keys: usize) -> Result<(), Failure> {
         let Ctx { engine, session, args, entry } = ctx;
         let is_out_of_memory = engine.settings.maxmemory > 0
             && !session.origin.skips_checks()

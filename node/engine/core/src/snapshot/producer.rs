@@ -330,7 +330,8 @@ mod tests {
     fn chosen_slots_are_the_picture_and_progress_counts_them() {
         let mut databases = database();
         let slots: Arc<SlotSet> = Arc::new((0..3000).collect());
-        let mut producer = Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), (&[], &[]));
+        let mut producer =
+            Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), (&[], &[]));
         let (mut sink, total) = (Bytes(Vec::new()), producer.keys().1);
         assert!(total > 0 && total < databases[0].len() as u64);
         let mut done = 0;

@@ -39,10 +39,14 @@ fn number(line: &[u8]) -> i64 {
         Some((b'-', digits)) => (true, digits),
         _ => (false, line),
     };
-    let value = digits.iter().fold(0_i64, |sum, digit| {
-        sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
-    });
-    if negative { value.wrapping_neg() } else { value }
+    let value = digits
+        .iter()
+        .fold(0_i64, |sum, digit| sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0'))));
+    if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    }
 }
 
 /// The bytes of a bulk string whose head was read.

@@ -187,8 +187,7 @@ unsafe fn array_len(l: *mut State) -> Option<usize> {
         ffi::lua_pushnil(l);
         while ffi::lua_next(l, -2) != 0 {
             ffi::pop(l, 1);
-            let number =
-                if ffi::lua_type(l, -1) == ffi::NUMBER { ffi::lua_tonumber(l, -1) } else { 0.0 };
+            let number = if ffi::lua_type(l, -1) == ffi::NUMBER { ffi::lua_tonumber(l, -1) } else { 0.0 };
             if number <= 0.0 || number.fract() != 0.0 || number > f64::from(i32::MAX) {
                 ffi::pop(l, 1);
                 return None;

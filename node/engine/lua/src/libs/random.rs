@@ -42,7 +42,7 @@ pub(crate) unsafe fn replace(l: *mut State) {
 unsafe extern "C-unwind" fn random(l: *mut State) -> c_int {
     // SAFETY: called by Lua; the frame owns nothing.
     unsafe {
-        let drawn = next(&mut *(&raw mut (*of(l)).random));
+        let drawn = next(&mut (*of(l)).random);
         let part = (drawn % BELOW) as f64 / BELOW as f64;
         match ffi::lua_gettop(l) {
             0 => ffi::lua_pushnumber(l, part),

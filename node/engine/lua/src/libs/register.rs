@@ -51,7 +51,8 @@ unsafe fn add(l: *mut State, name: &[u8]) -> Result<(), &'static str> {
         let reference = ffi::luaL_ref(l, ffi::REGISTRY);
         let registration =
             Registration { name: name.to_vec(), reference, description: None, flags: Vec::new() };
-        (*(&raw mut (*of(l)).registrations)).push(registration);
+        let registrations: *mut Vec<Registration> = &raw mut (*of(l)).registrations;
+        (*registrations).push(registration);
         Ok(())
     }
 }
@@ -90,7 +91,9 @@ unsafe fn by_name(l: *mut State) -> Result<(), &'static str> {
             match ffi::bytes(l, -2) {
                 b"function_name" if kind == ffi::STRING => has_name = true,
                 b"function_name" => {
-                    return Err("ERR function_name argument given to redis.register_function must be a string");
+                    return Err(
+                        "ERR function_name argument given to redis.register_function must be a string",
+                    );
                 }
                 b"description" if kind == ffi::STRING => {}
                 b"description" => {
@@ -138,7 +141,8 @@ unsafe fn check_flags(l: *mut State) -> Result<(), &'static str> {
 }
 
 /// The flags of functions.
-const FLAGS: [&[u8]; 5] = [b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys"];
+const FLAGS: [&[u8]; 5] =
+    [b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys"];
 
 /// Takes what was checked.
 unsafe fn take(l: *mut State) -> Result<(), &'static str> {

@@ -138,7 +138,7 @@ impl<'a> Format<'a> {
             b'<' => self.is_big = false,
             b'!' => {
                 let alignment = self.number(ALIGNMENT)?;
-                if alignment != 0 && !alignment.is_power_of_two() || alignment == 0 {
+                if !alignment.is_power_of_two() {
                     return Err(Wrong::NotPowerOfTwo(alignment as i64));
                 }
                 self.alignment = alignment;
@@ -156,7 +156,11 @@ fn to_unsigned(number: f64) -> u64 {
         number if number.is_nan() || !(-HALF..HALF).contains(&number) => i64::MIN,
         number => number as i64,
     };
-    if number < HALF { signed(number) as u64 } else { signed(number - HALF) as u64 ^ 1 << 63 }
+    if number < HALF {
+        signed(number) as u64
+    } else {
+        signed(number - HALF) as u64 ^ 1 << 63
+    }
 }
 
 unsafe extern "C-unwind" fn pack(l: *mut State) -> c_int {
@@ -186,9 +190,8 @@ unsafe extern "C-unwind" fn pack(l: *mut State) -> c_int {
                     let value = to_unsigned(ffi::luaL_checknumber(l, arg));
                     arg += 1;
                     let start = (*scratch).len();
-                    (*scratch).extend((0..size).map(|at| {
-                        value.checked_shr(8 * at as u32).unwrap_or(0) as u8
-                    }));
+                    (*scratch)
+                        .extend((0..size).map(|at| value.checked_shr(8 * at as u32).unwrap_or(0) as u8));
                     if format.is_big {
                         (&mut *scratch)[start..].reverse();
                     }
@@ -280,13 +283,15 @@ unsafe extern "C-unwind" fn unpack(l: *mut State) -> c_int {
                 b'x' => {}
                 b'f' => {
                     let bytes = bytes.try_into().unwrap_or_default();
-                    let value = if format.is_big { f32::from_be_bytes(bytes) } else { f32::from_le_bytes(bytes) };
+                    let value =
+                        if format.is_big { f32::from_be_bytes(bytes) } else { f32::from_le_bytes(bytes) };
                     ffi::lua_pushnumber(l, f64::from(value));
                     results += 1;
                 }
                 b'd' => {
                     let bytes = bytes.try_into().unwrap_or_default();
-                    let value = if format.is_big { f64::from_be_bytes(bytes) } else { f64::from_le_bytes(bytes) };
+                    let value =
+                        if format.is_big { f64::from_be_bytes(bytes) } else { f64::from_le_bytes(bytes) };
                     ffi::lua_pushnumber(l, value);
                     results += 1;
                 }

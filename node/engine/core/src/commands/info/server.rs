@@ -1,11 +1,11 @@
 //! The sections about the process: server, clients, memory, processor time.
 
 use super::{human, Fields};
-use crate::scripting::state::Kind;
 use crate::base::unfreed;
 use crate::clients::origin::Origin;
 use crate::clients::session::Suspension;
 use crate::engine::Engine;
+use crate::scripting::state::Kind;
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
     let fact = |name: &str, otherwise: &str| {

@@ -160,10 +160,8 @@ impl Engine {
             Policy::Flush => Vec::new(),
             _ => former.sources().collect(),
         };
-        let outcome = kept
-            .iter()
-            .try_for_each(|source| self.load_library(source, false).map(drop))
-            .and_then(|()| {
+        let outcome =
+            kept.iter().try_for_each(|source| self.load_library(source, false).map(drop)).and_then(|()| {
                 let replaces = policy == Policy::Replace;
                 sources.iter().try_for_each(|source| {
                     let (name, _) = read_metadata(source)?;
@@ -185,7 +183,8 @@ impl Engine {
         for source in sources {
             if let Err(failure) = self.load_library(source, true) {
                 let first_line = source.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                let text = format!("A function library was left out ({}): {}", shown(first_line), failure.text());
+                let text =
+                    format!("A function library was left out ({}): {}", shown(first_line), failure.text());
                 self.log(Level::Warning, text);
             }
         }

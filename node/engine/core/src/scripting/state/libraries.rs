@@ -33,12 +33,15 @@ pub struct Library {
     pub functions: Vec<LibraryFunction>,
 }
 
+/// A function with the name of its library.
+type Owned = (Box<[u8]>, LibraryFunction);
+
 /// All libraries.
 #[derive(Debug, Default)]
 pub struct Libraries {
     by_name: BTreeMap<Box<[u8]>, Library>,
     /// Functions by their names in lower case, with the library of each.
-    functions: HashMap<Box<[u8]>, (Box<[u8]>, LibraryFunction)>,
+    functions: HashMap<Box<[u8]>, Owned>,
 }
 
 impl Libraries {

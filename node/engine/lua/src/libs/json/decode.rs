@@ -148,11 +148,9 @@ impl Decoder<'_> {
     }
 
     fn word(&mut self) -> Token {
-        for (word, token) in [
-            (&b"true"[..], Token::Boolean(true)),
-            (b"false", Token::Boolean(false)),
-            (b"null", Token::Null),
-        ] {
+        for (word, token) in
+            [(&b"true"[..], Token::Boolean(true)), (b"false", Token::Boolean(false)), (b"null", Token::Null)]
+        {
             if self.begins_with(word) {
                 self.at += word.len();
                 return token;

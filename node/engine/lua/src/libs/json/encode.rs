@@ -104,20 +104,22 @@ impl Encoder {
         let l = self.l;
         // SAFETY: the walk leaves the stack as it was.
         unsafe {
-            let (mut largest, mut count) = (0.0_f64, 0_i64);
+            let (mut largest, mut count) = (0_i32, 0_i64);
             ffi::lua_pushnil(l);
             while ffi::lua_next(l, -2) != 0 {
-                let key =
-                    if ffi::lua_type(l, -2) == ffi::NUMBER { ffi::lua_tonumber(l, -2) } else { 0.0 };
+                let key = if ffi::lua_type(l, -2) == ffi::NUMBER { ffi::lua_tonumber(l, -2) } else { 0.0 };
                 if key < 1.0 || key.floor() != key {
                     ffi::pop(l, 2);
                     return -1;
                 }
-                largest = largest.max(key);
+                if key > f64::from(largest) {
+                    // As C's cast on the usual processors: what does not fit is the least integer.
+                    largest = if key > f64::from(i32::MAX) { i32::MIN } else { key as i32 };
+                }
                 count += 1;
                 ffi::pop(l, 1);
             }
-            let largest = if largest > i32::MAX as f64 { i64::from(i32::MAX) } else { largest as i64 };
+            let largest = i64::from(largest);
             let JsonSettings { sparse_ratio, sparse_safe, sparse_convert, .. } = self.settings;
             if sparse_ratio > 0 && largest > count.saturating_mul(sparse_ratio) && largest > sparse_safe {
                 if !sparse_convert {
@@ -191,8 +193,8 @@ impl Encoder {
                 return self.text().extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
             }
             const FORMATS: [&CStr; 14] = [
-                c"%.1g", c"%.2g", c"%.3g", c"%.4g", c"%.5g", c"%.6g", c"%.7g", c"%.8g", c"%.9g",
-                c"%.10g", c"%.11g", c"%.12g", c"%.13g", c"%.14g",
+                c"%.1g", c"%.2g", c"%.3g", c"%.4g", c"%.5g", c"%.6g", c"%.7g", c"%.8g", c"%.9g", c"%.10g",
+                c"%.11g", c"%.12g", c"%.13g", c"%.14g",
             ];
             let format = FORMATS.get(self.settings.precision as usize - 1).copied().unwrap_or(c"%.14g");
             self.text().extend_from_slice(format_number(format, number, &mut [0; 64]));

@@ -44,7 +44,13 @@ pub(super) unsafe extern "C-unwind" fn unpack_limit(l: *mut State) -> c_int {
 
 unsafe fn optional_int(l: *mut State, arg: c_int) -> i64 {
     // SAFETY: called by a library function.
-    unsafe { if ffi::lua_type(l, arg) <= ffi::NIL { 0 } else { check_int(l, arg) } }
+    unsafe {
+        if ffi::lua_type(l, arg) <= ffi::NIL {
+            0
+        } else {
+            check_int(l, arg)
+        }
+    }
 }
 
 /// Raises a text with two numbers in it. Does not return.
