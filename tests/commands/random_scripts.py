@@ -64,7 +64,7 @@ class Writer:
             lambda: f"redis.setresp({self._random.choice([2, 3])})",
             lambda: f"table.insert(c, {self._number()})",
             lambda: "table.sort(c)",
-            lambda: f"if a == {self._number()} then error({self._value()}) end",
+            lambda: f"if a == {self._number()} then error({self._string()}) end",
         )
 
     def _number(self) -> str:
@@ -80,7 +80,7 @@ class Writer:
     def _string(self) -> str:
         return self._one_of(
             lambda: f'"{self._pick(STRINGS)}"',
-            lambda: f"tostring({self._number()})",
+            lambda: f"tostring(tonumber({self._number()}))",
             lambda: f"({self._string()} .. {self._number()})",
             lambda: f"string.rep({self._string()}, {self._random.randint(0, 3)})",
             lambda: f"string.sub({self._string()}, {self._random.randint(-3, 3)})",
@@ -126,7 +126,7 @@ class Writer:
             lambda: f"'DEL', {key}",
             lambda: f"'RPUSH', {key}, {self._value()}, {self._value()}",
             lambda: f"'LRANGE', {key}, 0, -1",
-            lambda: f"'ZADD', {key}, {self._number()}, {self._string()}",
+            lambda: f"'ZADD', {key}, math.floor({self._number()}), {self._string()}",
             lambda: f"'ZRANGE', {key}, 0, -1, 'WITHSCORES'",
             lambda: f"'ZSCORE', {key}, {self._string()}",
             lambda: f"'HSET', {key}, 'f', {self._value()}",
@@ -144,7 +144,7 @@ class Writer:
         return self._one_of(
             self._value,
             lambda: f"{{a, b, c, {self._value()}}}",
-            lambda: f"{{{self._pick(['ok', 'err', 'double', 'map', 'set', 'big_number'])} = {self._value()}}}",
+            lambda: f"{{{self._pick(['ok', 'err', 'double', 'map', 'set'])} = {self._value()}}}",
             lambda: "cjson.encode(c)",
         )
 

@@ -15,9 +15,9 @@ READ_ONLY = b"Attempt to modify a readonly table"
 
 # The entry, a script, and what its reply contains.
 ATTACKS: list[tuple[str, str, bytes]] = [
-    ("CVE-2015-4335", r"return {loadstring(string.dump(function() return 1 end))}", b"unexpected symbol"),
-    ("CVE-2015-4335", r"return {loadstring('\27Lua\81\0\1\4\8\4\8\0' .. string.rep('\0', 64))}", b"unexpected symbol"),
-    ("CVE-2018-11218", r"return cmsgpack.unpack(string.rep('\146', 3000))", b"stack overflow"),
+    ("CVE-2015-4335", r"return select(2, loadstring(string.dump(function() return 1 end)))", b"unexpected symbol"),
+    ("CVE-2015-4335", r"return select(2, loadstring('\27Lua\81\0\1\4\8\4\8\0' .. string.rep('\0', 64)))", b"unexpected symbol"),
+    ("CVE-2018-11218", r"return cmsgpack.unpack(string.rep('\146', 20000))", b"stack overflow"),
     ("CVE-2018-11218", r"return cmsgpack.unpack('\221\255\255\255\255' .. string.rep('\1', 100))", b"Missing bytes"),
     ("CVE-2018-11218", r"return cmsgpack.unpack(string.rep('\1', 100000))", b"stack overflow"),
     ("CVE-2018-11219", r"return struct.unpack('I10000000000', 'x')", b"integral size overflow"),

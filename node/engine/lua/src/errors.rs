@@ -115,7 +115,7 @@ pub(crate) unsafe fn keep(l: *mut State) {
             push_name(l, name::ERR);
             ffi::lua_rawget(l, -2);
             failed.text.extend_from_slice(match ffi::lua_type(l, -1) {
-                ffi::STRING => ffi::bytes(l, -1),
+                ffi::STRING => up_to_zero(ffi::bytes(l, -1)),
                 _ => b"ERR unknown error",
             });
             ffi::pop(l, 1);
@@ -136,10 +136,15 @@ pub(crate) unsafe fn keep(l: *mut State) {
         } else {
             failed.is_raw = true;
             failed.text.extend_from_slice(match ffi::lua_type(l, -1) {
-                ffi::STRING => ffi::bytes(l, -1),
+                ffi::STRING => up_to_zero(ffi::bytes(l, -1)),
                 _ => b"execution failure",
             });
         }
         (*shared).failed = Some(failed);
     }
+}
+
+/// A text as C sees it: up to its first zero. Errors and states are shown so.
+pub(crate) fn up_to_zero(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }

@@ -6,7 +6,7 @@
 
 use std::ffi::c_int;
 
-use crate::errors::raise_text;
+use crate::errors::{raise_text, up_to_zero};
 use crate::ffi::{self, State};
 use crate::shared::{name, of, push_name, Shared};
 
@@ -147,7 +147,7 @@ unsafe fn write_table(l: *mut State, out: Out) {
         }
         ffi::pop(l, 1);
         if push_field(l, name::OK) == ffi::STRING {
-            out.line(b'+', ffi::bytes(l, -1));
+            out.line(b'+', up_to_zero(ffi::bytes(l, -1)));
             return ffi::pop(l, 1);
         }
         ffi::pop(l, 1);
@@ -186,7 +186,7 @@ unsafe fn write_table(l: *mut State, out: Out) {
 unsafe fn write_error(l: *mut State, out: Out) {
     // SAFETY: see `Out`.
     unsafe {
-        let text = ffi::bytes(l, -1);
+        let text = up_to_zero(ffi::bytes(l, -1));
         let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
         out.line(b'-', &text[..end]);
     }
