@@ -1,7 +1,8 @@
 """Random scripts against a real Redis 7.0: the same replies, and the same data behind them.
 
-One seed gives a run of scripts, each a few random statements: arithmetic, strings, tables, patterns, the libraries, errors
-caught and not caught, and commands whose replies have one order. `test_random_scripts.py` runs a few hundred. A campaign:
+One seed gives a run of scripts, each a few random statements: arithmetic, strings, tables, patterns, the
+libraries, errors caught and not caught, and commands whose replies have one order. `test_random_scripts.py`
+runs a few hundred. A campaign:
 
     python -m tests.commands.random_scripts --scripts 1000 --first 7
 """
@@ -19,11 +20,73 @@ from tests.commands.wire import Peers, Server, Wire, start_garrison, start_redis
 STATEMENTS_MAX = 6
 SCRIPTS_PER_CHECK = 20
 
-NUMBERS = "0 1 -1 2 7 1.5 -2.75 0.1 255 256 65536 2^31 2^32 2^53 1e15 1e20 -1e20 1/3".split()
-STRINGS = ["", "a", "12", "-7", "3.5", "hello world", "a,b,c", "x=1;y=2", "[1]", "%d", "\\n", "\\0\\255", '\\"', "true"]
-PATTERNS = ["%a+", "%d", "(%w)=(%w)", ".", "^a", "l+", "[^,]+", "%s*", "(.-),", "%f[%w]%w", "%b[]", "()", "%", "[", "(", "a-$"]
-JSON = ['[1,2,{"a":null}]', '{"a":{"b":[]}}', '"\\\\u00e9"', "1e3", "[1,", "nul", "-0", "{}", '[true,false,"/"]']
+NUMBERS = [
+    "0",
+    "1",
+    "-1",
+    "2",
+    "7",
+    "1.5",
+    "-2.75",
+    "0.1",
+    "255",
+    "256",
+    "65536",
+    "2^31",
+    "2^32",
+    "2^53",
+    "1e15",
+    "1e20",
+    "-1e20",
+    "1/3",
+]
+STRINGS = [
+    "",
+    "a",
+    "12",
+    "-7",
+    "3.5",
+    "hello world",
+    "a,b,c",
+    "x=1;y=2",
+    "[1]",
+    "%d",
+    "\\n",
+    "\\0\\255",
+    '\\"',
+    "true",
+]
+PATTERNS = [
+    "%a+",
+    "%d",
+    "(%w)=(%w)",
+    ".",
+    "^a",
+    "l+",
+    "[^,]+",
+    "%s*",
+    "(.-),",
+    "%f[%w]%w",
+    "%b[]",
+    "()",
+    "%",
+    "[",
+    "(",
+    "a-$",
+]
+JSON = [
+    '[1,2,{"a":null}]',
+    '{"a":{"b":[]}}',
+    '"\\\\u00e9"',
+    "1e3",
+    "[1,",
+    "nul",
+    "-0",
+    "{}",
+    '[true,false,"/"]',
+]
 FORMATS = ["bhil", ">I2i3", "<d", "!4bi", "s", "c3", "bc0", "f", "x", "I9", "y"]
+DIRECTIVES = ["%5.1f", "%d", "%s", "%x", "%q", "%g", "%5s"]
 KEYS = ["k1", "k2", "k3"]
 
 
@@ -58,7 +121,10 @@ class Writer:
             lambda: f"c[{self._number()}] = {self._string()}",
             lambda: f"if {self._value()} then {self._statement()} else {self._statement()} end",
             lambda: f"for i = 1, {self._random.randint(0, 5)} do {self._statement()} end",
-            lambda: f"local ok, e = pcall(function() {self._statement()} return {self._value()} end) b = ok and 1 or e",
+            lambda: (
+                f"local ok, e = pcall(function() {self._statement()} return {self._value()} end) "
+                "b = ok and 1 or e"
+            ),
             lambda: f"a = {self._command()}",
             self._command,
             lambda: f"redis.setresp({self._random.choice([2, 3])})",
@@ -71,9 +137,11 @@ class Writer:
         return self._one_of(
             lambda: self._pick(NUMBERS),
             lambda: "#c",
-            lambda: f"({self._number()} {self._pick('+ - * %'.split())} {self._number()})",
+            lambda: f"({self._number()} {self._pick(['+', '-', '*', '%'])} {self._number()})",
             lambda: f"math.floor({self._number()})",
-            lambda: f"bit.{self._pick(['bxor', 'band', 'lshift', 'rol'])}({self._number()}, {self._number()})",
+            lambda: (
+                f"bit.{self._pick(['bxor', 'band', 'lshift', 'rol'])}({self._number()}, {self._number()})"
+            ),
             lambda: f"(tonumber({self._string()}) or 0)",
         )
 
@@ -87,10 +155,12 @@ class Writer:
             lambda: f"(string.gsub({self._string()}, '{self._pick(PATTERNS)}', {self._string()}))",
             lambda: f"cjson.encode({self._value()})",
             lambda: f"cmsgpack.pack({self._value()})",
-            lambda: f"struct.pack('{self._pick(FORMATS)}', {self._number()}, {self._number()}, {self._string()})",
+            lambda: (
+                f"struct.pack('{self._pick(FORMATS)}', {self._number()}, {self._number()}, {self._string()})"
+            ),
             lambda: f"bit.tohex({self._number()}, {self._random.randint(-9, 9)})",
             lambda: f"redis.sha1hex({self._string()})",
-            lambda: f"string.format('{self._pick(['%5.1f', '%d', '%s', '%x', '%q', '%g', '%5s'])}', {self._value()})",
+            lambda: f"string.format('{self._pick(DIRECTIVES)}', {self._value()})",
         )
 
     def _table(self) -> str:

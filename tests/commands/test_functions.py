@@ -140,7 +140,13 @@ def plain(value: Any) -> Any:
 def test_list_describes_libraries(peers: Peers) -> None:
     peers.same("FUNCTION", "LOAD", LIBRARY)
     peers.same("FUNCTION", "LOAD", "#!lua name=other\nredis.register_function('o', function() end)")
-    for more in [(), ("WITHCODE",), ("LIBRARYNAME", "my*"), ("LIBRARYNAME", "MY*"), ("WITHCODE", "LIBRARYNAME", "o*")]:
+    for more in [
+        (),
+        ("WITHCODE",),
+        ("LIBRARYNAME", "my*"),
+        ("LIBRARYNAME", "MY*"),
+        ("WITHCODE", "LIBRARYNAME", "o*"),
+    ]:
         expected, got = (wire("FUNCTION", "LIST", *more) for wire in (peers.redis, peers.garrison))
         assert plain(got) == plain(expected)
 
@@ -176,7 +182,11 @@ def test_library_is_replicated_and_synced(own_servers: dict[str, Server]) -> Non
     redis("REPLICAOF", "127.0.0.1", garrison.server.port)
     redis.expect(b"master_link_status:up", "INFO", "replication")
     assert redis("FCALL_RO", "peek", "1", "k") is None
-    garrison("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('one', function() redis.call('INCR', 'n') return 1 end)")
+    garrison(
+        "FUNCTION",
+        "LOAD",
+        "#!lua name=l\nredis.register_function('one', function() redis.call('INCR', 'n') return 1 end)",
+    )
     assert garrison("FCALL", "one", "0") == 1
     redis.until(b"1", "GET", "n")
     garrison("FUNCTION", "DELETE", "l")

@@ -126,14 +126,17 @@ return cjson.encode(cjson.decode('[{}, [], "", 0, false]'))
 MSGPACK = r"""
 return cmsgpack.pack(1)
 return cmsgpack.pack(1, 'a', true, false, nil, 1.5, -1)
-return cmsgpack.pack(127) .. cmsgpack.pack(128) .. cmsgpack.pack(255) .. cmsgpack.pack(256) .. cmsgpack.pack(65536)
+return cmsgpack.pack(127) .. cmsgpack.pack(128) .. cmsgpack.pack(255) .. cmsgpack.pack(256) .. \
+cmsgpack.pack(65536)
 return cmsgpack.pack(2^32) .. cmsgpack.pack(2^53) .. cmsgpack.pack(2^63) .. cmsgpack.pack(2^64)
-return cmsgpack.pack(-32) .. cmsgpack.pack(-33) .. cmsgpack.pack(-128) .. cmsgpack.pack(-129) .. cmsgpack.pack(-32769)
+return cmsgpack.pack(-32) .. cmsgpack.pack(-33) .. cmsgpack.pack(-128) .. cmsgpack.pack(-129) .. \
+cmsgpack.pack(-32769)
 return cmsgpack.pack(-2^31) .. cmsgpack.pack(-2^31 - 1) .. cmsgpack.pack(-2^63)
 return cmsgpack.pack(0.1) .. cmsgpack.pack(0.5) .. cmsgpack.pack(1/0) .. cmsgpack.pack(-1/0)
 return #cmsgpack.pack(0/0)
 return cmsgpack.pack(-0.0)
-return cmsgpack.pack(string.rep('x', 31)) .. cmsgpack.pack(string.rep('x', 32)) .. cmsgpack.pack(string.rep('x', 256))
+return cmsgpack.pack(string.rep('x', 31)) .. cmsgpack.pack(string.rep('x', 32)) .. \
+cmsgpack.pack(string.rep('x', 256))
 return #cmsgpack.pack(string.rep('x', 65536))
 return cmsgpack.pack({})
 return cmsgpack.pack({1, 2, 3})
@@ -262,12 +265,15 @@ return struct.size('')
 """
 
 BIT = r"""
-return {bit.tobit(1), bit.tobit(2^31), bit.tobit(2^32), bit.tobit(-1), bit.tobit(1.5), bit.tobit(2.5), bit.tobit(-1.5)}
+return {bit.tobit(1), bit.tobit(2^31), bit.tobit(2^32), bit.tobit(-1), bit.tobit(1.5), \
+bit.tobit(2.5), bit.tobit(-1.5)}
 return {bit.tobit(2^40 + 7), bit.tobit(-2^40 - 7), bit.tobit(1e15)}
-return {bit.bnot(0), bit.bnot(1), bit.band(15, 6), bit.bor(8, 1), bit.bxor(15, 5), bit.band(1, 3, 5), bit.bor(1)}
+return {bit.bnot(0), bit.bnot(1), bit.band(15, 6), bit.bor(8, 1), bit.bxor(15, 5), bit.band(1, 3, \
+5), bit.bor(1)}
 return {bit.lshift(1, 4), bit.lshift(1, 31), bit.lshift(1, 32), bit.rshift(-1, 28), bit.arshift(-16, 2)}
 return {bit.rol(1, 1), bit.ror(1, 1), bit.rol(0x12345678, 12), bit.ror(0x12345678, 12), bit.bswap(0x12345678)}
-return {bit.tohex(255), bit.tohex(255, 4), bit.tohex(255, -4), bit.tohex(-1), bit.tohex(1, 0), bit.tohex(1, 9)}
+return {bit.tohex(255), bit.tohex(255, 4), bit.tohex(255, -4), bit.tohex(-1), bit.tohex(1, 0), \
+bit.tohex(1, 9)}
 return bit.tohex(255, -2147483648)
 return bit.tohex(255, 2147483648)
 return bit.tohex(-1, -8)
@@ -282,7 +288,7 @@ return bit.tobit(1/0)
 
 
 def lines(*groups: str) -> list[str]:
-    return [line for group in groups for line in group.strip().splitlines()]
+    return [line for group in groups for line in group.replace("\\\n", "").strip().splitlines()]
 
 
 @pytest.mark.parametrize("script", lines(JSON, MSGPACK, STRUCT, BIT))

@@ -1,4 +1,4 @@
-"""Scripts that run for long or take too much: who waits, who is told, how they end. Against a real Redis where it can."""
+"""Scripts that run for long or take too much: who waits, who is told, how they end."""
 
 from __future__ import annotations
 

@@ -105,7 +105,8 @@ redis.call('lpush', 'l', 1) return redis.call('incr', 'l')
 redis.call('lpush', 'l', 1) return redis.pcall('incr', 'l')
 redis.call('lpush', 'l', 1) return {pcall(redis.call, 'incr', 'l')}
 redis.call('lpush', 'l', 1) return redis.pcall('incr', 'l').err
-local t = redis.pcall('nothing') local r = {} for k, v in pairs(t) do r[#r+1] = k .. tostring(v) end table.sort(r) return r
+local t = redis.pcall('nothing') local r = {} for k, v in pairs(t) do r[#r+1] = k .. tostring(v) \
+end table.sort(r) return r
 redis.call('select', 1) redis.call('set', 'in1', 1) return redis.call('exists', 'in1')
 return redis.call('exists', 'in1')
 return redis.sha1hex('')
@@ -126,7 +127,8 @@ return redis.acl_check_cmd('get', 'x')
 return redis.acl_check_cmd('nothing')
 return redis.acl_check_cmd()
 return redis.acl_check_cmd('config', 'nothing')
-return {redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING, redis.REPL_ALL, redis.REPL_AOF}
+return {redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING, redis.REPL_ALL, \
+redis.REPL_AOF}
 error('x')
 error('x', 0)
 error({err = 'MYERR x'})
@@ -178,7 +180,8 @@ local t = {3, 1, 2} table.sort(t) return t
 local t = {1, 2} table.insert(t, 3) table.insert(t, 1, 0) return {table.remove(t), t[1], #t}
 return {tonumber('0x10'), tonumber('10', 2), tonumber('z', 36), tostring(tonumber('x')), tonumber('1e2')}
 local co = coroutine.wrap(function() return redis.call('ping') end) return co()
-local co = coroutine.create(function() coroutine.yield(1) error('x') end) return {coroutine.resume(co), coroutine.resume(co)}
+local co = coroutine.create(function() coroutine.yield(1) error('x') end) return \
+{coroutine.resume(co), coroutine.resume(co)}
 return collectgarbage('count') > 0
 return rawget(redis, 'nothing')
 return redis.nothing
