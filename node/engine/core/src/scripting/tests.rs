@@ -1,5 +1,8 @@
 //! Scripts, from the command to the reply.
 
+use std::cell::Cell;
+
+use crate::keyspace::key_slot;
 use crate::testing::Bench;
 
 fn eval(bench: &mut Bench, client: u32, code: &str) -> String {
@@ -14,18 +17,6 @@ fn script_calls_commands() {
     assert_eq!(eval(&mut bench, client, "return redis.call('set', KEYS[1], ARGV[1])"), "+OK");
     assert_eq!(eval(&mut bench, client, "return redis.call('get', 'k')"), "$1 a");
     assert_eq!(bench.say(client, "GET k"), "$1 a");
-}
-
-#[test]
-fn what_a_script_writes_is_replicated_as_one_transaction() {
-    let mut bench = Bench::new(&[("appendonly", "no")]);
-    let client = bench.client();
-    bench.engine.replication.is_kept = true;
-    let before = bench.engine.replication.offset();
-    eval(&mut bench, client, "redis.call('set', 'a', 1) return redis.call('get', 'a')");
-    assert_eq!(bench.engine.call.queued.len(), 0);
-    assert!(bench.engine.replication.offset() >= before);
-    assert_eq!(bench.say(client, "GET a"), "$1 1");
 }
 
 #[test]
@@ -79,7 +70,6 @@ fn long_script_goes_on_in_later_turns_and_others_wait() {
     assert_eq!(eval(&mut bench, client, code), "");
     assert!(bench.session(client).is_suspended());
     assert_eq!(bench.say(other, "GET k"), "");
-    assert_eq!(bench.say(other, "SCRIPT KILL"), "");
     assert!(bench.engine.script_wants_turn());
     for _ in 0..100 {
         bench.engine.end_turn();
