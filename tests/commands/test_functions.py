@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.commands.resp import Failure
-from tests.commands.wire import Peers, Server, Wire
+from tests.commands.wire import Peers, Server, Wire, start_garrison
 
 LIBRARY = """#!lua name=mylib
 redis.register_function('echo', function(keys, args) return {keys[1], args[1], #keys, #args} end)
@@ -198,3 +198,28 @@ def test_library_is_replicated_and_synced(own_servers: dict[str, Server]) -> Non
     garrison.until(1, "FUNCTION", "LIST", read_as=len)
     redis.close()
     garrison.close()
+
+
+@pytest.mark.parametrize("options", [("--appendonly", "yes"), ()])
+def test_library_survives_a_restart(
+    tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...]
+) -> None:
+    folder = tmp_path_factory.mktemp("garrison")
+    for start in range(2):
+        server = start_garrison(folder, *options)
+        assert isinstance(server, Server), server
+        try:
+            wire = Wire(server)
+            if start == 0:
+                wire("FUNCTION", "LOAD", LIBRARY)
+                wire("FCALL", "put", "1", "k", "v")
+                if options:
+                    wire("BGREWRITEAOF")
+                    wire.expect(b"aof_rewrite_in_progress:0", "INFO", "persistence")
+                else:
+                    wire("SAVE")
+            assert wire("FCALL_RO", "peek", "1", "k") == b"v"
+            assert len(wire("FUNCTION", "LIST")) == 1
+            wire.close()
+        finally:
+            server.stop()
