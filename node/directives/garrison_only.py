@@ -77,4 +77,11 @@ ROWS = (
         "Let a replica give up its data for a primary that came back with a younger and smaller history; "
         "'no' keeps the data, and the link down, until REPLICAOF is given again.",
     ),
+    Directive(
+        "lua-memory-max",
+        Memory(8 << 20, 1 << 40),
+        "268435456",
+        E,
+        "Most bytes that the interpreter of scripts, and that of functions, may each hold.",
+    ),
 )

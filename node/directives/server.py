@@ -171,7 +171,7 @@ ROWS = (
         "busy-reply-threshold",
         Integer(0, LONG_MAX),
         "5000",
-        N,
+        E,
         "Milliseconds after which a script answers BUSY to others.",
         alias="lua-time-limit",
     ),

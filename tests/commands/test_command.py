@@ -54,6 +54,7 @@ DIFFERENCES = {
         )
     },
     ("msetex", "missing"): REDIS_8,
+    ("script|show", "missing"): REDIS_8,
     **{(name, "missing"): SINCE_REDIS_7_4 for name in FIELD_EXPIRY},
     ("client|no-touch", "missing"): REDIS_7_2,
     ("client|setinfo", "missing"): REDIS_7_2,

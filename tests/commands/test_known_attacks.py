@@ -53,7 +53,6 @@ REFUSED: list[tuple[str, tuple[Word, ...], str]] = [
         "ERR Invalid arguments specified for command",
     ),
     ("CVE-2023-36824", ("COMMAND", "GETKEYS", "LMPOP", -1, "a", "LEFT"), "ERR Invalid arguments"),
-    ("CVE-2024-31449", ("EVAL", "return 1", 0), "ERR unknown command"),
 ]
 
 # The entry, a command, and what it answers.

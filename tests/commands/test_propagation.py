@@ -12,6 +12,14 @@ from tests.commands.test_string import words_of
 from tests.commands.wire import Peers, Wire
 
 SCRIPTS: dict[str, str] = {
+    "scripts": """
+        EVAL "return 1" 0 | EVAL "return redis.call('GET','a')" 0 | EVAL "return redis.call('SET','a',1)" 0
+        EVAL "redis.call('SET','a',1) redis.call('INCR','a') return redis.call('EXPIRE','a',100)" 0
+        EVAL "redis.call('SET','a',1) redis.call('INCR') " 0
+        EVAL "redis.call('SELECT',1) redis.call('SET','b',2)" 0
+        EVAL "redis.set_repl(redis.REPL_NONE) redis.call('SET','c',1)" 0 | FUNCTION FLUSH | SCRIPT FLUSH
+        MULTI | SET d 1 | EVAL "redis.call('INCR','d') redis.call('INCR','d')" 0 | EXEC | EVAL_RO "return 1" 0
+        EVAL "redis.call('SPOP','none') redis.call('SADD','s','x') redis.call('SPOP','s')" 0""",
     "set": """
         SET k v | SET k v EX 100 | SET k v PX 500000 NX | SET k2 v PX 500000 NX | SET k v EXAT 99999999999
         SET k v KEEPTTL | SET k v GET | SET k v XX GET | SET k w GET EX 10 | SET none v XX | SET k v NX

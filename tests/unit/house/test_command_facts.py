@@ -114,7 +114,8 @@ def test_client_finds_the_keys_where_the_engine_does(table: dict[str, Row]) -> N
                 args = [f"{word}" for word in words[command.word_count :]]
                 marked = [word if word != "1" else f"arg{at}" for at, word in enumerate(args)]
                 keys, _ = engine.say("COMMAND", "GETKEYS", *words[: command.word_count], *marked)
-                if isinstance(keys, list):
+                # Of EVAL with fewer keys than it tells, COMMAND GETKEYS answers none; the client refuses it.
+                if isinstance(keys, list) and (keys or "no_mandatory_keys" not in row.flags):
                     assert [key.decode() for key in command.keys(marked)] == keys, words
                     compared += 1
     assert compared > 100

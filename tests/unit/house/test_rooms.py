@@ -11,7 +11,12 @@ from pathlib import Path
 Module = tuple[str, ...]
 
 # A part of a folder that is a room of its own: state stands below the engine, what is done with it above.
-INNER_ROOMS: tuple[Module, ...] = (("replication", "state"), ("migration", "state"), ("persistence", "state"))
+INNER_ROOMS: tuple[Module, ...] = (
+    ("replication", "state"),
+    ("migration", "state"),
+    ("persistence", "state"),
+    ("scripting", "state"),
+)
 # The files of a type that know no session, engine or reply; its other files are commands.
 VALUE_FILES = {
     *("value", "codec", "field_table", "int_set", "edge", "leaf", "score", "tree", "due", "nodes"),

@@ -7,6 +7,7 @@ use crate::dispatch::{table, Command};
 use crate::engine::{Call, Clients, Clock, Cluster, Effects, Engine, Host, Keyspace, Statistics, Switches};
 use crate::persistence::state::Persistence;
 use crate::replication::state::Replication;
+use crate::scripting::state::Scripting;
 use crate::settings::Settings;
 use crate::types::{bitmap, bloom, geo, hash, hyperloglog, list, set, sorted_set, stream, string};
 
@@ -37,6 +38,8 @@ const ALL: &[&[Command]] = &[
     commands::slowlog::COMMANDS,
     commands::sort::COMMANDS,
     commands::transactions::COMMANDS,
+    crate::scripting::commands::COMMANDS,
+    crate::scripting::functions::commands::COMMANDS,
     bitmap::bitfield::COMMANDS,
     bitmap::read::COMMANDS,
     bitmap::write::COMMANDS,
@@ -96,10 +99,12 @@ impl Engine {
         Engine {
             clock,
             call: Call::default(),
+            suspended_call: None,
             keyspace: Keyspace::new(&settings, seed),
             clients: Clients::new(),
             replication: Replication::new(seed),
             persistence: Persistence::new(clock.unix_ms),
+            scripting: Scripting::default(),
             cluster: Cluster::new(&settings, seed),
             stats: Statistics::new(table::table().entries.len(), &settings),
             effects: Effects::default(),

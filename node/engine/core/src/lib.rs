@@ -11,10 +11,10 @@
 //! types, keyspace, snapshot          values and codecs, the table, pictures of it
 //! inspect                            looking into files without loading them
 //! clients, cluster, stats            sessions and their waits, the slot table, counters
-//! replication/state, migration/state, persistence/state   what those remember
+//! replication/state, migration/state, persistence/state, scripting/state   what those remember
 //! engine                             the state of all of them, and what every command may call
 //! dispatch                           commands: their table, their checks, their run
-//! replication, migration, persistence    what they do
+//! replication, migration, persistence, scripting   what they do
 //! types/<type>/read, write ...       the commands of types
 //! commands                           the commands of no type
 //! assembly                           the list of all commands, and the constructor
@@ -36,6 +36,7 @@ pub mod migration;
 pub mod persistence;
 pub mod replication;
 pub mod resp;
+pub mod scripting;
 pub mod settings;
 pub mod snapshot;
 pub mod stats;

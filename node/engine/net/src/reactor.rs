@@ -213,7 +213,9 @@ impl Reactor {
         } else if self.engine.has_more_to_expire() {
             self.engine.expire_some();
         }
-        self.serve_primary();
+        if !self.engine.script_wants_turn() {
+            self.serve_primary();
+        }
         self.engine.finish_commands();
         self.carry_out_actions();
         self.write_log();
@@ -236,6 +238,7 @@ impl Reactor {
             || self.engine.replication_wants_turn()
             || self.engine.persistence_wants_turn()
             || self.engine.has_more_to_evict()
+            || self.engine.script_wants_turn()
             || !self.runnable.is_empty()
             || !self.accept_again.is_empty()
             || !self.engine.effects.actions.is_empty()

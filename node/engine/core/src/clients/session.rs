@@ -62,6 +62,8 @@ pub enum Suspension {
     Keys,
     /// Its command is to be carried out again when a pause or a key's migration ends.
     Retry(Box<OwnedArgs>),
+    /// Its script runs, and goes on in the next turn.
+    Script,
     /// MIGRATE waits for the target, under this ticket.
     Migrate {
         /// The ticket of the migration.

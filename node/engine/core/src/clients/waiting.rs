@@ -28,9 +28,11 @@ pub enum Queue {
     Migration,
     /// Acknowledgements of replicas.
     Acks,
+    /// The end of a script, or the time after which one is told that it is busy; its command is carried out again.
+    Script,
 }
 
-const QUEUES: usize = 3;
+const QUEUES: usize = 4;
 
 /// A key of a database.
 pub type DbKey = (usize, Box<[u8]>);
@@ -276,10 +278,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Queue; QUEUES] = [Queue::Pause, Queue::Migration, Queue::Acks];
+    const ALL: [Queue; QUEUES] = [Queue::Pause, Queue::Migration, Queue::Acks, Queue::Script];
 
     /// Above all queues; for keys of database 1 it is moved up like their bits.
-    const FOR_KEYS: usize = 8;
+    const FOR_KEYS: usize = 16;
 
     fn in_db(at: usize) -> usize {
         usize::from(at >= FOR_KEYS << 3)

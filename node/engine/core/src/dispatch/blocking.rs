@@ -82,7 +82,7 @@ impl Engine {
     ///
     /// `by` is the running session, whose command has ended.
     pub(crate) fn serve_ready_keys(&mut self, by: Option<&Session>) {
-        if !self.clients.waiting.has_ready_key() || self.call.is_serving {
+        if !self.clients.waiting.has_ready_key() || self.call.is_serving || self.scripting.running.is_some() {
             return;
         }
         self.call.is_serving = true;

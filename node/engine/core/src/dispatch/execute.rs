@@ -186,7 +186,7 @@ impl Engine {
     /// Sends what a command has queued for replication. The session remembers how far the stream is now: WAIT means
     /// what was written before the session's last command, by whomever, as in Redis.
     #[inline]
-    fn finish_writes(&mut self, session: &mut Session) {
+    pub(crate) fn finish_writes(&mut self, session: &mut Session) {
         self.flush_propagation();
         session.seen_offset = self.replication.offset();
         if std::mem::take(&mut session.has_written) {
@@ -237,6 +237,10 @@ impl Engine {
             && !is_served_while_loading(entry)
         {
             return Err(LOADING);
+        }
+        if self.scripting.running.is_some() && self.waits_for_script(session, entry, args)? {
+            self.hold_back(session, args, Queue::Script);
+            return Ok(Gate::Closed);
         }
         if session.origin.skips_checks() {
             if self.settings.maxmemory > 0 && adds_data(session, entry) {
@@ -321,8 +325,8 @@ impl Engine {
         let ended = (self.host.ticks)();
         let elapsed = ended.wrapping_sub(started);
         self.call.ended_us = self.call.in_a_row.then_some(ended);
-        if matches!(session.suspension, Suspension::Keys) {
-            // It will be carried out again, and counts then.
+        if matches!(session.suspension, Suspension::Keys | Suspension::Script) {
+            // It will be carried out again or go on, and counts then.
             return;
         }
         self.stats.counters.commands_processed += 1;
@@ -390,7 +394,7 @@ impl Engine {
 
     /// A command was slow, by SLOWLOG's or LATENCY's measure.
     #[cold]
-    fn record_slow(&mut self, session: &Session, entry: &Entry, args: Args<'_>, elapsed_us: u64) {
+    pub(crate) fn record_slow(&mut self, session: &Session, entry: &Entry, args: Args<'_>, elapsed_us: u64) {
         let flags = entry.command.flags;
         let threshold = self.settings.slowlog_log_slower_than;
         if threshold >= 0 && elapsed_us as i64 >= threshold && !flags.contains(Flags::SKIP_SLOWLOG) {
@@ -411,7 +415,7 @@ impl Engine {
 
     /// Shows a command to those who MONITOR, if anybody may see it.
     #[inline]
-    fn show(&mut self, session: &Session, entry: &Entry, args: Args<'_>) {
+    pub(crate) fn show(&mut self, session: &Session, entry: &Entry, args: Args<'_>) {
         const HIDDEN: Flags = Flags::SKIP_MONITOR.union(Flags::ADMIN);
         if !self.clients.monitors.is_empty() && !entry.command.flags.intersects(HIDDEN) {
             self.show_to_monitors(session, args);

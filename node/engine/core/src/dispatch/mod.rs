@@ -123,6 +123,8 @@ pub enum Group {
     PubSub,
     /// MULTI and its kin.
     Transactions,
+    /// Scripts and functions.
+    Scripting,
     /// The client's own connection.
     Connection,
     /// The server as a whole.
@@ -148,6 +150,7 @@ impl Group {
             Group::Stream => "stream",
             Group::PubSub => "pubsub",
             Group::Transactions => "transactions",
+            Group::Scripting => "scripting",
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Cluster => "cluster",
@@ -170,6 +173,7 @@ impl Group {
             Group::Stream => "stream",
             Group::PubSub => "pubsub",
             Group::Transactions => "transaction",
+            Group::Scripting => "scripting",
             Group::Connection => "connection",
             Group::Server | Group::Cluster => return None,
         })

@@ -81,7 +81,7 @@ fn target<'a>(
 
 impl Engine {
     /// Checks that this node serves the command's keys, or says who does.
-    pub(super) fn check_slot(
+    pub(crate) fn check_slot(
         &mut self,
         session: &Session,
         entry: &Entry,

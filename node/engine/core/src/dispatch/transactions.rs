@@ -143,6 +143,9 @@ impl Engine {
     /// Asks what the stage needs of the control plane, or carries it out, stage by stage to the end.
     fn go_on_with_exec(&mut self, session: &mut Session) {
         while let Some(transaction) = session.transaction.as_deref() {
+            if session.is_suspended() {
+                return;
+            }
             let stage = transaction.stage();
             if self.ask_for_stage(session, stage.clone()) {
                 return;
@@ -208,7 +211,8 @@ impl Engine {
         let outer = self.call.frame;
         self.call.frame = outer.within(Nested::Transaction);
         self.call.key = KnownKey::NONE;
-        for queued in &queue[stage.clone()] {
+        let mut suspended_at = None;
+        for (index, queued) in queue.iter().enumerate().take(stage.end).skip(stage.start) {
             self.call.slot = queued.slot;
             let reply_start = session.out.len();
             match (is_control(queued), self.check_later_stage(&stage, queued)) {
@@ -216,9 +220,19 @@ impl Engine {
                 (false, Err(failure)) => self.write_failure(session, &failure),
                 (false, Ok(())) => self.call_command(session, queued.entry(), queued.args.view()),
             }
+            if matches!(session.suspension, Suspension::Script) {
+                suspended_at = Some(index);
+                break;
+            }
             session.drop_queued_reply(reply_start);
         }
         self.call.frame = outer;
+        if let Some(index) = suspended_at {
+            // A script goes on in the next turn, and then what stands behind it in the queue.
+            let rest = Transaction { open: true, queue, answers, done: index + 1, ..Transaction::default() };
+            session.transaction = Some(Box::new(rest));
+            return;
+        }
         if let Some(transaction) = session.transaction.as_deref_mut().filter(|_| !is_last) {
             transaction.queue = std::mem::take(&mut queue);
             transaction.done = stage.end;

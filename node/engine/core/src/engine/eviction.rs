@@ -153,7 +153,7 @@ impl Engine {
     /// Whether keys may be evicted here and now, as far as it is not for the policy to say.
     fn may_evict(&self) -> bool {
         let is_idle_replica = self.replication.is_replica() && self.settings.replica_ignore_maxmemory;
-        !is_idle_replica && self.clients.pause.is_none()
+        !is_idle_replica && self.clients.pause.is_none() && self.scripting.running.is_none()
     }
 
     /// At the end of a turn: works off what commands have left. Bounded in time.

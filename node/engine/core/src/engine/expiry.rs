@@ -45,7 +45,7 @@ impl Engine {
 
     /// One turn of background expiry over all databases, bounded in time.
     pub fn expire_some(&mut self) {
-        if self.clients.pause.is_some() || !self.keyspace.active_expiry {
+        if self.clients.pause.is_some() || !self.keyspace.active_expiry || self.scripting.running.is_some() {
             return;
         }
         if self.replication.is_replica() {

@@ -20,7 +20,9 @@ mod publish;
 mod state;
 mod write_hook;
 
-pub use state::{Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics, Switches};
+pub use state::{
+    Call, Clients, Clock, Cluster, Effects, Host, Keyspace, Statistics, SuspendedCall, Switches,
+};
 
 use state::HELLOS_PER_CRON_MAX;
 
@@ -36,6 +38,7 @@ use crate::persistence::state::Persistence;
 use crate::replication::state::{Replication, Scope};
 use crate::resp::failure::Failure;
 use crate::resp::{Args, OwnedArgs};
+use crate::scripting::state::Scripting;
 use crate::settings::Settings;
 use crate::stats::slots::SlotStats;
 use crate::stats::Stats;
@@ -47,6 +50,8 @@ pub struct Engine {
     pub clock: Clock,
     /// The running command.
     pub call: Call,
+    /// The command whose script is suspended.
+    pub suspended_call: Option<Box<SuspendedCall>>,
     /// The settings.
     pub settings: Settings,
     /// The data.
@@ -57,6 +62,8 @@ pub struct Engine {
     pub replication: Replication,
     /// Snapshots, the append-only file, and what a start reads.
     pub persistence: Persistence,
+    /// Scripts, functions, and the one that runs.
+    pub scripting: Scripting,
     /// Slots, keys on their way to other nodes, and what may be acknowledged.
     pub cluster: Cluster,
     /// Counters, slow commands, slow events.
@@ -244,7 +251,10 @@ impl Engine {
             self.expire_some();
         }
         self.replication_tick();
-        self.persistence_tick();
+        if self.scripting.running.is_none() {
+            // A snapshot that begins in the middle of a script would show half of what it writes.
+            self.persistence_tick();
+        }
         self.stats.counters.sample_rates(self.clock.unix_ms);
         self.enforce_output_limits();
     }
@@ -269,6 +279,7 @@ impl Engine {
         if self.clients.pause.is_some_and(|pause| pause.until_boot_ms <= self.clock.boot_ms) {
             self.combine_pauses();
         }
+        self.go_on_with_script();
         self.end_overdue_waits();
         self.serve_ready_keys(None);
         // No session runs now: what is left was for one that is closed.

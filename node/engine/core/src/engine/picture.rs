@@ -41,7 +41,8 @@ impl Engine {
             aux.push(("garrison-shard", shard));
         }
         aux.push(("aof-base", if is_log_base { "1" } else { "0" }));
-        Producer::start(&mut self.keyspace.dbs, None, options, &aux)
+        let functions = self.scripting.library_sources();
+        Producer::start(&mut self.keyspace.dbs, None, options, (&aux, &functions))
     }
 
     /// What reads a snapshot of this form into a data set beside the present one.

@@ -40,6 +40,15 @@ pub struct Clock {
     pub boot_ms: BootMs,
 }
 
+/// The running command, of which a script is suspended until the next turn, and the time that it sees.
+#[derive(Debug)]
+pub struct SuspendedCall {
+    /// What it has done so far.
+    pub call: Call,
+    /// The time.
+    pub clock: Clock,
+}
+
 /// What the running command has done so far.
 #[derive(Debug, Default)]
 pub struct Call {

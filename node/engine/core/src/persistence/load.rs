@@ -175,13 +175,7 @@ impl Engine {
             self.replication.adopt_loaded(id, offset, stream_db);
         }
         self.persistence.loaded.expired += loader.expired;
-        if loader.functions > 0 {
-            let count = loader.functions;
-            self.log(
-                Level::Warning,
-                format!("{count} function libraries were left out: they are not built yet"),
-            );
-        }
+        self.install_libraries(&loader.functions);
         for (number, new) in loader.into_databases().into_iter().enumerate() {
             self.keyspace.dbs[number].replace_contents(new);
         }

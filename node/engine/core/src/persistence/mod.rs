@@ -39,6 +39,11 @@ impl Engine {
 
     /// What became of an order.
     pub fn disk_report(&mut self, report: DiskReport) {
+        if self.scripting.running.is_some() {
+            // A log may be cut by it, and a picture of the data begin: not in the middle of a script.
+            self.persistence.reports.push(report);
+            return;
+        }
         match report {
             DiskReport::Written { file, bytes } => self.snapshot_written(file, bytes),
             DiskReport::Finished { file } => {
@@ -57,7 +62,13 @@ impl Engine {
 
     /// Work at the end of a turn.
     pub(crate) fn persistence_turn(&mut self) {
-        if std::mem::take(&mut self.persistence.last.is_scheduled)
+        if self.scripting.running.is_none() {
+            for report in std::mem::take(&mut self.persistence.reports) {
+                self.disk_report(report);
+            }
+        }
+        if self.scripting.running.is_none()
+            && std::mem::take(&mut self.persistence.last.is_scheduled)
             && self.persistence.job(Purpose::Save).is_none()
         {
             self.start_save(None);

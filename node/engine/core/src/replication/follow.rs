@@ -155,7 +155,8 @@ impl Engine {
         let (Some(loader), Some((id, offset))) = (link.loader.take(), link.full_sync.take()) else { return };
         self.drop_replicas("the data set was replaced by a full sync");
         link.is_snapshot_complete = false;
-        let (bytes, functions) = (loader.bytes, loader.functions);
+        let bytes = loader.bytes;
+        self.install_libraries(&loader.functions);
         self.replication.history.adopt(id);
         self.replication.stream.restart_at(offset);
         self.replication.is_kept = true;
@@ -170,14 +171,6 @@ impl Engine {
             Level::Notice,
             format!("MASTER <-> REPLICA sync: Finished with success, {bytes} bytes loaded"),
         );
-        if functions > 0 {
-            self.log(
-                Level::Warning,
-                format!(
-                    "{functions} function libraries of the primary were left out: they are not built yet"
-                ),
-            );
-        }
         self.go_online(link);
     }
 

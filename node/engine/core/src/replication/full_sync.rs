@@ -15,6 +15,10 @@ const STEPS_MAX: u64 = 16;
 impl Engine {
     /// Starts the full syncs that have waited long enough for others to join.
     pub(super) fn start_full_syncs(&mut self) {
+        if self.scripting.running.is_some() {
+            // A snapshot in the middle of a script would show half of what the stream behind it says again.
+            return;
+        }
         let delay_ms = self.settings.repl_diskless_sync_delay as i64 * 1000;
         let now_ms = self.clock.boot_ms;
         for takes_end_mark in [true, false] {

@@ -104,7 +104,8 @@ impl Engine {
 
     /// Applies a part of what was held.
     pub(super) fn apply_held(&mut self) {
-        if !self.has_held_stream() {
+        // Nothing changes in the middle of a script.
+        if !self.has_held_stream() || self.scripting.running.is_some() {
             return;
         }
         let Some(mut link) = self.replication.link.take() else { return };

@@ -387,6 +387,10 @@ settings! {
     latency_tracking_info_percentiles: Percentiles = Percentiles(vec![
         ("50".into(), 0.5), ("99".into(), 0.99), ("99.9".into(), 0.999),
     ]), "latency-tracking-info-percentiles";
+    /// Milliseconds after which other clients are told that a script keeps the node busy.
+    busy_reply_threshold: u64 = 5_000, "busy-reply-threshold";
+    /// Most bytes that an interpreter of scripts or functions may hold.
+    lua_memory_max: u64 = 256 * MIB, "lua-memory-max";
     /// Most entries of SLOWLOG.
     slowlog_max_len: usize = 128, "slowlog-max-len";
     /// Most fields of a packed hash.

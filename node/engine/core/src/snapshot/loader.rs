@@ -49,8 +49,8 @@ pub struct Loader {
     pub header: Header,
     /// Keys that were past their time and left out.
     pub expired: u64,
-    /// Function libraries that were left out.
-    pub functions: u64,
+    /// The sources of function libraries.
+    pub functions: Vec<Vec<u8>>,
     /// Access clock that loaded keys get.
     clock: u32,
     /// What has arrived of the mark.
@@ -75,7 +75,7 @@ impl Loader {
             bytes: 0,
             header: Header::default(),
             expired: 0,
-            functions: 0,
+            functions: Vec::new(),
             clock,
             mark: Vec::new(),
         }
@@ -166,7 +166,7 @@ impl Loader {
                 })?;
             }
             RdbItem::Entry(entry) => self.load_entry(*entry),
-            RdbItem::Function(_) => self.functions += 1,
+            RdbItem::Function(source) => self.functions.push(source),
             RdbItem::Resize { .. } | RdbItem::SlotInfo { .. } | RdbItem::End => {}
         }
         Ok(())

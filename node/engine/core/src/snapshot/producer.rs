@@ -196,16 +196,17 @@ fn sizes_of(db: &Db, slots: Option<&SlotSet>) -> (u64, u64) {
 
 impl Producer {
     /// Starts a snapshot of all databases as they are now, or of some slots of them. `aux` are the fields of its
-    /// header. [`Producer::end`] calls it off at any time.
+    /// header, and the sources of function libraries follow. [`Producer::end`] calls it off at any time.
     pub fn start(
         databases: &mut [Db],
         slots: Option<&Arc<SlotSet>>,
         options: RdbWriterOptions,
-        aux: &[(&str, &str)],
+        (aux, functions): (&[(&str, &str)], &[&[u8]]),
     ) -> Self {
         let mut writer = RdbWriter::new(options);
         let mut bytes = Vec::new();
         writer.header(&mut bytes, aux);
+        functions.iter().for_each(|source| writer.function(&mut bytes, source));
         let sizes: Vec<(u64, u64)> =
             databases.iter().map(|db| sizes_of(db, slots.map(Arc::as_ref))).collect();
         let keys_total = sizes.iter().map(|(keys, _)| keys).sum();
@@ -356,7 +357,8 @@ mod tests {
     fn chosen_slots_are_the_picture_and_progress_counts_them() {
         let mut databases = database();
         let slots: Arc<SlotSet> = Arc::new((0..3000).collect());
-        let mut producer = Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), &[]);
+        let mut producer =
+            Producer::start(&mut databases, Some(&slots), RdbWriterOptions::default(), (&[], &[]));
         let (mut sink, total) = (Bytes(Vec::new()), producer.keys().1);
         assert!(total > 0 && total < databases[0].len() as u64);
         let mut done = 0;
@@ -425,7 +427,7 @@ mod tests {
     fn snapshots_while_keys_change(count: usize) -> (Vec<Vec<u8>>, usize) {
         let mut databases = with_big_hashes();
         let mut prng = Prng::new(9);
-        let start = |_| Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let start = |_| Producer::start(&mut databases, None, RdbWriterOptions::default(), (&[], &[]));
         let mut producers: Vec<Producer> = (0..count).map(start).collect();
         let mut sinks: Vec<Bytes> = (0..count).map(|_| Bytes(Vec::new())).collect();
         let (mut longest, mut rounds, mut is_complete) = (0, 0, vec![false; count]);
@@ -471,7 +473,7 @@ mod tests {
     #[test]
     fn step_is_not_as_long_as_the_biggest_value() {
         let mut databases = with_big_hashes();
-        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), (&[], &[]));
         let (mut sink, mut longest) = (Bytes(Vec::new()), 0);
         while producer.step(&mut databases, &mut sink) == Ok(Progress::More) {
             longest = longest.max(sink.0.len());
@@ -484,7 +486,7 @@ mod tests {
     #[test]
     fn dropped_databases_complete_a_value_that_is_open() {
         let mut databases = with_big_hashes();
-        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), (&[], &[]));
         let mut sink = Bytes(Vec::new());
         let keys = databases[0].len();
         while !lock(&producer.picture).is_open {
@@ -499,7 +501,7 @@ mod tests {
     #[test]
     fn called_off_snapshot_leaves_nothing_behind() {
         let mut databases = database();
-        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), &[]);
+        let mut producer = Producer::start(&mut databases, None, RdbWriterOptions::default(), (&[], &[]));
         let mut sink = Bytes(Vec::new());
         assert_eq!(producer.step(&mut databases, &mut sink), Ok(Progress::More));
         producer.end(&mut databases);

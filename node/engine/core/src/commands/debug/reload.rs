@@ -25,7 +25,7 @@ pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
     let options =
         RdbWriterOptions { compress: engine.settings.rdbcompression, checksum: engine.settings.rdbchecksum };
     let mut sink = Memory::default();
-    let mut producer = Producer::start(&mut engine.keyspace.dbs, None, options, &[]);
+    let mut producer = Producer::start(&mut engine.keyspace.dbs, None, options, (&[], &[]));
     let failed = |error: String| Failure::new(format!("ERR Error trying to reload the data: {error}"));
     while producer.step(&mut engine.keyspace.dbs, &mut sink).map_err(failed)? != Progress::Complete {}
     let mut loader = engine.new_loader(Some(PayloadForm::Sized(sink.0.len() as u64)));

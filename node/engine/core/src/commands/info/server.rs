@@ -5,6 +5,7 @@ use crate::base::unfreed;
 use crate::clients::origin::Origin;
 use crate::clients::session::Suspension;
 use crate::engine::Engine;
+use crate::scripting::state::Kind;
 
 pub(super) fn server(engine: &Engine, out: &mut Fields) {
     let fact = |name: &str, otherwise: &str| {
@@ -61,6 +62,26 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     out.field("total_blocking_keys_on_nokey", keys_of_any_change);
 }
 
+/// What scripts and functions hold: the interpreters, and the texts beside them.
+fn scripting_memory(engine: &Engine, out: &mut Fields) {
+    let scripting = &engine.scripting;
+    let eval = scripting.interpreter_bytes(Kind::Script) as u64;
+    let functions = scripting.interpreter_bytes(Kind::Function) as u64;
+    let (scripts, libraries) =
+        (scripting.cache.memory_bytes() as u64, scripting.libraries.memory_bytes() as u64);
+    out.field("used_memory_lua", eval);
+    out.field("used_memory_vm_eval", eval);
+    out.field("used_memory_lua_human", human(eval));
+    out.field("used_memory_scripts_eval", scripts);
+    out.field("number_of_cached_scripts", scripting.cache.len());
+    out.field("number_of_functions", scripting.libraries.function_count());
+    out.field("number_of_libraries", scripting.libraries.iter().len());
+    out.field("used_memory_vm_functions", functions);
+    out.bytes("used_memory_vm_total", eval + functions);
+    out.field("used_memory_functions", libraries);
+    out.bytes("used_memory_scripts", scripts + libraries);
+}
+
 pub(super) fn memory(engine: &Engine, out: &mut Fields) {
     let figures = engine.memory_figures();
     let process = (engine.host.process)();
@@ -82,22 +103,7 @@ pub(super) fn memory(engine: &Engine, out: &mut Fields) {
     out.field("allocator_active", figures.committed);
     out.field("allocator_resident", process.resident_bytes);
     out.bytes("total_system_memory", process.machine_bytes);
-    for name in ["used_memory_lua", "used_memory_vm_eval"] {
-        out.field(name, 0);
-    }
-    out.field("used_memory_lua_human", human(0));
-    for name in [
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ] {
-        out.field(name, 0);
-    }
-    out.bytes("used_memory_vm_total", 0);
-    out.field("used_memory_functions", 0);
-    out.bytes("used_memory_scripts", 0);
+    scripting_memory(engine, out);
     out.bytes("maxmemory", engine.settings.maxmemory);
     out.field("maxmemory_policy", engine.settings.maxmemory_policy.name());
     let ratio = if figures.used == 0 { 0.0 } else { process.resident_bytes as f64 / figures.used as f64 };

@@ -4,7 +4,7 @@ use super::docs::{self, Argument, Kind};
 use super::simple_set;
 use crate::dispatch::keys::{Begin, Find};
 use crate::dispatch::table::{table, Entry};
-use crate::dispatch::{Access, Flags, KeySpec};
+use crate::dispatch::{Access, Flags, Group, KeySpec};
 use crate::resp::reply::Reply;
 
 /// The ACL categories, in Redis's order; the last one came with Redis 8.
@@ -60,7 +60,8 @@ pub(crate) fn categories(entry: &Entry) -> Vec<&'static str> {
     let command = entry.command;
     let implied = |name: &str| match name {
         "write" => command.flags.contains(Flags::WRITE),
-        "read" => command.flags.contains(Flags::READONLY),
+        // What a script reads is for the commands to say that it calls.
+        "read" => command.flags.contains(Flags::READONLY) && command.group != Group::Scripting,
         "admin" => command.flags.contains(Flags::ADMIN),
         "dangerous" => command.flags.contains(Flags::ADMIN),
         "pubsub" => command.flags.contains(Flags::PUBSUB),

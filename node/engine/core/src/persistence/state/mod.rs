@@ -7,7 +7,7 @@ pub mod portions;
 pub mod rewrite;
 pub mod start;
 
-use disk::{DiskOrder, FileId};
+use disk::{DiskOrder, DiskReport, FileId};
 use loading::Loading;
 use log::Log;
 
@@ -136,6 +136,8 @@ pub struct Loaded {
 
 /// A node's files.
 pub struct Persistence {
+    /// What came of orders while a script was suspended.
+    pub(in crate::persistence) reports: Vec<DiskReport>,
     /// Snapshots under way, at most one for each purpose.
     pub jobs: Vec<Job>,
     /// The last snapshot.
@@ -153,6 +155,7 @@ impl Persistence {
     /// Nothing under way, at this Unix time in milliseconds.
     pub fn new(now_ms: i64) -> Self {
         Persistence {
+            reports: Vec::new(),
             jobs: Vec::new(),
             last: LastSave { saved_ms: now_ms, ..LastSave::default() },
             log: Log::default(),
