@@ -217,6 +217,22 @@ def test_redis_cli_reads_a_snapshot_that_redis_loads(field: Field, tmp_path: Pat
     assert loaded.data() == primary.data()
 
 
+def test_redis_cli_reads_the_functions_alone(field: Field, tmp_path: Path) -> None:
+    primary = field.start("garrison")
+    reader = shutil.which("redis-cli")
+    if reader is None:
+        pytest.skip("redis-cli is not installed")
+    fill(primary, 100)
+    code = "#!lua name=mylib\nredis.register_function('one', function() return 1 end)"
+    assert primary.call("FUNCTION", "LOAD", code) == b"mylib"
+    folder = tmp_path / "functions"
+    folder.mkdir()
+    words = [reader, "-p", str(primary.port), "--functions-rdb", str(folder / "dump.rdb")]
+    subprocess.run(words, check=True, capture_output=True, timeout=30)
+    loaded = field.start("redis", "--dir", str(folder))
+    assert (loaded.call("FCALL", "one", 0), loaded.call("DBSIZE")) == (1, 0)
+
+
 def test_the_directive_replicaof_is_followed_at_start(field: Field) -> None:
     primary = field.start("redis")
     primary.call("SET", "a", "b")

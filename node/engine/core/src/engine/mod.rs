@@ -15,7 +15,7 @@ pub mod limits;
 pub mod memory;
 mod notify;
 mod pause;
-mod picture;
+pub(crate) mod picture;
 mod publish;
 mod state;
 mod write_hook;

@@ -7,6 +7,17 @@ use crate::snapshot::loader::{Loader, PayloadForm};
 use crate::snapshot::producer::Producer;
 use crate::snapshot::{RdbOptions, RdbWriterOptions};
 
+/// What a snapshot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// The data set: function libraries and keys.
+    Data,
+    /// The same, as the beginning of an append-only file.
+    LogBase,
+    /// Function libraries alone.
+    Functions,
+}
+
 impl Engine {
     /// A snapshot of the keyspace as it is now.
     ///
@@ -16,7 +27,7 @@ impl Engine {
         &mut self,
         position: Option<(StreamId, u64)>,
         stream_db: usize,
-        is_log_base: bool,
+        contents: Contents,
     ) -> Producer {
         let options =
             RdbWriterOptions { compress: self.settings.rdbcompression, checksum: self.settings.rdbchecksum };
@@ -40,9 +51,13 @@ impl Engine {
         if let Some(shard) = &shard {
             aux.push(("garrison-shard", shard));
         }
-        aux.push(("aof-base", if is_log_base { "1" } else { "0" }));
+        aux.push(("aof-base", if contents == Contents::LogBase { "1" } else { "0" }));
         let functions = self.scripting.library_sources();
-        Producer::start(&mut self.keyspace.dbs, None, options, (&aux, &functions))
+        let dbs = match contents {
+            Contents::Functions => &mut [][..],
+            Contents::Data | Contents::LogBase => &mut self.keyspace.dbs,
+        };
+        Producer::start(dbs, None, options, (&aux, &functions))
     }
 
     /// What reads a snapshot of this form into a data set beside the present one.

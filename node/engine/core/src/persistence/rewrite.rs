@@ -20,6 +20,7 @@ use super::state::disk::{DiskOrder, FileId};
 use super::state::rewrite::{Rewrite, Step};
 use super::state::{Job, Purpose};
 use crate::engine::effects::Level;
+use crate::engine::picture::Contents;
 use crate::engine::Engine;
 use crate::formats::aof::annotation::Annotation;
 use crate::formats::aof::manifest::manifest_name;
@@ -158,7 +159,7 @@ impl Engine {
         let number = number.format(db);
         let mut head = format!("*2\r\n$6\r\nSELECT\r\n${}\r\n{number}\r\n", number.len()).into_bytes();
         Annotation::Position { id: id.bytes(), offset, db: db as u64 }.write(&mut head);
-        let producer = self.new_snapshot(Some((id, offset)), db, true);
+        let producer = self.new_snapshot(Some((id, offset)), db, Contents::LogBase);
         let log = &mut self.persistence.log;
         let Some(rewrite) = &mut log.rewrite else { return };
         rewrite.step = Step::Writing;

@@ -7,6 +7,7 @@
 use super::state::disk::{DiskOrder, FileId};
 use super::state::{FileSink, Job, Purpose, Waiter, RETRY_AFTER_FAILURE_MS};
 use crate::engine::effects::{Event, Level};
+use crate::engine::picture::Contents;
 use crate::engine::Engine;
 use crate::resp::failure::Failure;
 use crate::settings::SavePoint;
@@ -27,7 +28,7 @@ impl Engine {
     pub(crate) fn start_save(&mut self, waiter: Option<Waiter>) {
         let position = Some((self.replication.history.id, self.replication.offset()));
         let stream_db = self.replication.selected_db();
-        let producer = self.new_snapshot(position, stream_db, false);
+        let producer = self.new_snapshot(position, stream_db, Contents::Data);
         self.start_job(Purpose::Save, producer, waiter);
         self.persistence.last.tried_ms = self.clock.unix_ms;
         self.log(Level::Notice, "Background saving started");

@@ -220,6 +220,13 @@ fn introduce(ctx: &mut Ctx<'_>, option: &[u8], value: &[u8]) -> Outcome {
             let number = u64::try_from(number()?).map_err(|_| NOT_AN_INTEGER)?;
             introduction(ctx).second_channel = Some(number);
         }
+        b"rdb-filter-only" if value.eq_ignore_ascii_case(b"functions") => {
+            introduction(ctx).functions_only = true;
+        }
+        b"rdb-filter-only" => {
+            let value = value[..value.len().min(64)].escape_ascii();
+            return Err(Failure::new(format!("ERR Unsupported rdb-filter-only option: {value}")));
+        }
         b"rdb-only" => introduction(ctx).snapshot_only = number()? == 1,
         _ => {
             let option = String::from_utf8_lossy(option).into_owned();

@@ -1,9 +1,10 @@
 //! Full syncs, at the primary: who shares one, and how much of a turn they take.
 
-use super::state::replicas::{FullSync, State};
+use super::state::replicas::{FullSync, Introduction, State};
 use super::state::shared_sink::SharedSink;
 use crate::clients::session::SessionKey;
 use crate::engine::effects::{Action, Level};
+use crate::engine::picture::Contents;
 use crate::engine::Engine;
 use crate::snapshot::producer::{Progress, SINK_WAITING_BYTES_MAX};
 
@@ -21,24 +22,26 @@ impl Engine {
         }
         let delay_ms = self.settings.repl_diskless_sync_delay as i64 * 1000;
         let now_ms = self.clock.boot_ms;
-        for takes_end_mark in [true, false] {
+        for (takes_end_mark, functions_only) in [(true, false), (false, false), (true, true), (false, true)] {
             let mut waiting: Vec<SessionKey> = Vec::new();
             let mut is_due = false;
             for replica in &self.replication.replicas.list {
                 if let State::Waiting { since_ms } = replica.state {
-                    if replica.introduction.takes_end_mark == takes_end_mark {
+                    let Introduction { takes_end_mark: takes, functions_only: wants, .. } =
+                        replica.introduction;
+                    if (takes, wants) == (takes_end_mark, functions_only) {
                         waiting.push(replica.session);
                         is_due |= now_ms - since_ms >= delay_ms;
                     }
                 }
             }
             if is_due {
-                self.start_full_sync(&waiting, takes_end_mark);
+                self.start_full_sync(&waiting, takes_end_mark, functions_only);
             }
         }
     }
 
-    fn start_full_sync(&mut self, sessions: &[SessionKey], takes_end_mark: bool) {
+    fn start_full_sync(&mut self, sessions: &[SessionKey], takes_end_mark: bool, functions_only: bool) {
         let offset = self.replication.offset();
         let id = self.replication.history.id;
         let stream_db = self.replication.stream_db.unwrap_or(0);
@@ -47,7 +50,8 @@ impl Engine {
             // The replica begins in database 0, whatever the stream had selected.
             self.replication.stream_db = None;
         }
-        let producer = self.new_snapshot(Some((id, offset)), stream_db, false);
+        let contents = if functions_only { Contents::Functions } else { Contents::Data };
+        let producer = self.new_snapshot(Some((id, offset)), stream_db, contents);
         let end_mark = takes_end_mark.then(|| self.replication.history.end_mark());
         let number = self.replication.replicas.last_full_sync + 1;
         self.replication.replicas.last_full_sync = number;

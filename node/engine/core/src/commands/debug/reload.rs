@@ -1,7 +1,7 @@
 //! DEBUG RELOAD: the data set is written as RDB and read back.
 //!
-//! It stays in memory: files are not built yet. What tests want of it, that every value survives its form in RDB, is
-//! shown all the same. Replicas need not hear of it, as the data does not change.
+//! It stays in memory. What tests want of it, that every value survives its form in RDB, is shown all the same, and
+//! replicas need not hear of it, as the data does not change. Files are read at a start only.
 
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::engine::effects::Level;
@@ -13,7 +13,8 @@ pub(super) fn reload(ctx: &mut Ctx<'_>) -> Outcome {
     if ctx.args.len() > 2 {
         let option = String::from_utf8_lossy(ctx.arg(2)).to_uppercase();
         return Err(Failure::new(format!(
-            "ERR DEBUG RELOAD {option} needs an RDB file, and reading files is not built yet"
+            "ERR DEBUG RELOAD {option} is not offered: the data is written and read back in memory. Restart the node to \
+             have it read its files"
         )));
     }
     if !ctx.engine.replication.replicas.full_syncs.is_empty() {

@@ -32,6 +32,8 @@ pub struct Introduction {
     pub knows_ghosts: bool,
     /// It wants the snapshot and no stream (`redis-cli --rdb`).
     pub snapshot_only: bool,
+    /// Its snapshot is to hold function libraries alone (`redis-cli --functions-rdb`).
+    pub functions_only: bool,
     /// It spoke SYNC, so it is answered without a status line.
     pub is_old: bool,
     /// Capability `dual-channel`: it takes the snapshot of a full sync on a second connection.
