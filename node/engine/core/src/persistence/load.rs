@@ -50,6 +50,7 @@ impl Engine {
             last_bytes: 0,
             closed_bytes: 0,
             is_read: false,
+            is_told: false,
         }));
     }
 
@@ -319,14 +320,37 @@ impl Engine {
         true
     }
 
+    /// The log cannot be gone on with: the start ends. To serve without it would break what `appendonly` promises.
+    pub(super) fn start_failed(&mut self, error: &str) {
+        self.persistence.start_error = format!(
+            "{error}. The files were read, but the append-only file cannot be written, so the start ends here and what \
+             was read stays as it is. Make room on the disk, or let this user write to the file and its folder, and \
+             start again"
+        );
+    }
+
+    /// Why the start has to end, if it has to.
+    ///
+    /// # Errors
+    /// What failed, with the file and what to do. The node must not go on.
+    pub fn check_start(&mut self) -> Result<(), String> {
+        match std::mem::take(&mut self.persistence.start_error) {
+            error if error.is_empty() => Ok(()),
+            error => Err(error),
+        }
+    }
+
     /// The log holds the data: a start that waited for it goes on.
     pub(super) fn log_is_ready(&mut self) {
-        if self.persistence.loading.as_ref().is_some_and(|loading| loading.is_read) {
+        if self.persistence.loading.as_ref().is_some_and(|loading| loading.waits_for_log()) {
             self.tell_loaded();
         }
     }
 
     fn tell_loaded(&mut self) {
+        if let Some(loading) = &mut self.persistence.loading {
+            loading.is_told = true;
+        }
         let (keys, found) = (self.persistence.loaded.keys, self.persistence.loaded.found);
         let shard = self.persistence.loaded.shard.clone();
         self.effects.events.push(Event::Loaded { keys, found, shard });

@@ -139,6 +139,11 @@ struct Machine {
 impl Machine {
     /// Starts on a disk; an error is why it does not.
     fn start(disk: Disk, directives: &[(&str, &str)]) -> Result<Machine, String> {
+        Machine::start_while(disk, directives, Mood::Works)
+    }
+
+    /// Starts on a disk that can be read, and written as its mood says.
+    fn start_while(disk: Disk, directives: &[(&str, &str)], mood: Mood) -> Result<Machine, String> {
         let mut bench = Bench::new(directives);
         let files = &disk.files;
         let length = |name: &str| files.get(name).map(|stored| stored.bytes.len() as u64);
@@ -174,7 +179,8 @@ impl Machine {
         let client = bench.client();
         let mut machine = Machine { bench, disk, client };
         for _ in 0..20 {
-            machine.turn(Mood::Works, usize::MAX);
+            machine.turn(mood, usize::MAX);
+            machine.bench.engine.check_start()?;
             if machine.is_loaded() {
                 machine.bench.engine.serve_loaded();
                 return Ok(machine);
@@ -376,6 +382,46 @@ fn failed_sync_refuses_writes_until_one_succeeds() {
 }
 
 #[test]
+fn start_that_cannot_go_on_with_its_log_ends_and_says_why() {
+    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+    machine.count();
+    machine.turn(Mood::Works, usize::MAX);
+    for disk in [machine.disk.lose_power(&mut Prng::new(1)), Disk::default()] {
+        let error = Machine::start_while(disk, ALWAYS, Mood::Fails).err().expect("no log, no start");
+        assert!(error.starts_with("input/output error. The files were read, but"), "{error}");
+    }
+}
+
+#[test]
+fn log_that_cannot_be_written_again_refuses_writes_until_a_new_one_is_whole() {
+    let mut machine = Machine::start(Disk::default(), NEVER).expect("an empty disk");
+    for _ in 0..3 {
+        assert!(machine.count());
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    let rewrite = |machine: &mut Machine, mood| {
+        for _ in 0..8 {
+            machine.bench.advance(1_100);
+            machine.bench.engine.cron();
+            machine.turn(mood, usize::MAX);
+        }
+    };
+    machine.bench.engine.persist(7, false);
+    machine.turn(Mood::Fails, usize::MAX);
+    for _ in 0..2 {
+        assert!(!machine.count(), "a write was acknowledged that no file would have");
+        assert_eq!(machine.counted(), 3);
+        rewrite(&mut machine, Mood::Fails);
+    }
+    rewrite(&mut machine, Mood::Works);
+    assert!(machine.count());
+    machine.bench.engine.persist(8, false);
+    machine.turn(Mood::Works, usize::MAX);
+    let disk = machine.disk.lose_power(&mut Prng::new(1));
+    assert_eq!(start_again(disk, NEVER).counted(), 4);
+}
+
+#[test]
 fn every_cut_of_a_log_leaves_whole_commands() {
     let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
     for _ in 0..12 {
@@ -423,6 +469,20 @@ fn failed_snapshot_refuses_writes_until_one_succeeds() {
         machine.turn(Mood::Works, usize::MAX);
     }
     assert_eq!(machine.say("SET x y"), "+OK");
+}
+
+#[test]
+fn failed_snapshot_is_tried_again_without_a_rule_that_asks_for_it() {
+    let mut machine = Machine::start(Disk::default(), &[("save", "3600 1")]).expect("an empty disk");
+    assert_eq!(machine.say("BGSAVE"), "+Background saving started");
+    machine.turn(Mood::Fails, usize::MAX);
+    assert!(!machine.count());
+    for _ in 0..12 {
+        machine.bench.advance(1_000);
+        machine.bench.engine.cron();
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    assert!(machine.count());
 }
 
 #[test]
