@@ -5,6 +5,7 @@
 //! first bytes say so, whatever its name. Who reads it takes it apart ([`super::state::portions`]).
 //!
 //! INVARIANTS.
+//! - Only what a crash leaves is cut off: a command or transaction that ends early, or zeros in its place.
 //! - A snapshot becomes the data when all of it is right. Commands are carried out as they come, but never half a
 //!   transaction.
 //! - The node's history and offset afterwards are those of the data. Nothing is served before the control plane has
@@ -228,7 +229,13 @@ impl Engine {
                             |damage| damage.to_string()
                         ),
                     )),
-                    (None, Some(damage)) if !name.may_be_torn => Err(damage.to_string()),
+                    // What a loss of power leaves unwritten is zeros; anything else is no torn end.
+                    (None, Some(damage)) if !name.may_be_torn || !replay.reader.rest().contains(&0) => {
+                        Err(format!(
+                            "{damage}. `garrison aof check` shows the place, and `garrison aof fix` cuts the file \
+                             there"
+                        ))
+                    }
                     (None, _) => self.end_torn(name, safe, name.bytes - safe),
                 }
             }

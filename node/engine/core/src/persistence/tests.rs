@@ -509,6 +509,27 @@ fn damaged_files_end_the_start_and_say_where() {
 }
 
 #[test]
+fn wrong_bits_in_the_structure_of_a_log_end_the_start() {
+    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+    for _ in 0..2 {
+        machine.count();
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    let name = "appendonlydir/appendonly.aof.1.incr.aof";
+    let whole = machine.disk.files[name].bytes.clone();
+    // The last command is `*1 $4 EXEC`: of its arguments, of their lengths, of their ends.
+    let last = whole.len() - b"*1\r\n$4\r\nEXEC\r\n".len();
+    for (at, bit) in [(0, 0), (1, 0), (2, 1), (4, 0), (5, 0), (5, 1), (6, 0), (7, 0), (12, 0), (13, 0)] {
+        let mut disk = Disk { files: machine.disk.files.clone(), ..Disk::default() };
+        disk.files.get_mut(name).expect("the log").bytes[last + at] ^= 1 << bit;
+        let error = Machine::start(disk, ALWAYS).err();
+        // A length that has become greater looks like an end that is torn: it is cut, and the log says so.
+        let is_longer = (at, bit) == (5, 0) || (at, bit) == (5, 1);
+        assert!(error.is_some_and(|error| error.contains("offset")) || is_longer, "byte {at}, bit {bit}");
+    }
+}
+
+#[test]
 fn switching_off_and_on_again_begins_a_new_log() {
     let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
     let set = |machine: &mut Machine, value: &str| {
