@@ -29,6 +29,8 @@ from tests.integration.crashing_node import FILLING, LEVELS, CrashingNode, fill,
 
 LOSS_S_MAX = 1.0
 BATCH = 16
+TOLD_EVERY = 20
+"""So often a long campaign says how far it is."""
 MOMENTS = ("write", "rewrite", "save", "load")
 
 
@@ -152,12 +154,16 @@ def campaign(level: str, rounds: int, seed: int, during: str = "all") -> list[st
         moments = (*MOMENTS, "sync") if during == "all" else (during,)
         work: dict[str, Callable[[str], str]] = dict.fromkeys(MOMENTS, crashes.round)
         sync: SyncCrashes | None = None
+        outcomes: list[tuple[str, str]] = []
         if "sync" in moments:
             sync = SyncCrashes(level, Path(folder) / "sync", seed)
             work["sync"] = sync.round
         try:
-            turns = itertools.islice(itertools.cycle(moments), rounds)
-            outcomes = [(moment, work[moment](moment)) for moment in turns]
+            for number, moment in enumerate(itertools.islice(itertools.cycle(moments), rounds), start=1):
+                outcomes.append((moment, work[moment](moment)))
+                if number % TOLD_EVERY == 0:
+                    broken = sum(bool(wrong) for _, wrong in outcomes)
+                    print(f"{level}: {number} rounds, {broken} broken", file=sys.stderr, flush=True)
         finally:
             if sync is not None:
                 sync.close()

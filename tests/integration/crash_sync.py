@@ -9,6 +9,7 @@ write is there if the new data is not.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -53,17 +54,9 @@ class SyncCrashes:
         try:
             with self._replica.client(OWN_DB) as client:
                 client.set("own", self._rounds)
-            killer = threading.Timer(self._random.uniform(0.0, 1.2) * self._sync_s, self._replica.kill)
             with self._replica.client() as client:
                 client.execute_command("REPLICAOF", "127.0.0.1", self._primary.port)
-                if not is_whole:
-                    killer.start()
-                try:
-                    self._join(client, is_whole)
-                except redis.RedisError:
-                    assert not is_whole
-            if not is_whole:
-                killer.join()
+                self._join(client, is_whole)
         finally:
             self._replica.kill()
         self._replica.start()
@@ -74,19 +67,32 @@ class SyncCrashes:
             self._replica.kill()
 
     def _join(self, replica: redis.Redis, is_whole: bool) -> None:
-        """Count at the primary while the replica syncs; to the end, or until it is killed."""
+        """Count at the primary while the replica syncs; to the end, or until it is killed on the way."""
         began = time.monotonic()
-        with self._primary.client() as primary:
-            while time.monotonic() < began + SYNC_S_MAX:
+        seen: float | None = None
+        killer = threading.Timer(self._random.uniform(0.0, 1.1) * self._sync_s, self._replica.kill)
+        with (
+            self._primary.client() as primary,
+            contextlib.suppress(*(() if is_whole else (redis.RedisError,))),
+        ):
+            while not self._is_up(replica) or not is_whole:
+                assert time.monotonic() < began + SYNC_S_MAX, "the full sync does not end"
                 primary.set(f"n:{self._written}", self._written)
                 self._written += 1
-                if replica.info("replication")["master_link_status"] == "up":
-                    break
-            else:
-                raise AssertionError("the full sync does not end")
-            if is_whole:
-                self._sync_s = time.monotonic() - began
-                self._confirm(primary, replica)
+                if seen is None and self._is_syncing(replica):
+                    seen = time.monotonic()
+                    if not is_whole:
+                        killer.start()
+            self._confirm(primary, replica)
+            self._sync_s = time.monotonic() - (seen or began)
+        if not is_whole:
+            killer.join()
+
+    def _is_up(self, replica: redis.Redis) -> bool:
+        return bool(replica.info("replication")["master_link_status"] == "up")
+
+    def _is_syncing(self, replica: redis.Redis) -> bool:
+        return bool(replica.info("replication")["master_sync_in_progress"]) or self._is_up(replica)
 
     def _confirm(self, primary: redis.Redis, replica: redis.Redis) -> None:
         """Have the replica put all on its disk that was written so far."""

@@ -124,8 +124,7 @@ impl Engine {
     #[inline]
     pub fn is_withheld(&self, key: SessionKey) -> bool {
         let released = self.persistence.log.released();
-        let waits_for_the_disk =
-            |session: &Session| session.synced_wanted > released && !session.close_now;
+        let waits_for_the_disk = |session: &Session| session.synced_wanted > released && !session.close_now;
         if self.clients.sessions.get(key).is_some_and(waits_for_the_disk) {
             return true;
         }

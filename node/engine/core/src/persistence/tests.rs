@@ -239,7 +239,7 @@ impl Machine {
         self.say("MULTI");
         let is_let = !self.say("INCR a").contains("MISCONF");
         self.say("INCR b");
-        is_let && !self.say("EXEC").contains("-")
+        !self.say("EXEC").contains("-") && is_let
     }
 
     /// How far both keys are, which are always alike.

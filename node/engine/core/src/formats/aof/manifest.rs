@@ -11,9 +11,9 @@
 //! name with blanks or bytes outside of printable ASCII stands in double quotes with C escapes. Lines that
 //! begin with `#` and empty lines are skipped; words that nobody knows are skipped too, in pairs.
 //!
-//! Ours ends with a line `# crc64 CHECKSUM` over all bytes before it, which Redis skips. A manifest of Redis
-//! has no checksum; what one wrong bit can do to it without being seen (an increment that becomes history, two
-//! lines that become one) is refused by rules that a rewrite keeps: see [`Manifest::check_history`].
+//! Ours ends with a line `# crc64 CHECKSUM` over all bytes before it, which Redis skips. One of Redis has no
+//! checksum. One wrong bit can make history of an increment there, which would then be removed: what no rewrite
+//! leaves behind is refused (`check_history`).
 //!
 //! INVARIANTS. A manifest that parses renders to one that parses to the same. Every name is a plain file
 //! name, so that nothing outside of the directory can be read, and none occurs twice, so that no file that
@@ -225,15 +225,11 @@ fn parse_line(words: &[u8]) -> Result<(Part, Kind), ManifestProblem> {
     Ok((Part { name, seq }, kind))
 }
 
-/// The word behind this one, which occurs once.
+/// The word behind this one; the last of them, where it occurs more than once, as Redis has it.
 fn word_after<'a>(words: Args<'a>, title: &'static str) -> Result<&'a [u8], ManifestProblem> {
-    let pairs = (0..words.len()).step_by(2);
+    let pairs = (0..words.len()).step_by(2).rev();
     let mut found = pairs.filter(|at| words.get(*at).eq_ignore_ascii_case(title.as_bytes()));
-    let at = found.next().ok_or(ManifestProblem::Missing(title))?;
-    match found.next() {
-        Some(_) => Err(ManifestProblem::Repeated(title)),
-        None => Ok(words.get(at + 1)),
-    }
+    found.next().map(|at| words.get(at + 1)).ok_or(ManifestProblem::Missing(title))
 }
 
 /// Whether the checksum, as the rest of its line has it, is that of the bytes before.
@@ -300,8 +296,6 @@ pub enum ManifestProblem {
     OddWord(String),
     /// A line without this word.
     Missing(&'static str),
-    /// A line that has this word twice: two lines in one.
-    Repeated(&'static str),
     /// This checksum is not the one of the lines before it.
     Checksum(String),
     /// This increment is among the history, and nothing has taken its place.
@@ -357,9 +351,6 @@ impl std::fmt::Display for ManifestProblem {
             }
             ManifestProblem::Missing(word) => {
                 write!(f, "the word '{word}' is missing: write 'file NAME seq NUMBER type b|h|i'")
-            }
-            ManifestProblem::Repeated(word) => {
-                write!(f, "the word '{word}' occurs twice: write one line for each file")
             }
             ManifestProblem::Checksum(sum) => write!(
                 f,

@@ -117,10 +117,9 @@ impl Log {
 
     /// The oldest offset that is still to be read from the stream.
     pub fn needs_from(&self, policy: SyncPolicy) -> u64 {
+        let is_sync_expected = self.sync.is_some() || self.sync_wanted > self.synced.offset;
         match self.is_open {
-            true if policy == SyncPolicy::No && self.sync.is_none() && self.sync_wanted <= self.synced.offset => {
-                self.written.offset
-            }
+            true if policy == SyncPolicy::No && !is_sync_expected => self.written.offset,
             true => self.synced.offset,
             false => u64::MAX,
         }

@@ -51,7 +51,6 @@ fn what_is_wrong_is_said_with_its_line() {
         ("file a seq 1 type i\nfile a seq 1 type h\n", 2, "named before"),
         ("file a seq 1 type b\nfile b seq 2 type b\n", 2, "second base"),
         ("file a seq 2 type i\nfile b seq 2 type i\n", 2, "number 2 behind number 2"),
-        ("file a seq 1 type i\x0bfile b seq 2 type i\n", 1, "'file' occurs twice"),
         ("file a seq 1 type i\n# crc64 0123456789abcdef\n", 2, "checksum 0123456789abcdef"),
         ("file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type h\n", 2, "its type is i"),
         (
