@@ -143,7 +143,7 @@ def test_log_that_cannot_be_written_again_is_begun_anew(start: Start) -> None:
 
 
 @pytest.mark.parametrize("fault", ["open", "folder", "rename"])
-def test_start_that_cannot_write_its_log_ends_and_says_what_to_do(start: Start, fault: str) -> None:
+def test_start_that_cannot_write_its_log_ends(start: Start, fault: str) -> None:
     server = start(*ALWAYS)
     assert server.count(20) == ""
     server.kill()
