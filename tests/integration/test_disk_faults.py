@@ -129,13 +129,25 @@ def test_failed_rewrite_leaves_a_log_with_everything(start: Start, fault: str) -
 
 def test_log_that_cannot_be_written_again_is_begun_anew(start: Start) -> None:
     """With `no`, what a failed sync has lost is not in memory any more, but for the data itself."""
-    server = start(*NEVER)
-    assert server.count(200) == ""
-    server.disk.fail("sync", errno.EIO, calls=1, forgets=True)
+    server = start(*NEVER, "--repl-backlog-size", "16kb")
+    assert server.count(2_000) == ""
+    server.disk.fail("sync", errno.EIO, calls=1)
     server.disk.fail("rename", errno.EIO)
     with server.client() as client:
         client.execute_command("WAITAOF", 1, 0, 500)
     assert server.until_refused().startswith("MISCONF Errors writing to the AOF file: ")
+    assert "has to be begun anew" in server.logged()
+    until(lambda: "rewrite failed" in server.logged(), "the new one cannot be had")
+    assert server.count().startswith("MISCONF")
+    # What was acknowledged is in the former files.
+    server.disk.heal()
+    server.restart()
+    assert server.missing() == []
+    server.disk.fail("sync", errno.EIO, calls=1, forgets=True)
+    assert server.count(2_000) == ""
+    with server.client() as client:
+        client.execute_command("WAITAOF", 1, 0, 500)
+    server.until_refused()
     server.heal()
     assert server.persistence("aof_last_write_status") == "ok"
     server.restart(faulty=False)
