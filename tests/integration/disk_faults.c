@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct control {
     int32_t calls[OPERATIONS]; /* how many more calls fail; -1: all */
     int32_t hits[OPERATIONS];  /* how many have failed */
     int32_t forgets;           /* whether a failed sync forgets */
+    int32_t until_death;       /* how many more operations there are before SIGKILL; -1: any number */
     int64_t room_bytes;        /* what the disk still takes; -1: anything */
 };
 
@@ -53,7 +55,14 @@ __attribute__((constructor)) static void begin(void) {
     if (mapped != MAP_FAILED) control = mapped;
 }
 
+/* An operation of any kind is about to be done: the process may have to die before it. */
+static void count_down(void) {
+    if (control->until_death < 0) return;
+    if (__atomic_fetch_sub(&control->until_death, 1, __ATOMIC_SEQ_CST) == 0) kill(getpid(), SIGKILL);
+}
+
 static int fails(enum operation operation) {
+    count_down();
     int error = control->error[operation], left = control->calls[operation];
     if (error == 0 || left == 0) return 0;
     if (left > 0) control->calls[operation] = left - 1;
@@ -164,6 +173,11 @@ ssize_t writev(int descriptor, const struct iovec *parts, int count) {
 int rename(const char *from, const char *to) {
     if (is_path_watched(to) && fails(RENAME)) return -1;
     return REAL(rename)(from, to);
+}
+
+int unlink(const char *path) {
+    if (is_path_watched(path)) count_down();
+    return REAL(unlink)(path);
 }
 
 static int open_with(int (*real)(const char *, int, ...), const char *path, int flags, mode_t mode) {

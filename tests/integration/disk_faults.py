@@ -31,6 +31,7 @@ class _Control(ctypes.Structure):
         ("calls", _Numbers),
         ("hits", _Numbers),
         ("forgets", ctypes.c_int32),
+        ("until_death", ctypes.c_int32),
         ("room_bytes", ctypes.c_int64),
     ]
 
@@ -79,8 +80,17 @@ class FaultyDisk:
         """The disk takes so many bytes more, and is full then."""
         self._control.room_bytes = room_bytes
 
+    def die_in(self, operations: int) -> None:
+        """SIGKILL hits the process before the operation behind so many others."""
+        self._control.until_death = operations
+
+    def operations_left(self) -> int:
+        """How many there are yet before SIGKILL."""
+        return int(self._control.until_death)
+
     def heal(self) -> None:
         """All works again."""
+        self._control.until_death = -1
         for at in range(len(OPERATIONS)):
             self._control.error[at] = 0
         self._control.forgets = 0
