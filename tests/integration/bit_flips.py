@@ -55,14 +55,12 @@ class Flips:
 
     def check(self, file: SmallFile, bits: Iterable[int]) -> Iterator[Wrong]:
         """What is wrong with these bits of a file."""
-        if file.kind == "rdb":
-            self._path.write_bytes(file.content)
-            expected, structure = self._lines(), Structure()
-        elif file.kind == "aof":
-            expected, structure = [], read_structure(file.content)
+        self._path.write_bytes(file.content)
+        expected = self._lines() if file.kind == "rdb" else []
+        structure = read_structure(file.content) if file.kind == "aof" else Structure()
         for bit in bits:
             damaged = flipped(file.content, bit)
-            self._path.write_bytes(damaged)
+            self._put(damaged, bit // 8)
             began = time.monotonic()
             match file.kind:
                 case "rdb":
@@ -72,10 +70,17 @@ class Flips:
                 case _:
                     outcome = self._manifest(file.content, damaged)
             self.outcomes[f"{file.kind}: {outcome}"] += 1
+            self._put(file.content, bit // 8)
             if outcome.startswith("WRONG"):
                 yield f"{file.name}, bit {bit}: {outcome}"
             if time.monotonic() - began > SLOW_S:
                 yield f"{file.name}, bit {bit}: it took {time.monotonic() - began:.1f} s"
+
+    def _put(self, content: bytes, at: int) -> None:
+        """Write the byte at this offset. A file that is cut and written again may be flushed each time."""
+        with self._path.open("r+b", buffering=0) as file:
+            file.seek(at)
+            file.write(content[at : at + 1])
 
     def _lines(self) -> list[bytes]:
         reader, lines = RdbLines(str(self._path)), []

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.integration.disk_faults import FaultyDisk, build_library
-from tests.integration.faulty_server import FaultyServer, until
+from tests.integration.faulty_server import RESUMES_S_MAX, FaultyServer, until
 
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
 pytestmark = pytest.mark.timeout(180)
@@ -152,6 +153,28 @@ def test_log_that_cannot_be_written_again_is_begun_anew(start: Start) -> None:
     assert server.persistence("aof_last_write_status") == "ok"
     server.restart(faulty=False)
     assert server.missing() == []
+
+
+def test_replica_confirms_nothing_while_its_disk_fails(start: Start) -> None:
+    primary, replica = start("--appendonly", "no", "--save", ""), start(*ALWAYS)
+    with primary.client() as ours, replica.client() as theirs:
+        theirs.execute_command("REPLICAOF", "127.0.0.1", ours.connection_pool.connection_kwargs["port"])
+        assert primary.count(20) == ""
+        until(lambda: confirmed(ours, 1_000) == 1, "the replica has all on its disk")
+        FAULTS["sync"](replica.disk)
+        assert primary.count(20) == ""
+        assert confirmed(ours, 700) == 0
+        replica.disk.heal()
+        assert confirmed(ours, int(RESUMES_S_MAX * 1000)) == 1
+    replica.acknowledged = primary.acknowledged
+    replica.restart(faulty=False)
+    assert replica.missing() == []
+
+
+def confirmed(client: redis.Redis, timeout_ms: int) -> int:
+    """Replicas that have on their disks what this client's connection has seen written."""
+    client.set("seen", 1)
+    return int(client.execute_command("WAITAOF", 0, 1, timeout_ms)[1])
 
 
 @pytest.mark.parametrize("fault", ["open", "folder", "rename"])
