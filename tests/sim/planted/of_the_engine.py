@@ -125,10 +125,23 @@ ENGINE: Final = (
         (
             Change(
                 f"{CORE}/engine/hold.rs",
-                "session.synced_wanted > self.persistence.log.synced.offset",
-                "session.synced_wanted > self.persistence.log.written.offset",
+                "let released = self.persistence.log.released();",
+                "let released = self.persistence.log.written.offset;",
             ),
         ),
         Rust("persistence::tests::confirmed_writes_survive_every_loss_of_power"),
+    ),
+    Fault(
+        "writes-go-on-without-a-log",
+        "After a failed sync whose bytes are not in memory writes are taken before a new log is whole.",
+        "a killed process finds what was acknowledged",
+        (
+            Change(
+                f"{CORE}/persistence/log.rs",
+                "!log.needs_sync && !log.is_lost {\n            self.log_works_again();",
+                "!log.needs_sync {\n            self.log_works_again();",
+            ),
+        ),
+        Rust("persistence::tests::log_that_cannot_be_written_again_refuses_writes_until_a_new_one_is_whole"),
     ),
 )

@@ -198,6 +198,7 @@ impl Reactor {
         if self.loading.is_some() {
             self.load_some()?;
         }
+        self.engine.check_start().map_err(io::Error::other)?;
         self.execute_ready();
         if self.engine.clock.boot_ms >= self.next_cron_ms {
             self.next_cron_ms =

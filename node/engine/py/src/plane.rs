@@ -80,7 +80,10 @@ impl DataPlane {
         let thread = std::thread::Builder::new().name("data-plane".into()).spawn(move || {
             let error = match catch_unwind(AssertUnwindSafe(|| reactor.run())) {
                 Ok(Ok(())) => String::new(),
-                Ok(Err(error)) => format!("the event queue failed: {error}"),
+                Ok(Err(error)) if error.raw_os_error().is_some() => {
+                    format!("the event queue failed: {error}")
+                }
+                Ok(Err(error)) => error.to_string(),
                 Err(panic) => format!("a defect ended the data plane: {}", panic_text(&panic)),
             };
             outbox.close(Event::Stopped { error });

@@ -123,10 +123,9 @@ impl Engine {
     /// Whether the replies of a session are withheld.
     #[inline]
     pub fn is_withheld(&self, key: SessionKey) -> bool {
-        let waits_for_the_disk = |session: &Session| {
-            session.synced_wanted > self.persistence.log.synced.offset && !session.close_now
-        };
-        if self.persistence.log.is_open && self.clients.sessions.get(key).is_some_and(waits_for_the_disk) {
+        let released = self.persistence.log.released();
+        let waits_for_the_disk = |session: &Session| session.synced_wanted > released && !session.close_now;
+        if self.clients.sessions.get(key).is_some_and(waits_for_the_disk) {
             return true;
         }
         !self.cluster.hold.withheld.is_empty()

@@ -138,6 +138,9 @@ fn waitaof(ctx: &mut Ctx<'_>) -> Outcome {
         write_disks(&mut ctx.reply(), here, there);
         return Ok(());
     }
+    if local > 0 {
+        ctx.engine.persistence.log.want_sync(offset);
+    }
     ctx.session.suspension = Suspension::Disks { offset, local: local == 1, wanted };
     let deadline_boot_ms = (timeout_ms > 0).then(|| ctx.engine.clock.boot_ms.saturating_add(timeout_ms));
     ctx.engine.clients.waiting.enter(ctx.session.key, Queue::Acks, deadline_boot_ms);

@@ -5,6 +5,7 @@
 //! first bytes say so, whatever its name. Who reads it takes it apart ([`super::state::portions`]).
 //!
 //! INVARIANTS.
+//! - Only what a crash leaves is cut off: a command or transaction that ends early, or zeros in its place.
 //! - A snapshot becomes the data when all of it is right. Commands are carried out as they come, but never half a
 //!   transaction.
 //! - The node's history and offset afterwards are those of the data. Nothing is served before the control plane has
@@ -50,6 +51,7 @@ impl Engine {
             last_bytes: 0,
             closed_bytes: 0,
             is_read: false,
+            is_told: false,
         }));
     }
 
@@ -221,7 +223,13 @@ impl Engine {
                             |damage| damage.to_string()
                         ),
                     )),
-                    (None, Some(damage)) if !name.may_be_torn => Err(damage.to_string()),
+                    // What a loss of power leaves unwritten is zeros; anything else is no torn end.
+                    (None, Some(damage)) if !name.may_be_torn || !replay.reader.rest().contains(&0) => {
+                        Err(format!(
+                            "{damage}. `garrison aof check` shows the place, and `garrison aof fix` cuts the file \
+                             there"
+                        ))
+                    }
                     (None, _) => self.end_torn(name, safe, name.bytes - safe),
                 }
             }
@@ -313,14 +321,37 @@ impl Engine {
         true
     }
 
+    /// The log cannot be gone on with: the start ends. To serve without it would break what `appendonly` promises.
+    pub(super) fn start_failed(&mut self, error: &str) {
+        self.persistence.start_error = format!(
+            "{error}. The files were read, but the append-only file cannot be written, so the start ends here and what \
+             was read stays as it is. Make room on the disk, or let this user write to the file and its folder, and \
+             start again"
+        );
+    }
+
+    /// Why the start has to end, if it has to.
+    ///
+    /// # Errors
+    /// What failed, with the file and what to do. The node must not go on.
+    pub fn check_start(&mut self) -> Result<(), String> {
+        match std::mem::take(&mut self.persistence.start_error) {
+            error if error.is_empty() => Ok(()),
+            error => Err(error),
+        }
+    }
+
     /// The log holds the data: a start that waited for it goes on.
     pub(super) fn log_is_ready(&mut self) {
-        if self.persistence.loading.as_ref().is_some_and(|loading| loading.is_read) {
+        if self.persistence.loading.as_ref().is_some_and(|loading| loading.waits_for_log()) {
             self.tell_loaded();
         }
     }
 
     fn tell_loaded(&mut self) {
+        if let Some(loading) = &mut self.persistence.loading {
+            loading.is_told = true;
+        }
         let (keys, found) = (self.persistence.loaded.keys, self.persistence.loaded.found);
         let shard = self.persistence.loaded.shard.clone();
         self.effects.events.push(Event::Loaded { keys, found, shard });

@@ -13,6 +13,7 @@
 //! - Marks stand between commands, and never within a transaction.
 //!
 //! BEHAVIOUR. A failure refuses writes (MISCONF) until the disk works again; every second it is tried anew. Reads go on.
+//! A log that has to be begun anew after a failure refuses them until it is whole.
 
 use super::state::disk::{DiskOrder, FileId};
 use super::state::log::{Place, Sync};
@@ -40,11 +41,11 @@ impl Engine {
     #[inline]
     pub(crate) fn check_log(&self) -> Result<(), Failure> {
         let log = &self.persistence.log;
-        if !log.is_open {
-            return Ok(());
-        }
         if !log.error.is_empty() {
             return Err(Failure::new(format!("MISCONF Errors writing to the AOF file: {}", log.error)));
+        }
+        if !log.is_open {
+            return Ok(());
         }
         if self.replication.offset() - log.written.offset > self.settings.aof_buffer_limit {
             return Err(SLOW_DISK);
@@ -128,12 +129,12 @@ impl Engine {
             }
             _ => log.written.offset += bytes as u64,
         }
-        if !log.error.is_empty() && !log.needs_sync {
+        if !log.error.is_empty() && !log.needs_sync && !log.is_lost {
             self.log_works_again();
         }
     }
 
-    fn log_works_again(&mut self) {
+    pub(super) fn log_works_again(&mut self) {
         let log = &mut self.persistence.log;
         let former = std::mem::take(&mut log.error);
         log.needs_sync = false;
@@ -157,7 +158,7 @@ impl Engine {
             return None;
         }
         let is_due = match policy {
-            _ if log.needs_sync || (log.sync_wanted && !has_more) => true,
+            _ if log.needs_sync || (log.sync_wanted > log.synced.offset && !has_more) => true,
             // Since these wrote, the policy has become another one.
             _ if !log.withheld.is_empty() => true,
             SyncPolicy::Always => true,
@@ -194,12 +195,10 @@ impl Engine {
         log.synced = Place { offset: sync.offset, bytes: sync.bytes };
         log.marks.drain(..sync.marks.min(log.marks.len()));
         log.marks_written -= sync.marks.min(log.marks_written);
-        if log.needs_sync {
+        if log.needs_sync && !log.is_lost {
             self.log_works_again();
         }
         self.release_synced();
-        let log = &mut self.persistence.log;
-        log.sync_wanted &= log.synced != log.written || !log.waiters.is_empty();
         if self.replication.is_replica() {
             self.replication.tell_again();
         }
@@ -208,7 +207,7 @@ impl Engine {
     /// Lets those go on who waited for what is on the disk now.
     pub(super) fn release_synced(&mut self) {
         let log = &mut self.persistence.log;
-        let synced = log.synced.offset;
+        let synced = log.released();
         let sessions = &self.clients.sessions;
         let is_served =
             |key: &SessionKey| sessions.get(*key).is_none_or(|session| session.synced_wanted <= synced);
@@ -230,14 +229,14 @@ impl Engine {
     pub(super) fn sync_log(&mut self, waiter: Waiter) {
         let offset = self.replication.offset();
         let log = &mut self.persistence.log;
-        if !log.is_open || log.synced.offset >= offset {
+        if log.released() >= offset {
             return self.answer_waiters([waiter], "");
         }
         if !log.error.is_empty() {
             let error = log.error.clone();
             return self.answer_waiters([waiter], &error);
         }
-        log.sync_wanted = true;
+        log.want_sync(offset);
         log.waiters.push((offset, waiter));
     }
 
@@ -278,9 +277,7 @@ impl Engine {
             // What was written since the last sync may be gone, whatever a later one says.
             log.sync = None;
             if !self.replication.stream.holds(log.synced.offset) {
-                // With `no` it is not kept in memory either: the data in memory is the base of a new log.
-                self.log(Level::Warning, format!("The append-only file has to be begun anew: {error}"));
-                return self.log_data_replaced();
+                return self.log_lost(error);
             }
             log.repair = Some(None);
             log.needs_sync = true;
@@ -288,9 +285,21 @@ impl Engine {
         } else if log.repair == Some(Some(order)) {
             log.repair = Some(None);
             self.log_failed(error);
+        } else if log.reopening == Some(order) {
+            self.start_failed(error);
         } else {
             self.rewrite_order_failed(order, error);
         }
+    }
+
+    /// What a failed sync may have lost is not kept in memory either, as with `no`: the data itself is the base of a
+    /// new log. Until that is whole writes are refused, so a killed process finds all that was acknowledged in the
+    /// former files, which stay, and replies that wait for the disk go on waiting.
+    fn log_lost(&mut self, error: &str) {
+        self.log_failed(error);
+        self.log(Level::Warning, "The append-only file has to be begun anew, from the data in memory");
+        self.persistence.log.is_lost = true;
+        self.log_data_replaced();
     }
 
     /// The disk has refused something; it is tried again a little later.

@@ -29,6 +29,8 @@ use crate::formats::aof::{BaseForm, Manifest, Part};
 /// After so many failures in a row a rewrite by itself waits, longer each time, from the first to the last of these.
 const FAILURES_WITHOUT_REST: u32 = 3;
 const REST_MS: std::ops::RangeInclusive<i64> = 60_000..=3_600_000;
+/// Time after a failure before a log that is not whole is begun once more, in milliseconds.
+const REST_WITHOUT_LOG_MS: i64 = 2_000;
 
 impl Engine {
     /// A name within the folder of the log.
@@ -67,7 +69,9 @@ impl Engine {
         let log = &mut self.persistence.log;
         log.file = None;
         log.error.clear();
+        (log.needs_sync, log.is_lost) = (false, false);
         log.synced = Default::default();
+        self.release_synced();
         self.replication.keep_for_log(false);
         self.log(Level::Notice, "The append-only file is closed");
     }
@@ -79,8 +83,6 @@ impl Engine {
         log.rewrite = None;
         log.is_open = false;
         log.is_whole = false;
-        // Replies that waited for the disk leave: nobody promises it any longer.
-        log.synced.offset = u64::MAX;
         self.release_synced();
         self.order(DiskOrder::CloseLog);
     }
@@ -169,7 +171,7 @@ impl Engine {
             self.switch_log();
         } else {
             log.cut = Some(offset);
-            log.sync_wanted = true;
+            log.want_sync(offset);
         }
         self.start_job(Purpose::LogBase, producer, None);
     }
@@ -187,7 +189,6 @@ impl Engine {
         log.is_open = true;
         log.file = Some(increment);
         log.begin_file(cut, head, 0);
-        log.sync_wanted = !log.waiters_are_none();
         self.order(DiskOrder::SwitchLog { file });
     }
 
@@ -234,6 +235,13 @@ impl Engine {
         log.rewrites.count += 1;
         log.rewrites.failures = 0;
         log.rewrites.error.clear();
+        if std::mem::take(&mut log.is_lost) {
+            // What has failed in the new file since then has its own end.
+            if !log.needs_sync && !log.is_resting {
+                self.log_works_again();
+            }
+            self.release_synced();
+        }
         let took_ms = self.clock.unix_ms - rewrite.started_ms;
         self.log(Level::Notice, format!("Background AOF rewrite finished successfully in {took_ms} ms"));
         self.log_is_ready();
@@ -272,13 +280,18 @@ impl Engine {
         error.clone_into(&mut rewrites.error);
         rewrites.failures += 1;
         let doublings = rewrites.failures.saturating_sub(FAILURES_WITHOUT_REST).min(10);
-        if rewrites.failures >= FAILURES_WITHOUT_REST {
+        if !log.is_whole {
+            rewrites.rest_until_ms = now_ms + REST_WITHOUT_LOG_MS;
+        } else if rewrites.failures >= FAILURES_WITHOUT_REST {
             rewrites.rest_until_ms = now_ms + (REST_MS.start() << doublings).min(*REST_MS.end());
         }
         // If nothing was written to its increment, the log stays where it is.
         let has_not_switched = self.persistence.log.cut.take().is_some();
         if let Some(rewrite) = rewrite.filter(|rewrite| has_not_switched || rewrite.cut.is_none()) {
             self.order(DiskOrder::ForgetLog { file: rewrite.opened });
+        }
+        if self.persistence.loading.as_ref().is_some_and(|loading| loading.waits_for_log()) {
+            return self.start_failed(error);
         }
         let what = if is_anew { ", so there is no append-only file yet" } else { "" };
         self.log(Level::Warning, format!("Background AOF rewrite failed{what}: {error}"));
@@ -290,11 +303,14 @@ impl Engine {
             return;
         }
         let (now_ms, log) = (self.clock.boot_ms, &self.persistence.log);
-        if now_ms < log.rewrites.rest_until_ms || !log.error.is_empty() {
+        if now_ms < log.rewrites.rest_until_ms {
             return;
         }
         if !log.is_whole {
             return self.start_rewrite();
+        }
+        if !log.error.is_empty() {
+            return;
         }
         let (bytes, base) = (log.bytes(), log.base_bytes.max(1));
         let growth = bytes.saturating_sub(base) * 100 / base;

@@ -2,7 +2,8 @@
 //!
 //! BEHAVIOUR. A snapshot is written in steps between the commands of clients, into a file beside the final one, which
 //! it replaces when all of it is on the disk. SAVE is a BGSAVE whose client waits: nobody else does. It can be called
-//! off at any time. After a failed one writes are refused, as `stop-writes-on-bgsave-error` asks, until one succeeds.
+//! off at any time. After a failed one writes are refused, as `stop-writes-on-bgsave-error` asks, until one succeeds;
+//! while they are refused it is tried again whatever the rules say, which may wait for changes that nobody can make.
 
 use super::state::disk::{DiskOrder, FileId};
 use super::state::{FileSink, Job, Purpose, Waiter, RETRY_AFTER_FAILURE_MS};
@@ -135,6 +136,7 @@ impl Engine {
         match job.purpose {
             Purpose::Save => {
                 error.clone_into(&mut self.persistence.last.error);
+                self.persistence.last.tried_ms = self.clock.unix_ms;
                 self.log(Level::Warning, format!("Background saving error: {error}"));
             }
             Purpose::LogBase => self.base_failed(error),
@@ -174,6 +176,10 @@ impl Engine {
         let (now_ms, last) = (self.clock.unix_ms, &self.persistence.last);
         if !last.error.is_empty() && now_ms - last.tried_ms < RETRY_AFTER_FAILURE_MS {
             return;
+        }
+        if self.check_saved().is_err() {
+            self.log(Level::Notice, "The last snapshot has failed. Saving again...");
+            return self.start_save(None);
         }
         let due = |point: &&SavePoint| {
             let since_ms = now_ms - last.saved_ms;

@@ -27,6 +27,8 @@ struct Stored {
 enum Mood {
     Works,
     Fails,
+    /// Only what is renamed into its place fails.
+    FailsToRename,
 }
 
 /// A disk in memory. Orders are carried out when the test says so.
@@ -45,7 +47,8 @@ impl Disk {
     /// Carries out the oldest order.
     fn work(&mut self, mood: Mood) -> Option<DiskReport> {
         let order = if self.orders.is_empty() { return None } else { self.orders.remove(0) };
-        if mood == Mood::Fails {
+        let renames = matches!(order, DiskOrder::Finish { .. } | DiskOrder::Replace { .. });
+        if mood == Mood::Fails || (mood == Mood::FailsToRename && renames) {
             if let (Some(file), false) = (order.file(), matches!(order, DiskOrder::Write { .. })) {
                 // A sync that fails forgets what it should have written.
                 if let (DiskOrder::SyncLog { .. }, Some(log)) = (&order, &self.log_to_sync) {
@@ -139,6 +142,11 @@ struct Machine {
 impl Machine {
     /// Starts on a disk; an error is why it does not.
     fn start(disk: Disk, directives: &[(&str, &str)]) -> Result<Machine, String> {
+        Machine::start_while(disk, directives, Mood::Works)
+    }
+
+    /// Starts on a disk that can be read, and written as its mood says.
+    fn start_while(disk: Disk, directives: &[(&str, &str)], mood: Mood) -> Result<Machine, String> {
         let mut bench = Bench::new(directives);
         let files = &disk.files;
         let length = |name: &str| files.get(name).map(|stored| stored.bytes.len() as u64);
@@ -174,7 +182,8 @@ impl Machine {
         let client = bench.client();
         let mut machine = Machine { bench, disk, client };
         for _ in 0..20 {
-            machine.turn(Mood::Works, usize::MAX);
+            machine.turn(mood, usize::MAX);
+            machine.bench.engine.check_start()?;
             if machine.is_loaded() {
                 machine.bench.engine.serve_loaded();
                 return Ok(machine);
@@ -233,7 +242,7 @@ impl Machine {
         self.say("MULTI");
         let is_let = !self.say("INCR a").contains("MISCONF");
         self.say("INCR b");
-        is_let && !self.say("EXEC").contains("-")
+        !self.say("EXEC").contains("-") && is_let
     }
 
     /// How far both keys are, which are always alike.
@@ -376,6 +385,54 @@ fn failed_sync_refuses_writes_until_one_succeeds() {
 }
 
 #[test]
+fn start_that_cannot_go_on_with_its_log_ends_and_says_why() {
+    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+    machine.count();
+    machine.turn(Mood::Works, usize::MAX);
+    for disk in [machine.disk.lose_power(&mut Prng::new(1)), Disk::default()] {
+        let error = Machine::start_while(disk, ALWAYS, Mood::Fails).err().expect("no log, no start");
+        assert!(error.starts_with("input/output error. The files were read, but"), "{error}");
+    }
+}
+
+#[test]
+fn log_that_cannot_be_written_again_refuses_writes_until_a_new_one_is_whole() {
+    let mut directives = NEVER.to_vec();
+    directives.push(("repl-backlog-size", "16384"));
+    let mut machine = Machine::start(Disk::default(), &directives).expect("an empty disk");
+    for _ in 0..3 {
+        assert!(machine.count());
+        // More than the backlog keeps of it.
+        let value = "x".repeat(100_000);
+        assert_eq!(machine.say(&format!("SET long {value}")), "+OK");
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    let synced = machine.bench.engine.persistence.log.synced.offset;
+    assert!(!machine.bench.engine.replication.stream.holds(synced));
+    let rewrite = |machine: &mut Machine, mood| {
+        for _ in 0..8 {
+            machine.bench.advance(1_100);
+            machine.bench.engine.cron();
+            machine.turn(mood, usize::MAX);
+        }
+    };
+    machine.bench.engine.persist(7, false);
+    machine.turn(Mood::Fails, usize::MAX);
+    for _ in 0..2 {
+        assert!(!machine.count(), "a write was acknowledged that no file would have");
+        assert_eq!(machine.counted(), 3);
+        // The new file of the log can be written; the base that it belongs to is not there.
+        rewrite(&mut machine, Mood::FailsToRename);
+    }
+    rewrite(&mut machine, Mood::Works);
+    assert!(machine.count());
+    machine.bench.engine.persist(8, false);
+    machine.turn(Mood::Works, usize::MAX);
+    let disk = machine.disk.lose_power(&mut Prng::new(1));
+    assert_eq!(start_again(disk, NEVER).counted(), 4);
+}
+
+#[test]
 fn every_cut_of_a_log_leaves_whole_commands() {
     let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
     for _ in 0..12 {
@@ -426,6 +483,20 @@ fn failed_snapshot_refuses_writes_until_one_succeeds() {
 }
 
 #[test]
+fn failed_snapshot_is_tried_again_without_a_rule_that_asks_for_it() {
+    let mut machine = Machine::start(Disk::default(), &[("save", "3600 1")]).expect("an empty disk");
+    assert_eq!(machine.say("BGSAVE"), "+Background saving started");
+    machine.turn(Mood::Fails, usize::MAX);
+    assert!(!machine.count());
+    for _ in 0..12 {
+        machine.bench.advance(1_000);
+        machine.bench.engine.cron();
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    assert!(machine.count());
+}
+
+#[test]
 fn damaged_files_end_the_start_and_say_where() {
     let mut machine = Machine::start(Disk::default(), EVERY_SECOND).expect("an empty disk");
     machine.count();
@@ -446,6 +517,27 @@ fn damaged_files_end_the_start_and_say_where() {
     let increment = "appendonlydir/appendonly.aof.1.incr.aof";
     let error = damaged(increment, &|bytes| bytes[40] = b'!');
     assert!(error.contains(increment) && error.contains("offset"), "{error}");
+}
+
+#[test]
+fn wrong_bits_in_the_structure_of_a_log_end_the_start() {
+    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
+    for _ in 0..2 {
+        machine.count();
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    let name = "appendonlydir/appendonly.aof.1.incr.aof";
+    let whole = machine.disk.files[name].bytes.clone();
+    // The last command is `*1 $4 EXEC`: of its arguments, of their lengths, of their ends.
+    let last = whole.len() - b"*1\r\n$4\r\nEXEC\r\n".len();
+    for (at, bit) in [(0, 0), (1, 0), (2, 1), (4, 0), (5, 0), (5, 1), (6, 0), (7, 0), (12, 0), (13, 0)] {
+        let mut disk = Disk { files: machine.disk.files.clone(), ..Disk::default() };
+        disk.files.get_mut(name).expect("the log").bytes[last + at] ^= 1 << bit;
+        let error = Machine::start(disk, ALWAYS).err();
+        // A length that has become greater looks like an end that is torn: it is cut, and the log says so.
+        let is_longer = (at, bit) == (5, 0) || (at, bit) == (5, 1);
+        assert!(error.is_some_and(|error| error.contains("offset")) || is_longer, "byte {at}, bit {bit}");
+    }
 }
 
 #[test]

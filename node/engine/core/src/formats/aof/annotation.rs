@@ -54,6 +54,10 @@ impl Annotation {
     /// What a line without its end says: `Ok(None)` for the annotations of others, an error for a damaged
     /// one.
     pub(super) fn parse(line: &[u8]) -> Result<Option<Self>, ()> {
+        if line.contains(&0) {
+            // What a loss of power has left unwritten, and no server writes.
+            return Err(());
+        }
         if let Some(seconds) = line.strip_prefix(TIMESTAMP) {
             return parse_i64(seconds).map(|seconds| Some(Annotation::Timestamp(seconds))).ok_or(());
         }

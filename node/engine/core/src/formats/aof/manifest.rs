@@ -11,6 +11,10 @@
 //! name with blanks or bytes outside of printable ASCII stands in double quotes with C escapes. Lines that
 //! begin with `#` and empty lines are skipped; words that nobody knows are skipped too, in pairs.
 //!
+//! Ours ends with a line `# crc64 CHECKSUM` over all bytes before it, which Redis skips. One of Redis has no
+//! checksum. One wrong bit can make history of an increment there, which would then be removed: what no rewrite
+//! leaves behind is refused (`check_history`).
+//!
 //! INVARIANTS. A manifest that parses renders to one that parses to the same. Every name is a plain file
 //! name, so that nothing outside of the directory can be read, and none occurs twice, so that no file that
 //! counts is deleted as history.
@@ -18,6 +22,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use crate::formats::crc64::crc64;
 use crate::resp::request::unquote;
 use crate::resp::Args;
 
@@ -25,6 +30,9 @@ use crate::resp::Args;
 pub const LINE_BYTES_MAX: usize = 1024;
 /// The largest number of a file; so there is always a next one.
 pub const SEQUENCE_MAX: u64 = i64::MAX as u64 >> 1;
+
+/// How the line begins that has the checksum of all before it.
+const CHECKSUM: &[u8] = b"# crc64 ";
 
 /// One file of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,15 +76,36 @@ impl Manifest {
     pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
         let mut manifest = Manifest::default();
         let mut names = HashSet::new();
-        let mut number = 0;
+        let (mut number, mut before) = (0, 0);
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             number += 1;
-            manifest.add_line(line, &mut names).map_err(|problem| ManifestError { line: number, problem })?;
+            let checked = match line.strip_prefix(CHECKSUM) {
+                Some(sum) => check_sum(&text[..before], sum),
+                None => manifest.add_line(line, &mut names),
+            };
+            checked.map_err(|problem| ManifestError { line: number, problem })?;
+            before += line.len();
         }
         if names.is_empty() {
             return Err(ManifestError { line: number.max(1), problem: ManifestProblem::Empty });
         }
+        manifest.check_history().map_err(|problem| ManifestError { line: number, problem })?;
         Ok(manifest)
+    }
+
+    /// A rewrite makes history of the base and of all increments but the last, at once, and removes them at once. An
+    /// increment among the history that does not look like that is one that counts, under a wrong type.
+    fn check_history(&self) -> Result<(), ManifestProblem> {
+        let is_first_base = self.base.as_ref().is_none_or(|base| base.seq <= 1);
+        let has_former_base = self.history.iter().any(|part| part.name.contains(".base."));
+        let first = self.increments.first().map(|part| part.seq);
+        let is_increment = |part: &&Part| part.name.ends_with(&format!(".{}.incr.aof", part.seq));
+        let is_past =
+            |part: &Part| (is_first_base || has_former_base) && first.is_some_and(|first| part.seq < first);
+        match self.history.iter().filter(is_increment).find(|part| !is_past(part)) {
+            Some(part) => Err(ManifestProblem::NotPast(part.name.clone())),
+            None => Ok(()),
+        }
     }
 
     fn add_line(&mut self, line: &[u8], names: &mut HashSet<String>) -> Result<(), ManifestProblem> {
@@ -126,6 +155,8 @@ impl Manifest {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "file {} seq {} type {kind}", quoted(&part.name), part.seq);
         }
+        let sum = crc64(text.as_bytes());
+        let _ = writeln!(text, "# crc64 {sum:016x}");
         text
     }
 
@@ -201,6 +232,15 @@ fn word_after<'a>(words: Args<'a>, title: &'static str) -> Result<&'a [u8], Mani
     found.next().map(|at| words.get(at + 1)).ok_or(ManifestProblem::Missing(title))
 }
 
+/// Whether the checksum, as the rest of its line has it, is that of the bytes before.
+fn check_sum(before: &[u8], sum: &[u8]) -> Result<(), ManifestProblem> {
+    let wanted = format!("{:016x}\n", crc64(before));
+    if sum == wanted.as_bytes() {
+        return Ok(());
+    }
+    Err(ManifestProblem::Checksum(shown(sum.trim_ascii_end())))
+}
+
 fn checked_name(name: &[u8]) -> Result<String, ManifestProblem> {
     match std::str::from_utf8(name) {
         Ok(text) if !matches!(text, "" | "." | "..") && !text.contains(['/', '\0']) => Ok(text.to_owned()),
@@ -256,6 +296,10 @@ pub enum ManifestProblem {
     OddWord(String),
     /// A line without this word.
     Missing(&'static str),
+    /// This checksum is not the one of the lines before it.
+    Checksum(String),
+    /// This increment is among the history, and nothing has taken its place.
+    NotPast(String),
     /// A number of a file that is not one.
     Sequence(String),
     /// A type that does not exist.
@@ -308,6 +352,17 @@ impl std::fmt::Display for ManifestProblem {
             ManifestProblem::Missing(word) => {
                 write!(f, "the word '{word}' is missing: write 'file NAME seq NUMBER type b|h|i'")
             }
+            ManifestProblem::Checksum(sum) => write!(
+                f,
+                "the lines before do not have the checksum {sum}: if they were changed by hand and are right, \
+                 remove this line"
+            ),
+            ManifestProblem::NotPast(name) => write!(
+                f,
+                "\"{}\" has type h (history), but no later base has taken its place: if it belongs to the data, its \
+                 type is i",
+                name.escape_default()
+            ),
             ManifestProblem::Sequence(word) => {
                 write!(f, "seq {word} is not a number up to {SEQUENCE_MAX}: use the one in the file's name")
             }

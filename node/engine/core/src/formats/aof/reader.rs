@@ -115,7 +115,13 @@ impl AofReader {
                 None => return Ok(None),
                 Some(b'*') => self.partial.command(item, self.argument_bytes_max),
                 Some(b'#') => annotation_len(item),
-                Some(&byte) => Err((0, AofProblem::NoItem(byte))),
+                Some(&byte) => {
+                    if byte == b'$' {
+                        // The command before has more arguments than its count says: it was no good one.
+                        self.safe_offset = self.safe_offset.min(self.item_offset);
+                    }
+                    Err((0, AofProblem::NoItem(byte)))
+                }
             };
             let Some(len) = read.map_err(|problem| self.error(problem))? else {
                 return Ok(None);

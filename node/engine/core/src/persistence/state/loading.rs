@@ -30,6 +30,15 @@ pub struct Loading {
     pub closed_bytes: u64,
     /// All was read: what is awaited is the log, or the control plane.
     pub is_read: bool,
+    /// The control plane knows that the data is there.
+    pub is_told: bool,
+}
+
+impl Loading {
+    /// All was read, and the start waits for a log that is whole and open.
+    pub(in crate::persistence) fn waits_for_log(&self) -> bool {
+        self.is_read && !self.is_told
+    }
 }
 
 /// What is being read of a file.

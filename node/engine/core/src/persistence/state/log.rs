@@ -63,8 +63,8 @@ pub struct Log {
     pub(in crate::persistence) sync: Option<Sync>,
     /// When the last sync began.
     pub(in crate::persistence) sync_ms: BootMs,
-    /// A sync is wanted whatever the policy says.
-    pub(in crate::persistence) sync_wanted: bool,
+    /// A sync of what stands before this offset is wanted, whatever the policy says.
+    pub(in crate::persistence) sync_wanted: u64,
     /// Where the stream ended when the last turn did.
     pub(in crate::persistence) turn_end: u64,
     /// The second of the last timestamp.
@@ -86,6 +86,8 @@ pub struct Log {
     pub closed_bytes: u64,
     /// Bytes of all files when the log was last rewritten, or at the start.
     pub base_bytes: u64,
+    /// A sync has failed, and what it may have lost is no longer in memory: the error ends when a new log is whole.
+    pub(in crate::persistence) is_lost: bool,
     /// The order under which the last increment is opened at the start.
     pub(in crate::persistence) reopening: Option<FileId>,
     /// The rewrite under way.
@@ -102,12 +104,22 @@ impl Log {
         self.closed_bytes + self.written.bytes
     }
 
+    /// Replies that tell of what stands before this offset may leave.
+    #[inline]
+    pub fn released(&self) -> u64 {
+        match (self.is_lost, self.is_open) {
+            (true, _) => 0,
+            (false, true) => self.synced.offset,
+            // Nobody promises the disk any longer.
+            (false, false) => u64::MAX,
+        }
+    }
+
     /// The oldest offset that is still to be read from the stream.
     pub fn needs_from(&self, policy: SyncPolicy) -> u64 {
+        let is_sync_expected = self.sync.is_some() || self.sync_wanted > self.synced.offset;
         match self.is_open {
-            true if policy == SyncPolicy::No && self.sync.is_none() && !self.sync_wanted => {
-                self.written.offset
-            }
+            true if policy == SyncPolicy::No && !is_sync_expected => self.written.offset,
             true => self.synced.offset,
             false => u64::MAX,
         }
@@ -127,6 +139,7 @@ impl Log {
         }
         self.written = Place { offset, bytes };
         self.synced = self.written;
+        self.sync_wanted = self.waiters.iter().map(|(offset, _)| *offset).max().unwrap_or(0);
         self.cut = None;
         self.sync = None;
         self.repair = None;
@@ -138,9 +151,9 @@ impl Log {
         self.sync.is_some()
     }
 
-    /// Whether nobody waits for a sync.
-    pub(in crate::persistence) fn waiters_are_none(&self) -> bool {
-        self.waiters.is_empty()
+    /// Somebody waits for a sync of what stands before this offset.
+    pub(in crate::persistence) fn want_sync(&mut self, offset: u64) {
+        self.sync_wanted = self.sync_wanted.max(offset);
     }
 
     /// Whether everything up to the cut is on the disk.

@@ -17,8 +17,8 @@ use crate::snapshot::producer::{Producer, SnapshotSink};
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes on their way to the disk at which a snapshot waits.
 pub const IN_FLIGHT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// After a failure the rules of `save` wait so long before they try again, in milliseconds.
-pub const RETRY_AFTER_FAILURE_MS: i64 = 5_000;
+/// So long after a failure a snapshot is tried again, in milliseconds.
+pub const RETRY_AFTER_FAILURE_MS: i64 = 3_000;
 
 /// What a snapshot is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl SnapshotSink for FileSink {
 pub struct LastSave {
     /// When the last one was complete, in Unix milliseconds; the start counts as one.
     pub saved_ms: i64,
-    /// When the last one was begun, in Unix milliseconds.
+    /// When the last one was begun, or has failed, in Unix milliseconds.
     pub tried_ms: i64,
     /// Why the last one failed; empty if it did not.
     pub error: String,
@@ -148,6 +148,8 @@ pub struct Persistence {
     pub loading: Option<Box<Loading>>,
     /// What was read at the start.
     pub loaded: Loaded,
+    /// Why the start cannot go on; empty if it can.
+    pub(in crate::persistence) start_error: String,
     last_file: FileId,
 }
 
@@ -161,6 +163,7 @@ impl Persistence {
             log: Log::default(),
             loading: None,
             loaded: Loaded::default(),
+            start_error: String::new(),
             last_file: 0,
         }
     }

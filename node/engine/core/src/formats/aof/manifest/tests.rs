@@ -9,13 +9,16 @@ fn part(name: &str, seq: u64) -> Part {
 
 #[test]
 fn manifest_of_redis_is_read_and_rendered_alike() {
-    let text = "file a.aof.2.base.rdb seq 2 type b\nfile a.aof.6.incr.aof seq 6 type h\n\
+    let text = "file a.aof.2.base.rdb seq 2 type b\nfile a.aof.1.base.rdb seq 1 type h\n\
+                file a.aof.6.incr.aof seq 6 type h\n\
                 file \"a b.aof.7.incr.aof\" seq 7 type i\nfile a.aof.8.incr.aof seq 8 type i\n";
     let manifest = Manifest::parse(text.as_bytes()).unwrap();
     assert_eq!(manifest.base, Some(part("a.aof.2.base.rdb", 2)));
-    assert_eq!(manifest.history, [part("a.aof.6.incr.aof", 6)]);
+    assert_eq!(manifest.history, [part("a.aof.1.base.rdb", 1), part("a.aof.6.incr.aof", 6)]);
     assert_eq!(manifest.increments, [part("a b.aof.7.incr.aof", 7), part("a.aof.8.incr.aof", 8)]);
-    assert_eq!(manifest.render(), text);
+    let rendered = manifest.render();
+    assert_eq!(rendered, format!("{text}# crc64 {:016x}\n", crc64(text.as_bytes())));
+    assert_eq!(Manifest::parse(rendered.as_bytes()), Ok(manifest));
 }
 
 #[test]
@@ -48,11 +51,41 @@ fn what_is_wrong_is_said_with_its_line() {
         ("file a seq 1 type i\nfile a seq 1 type h\n", 2, "named before"),
         ("file a seq 1 type b\nfile b seq 2 type b\n", 2, "second base"),
         ("file a seq 2 type i\nfile b seq 2 type i\n", 2, "number 2 behind number 2"),
+        ("file a seq 1 type i\n# crc64 0123456789abcdef\n", 2, "checksum 0123456789abcdef"),
+        ("file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type h\n", 2, "its type is i"),
+        (
+            "file a.2.base.rdb seq 2 type b\nfile a.3.incr.aof seq 3 type h\nfile a.4.incr.aof seq 4 type i\n",
+            3,
+            "no later base",
+        ),
         (&long, 1, "a line of"),
     ] {
         let error = Manifest::parse(text.as_bytes()).unwrap_err();
         assert_eq!(error.line, line, "{text:?}: {error}");
         assert!(error.to_string().contains(words), "{text:?}: {error}");
+    }
+}
+
+/// The files that count, and whether history names one of them.
+fn meaning(manifest: &Manifest) -> Vec<String> {
+    manifest.live_parts().map(|part| part.name.clone()).collect()
+}
+
+#[test]
+fn every_wrong_bit_of_our_manifest_is_seen_or_changes_nothing() {
+    let manifest = Manifest {
+        base: Some(part("a.aof.1.base.rdb", 1)),
+        increments: vec![part("a.aof.1.incr.aof", 1), part("a.aof.2.incr.aof", 2)],
+        history: Vec::new(),
+    };
+    let text = manifest.render().into_bytes();
+    for bit in 0..text.len() * 8 {
+        let mut damaged = text.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(found) = Manifest::parse(&damaged) {
+            assert_eq!(meaning(&found), meaning(&manifest), "bit {bit}");
+            assert!(found.history.is_empty(), "bit {bit}");
+        }
     }
 }
 

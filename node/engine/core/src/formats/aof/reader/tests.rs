@@ -208,3 +208,12 @@ proptest! {
         prop_assert_eq!(outcome.error.is_some(), read(&file, usize::MAX).error.is_some());
     }
 }
+
+#[test]
+fn command_with_more_arguments_than_its_count_is_no_safe_place() {
+    let mut reader = AofReader::new(100);
+    reader.feed(b"*1\r\n$4\r\nPING\r\n*1\r\n$3\r\nGET\r\n$1\r\na\r\n");
+    while matches!(reader.next_item(), Ok(Some(_))) {}
+    assert_eq!(reader.safe_offset(), 14);
+    assert_eq!(reader.next_item().unwrap_err().problem, AofProblem::NoItem(b'$'));
+}
