@@ -39,7 +39,9 @@ __all__ = ["FixedWindow", "Gcra", "SlidingWindow", "Verdict"]
 SLIDING_LIMIT_MAX = 100_000
 """The largest limit of a sliding window, which keeps an entry for each hit."""
 
-# Each answers {allowed, remaining, retry_after, reset_after}; the times are in microseconds.
+# Each answers {allowed, remaining, retry_after, reset_after}; the times are in microseconds. The server's
+# clock of expiries counts whole milliseconds, so what is set now to expire in 300 ms may be gone after 299.1:
+# keys whose contents are exact to the microsecond live for a millisecond more.
 _FIXED = """
 local cost, limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local left = redis.call('PTTL', KEYS[1])
@@ -68,7 +70,7 @@ if allowed then
   for i = 1, cost do
     redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[4] .. i)
   end
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3] + 1)
   used = used + cost
 end
 local function leaves(index)
@@ -89,7 +91,7 @@ local early = after - burst * interval - now
 if early > 0 then
   return {0, math.floor(burst - (paid_until - now) / interval), math.ceil(early), math.ceil(paid_until - now)}
 end
-redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000))
+redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000) + 1)
 return {1, math.floor(burst - (after - now) / interval), 0, math.ceil(after - now)}
 """
 )

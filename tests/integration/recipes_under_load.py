@@ -28,7 +28,7 @@ from garrison.client.recipes import (
 NAME = "r"
 """The name of every recipe's object; in a cluster the slot of ``{r}`` is the one that fails over."""
 STOCK = 100_000
-JOBS = 300
+JOBS = 150
 ALLOWED_ERRORS = (ConnectionLostError, HoldLostError, NotAcquiredError, InProgressError)
 """What callers may see: a call that may have been executed and is not repeated, or a promise that broke."""
 

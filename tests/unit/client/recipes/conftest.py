@@ -16,6 +16,9 @@ from tests.unit.client.servers import ServerProcess
 Program = Callable[[str, int], Awaitable[list[str]]]
 """Runs a program in several processes at once; what each printed."""
 
+in_one_protocol = pytest.mark.parametrize("variant", [(3, False)], ids=["resp3"])
+"""For tests that start processes or wait: what they see of replies, others see in both protocols."""
+
 _HEAD = """
 import asyncio, sys
 from garrison.client import connect
@@ -29,17 +32,24 @@ async def main():
 
 
 @pytest.fixture(params=[(3, False), (2, True)], ids=["resp3", "resp2-str"])
-async def client(any_server: ServerProcess, request: Any) -> AsyncIterator[Client[Any]]:
+def variant(request: Any) -> tuple[int, bool]:
+    """The protocol, and whether replies are decoded."""
+    chosen: tuple[int, bool] = request.param
+    return chosen
+
+
+@pytest.fixture
+async def client(any_server: ServerProcess, variant: tuple[int, bool]) -> AsyncIterator[Client[Any]]:
     """A client of an empty server of each kind that runs scripts."""
-    async with connected(any_server, *request.param) as (client, _):
+    async with connected(any_server, *variant) as (client, _):
         await need(client, "EVAL", "return 1", 0)
         yield client
 
 
-@pytest.fixture(params=[(3, False), (2, True)], ids=["resp3", "resp2-str"])
-async def plain_client(any_server: ServerProcess, request: Any) -> AsyncIterator[Client[Any]]:
+@pytest.fixture
+async def plain_client(any_server: ServerProcess, variant: tuple[int, bool]) -> AsyncIterator[Client[Any]]:
     """A client of an empty server of each kind, for recipes that need no scripts."""
-    async with connected(any_server, *request.param) as (client, _):
+    async with connected(any_server, *variant) as (client, _):
         yield client
 
 

@@ -11,7 +11,7 @@ from garrison.client import Client, UsageError
 from garrison.client.errors import RecipeError
 from garrison.client.recipes import FlashSale, SaleOutcome
 
-from .conftest import Program
+from .conftest import Program, in_one_protocol
 
 
 async def test_not_one_more_than_the_stock(client: Client[Any]) -> None:
@@ -24,6 +24,7 @@ async def test_not_one_more_than_the_stock(client: Client[Any]) -> None:
     assert int(await client.get("sale:{s}") or 0) == 10
 
 
+@in_one_protocol
 async def test_not_one_more_from_two_processes(client: Client[Any], processes: Program) -> None:
     await FlashSale(client, "s").open(100, keep_s=600)
     source = """

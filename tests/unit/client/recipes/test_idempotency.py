@@ -11,7 +11,7 @@ from garrison.client import Client, UsageError
 from garrison.client.errors import HoldLostError, InProgressError, KeyReusedError
 from garrison.client.recipes import IdempotencyKeys, IdempotentOutcome
 
-from .conftest import Program
+from .conftest import Program, in_one_protocol
 
 
 class Work:
@@ -47,6 +47,7 @@ async def test_a_hundred_requests_are_one(client: Client[Any]) -> None:
     assert work.count == 1
 
 
+@in_one_protocol
 async def test_two_processes_do_it_once(client: Client[Any], processes: Program) -> None:
     source = """
 async def work(client):

@@ -12,6 +12,8 @@ from garrison.client.errors import HoldLostError
 from garrison.client.recipes import Hold, Leader, LeaderElection
 from tests.unit.client.conftest import eventually
 
+from .conftest import in_one_protocol
+
 
 def candidate(client: Client[Any], name: str, ttl_s: float = 0.6) -> LeaderElection:
     return LeaderElection(client, "e", candidate=name, ttl_s=ttl_s, poll_interval_s=0.02)
@@ -39,6 +41,7 @@ async def test_one_leads_and_the_next_follows(client: Client[Any]) -> None:
     assert await candidate(client, "watcher").leader() is None
 
 
+@in_one_protocol
 async def test_a_dead_leader_is_replaced(client: Client[Any]) -> None:
     dead = await candidate(client, "dead")._lock.acquire()
     terms: list[int] = []

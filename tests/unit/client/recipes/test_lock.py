@@ -14,7 +14,7 @@ from garrison.client.errors import HoldLostError, NotAcquiredError
 from garrison.client.recipes import Lock
 from tests.unit.client.servers import ServerProcess
 
-from .conftest import Program
+from .conftest import Program, in_one_protocol
 
 
 async def test_one_task_at_a_time(client: Client[Any]) -> None:
@@ -35,6 +35,7 @@ async def test_one_task_at_a_time(client: Client[Any]) -> None:
     assert await client.exists("lock:{a}") == 0
 
 
+@in_one_protocol
 async def test_one_process_at_a_time(client: Client[Any], processes: Program) -> None:
     """Each adds to a number by reading and writing it, which goes wrong without a lock."""
     source = """
@@ -52,6 +53,7 @@ async def work(client):
     assert int(await client.get("number") or 0) == 80
 
 
+@in_one_protocol
 async def test_a_dead_holder_is_forgotten(client: Client[Any]) -> None:
     lock = Lock(client, "a", ttl_s=0.3, poll_interval_s=0.02, label="host-1")
     dead = await lock.acquire()
@@ -67,10 +69,11 @@ async def test_a_dead_holder_is_forgotten(client: Client[Any]) -> None:
     assert await lock.holder() is None
 
 
+@in_one_protocol
 async def test_a_hold_outlives_its_ttl_by_renewal(client: Client[Any]) -> None:
     lock = Lock(client, "a", ttl_s=0.5)
     async with lock.hold():
-        for _ in range(6):
+        for _ in range(4):
             await asyncio.sleep(0.2)
             with pytest.raises(NotAcquiredError):
                 await lock.acquire(0)
@@ -88,6 +91,7 @@ async def test_a_lost_lock_cancels_its_work(client: Client[Any]) -> None:
         await lose()
 
 
+@in_one_protocol
 async def test_a_process_that_stood_still_is_fenced_off(
     client: Client[Any], any_server: ServerProcess
 ) -> None:

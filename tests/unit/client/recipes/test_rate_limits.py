@@ -11,7 +11,7 @@ import pytest
 from garrison.client import Client, UsageError
 from garrison.client.recipes import FixedWindow, Gcra, SlidingWindow
 
-from .conftest import Program
+from .conftest import Program, in_one_protocol
 
 Limiter = FixedWindow | SlidingWindow | Gcra
 
@@ -37,6 +37,7 @@ async def test_a_limit_is_exact_under_many_tasks(client: Client[Any]) -> None:
         assert (await limiter.hit("bob")).allowed
 
 
+@in_one_protocol
 async def test_a_limit_is_exact_in_two_processes(client: Client[Any], processes: Program) -> None:
     source = """
 async def work(client):
@@ -50,6 +51,7 @@ async def work(client):
     assert [a + b for a, b in zip(first, second, strict=True)] == [30, 30, 30]
 
 
+@in_one_protocol
 async def test_a_refused_hit_is_allowed_when_it_says(client: Client[Any]) -> None:
     for limiter in limiters(client, 2, 0.4):
         assert [(await limiter.hit("ann")).allowed for _ in range(2)] == [True, True]
@@ -83,6 +85,7 @@ async def test_a_dearer_hit_waits_for_more_to_leave(client: Client[Any]) -> None
     assert waits[2] - waits[1] > 0.08
 
 
+@in_one_protocol
 async def test_no_span_of_a_sliding_window_has_more(client: Client[Any]) -> None:
     """Hits without a pause for a while: those that were allowed, against a list of their times."""
     window_s, limit = 0.3, 5
@@ -99,6 +102,7 @@ async def test_no_span_of_a_sliding_window_has_more(client: Client[Any]) -> None
     assert await client.zcard("limit-sliding:s:ann") <= limit
 
 
+@in_one_protocol
 async def test_gcra_spreads_evenly_behind_its_burst(client: Client[Any]) -> None:
     limiter = Gcra(client, "g", rate=50, period_s=1.0, burst=3)
     started = time.monotonic()

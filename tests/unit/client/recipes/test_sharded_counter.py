@@ -11,7 +11,7 @@ import pytest
 from garrison.client import Client, UsageError
 from garrison.client.recipes import ShardedCounter
 
-from .conftest import Program
+from .conftest import Program, in_one_protocol
 
 
 async def test_additions_are_counted(plain_client: Client[Any]) -> None:
@@ -36,6 +36,7 @@ async def test_nothing_is_taken_twice_or_lost(plain_client: Client[Any]) -> None
     assert sum(taken) + await counter.value() == 2000
 
 
+@in_one_protocol
 async def test_two_processes_count_together(plain_client: Client[Any], processes: Program) -> None:
     source = """
 async def work(client):
