@@ -43,6 +43,7 @@ from garrison.cluster.cli_options import (
     tls_context,
 )
 from garrison.cluster.cli_running import fail, make_session, run
+from garrison.cluster.functions_cli import functions_app
 from garrison.cluster.redis_cli_options import Options, translate_options
 
 if TYPE_CHECKING:
@@ -60,11 +61,16 @@ class ClusterGroup(TyperGroup):
 
     def options(self) -> Options:
         """The options of every command and of single ones, as the parsers have them."""
-        of_commands = [param for command in self.commands.values() for param in command.params]
+        groups: dict[str, Any] = {
+            name: command for name, command in self.commands.items() if hasattr(command, "commands")
+        }
+        inner = [command for group in groups.values() for command in group.commands.values()]
+        of_commands = [param for command in (*self.commands.values(), *inner) for param in command.params]
         return Options(
             shared_flags=_names(self.params, are_flags=True),
             shared_with_value=_names(self.params, are_flags=False),
             flags=_names(of_commands, are_flags=True).union(HELP_OPTIONS["help_option_names"]),
+            groups=frozenset(groups),
         )
 
 
@@ -423,6 +429,9 @@ def backup(
 
     session = make_session(context)
     run(context, commands.backup(session, parse_address(entry), directory, overwrite=overwrite))
+
+
+app.add_typer(functions_app)
 
 
 def _read_plan(context: typer.Context, path: Path) -> "ReshardPlan":

@@ -145,6 +145,50 @@ class CallReport(Document):
     replies: list[ReplyDocument]
 
 
+class LibraryDocument(BaseModel):
+    name: str
+    engine: str
+    version: str = Field(description="the beginning of its source's SHA-1")
+    functions: list[str]
+    nodes: list[str]
+
+
+class FunctionsListReport(Document):
+    """A library that differs between nodes is in it once for each version."""
+
+    libraries: list[LibraryDocument]
+    nodes: list[str] = Field(description="all that were asked, replicas too")
+    unreachable: list[str] = []
+
+
+class PushedLibraryDocument(BaseModel):
+    library: str
+    path: str
+    loaded: list[str] = Field(description="primaries that lacked it, or had another version")
+    unchanged: list[str]
+
+
+class FunctionsPushReport(Document):
+    dry_run: bool = False
+    libraries: list[PushedLibraryDocument]
+
+
+class FunctionsDifferenceDocument(BaseModel):
+    library: str
+    kind: str = Field(
+        description="missing, different, or unknown: at these primaries and in none of the files"
+    )
+    nodes: list[str]
+    reference: str = Field(description="the file or the primaries that they are compared with")
+    lines: list[str] = Field(default=[], description="a unified diff, from the reference to these primaries")
+
+
+class FunctionsDiffReport(Document):
+    primaries: list[str]
+    libraries: int
+    differences: list[FunctionsDifferenceDocument]
+
+
 def describe_nodes(state: ClusterState) -> list[NodeDocument]:
     """All known nodes: each primary, then its replicas."""
     documents = []

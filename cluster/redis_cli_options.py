@@ -58,6 +58,8 @@ class Options:
     shared_with_value: frozenset[str]
     flags: frozenset[str]
     """Those of single commands that have no value; what is unknown is taken to have one."""
+    groups: frozenset[str] = frozenset()
+    """Commands that are two words, as ``functions push``, by the first."""
 
     def positionals(self, words: Sequence[str]) -> list[int]:
         """Where the words stand that are neither options nor their values."""
@@ -168,6 +170,8 @@ def _is_bare_host(word: str) -> bool:
 
 def _join_host_port(rest: list[str], options: Options) -> list[str]:
     places = options.positionals(rest)
+    if places and rest[places[0]] in options.groups:
+        del places[0]
     if len(places) >= 3:
         host, port = places[1], places[2]
         if port == host + 1 and _is_bare_host(rest[host]) and rest[port].isdecimal():

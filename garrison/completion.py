@@ -161,10 +161,12 @@ def _group(module: str) -> Callable[[Sequence[str]], Iterator[Candidate]]:
         if values is not None:
             yield from values
             return
-        chosen = next((group.commands[word] for word in before if word in group.commands), None)
-        if chosen is None:
-            yield from (Candidate(name, each.get_short_help_str(80)) for name, each in group.commands.items())
-        else:
+        chosen = group
+        for word in before:
+            chosen = getattr(chosen, "commands", {}).get(word, chosen)
+        commands = getattr(chosen, "commands", {})
+        yield from (Candidate(name, each.get_short_help_str(80)) for name, each in commands.items())
+        if not commands:
             yield from _options(chosen)
         yield from shared
 

@@ -75,7 +75,7 @@ class FunctionCommands(ScriptCacheCommands[T]):
         words = (*option("LIBRARYNAME", library), *flag(withcode, "WITHCODE"))
         replies = await self.call_primaries("FUNCTION", "LIST", *words)
         return {
-            address: sorted(map(_as_library, libraries), key=lambda found: found.name)
+            address: sorted(map(as_library, libraries), key=lambda found: found.name)
             for address, libraries in replies.items()
         }
 
@@ -114,7 +114,7 @@ class FunctionCommands(ScriptCacheCommands[T]):
         return await end_running(self._router, self.settings, "FUNCTION")
 
 
-def _as_library(reply: Any) -> Library:
+def as_library(reply: Any) -> Library:
     fields = as_fields(reply)
     functions = sorted(map(_as_function, fields["functions"]), key=lambda function: function.name)
     code = fields.get("library_code")

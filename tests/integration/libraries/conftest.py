@@ -1,4 +1,4 @@
-"""Servers for the libraries: one node, and a primary under a Sentinel."""
+"""Servers for the libraries: one node, a primary under a Sentinel, and a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.integration.sentinels import NAME, Bench
-from tests.unit.client.servers import running_server
+from tests.unit.client.servers import running_cluster, running_server
 
 SERVER = os.environ.get("LIBRARIES_SERVER", "garrison")
 """``redis`` runs the same bodies against a real Redis: whether a failure is ours."""
@@ -66,3 +66,20 @@ def sentinel(sentinel_port: int) -> Iterator[redis.Sentinel]:
     primary.close()
     for each in sentinel.sentinels:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def cluster_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of one of three primaries that share the slots."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with running_cluster(SERVER, folder, node_timeout_ms=15_000, replicas=0) as nodes:
+        yield nodes[0].port
+
+
+@pytest.fixture
+def cluster(cluster_port: int) -> Iterator[redis.RedisCluster]:
+    """redis-py's client of an empty cluster."""
+    with redis.RedisCluster("127.0.0.1", cluster_port) as client:
+        client.flushall()
+        client.script_flush()
+        yield client

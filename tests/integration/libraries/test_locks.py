@@ -17,7 +17,7 @@ from redis.exceptions import LockNotOwnedError
 from tests.integration.sentinels import NAME
 
 
-def demand_redis_lock_works(client: redis.Redis) -> None:
+def demand_redis_lock_works(client: redis.Redis | redis.RedisCluster) -> None:
     """Acquire, refuse, extend, reacquire, release and lose redis-py's Lock."""
     lock = client.lock("lock", timeout=10)
     assert lock.acquire(blocking=False)

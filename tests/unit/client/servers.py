@@ -110,38 +110,41 @@ def running_sentinel(directory: Path, config: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_cluster(kind: str, directory: Path, node_timeout_ms: int = 1000) -> Iterator[list[ServerProcess]]:
-    """Run 3 primaries, then their 3 replicas. Where no node is killed, choose a timeout beyond any stall."""
+def running_cluster(
+    kind: str, directory: Path, node_timeout_ms: int = 1000, replicas: int = 1
+) -> Iterator[list[ServerProcess]]:
+    """Run 3 primaries, then their replicas. Where no node is killed, choose a timeout beyond any stall."""
     require(kind)
     directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout_ms)]
     directives += ["--repl-diskless-sync-delay", "0"]
     nodes: list[ServerProcess] = []
     try:
-        for index in range(6):
+        for index in range(3 * (1 + replicas)):
             nodes.append(ServerProcess(kind, directory / str(index), *directives))
             nodes[-1].start()
         for node in nodes:
             node.wait()
-        _make_cluster(nodes)
+        _make_cluster(nodes, replicas)
         yield nodes
     finally:
         for node in nodes:
             node.kill()
 
 
-def _make_cluster(nodes: list[ServerProcess]) -> None:
+def _make_cluster(nodes: list[ServerProcess], replicas: int) -> None:
     addresses = [f"127.0.0.1:{node.port}" for node in nodes]
-    command = ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
+    command = ["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"]
+    command += ["--cluster-replicas", str(replicas)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while not all(_is_settled(node) for node in nodes):
+    while not all(_is_settled(node, len(nodes)) for node in nodes):
         assert time.monotonic() < deadline, f"the cluster did not settle within {SETTLE_TIMEOUT_S:g} s"
         time.sleep(0.1)
 
 
-def _is_settled(node: ServerProcess) -> bool:
+def _is_settled(node: ServerProcess, known_nodes: int) -> bool:
     info = node.cli("CLUSTER", "INFO")
     replication = node.cli("INFO", "replication")
     linked = "role:master" in replication or "master_link_status:up" in replication
-    return "cluster_state:ok" in info and "cluster_known_nodes:6" in info and linked
+    return "cluster_state:ok" in info and f"cluster_known_nodes:{known_nodes}" in info and linked

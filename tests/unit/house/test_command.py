@@ -53,6 +53,8 @@ def test_usage_names_every_command() -> None:
         ["demo"],
         ["cluster"],
         ["cluster", "reshard"],
+        ["cluster", "functions"],
+        ["cluster", "functions", "push"],
         ["rdb"],
         ["rdb", "report"],
         ["aof", "fix"],

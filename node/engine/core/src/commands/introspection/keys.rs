@@ -35,7 +35,10 @@ fn find<'a>(args: Args<'a>) -> Result<Vec<(&'a [u8], Access)>, Failure> {
         // KEYS is for where the place of the one key is empty.
         is_wrong |= !keys.remove(0).0.is_empty();
     }
-    if (is_wrong || keys.is_empty()) && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
+    if is_wrong {
+        keys.clear();
+    }
+    if keys.is_empty() && !entry.command.flags.contains(Flags::NO_MANDATORY_KEYS) {
         return Err(Failure::Text("ERR Invalid arguments specified for command"));
     }
     Ok(keys)
