@@ -1,0 +1,354 @@
+//! A call of a function in Python: begun, its reads, its writes and reply, and its end.
+
+use crate::clients::origin::{Frame, Nested};
+use crate::clients::session::{Session, Suspension};
+use crate::clients::transaction::Watched;
+use crate::clients::waiting::Question;
+use crate::dispatch::table::{table, Entry};
+use crate::dispatch::{Ctx, Failure, Flags};
+use crate::engine::effects::{Action, Event, FunctionOutcome};
+use crate::engine::Engine;
+use crate::keyspace::KnownKey;
+use crate::resp::{Args, OwnedArgs};
+use crate::scripting::run::NOT_BUSY;
+use crate::scripting::state::flags::ScriptFlags;
+use crate::scripting::state::python::PythonCall;
+use crate::scripting::state::{Program, Run};
+
+/// Most keys that one call may read: each is watched until it ends.
+const WATCHED_KEYS_MAX: usize = 65_536;
+
+pub(in crate::scripting) const PYTHON_IS_OFF: Failure =
+    Failure::Text("ERR Functions in Python are off on this node: set python-functions to yes");
+const IN_TRANSACTION: Failure = Failure::Text(
+    "ERR A function in Python cannot be called in a transaction: it reads and writes in one of its own",
+);
+const TOO_MANY_CALLS: Failure =
+    Failure::Text("BUSY python-function-calls-max calls of functions in Python run or wait: try again later");
+const TOO_MANY_KEYS: Failure = Failure::Text("ERR A function in Python reads 65536 keys at most");
+const LOADING: Failure = Failure::Text("LOADING Redis is loading the dataset in memory");
+
+/// Hands a call to the control plane.
+pub(in crate::scripting) fn begin(
+    ctx: &mut Ctx<'_>,
+    mut program: Program,
+    keys: usize,
+) -> Result<(), Failure> {
+    let Ctx { engine, session, args, entry } = ctx;
+    if !engine.settings.python_functions {
+        return Err(PYTHON_IS_OFF);
+    }
+    if !engine.call.frame.may_wait() {
+        return Err(IN_TRANSACTION);
+    }
+    if engine.scripting.python.calls.len() >= engine.settings.python_function_calls_max {
+        return Err(TOO_MANY_CALLS);
+    }
+    let is_out_of_memory = engine.is_out_of_memory_for(session);
+    engine.check_declared(session, &program, entry, is_out_of_memory)?;
+    program.read_only |= program.flags.contains(ScriptFlags::NO_WRITES);
+    let libraries = &engine.scripting.libraries;
+    let found = libraries.function(&program.name).and_then(|(name, _)| libraries.get(name));
+    let library = found.ok_or(Failure::Text("ERR Function not found"))?;
+    let (name, version, source) = (library.name.to_vec(), library.version, library.source.clone());
+
+    let began_us = (engine.host.ticks)();
+    let ticket = engine.ticket();
+    session.suspension = Suspension::Function { ticket };
+    let question = Question { session: session.key, timed: Some((entry.id, began_us)) };
+    engine.clients.waiting.ask(ticket, question);
+    engine.stats.counters.commands_processed += 1;
+    engine.stats.counters.commands[entry.id].calls += 1;
+    session.commands += 1;
+    engine.show(session, entry, *args);
+    let mut call_keys = OwnedArgs::default();
+    args.iter_from(3).take(keys).for_each(|key| call_keys.push(key));
+    let mut call_args = OwnedArgs::default();
+    args.iter_from(3 + keys).for_each(|arg| call_args.push(arg));
+    engine.effects.events.push(Event::FunctionCall {
+        ticket,
+        library: name,
+        version,
+        source,
+        function: program.name.to_vec(),
+        keys: call_keys,
+        args: call_args,
+        resp: session.resp,
+    });
+    let run = Run {
+        program,
+        session: (session.key, session.id),
+        args: OwnedArgs::copy(*args),
+        command: entry.id,
+        began_us,
+        db: session.db,
+        resp: session.resp,
+        has_written: false,
+        is_out_of_memory,
+        slot: engine.call.slot,
+    };
+    engine.scripting.python.calls.insert(ticket, PythonCall { run, watched: Vec::new() });
+    Ok(())
+}
+
+impl Engine {
+    /// Whether memory is at its limit, and nothing can be evicted.
+    pub(in crate::scripting) fn is_out_of_memory_for(&mut self, session: &Session) -> bool {
+        self.settings.maxmemory > 0
+            && !session.origin.skips_checks()
+            && self.make_room(session.out.capacity()).is_err()
+    }
+
+    /// Carries out commands that a function reads with; the replies are told, in RESP3.
+    pub fn function_read(&mut self, ticket: u64, commands: &[OwnedArgs]) {
+        let Some((mut call, mut session)) = self.take_python_call(ticket) else {
+            return self.tell_function(ticket, FunctionOutcome::Gone, Vec::new());
+        };
+        let is_held = self.scripting.running.is_some()
+            || commands.iter().any(|args| self.is_on_its_way(&session, args.view()));
+        if is_held {
+            self.put_python_call(ticket, call, session);
+            return self.tell_function(ticket, FunctionOutcome::Later, Vec::new());
+        }
+        let mut replies = std::mem::take(&mut session.out);
+        session.resp = 3;
+        let mut answers = Vec::with_capacity(commands.len());
+        for args in commands {
+            self.begin_call_of_function(&mut session);
+            match self.check_read(&mut session, &mut call, args.view()) {
+                Ok(entry) => self.run_in_function(&mut session, entry, args.view()),
+                Err(failure) => self.write_failure(&mut session, &failure),
+            }
+            answers.push(std::mem::take(&mut session.out));
+        }
+        std::mem::swap(&mut session.out, &mut replies);
+        self.leave_function(&mut session, &call.run);
+        self.put_python_call(ticket, call, session);
+        self.tell_function(ticket, FunctionOutcome::Read, answers);
+    }
+
+    /// Applies what a function writes and answers its client, if what it has read still stands.
+    ///
+    /// The reply is given in pieces; between two of them stands the reply to the write that `holes` names.
+    pub fn function_commit(
+        &mut self,
+        ticket: u64,
+        commands: &[OwnedArgs],
+        pieces: &[Vec<u8>],
+        holes: &[u64],
+    ) {
+        let Some((mut call, mut session)) = self.take_python_call(ticket) else {
+            return self.tell_function(ticket, FunctionOutcome::Gone, Vec::new());
+        };
+        let entry = &table().entries[call.run.command];
+        call.run.is_out_of_memory = self.is_out_of_memory_for(&session);
+        let is_held = self.scripting.running.is_some()
+            || (!commands.is_empty() && self.is_paused_for(&session, entry))
+            || commands.iter().any(|args| self.is_on_its_way(&session, args.view()));
+        if is_held {
+            self.put_python_call(ticket, call, session);
+            return self.tell_function(ticket, FunctionOutcome::Later, Vec::new());
+        }
+        if !self.are_unchanged(&call.watched) {
+            self.unwatch(&std::mem::take(&mut call.watched));
+            self.put_python_call(ticket, call, session);
+            return self.tell_function(ticket, FunctionOutcome::Conflict, Vec::new());
+        }
+        self.unwatch(&std::mem::take(&mut call.watched));
+        let answer = match self.check_writes(&mut session, &mut call.run, commands) {
+            Ok(entries) => {
+                let answers = self.apply_writes(&mut session, &call.run, commands, &entries);
+                answers.map_or_else(|error| error, |answers| composed(pieces, holes, &answers))
+            }
+            Err(failure) => {
+                self.stats.counters.count_error(failure.code());
+                [b"-", failure.text().as_bytes(), b"\r\n"].concat()
+            }
+        };
+        if let Some((id, began_us)) = self.clients.waiting.answered(ticket).and_then(|asked| asked.timed) {
+            let elapsed_us = (self.host.ticks)().wrapping_sub(began_us);
+            self.stats.counters.commands[id].took(elapsed_us, self.settings.latency_tracking);
+        }
+        session.answer_late(|reply| reply.raw(&answer));
+        session.asking = false;
+        self.finish_writes(&mut session);
+        self.serve_ready_keys(Some(&mut session));
+        self.deliver_deferred(&mut session);
+        let key = session.key;
+        self.clients.sessions.put(session);
+        self.effects.actions.push(Action::Resume(key));
+        self.tell_function(ticket, FunctionOutcome::Ended, Vec::new());
+    }
+
+    fn tell_function(&mut self, ticket: u64, outcome: FunctionOutcome, replies: Vec<Vec<u8>>) {
+        self.effects.events.push(Event::FunctionReplies { ticket, outcome, replies });
+    }
+
+    /// Takes a call and its session out; nothing when its client has gone, which ends the call.
+    fn take_python_call(&mut self, ticket: u64) -> Option<(PythonCall, Box<Session>)> {
+        let call = self.scripting.python.calls.remove(&ticket)?;
+        let (key, id) = call.run.session;
+        let waits = |session: &Session| {
+            session.id == id
+                && matches!(session.suspension, Suspension::Function { ticket: own } if own == ticket)
+        };
+        let is_its = self.clients.sessions.get(key).is_some_and(waits);
+        match self.clients.sessions.take(key).filter(|_| is_its) {
+            Some(session) => Some((call, session)),
+            None => {
+                self.clients.waiting.answered(ticket);
+                self.unwatch(&call.watched);
+                None
+            }
+        }
+    }
+
+    fn put_python_call(&mut self, ticket: u64, call: PythonCall, session: Box<Session>) {
+        self.scripting.python.calls.insert(ticket, call);
+        self.clients.sessions.put(session);
+    }
+
+    /// The control plane has answered a call by itself: nothing of it is applied.
+    pub(crate) fn forget_python_call(&mut self, ticket: u64) {
+        if let Some(call) = self.scripting.python.calls.remove(&ticket) {
+            self.unwatch(&call.watched);
+        }
+    }
+
+    /// FUNCTION KILL while no function in Lua runs.
+    pub(in crate::scripting) fn kill_oldest_python_call(&mut self) -> Result<(), Failure> {
+        let (ticket, _) = self.scripting.python.oldest().ok_or(NOT_BUSY)?;
+        self.effects.events.push(Event::FunctionKill { ticket });
+        Ok(())
+    }
+
+    /// Whether a command touches a key that is on its way to another node.
+    fn is_on_its_way(&self, session: &Session, args: Args<'_>) -> bool {
+        crate::dispatch::execute::find(args)
+            .is_ok_and(|entry| self.waits_for_migration(session, entry, args))
+    }
+
+    fn begin_call_of_function(&mut self, session: &mut Session) {
+        self.call.frame = Frame::top(session.origin);
+        (self.call.key, self.call.slot, self.call.resp) = (KnownKey::NONE, None, session.resp);
+    }
+
+    fn run_in_function(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
+        let outer = self.call.frame;
+        self.call.frame = outer.within(Nested::Script);
+        self.call_command(session, entry, args);
+        self.call.frame = outer;
+        debug_assert!(matches!(session.suspension, Suspension::Function { .. }), "{} waits", entry.full_name);
+    }
+
+    /// Leaves the session as the call has found it, and replicates what was removed because its time had come.
+    fn leave_function(&mut self, session: &mut Session, run: &Run) {
+        (session.db, session.resp) = (run.db, run.resp);
+        self.call.key = KnownKey::NONE;
+        self.finish_writes(session);
+    }
+
+    /// Checks a command that a function reads with, and watches its keys.
+    fn check_read(
+        &mut self,
+        session: &mut Session,
+        call: &mut PythonCall,
+        args: Args<'_>,
+    ) -> Result<&'static Entry, Failure> {
+        if self.persistence.loading.is_some() {
+            return Err(LOADING);
+        }
+        let entry = self.check_call(session, &mut call.run, args)?;
+        let flags = entry.command.flags;
+        if flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) && !flags.contains(Flags::READONLY) {
+            call.run.has_written = false;
+            return Err(Failure::new(format!(
+                "ERR '{}' writes: a function reads with db.read(), and writes with db.write()",
+                entry.full_name
+            )));
+        }
+        let mut keys: Vec<&[u8]> = Vec::new();
+        for spec in entry.command.keys {
+            spec.for_each(args, |index| keys.push(args.get(index)));
+        }
+        for key in keys {
+            self.watch_for_function(call, key)?;
+        }
+        Ok(entry)
+    }
+
+    fn watch_for_function(&mut self, call: &mut PythonCall, key: &[u8]) -> Result<(), Failure> {
+        let db = call.run.db;
+        let is_same = |watched: &Watched| watched.db == db && *watched.key == *key;
+        // Functions read a few keys; one that reads many may watch some of them twice.
+        if call.watched.iter().rev().take(16).any(is_same) {
+            return Ok(());
+        }
+        if call.watched.len() >= WATCHED_KEYS_MAX {
+            return Err(TOO_MANY_KEYS);
+        }
+        let expired = self.is_past_expiry(db, key);
+        let seen = self.clients.watches.watch(db, key);
+        call.watched.push(Watched { db, key: key.into(), seen, expired });
+        Ok(())
+    }
+
+    /// Checks all writes before the first is applied.
+    fn check_writes(
+        &mut self,
+        session: &mut Session,
+        run: &mut Run,
+        commands: &[OwnedArgs],
+    ) -> Result<Vec<(&'static Entry, Option<u16>)>, Failure> {
+        if self.persistence.loading.is_some() {
+            return Err(LOADING);
+        }
+        let mut entries = Vec::with_capacity(commands.len());
+        for args in commands {
+            self.begin_call_of_function(session);
+            entries.push((self.check_call(session, run, args.view())?, self.call.slot));
+        }
+        Ok(entries)
+    }
+
+    /// Applies the writes; their replies, or the first error reply among them, with the number of its command.
+    fn apply_writes(
+        &mut self,
+        session: &mut Session,
+        run: &Run,
+        commands: &[OwnedArgs],
+        entries: &[(&'static Entry, Option<u16>)],
+    ) -> Result<Vec<Vec<u8>>, Vec<u8>> {
+        let mut before = std::mem::take(&mut session.out);
+        let mut answers = Vec::with_capacity(commands.len());
+        for (args, (entry, slot)) in commands.iter().zip(entries) {
+            self.begin_call_of_function(session);
+            self.call.slot = *slot;
+            self.run_in_function(session, entry, args.view());
+            answers.push(std::mem::take(&mut session.out));
+        }
+        std::mem::swap(&mut session.out, &mut before);
+        (session.db, session.resp) = (run.db, run.resp);
+        let Some(at) = answers.iter().position(|answer| answer.first() == Some(&b'-')) else {
+            return Ok(answers);
+        };
+        let error = String::from_utf8_lossy(answers[at].trim_ascii_end()).into_owned();
+        let text = format!(
+            "{error} (write {} of {} of the function; the others are applied, as in EXEC)\r\n",
+            at + 1,
+            answers.len()
+        );
+        Err(text.into_bytes())
+    }
+}
+
+/// A reply from its pieces, with the replies to writes between them.
+fn composed(pieces: &[Vec<u8>], holes: &[u64], answers: &[Vec<u8>]) -> Vec<u8> {
+    let mut reply = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+    for (index, piece) in pieces.iter().enumerate() {
+        reply.extend_from_slice(piece);
+        let hole = holes.get(index).and_then(|hole| answers.get(usize::try_from(*hole).ok()?));
+        reply.extend_from_slice(hole.map_or(&[][..], |answer| answer));
+    }
+    reply
+}
