@@ -63,6 +63,8 @@ class Worker:
         functions = self._libraries[library]
         if isinstance(functions, str):
             return messages.packed(messages.FAIL, functions)
+        if not function:
+            return _compared(functions, args)
         target = functions.get(function.lower())
         if target is None:
             text = f"ERR library '{library.decode()}' does not register '{function}' when it is loaded"
@@ -80,7 +82,7 @@ class Worker:
             text = error_text(error, function, library.decode())
             if isinstance(error, MemoryError):
                 # What has filled the memory may still be held by the library: begin anew.
-                self._send(messages.packed(messages.FAIL, text))
+                self._send(messages.packed(messages.FAIL, text, messages.LEAVING))
                 os._exit(EXIT_OUT_OF_MEMORY)
             return messages.packed(messages.FAIL, text)
 
@@ -107,6 +109,17 @@ class Worker:
             if not received:
                 raise Closed
             self._reader.feed(received)
+
+
+def _compared(functions: dict[str, Function], names: list[bytes]) -> bytes:
+    """Whether a library registers what the server has read in its source."""
+    if {name.decode() for name in names} == set(functions):
+        return messages.packed(messages.DONE, 1, b"")
+    text = (
+        "ERR Error registering functions: the source has decorators for "
+        f"{', '.join(sorted(name.decode() for name in names))}, but registers {', '.join(sorted(functions))}"
+    )
+    return messages.packed(messages.FAIL, text)
 
 
 def main(arguments: Sequence[str]) -> int:

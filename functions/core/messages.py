@@ -2,11 +2,13 @@
 
     node -> worker    LOAD name source             a library, in the place of one of that name
                       CALL library function resp keys key ... arg ...
+                                                   without a function: only compare what is registered with
+                                                   the names that are the arguments
                       REPLIES reply ...            the RESP3 replies to what the worker has READ
                       STOP                         instead of REPLIES: nobody waits for the call any more
     worker -> node    READ words word ... words word ...
                       DONE pieces piece ... hole ... words word ... words word ...
-                      FAIL text
+                      FAIL text [LEAVING]          LEAVING: and takes no further call
 
 Each CALL is answered with any number of READs and one DONE or FAIL. Commands are written as the number of
 their words and then these. ``node/shell/python_functions/messages.py`` is the node's side.
@@ -21,7 +23,7 @@ import hiredis
 from garrison.functions.core.api import Argument, Command
 
 LOAD, CALL, REPLIES, STOP = b"LOAD", b"CALL", b"REPLIES", b"STOP"
-READ, DONE, FAIL = b"READ", b"DONE", b"FAIL"
+READ, DONE, FAIL, LEAVING = b"READ", b"DONE", b"FAIL", b"LEAVING"
 
 BYTES_MAX = 64 << 20
 """Longest message of a worker; the node drops a worker that sends more."""

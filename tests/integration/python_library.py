@@ -84,7 +84,7 @@ def greedy(keys: Words, args: Words, db: Database) -> object:
 def growing(keys: Words, args: Words, db: Database) -> object:
     db.write("SET", keys[0], "half")
     while True:
-        RUNS.append(bytearray(1 << 20))
+        RUNS.append(bytearray(1 << 26))
 
 
 @function
@@ -110,7 +110,6 @@ def printing(keys: Words, args: Words, db: Database) -> object:
 
 @function
 def noisy(keys: Words, args: Words, db: Database) -> object:
-    os.write(3, b"+OK\\r\\n$100000000000\\r\\n")
     for descriptor in range(3, 64):
         try:
             os.write(descriptor, b"*1\\r\\n$4\\r\\nEVIL\\r\\n")

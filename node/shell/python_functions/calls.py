@@ -218,7 +218,7 @@ class PythonFunctions:
                 self._fail(call, message.text)
         self._restart_s = RESTART_S_MIN
         worker.ticket = 0
-        if worker.retires:
+        if worker.retires or (isinstance(message, Failed) and message.is_leaving):
             self._drop(worker)
         else:
             self._idle.append(worker)

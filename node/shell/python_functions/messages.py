@@ -38,6 +38,8 @@ class Failed:
     """A function, or the loading of its library, has failed."""
 
     text: str
+    is_leaving: bool
+    """Whether the worker takes no further call."""
 
 
 def packed(*words: bytes | int) -> bytes:
@@ -60,8 +62,8 @@ def parse(message: object) -> Read | Done | Failed:
             raise MessageError("a reply in too few pieces")
         holes = [_number(word) for word in message[2 + count : behind]]
         return Done(_commands(message, behind), message[2 : 2 + count], holes)
-    if kind == b"FAIL" and len(message) == 2:
-        return Failed(message[1].decode("utf-8", "replace"))
+    if kind == b"FAIL" and len(message) in (2, 3):
+        return Failed(message[1].decode("utf-8", "replace"), message[2:] == [b"LEAVING"])
     raise MessageError(f"a message of the unknown kind {kind[:20]!r}")
 
 

@@ -91,7 +91,11 @@ pub fn examples() -> Vec<Event> {
             args: OwnedArgs::from_slices(&[b"a".as_slice(), b"b\xff"]),
             resp: 2,
         },
-        Event::FunctionReplies { ticket: 13, outcome: FunctionOutcome::Read, replies: vec![b":1\r\n".into()] },
+        Event::FunctionReplies {
+            ticket: 13,
+            outcome: FunctionOutcome::Read,
+            replies: vec![b":1\r\n".into()],
+        },
         Event::FunctionKill { ticket: 14 },
         Event::Applied { ticket: 6, error: "too few".into() },
         Event::Loaded { keys: 9, found: true, shard: "s1".into() },

@@ -328,10 +328,7 @@ impl Engine {
         let ended = (self.host.ticks)();
         let elapsed = ended.wrapping_sub(started);
         self.call.ended_us = self.call.in_a_row.then_some(ended);
-        if matches!(
-            session.suspension,
-            Suspension::Keys | Suspension::Script | Suspension::Function { .. }
-        ) {
+        if matches!(session.suspension, Suspension::Keys | Suspension::Script | Suspension::Function { .. }) {
             // It will be carried out again or go on, and counts then.
             return;
         }

@@ -155,7 +155,13 @@ fn run(
     keys: usize,
     read_only: bool,
 ) -> Outcome {
-    let program = Program { kind: Kind::Script, code: Code::Lua(function), name: Box::from(&sha[..]), flags, read_only };
+    let program = Program {
+        kind: Kind::Script,
+        code: Code::Lua(function),
+        name: Box::from(&sha[..]),
+        flags,
+        read_only,
+    };
     Engine::run_program(ctx, program, keys)
 }
 

@@ -51,11 +51,7 @@ impl Engine {
         let kind = program.kind;
         let mut lua = engine.scripting.take_interpreter(kind, memory_max, ticks)?;
         let began_us = ticks();
-        let job = Job {
-            function,
-            takes_arguments: kind == super::state::Kind::Function,
-            resp: session.resp,
-        };
+        let job = Job { function, takes_arguments: kind == super::state::Kind::Function, resp: session.resp };
         let mut run = Run {
             program,
             session: (session.key, session.id),
@@ -188,7 +184,8 @@ impl Engine {
     fn session_of(&mut self, run: &Run) -> (Box<Session>, bool) {
         let (key, id) = run.session;
         let is_its = self.clients.sessions.get(key).is_some_and(|session| session.id == id);
-        if let Some(session) = self.clients.sessions.take(key).filter(|_| is_its) {
+        // Its key may be another session's by now, which stays where it is.
+        if let Some(session) = is_its.then(|| self.clients.sessions.take(key)).flatten() {
             return (session, true);
         }
         let session = self.open_session(crate::clients::origin::Origin::Client);

@@ -7,7 +7,7 @@ use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
 use crate::formats::lzf::Compressor;
 use crate::scripting::commands::{COST, KEYS_RO, KEYS_RW, RUN_RO, RUN_RW};
-use crate::scripting::python::PYTHON_IS_OFF;
+use crate::scripting::python::{begin_load, PYTHON_IS_OFF};
 use crate::scripting::state::{Kind, Program};
 use crate::snapshot::payload::{dump_functions, restore_functions};
 
@@ -128,9 +128,14 @@ fn load(ctx: &mut Ctx<'_>) -> Outcome {
         }
         replaces = true;
     }
-    let is_checked = !ctx.session.origin.skips_checks();
-    if is_checked && !ctx.engine.settings.python_functions && is_python(ctx.arg(last)) {
-        return Err(PYTHON_IS_OFF);
+    let source = ctx.arg(last);
+    if !ctx.session.origin.skips_checks() && is_python(source) {
+        if !ctx.engine.settings.python_functions {
+            return Err(PYTHON_IS_OFF);
+        }
+        if ctx.engine.call.frame.may_wait() {
+            return begin_load(ctx, source);
+        }
     }
     let name = ctx.engine.load_library(ctx.arg(last), replaces)?;
     changed(ctx);

@@ -79,8 +79,7 @@ pub(super) fn stats(ctx: &mut Ctx<'_>) -> Outcome {
     }
     reply.bulk(b"engines");
     let libraries = &engine.scripting.libraries;
-    let shows_python =
-        engine.settings.python_functions || libraries.counts_of(Language::Python) != (0, 0);
+    let shows_python = engine.settings.python_functions || libraries.counts_of(Language::Python) != (0, 0);
     let languages = if shows_python { &[Language::Lua, Language::Python][..] } else { &[Language::Lua] };
     reply.map(languages.len());
     for language in languages {

@@ -5,8 +5,8 @@ use garrison_engine_lua::{Registration, Step};
 use crate::dispatch::Failure;
 use crate::engine::effects::Level;
 use crate::engine::Engine;
-use crate::scripting::state::flags::ScriptFlags;
 use crate::scripting::python::scan::functions_in;
+use crate::scripting::state::flags::ScriptFlags;
 use crate::scripting::state::libraries::{Code, Language, Library, LibraryFunction};
 use crate::scripting::state::Kind;
 
@@ -24,6 +24,11 @@ fn shown(text: &[u8]) -> String {
 /// Whether the first line of a library names Python.
 pub(super) fn is_python(source: &[u8]) -> bool {
     read_metadata(source).is_ok_and(|metadata| metadata.language == Language::Python)
+}
+
+/// The name and the functions of a library in Python, as its source tells them.
+pub(in crate::scripting) fn outline(source: &[u8]) -> Result<(&[u8], Vec<LibraryFunction>), Failure> {
+    Ok((read_metadata(source)?.name, functions_in(source)?))
 }
 
 /// What the first line of a library says, `#!lua name=mylib`.

@@ -1,5 +1,7 @@
 //! A call of a function in Python: begun, its reads, its writes and reply, and its end.
 
+use std::sync::Arc;
+
 use crate::clients::origin::{Frame, Nested};
 use crate::clients::session::{Session, Suspension};
 use crate::clients::transaction::Watched;
@@ -12,8 +14,9 @@ use crate::keyspace::KnownKey;
 use crate::resp::{Args, OwnedArgs};
 use crate::scripting::run::NOT_BUSY;
 use crate::scripting::state::flags::ScriptFlags;
+use crate::scripting::state::libraries::Code;
 use crate::scripting::state::python::PythonCall;
-use crate::scripting::state::{Program, Run};
+use crate::scripting::state::{Kind, Program, Run};
 
 /// Most keys that one call may read: each is watched until it ends.
 const WATCHED_KEYS_MAX: usize = 65_536;
@@ -35,14 +38,9 @@ pub(in crate::scripting) fn begin(
     keys: usize,
 ) -> Result<(), Failure> {
     let Ctx { engine, session, args, entry } = ctx;
-    if !engine.settings.python_functions {
-        return Err(PYTHON_IS_OFF);
-    }
+    let args = *args;
     if !engine.call.frame.may_wait() {
         return Err(IN_TRANSACTION);
-    }
-    if engine.scripting.python.calls.len() >= engine.settings.python_function_calls_max {
-        return Err(TOO_MANY_CALLS);
     }
     let is_out_of_memory = engine.is_out_of_memory_for(session);
     engine.check_declared(session, &program, entry, is_out_of_memory)?;
@@ -52,6 +50,59 @@ pub(in crate::scripting) fn begin(
     let library = found.ok_or(Failure::Text("ERR Function not found"))?;
     let (name, version, source) = (library.name.to_vec(), library.version, library.source.clone());
 
+    let mut call_keys = OwnedArgs::default();
+    args.iter_from(3).take(keys).for_each(|key| call_keys.push(key));
+    let mut call_args = OwnedArgs::default();
+    args.iter_from(3 + keys).for_each(|arg| call_args.push(arg));
+    let function = program.name.to_vec();
+    let job = Job { library: name, version, source, function, keys: call_keys, args: call_args };
+    hand_up(ctx, program, job, false)
+}
+
+/// Has a library tried out by a worker before it is loaded: whether it runs, and registers what its source says.
+pub(in crate::scripting) fn begin_load(ctx: &mut Ctx<'_>, source: &[u8]) -> Result<(), Failure> {
+    let (name, functions) = crate::scripting::functions::outline(source)?;
+    ctx.engine.scripting.last_version += 1;
+    let mut names = OwnedArgs::default();
+    functions.iter().for_each(|function| names.push(&function.name.to_ascii_lowercase()));
+    let program = Program {
+        kind: Kind::Function,
+        code: Code::Python,
+        name: name.into(),
+        flags: ScriptFlags::empty(),
+        read_only: false,
+    };
+    let job = Job {
+        library: name.to_vec(),
+        version: ctx.engine.scripting.last_version,
+        source: source.into(),
+        function: Vec::new(),
+        keys: OwnedArgs::default(),
+        args: names,
+    };
+    hand_up(ctx, program, job, true)
+}
+
+/// What a worker is told of a call.
+struct Job {
+    library: Vec<u8>,
+    version: u64,
+    source: Arc<[u8]>,
+    /// Empty when the library is only tried out; then `args` are the names of its functions.
+    function: Vec<u8>,
+    keys: OwnedArgs,
+    args: OwnedArgs,
+}
+
+/// Suspends the session and reports the call.
+fn hand_up(ctx: &mut Ctx<'_>, program: Program, job: Job, is_load: bool) -> Result<(), Failure> {
+    let Ctx { engine, session, args, entry } = ctx;
+    if !engine.settings.python_functions {
+        return Err(PYTHON_IS_OFF);
+    }
+    if engine.scripting.python.calls.len() >= engine.settings.python_function_calls_max {
+        return Err(TOO_MANY_CALLS);
+    }
     let began_us = (engine.host.ticks)();
     let ticket = engine.ticket();
     session.suspension = Suspension::Function { ticket };
@@ -61,20 +112,6 @@ pub(in crate::scripting) fn begin(
     engine.stats.counters.commands[entry.id].calls += 1;
     session.commands += 1;
     engine.show(session, entry, *args);
-    let mut call_keys = OwnedArgs::default();
-    args.iter_from(3).take(keys).for_each(|key| call_keys.push(key));
-    let mut call_args = OwnedArgs::default();
-    args.iter_from(3 + keys).for_each(|arg| call_args.push(arg));
-    engine.effects.events.push(Event::FunctionCall {
-        ticket,
-        library: name,
-        version,
-        source,
-        function: program.name.to_vec(),
-        keys: call_keys,
-        args: call_args,
-        resp: session.resp,
-    });
     let run = Run {
         program,
         session: (session.key, session.id),
@@ -84,10 +121,15 @@ pub(in crate::scripting) fn begin(
         db: session.db,
         resp: session.resp,
         has_written: false,
-        is_out_of_memory,
+        is_out_of_memory: false,
         slot: engine.call.slot,
     };
-    engine.scripting.python.calls.insert(ticket, PythonCall { run, watched: Vec::new() });
+    let call = PythonCall { run, watched: Vec::new(), is_killed: false, is_load };
+    engine.scripting.python.calls.insert(ticket, call);
+    let Job { library, version, source, function, keys, args } = job;
+    let resp = session.resp;
+    let event = Event::FunctionCall { ticket, library, version, source, function, keys, args, resp };
+    engine.effects.events.push(event);
     Ok(())
 }
 
@@ -143,7 +185,7 @@ impl Engine {
         let entry = &table().entries[call.run.command];
         call.run.is_out_of_memory = self.is_out_of_memory_for(&session);
         let is_held = self.scripting.running.is_some()
-            || (!commands.is_empty() && self.is_paused_for(&session, entry))
+            || ((call.is_load || !commands.is_empty()) && self.is_paused_for(&session, entry))
             || commands.iter().any(|args| self.is_on_its_way(&session, args.view()));
         if is_held {
             self.put_python_call(ticket, call, session);
@@ -155,7 +197,8 @@ impl Engine {
             return self.tell_function(ticket, FunctionOutcome::Conflict, Vec::new());
         }
         self.unwatch(&std::mem::take(&mut call.watched));
-        let answer = match self.check_writes(&mut session, &mut call.run, commands) {
+        let answer = match self.check_writes(&mut session, &mut call, commands) {
+            Ok(_) if call.is_load => self.load_tried(&mut session, &call.run),
             Ok(entries) => {
                 let answers = self.apply_writes(&mut session, &call.run, commands, &entries);
                 answers.map_or_else(|error| error, |answers| composed(pieces, holes, &answers))
@@ -193,7 +236,8 @@ impl Engine {
                 && matches!(session.suspension, Suspension::Function { ticket: own } if own == ticket)
         };
         let is_its = self.clients.sessions.get(key).is_some_and(waits);
-        match self.clients.sessions.take(key).filter(|_| is_its) {
+        // Its key may be another session's by now, which stays where it is.
+        match is_its.then(|| self.clients.sessions.take(key)).flatten() {
             Some(session) => Some((call, session)),
             None => {
                 self.clients.waiting.answered(ticket);
@@ -218,14 +262,16 @@ impl Engine {
     /// FUNCTION KILL while no function in Lua runs.
     pub(in crate::scripting) fn kill_oldest_python_call(&mut self) -> Result<(), Failure> {
         let (ticket, _) = self.scripting.python.oldest().ok_or(NOT_BUSY)?;
+        if let Some(call) = self.scripting.python.calls.get_mut(&ticket) {
+            call.is_killed = true;
+        }
         self.effects.events.push(Event::FunctionKill { ticket });
         Ok(())
     }
 
     /// Whether a command touches a key that is on its way to another node.
     fn is_on_its_way(&self, session: &Session, args: Args<'_>) -> bool {
-        crate::dispatch::execute::find(args)
-            .is_ok_and(|entry| self.waits_for_migration(session, entry, args))
+        crate::dispatch::execute::find(args).is_ok_and(|entry| self.waits_for_migration(session, entry, args))
     }
 
     fn begin_call_of_function(&mut self, session: &mut Session) {
@@ -236,9 +282,12 @@ impl Engine {
     fn run_in_function(&mut self, session: &mut Session, entry: &'static Entry, args: Args<'_>) {
         let outer = self.call.frame;
         self.call.frame = outer.within(Nested::Script);
+        // The command is one of its own, and does not wait.
+        let suspension = std::mem::take(&mut session.suspension);
         self.call_command(session, entry, args);
+        debug_assert!(!session.is_suspended(), "'{}' waits within a function", entry.full_name);
+        session.suspension = suspension;
         self.call.frame = outer;
-        debug_assert!(matches!(session.suspension, Suspension::Function { .. }), "{} waits", entry.full_name);
     }
 
     /// Leaves the session as the call has found it, and replicates what was removed because its time had come.
@@ -297,18 +346,29 @@ impl Engine {
     fn check_writes(
         &mut self,
         session: &mut Session,
-        run: &mut Run,
+        call: &mut PythonCall,
         commands: &[OwnedArgs],
     ) -> Result<Vec<(&'static Entry, Option<u16>)>, Failure> {
         if self.persistence.loading.is_some() {
             return Err(LOADING);
         }
+        if call.is_load {
+            self.check_writable(&table().entries[call.run.command])?;
+        }
         let mut entries = Vec::with_capacity(commands.len());
         for args in commands {
             self.begin_call_of_function(session);
-            entries.push((self.check_call(session, run, args.view())?, self.call.slot));
+            entries.push((self.check_call(session, &mut call.run, args.view())?, self.call.slot));
         }
         Ok(entries)
+    }
+
+    /// Carries out a FUNCTION LOAD whose library was tried out: within another command, nothing is handed up.
+    fn load_tried(&mut self, session: &mut Session, run: &Run) -> Vec<u8> {
+        let before = std::mem::take(&mut session.out);
+        self.begin_call_of_function(session);
+        self.run_in_function(session, &table().entries[run.command], run.args.view());
+        std::mem::replace(&mut session.out, before)
     }
 
     /// Applies the writes; their replies, or the first error reply among them, with the number of its command.

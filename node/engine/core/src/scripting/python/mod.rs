@@ -24,5 +24,4 @@ pub mod scan;
 #[cfg(test)]
 mod tests;
 
-pub(super) use calls::begin;
-pub(super) use calls::PYTHON_IS_OFF;
+pub(super) use calls::{begin, begin_load, PYTHON_IS_OFF};

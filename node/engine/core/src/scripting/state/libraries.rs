@@ -144,7 +144,9 @@ impl Libraries {
     /// Number of libraries in a language, and of their functions.
     pub fn counts_of(&self, language: Language) -> (usize, usize) {
         let of_it = self.by_name.values().filter(|library| library.language == language);
-        of_it.fold((0, 0), |(libraries, functions), library| (libraries + 1, functions + library.functions.len()))
+        of_it.fold((0, 0), |(libraries, functions), library| {
+            (libraries + 1, functions + library.functions.len())
+        })
     }
 
     /// Bytes of sources and tables.

@@ -12,6 +12,10 @@ pub struct PythonCall {
     pub run: Run,
     /// The keys that it has read since it began, or began again.
     pub watched: Vec<Watched>,
+    /// FUNCTION KILL was given for it.
+    pub is_killed: bool,
+    /// It is a FUNCTION LOAD whose library a worker tries out.
+    pub is_load: bool,
 }
 
 /// All calls, by ticket: the earliest first.
@@ -22,8 +26,9 @@ pub struct PythonCalls {
 }
 
 impl PythonCalls {
-    /// The call that has run, or waited, for longest.
+    /// The call that has run, or waited, for longest, but for those that are being killed.
     pub fn oldest(&self) -> Option<(u64, &PythonCall)> {
-        self.calls.first_key_value().map(|(ticket, call)| (*ticket, call))
+        let mut calls = self.calls.iter().filter(|(_, call)| !call.is_killed);
+        calls.next().map(|(ticket, call)| (*ticket, call))
     }
 }
