@@ -131,6 +131,7 @@ def main(arguments: Sequence[str]) -> int:
     os.nice(nice)
     sandbox.enter(memory_bytes_max)
     try:
+        connection.sendall(messages.packed(messages.READY))
         Worker(connection).serve()
     except (Closed, ConnectionError):
         return 0

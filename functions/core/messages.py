@@ -6,7 +6,8 @@
                                                    the names that are the arguments
                       REPLIES reply ...            the RESP3 replies to what the worker has READ
                       STOP                         instead of REPLIES: nobody waits for the call any more
-    worker -> node    READ words word ... words word ...
+    worker -> node    READY                        it takes calls from now on
+                      READ words word ... words word ...
                       DONE pieces piece ... hole ... words word ... words word ...
                       FAIL text [LEAVING]          LEAVING: and takes no further call
 
@@ -23,7 +24,7 @@ import hiredis
 from garrison.functions.core.api import Argument, Command
 
 LOAD, CALL, REPLIES, STOP = b"LOAD", b"CALL", b"REPLIES", b"STOP"
-READ, DONE, FAIL, LEAVING = b"READ", b"DONE", b"FAIL", b"LEAVING"
+READY, READ, DONE, FAIL, LEAVING = b"READY", b"READ", b"DONE", b"FAIL", b"LEAVING"
 
 BYTES_MAX = 64 << 20
 """Longest message of a worker; the node drops a worker that sends more."""

@@ -32,7 +32,7 @@ from garrison.node.border import (
     Reply,
 )
 from garrison.node.shell.bridge import Bridge
-from garrison.node.shell.python_functions.messages import Done, Failed, Read, packed
+from garrison.node.shell.python_functions.messages import Done, Failed, Message, Read, Ready, packed
 from garrison.node.shell.python_functions.worker import Worker
 
 LATER_S = 0.005
@@ -200,8 +200,11 @@ class PythonFunctions:
 
     # -- workers --------------------------------------------------------------------------------
 
-    def heard(self, worker: Worker, message: Read | Done | Failed) -> None:
+    def heard(self, worker: Worker, message: Message) -> None:
         """A worker has sent a message."""
+        if isinstance(message, Ready):
+            self._is_ready(worker)
+            return
         call = self._calls.get(worker.ticket)
         if isinstance(message, Read):
             if call is None:
@@ -224,6 +227,12 @@ class PythonFunctions:
             self._idle.append(worker)
         self._hand_out()
 
+    def _is_ready(self, worker: Worker) -> None:
+        worker.is_ready = True
+        if worker in self._workers and worker.ticket == 0 and worker not in self._idle:
+            self._idle.append(worker)
+            self._hand_out()
+
     def _drop(self, worker: Worker) -> None:
         self._workers.discard(worker)
         worker.close()
@@ -239,9 +248,19 @@ class PythonFunctions:
         if call is not None and call.worker is worker:
             self._log.warning(f"The worker of {call} has died: {why}")
             self._fail(call, f"ERR {call} has lost its worker: {why}; nothing that it wrote is applied")
+        if not worker.is_ready:
+            self._fail_waiting(why)
         if self._queue and not self._is_closed:
             self._start_worker(self._restart_s)
             self._restart_s = min(2 * self._restart_s, RESTART_S_MAX)
+
+    def _fail_waiting(self, why: str) -> None:
+        """No worker can be started: nobody waits for one in vain."""
+        self._log.warning(f"Cannot start a process for functions in Python: {why}")
+        while self._queue:
+            call = self._queue.popleft()
+            if call.event.ticket in self._calls:
+                self._fail(call, f"ERR {call}: no process can be started for it: {why}")
 
     def _start_worker(self, delay_s: float) -> None:
         self._starting += 1
@@ -255,14 +274,8 @@ class PythonFunctions:
             await asyncio.sleep(delay_s)
             await worker.start(self._memory_bytes_max)
         except OSError as error:
-            self._log.warning(f"Cannot start a process for functions in Python: {error}")
-            while self._queue:
-                call = self._queue.popleft()
-                if call.event.ticket in self._calls:
-                    self._fail(call, f"ERR {call}: its process cannot be started: {error.strerror}")
+            self._fail_waiting(str(error.strerror))
             return
         finally:
             self._starting -= 1
         self._workers.add(worker)
-        self._idle.append(worker)
-        self._hand_out()

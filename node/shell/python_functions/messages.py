@@ -6,6 +6,7 @@ What comes from a worker is checked: a library may have got hold of its process.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import hiredis
 
@@ -15,6 +16,14 @@ BYTES_MAX = 64 << 20
 
 class MessageError(ValueError):
     """A worker has sent something else than a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker takes calls."""
+
+
+Message: TypeAlias = "Ready | Read | Done | Failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +57,13 @@ def packed(*words: bytes | int) -> bytes:
     return bytes(hiredis.pack_command(words))  # type: ignore[arg-type]
 
 
-def parse(message: object) -> Read | Done | Failed:
+def parse(message: object) -> Message:
     """One message of a worker. Raises MessageError."""
     if not isinstance(message, list) or not message or not all(type(word) is bytes for word in message):
         raise MessageError("not a list of byte strings")
     kind = message[0]
+    if kind == b"READY" and len(message) == 1:
+        return Ready()
     if kind == b"READ":
         return Read(_commands(message, 1))
     if kind == b"DONE" and len(message) > 2:

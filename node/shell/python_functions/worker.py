@@ -16,10 +16,8 @@ import hiredis
 from garrison.base.log import Log
 from garrison.node.shell.python_functions.messages import (
     BYTES_MAX,
-    Done,
-    Failed,
+    Message,
     MessageError,
-    Read,
     packed,
     parse,
 )
@@ -29,6 +27,8 @@ NICE = 5
 PRINTED_LINES_PER_S_MAX = 100
 PRINTED_LINE_BYTES_MAX = 1000
 PRINTED_CHUNK_BYTES = 1 << 16
+START_TIMEOUT_S = 30.0
+"""How long a process may take until it is ready."""
 LIBRARIES_MAX = 256
 """Libraries that one worker has loaded before it is replaced by a fresh one."""
 MODULE = "garrison.functions.worker"
@@ -37,7 +37,7 @@ MODULE = "garrison.functions.worker"
 class Owner(Protocol):
     """Who gives a worker its calls."""
 
-    def heard(self, worker: Worker, message: Read | Done | Failed) -> None: ...
+    def heard(self, worker: Worker, message: Message) -> None: ...
     def died(self, worker: Worker, why: str) -> None: ...
 
 
@@ -54,6 +54,8 @@ class Worker(asyncio.Protocol):
         self._printing: asyncio.Task[None] | None = None
         self._versions: dict[bytes, int] = {}
         self._why = ""
+        self.is_ready = False
+        """Whether it takes calls."""
         self.ticket = 0
         """The call that it runs; 0 for none."""
         self.retires = False
@@ -82,6 +84,11 @@ class Worker(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._printing = loop.create_task(self._pass_on_what_is_printed())
         await loop.create_connection(lambda: self, sock=ours)
+        loop.call_later(START_TIMEOUT_S, self._check_start)
+
+    def _check_start(self) -> None:
+        if not self.is_ready:
+            self.kill(f"its process was not ready within {START_TIMEOUT_S:.0f} s")
 
     @property
     def pid(self) -> int:

@@ -20,7 +20,7 @@ from garrison.node.border import (
 )
 from garrison.node.directives import DIRECTIVES
 from garrison.node.shell.python_functions import calls
-from garrison.node.shell.python_functions.messages import Done, Failed, Read
+from garrison.node.shell.python_functions.messages import Done, Failed, Message, Read, Ready
 
 VALUES = {name: row.default for name, row in DIRECTIVES.items()} | {
     "python-function-workers": "1",
@@ -35,12 +35,13 @@ class FakeWorker:
     all: ClassVar[list[FakeWorker]] = []
 
     def __init__(self, owner: Any, log: Log) -> None:
-        self.ticket, self.retires, self.sent, self.killed = 0, False, [], ""
-        self.sent: list[bytes]
+        self.owner = owner
+        self.ticket, self.retires, self.is_ready, self.killed = 0, False, False, ""
+        self.sent: list[bytes] = []
         FakeWorker.all.append(self)
 
     async def start(self, memory_bytes_max: int) -> None:
-        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(self.owner.heard, self, Ready())
 
     def call(self, ticket: int, *words: object) -> None:
         self.ticket = ticket
@@ -86,7 +87,7 @@ class Play:
         await asyncio.sleep(0.01)
         return FakeWorker.all[-1]
 
-    def heard(self, worker: FakeWorker, message: Read | Done | Failed) -> None:
+    def heard(self, worker: FakeWorker, message: Message) -> None:
         self.calls.heard(worker, message)  # type: ignore[arg-type]
 
     def told(self, ticket: int, outcome: FunctionOutcome, *replies: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from garrison.base.log import Log
-from garrison.node.shell.python_functions.messages import Done, Failed, Read
+from garrison.node.shell.python_functions.messages import Done, Message, Ready
 from garrison.node.shell.python_functions.worker import Worker
 
 SOURCE = b"""
@@ -22,10 +22,10 @@ class Owner:
     """Keeps what it hears."""
 
     def __init__(self) -> None:
-        self.messages: asyncio.Queue[Read | Done | Failed] = asyncio.Queue()
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
         self.deaths: asyncio.Queue[str] = asyncio.Queue()
 
-    def heard(self, worker: Worker, message: Read | Done | Failed) -> None:
+    def heard(self, worker: Worker, message: Message) -> None:
         self.messages.put_nowait(message)
 
     def died(self, worker: Worker, why: str) -> None:
@@ -39,6 +39,7 @@ def test_worker_answers_prints_to_the_log_and_tells_its_death(tmp_path: Path) ->
         owner = Owner()
         worker = Worker(owner, Log(str(log), "notice"))
         await worker.start(256 << 20)
+        assert await asyncio.wait_for(owner.messages.get(), 20) == Ready()
         worker.call(1, b"lib", 1, SOURCE, (b"f", 2, 0, b"a"))
         assert await asyncio.wait_for(owner.messages.get(), 20) == Done([], [b"$1\r\na\r\n"], [])
         worker.call(2, b"lib", 1, b"not sent again", (b"f", 2, 0, b"b"))

@@ -215,7 +215,7 @@ impl Engine {
         session.answer_late(|reply| reply.raw(&answer));
         session.asking = false;
         self.finish_writes(&mut session);
-        self.serve_ready_keys(Some(&mut session));
+        self.serve_ready_keys(Some(&session));
         self.deliver_deferred(&mut session);
         let key = session.key;
         self.clients.sessions.put(session);

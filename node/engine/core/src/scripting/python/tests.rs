@@ -58,23 +58,23 @@ const ON: &[(&str, &str)] = &[("python-functions", "yes"), ("python-function-cal
 /// The ticket of the call that was handed up last.
 fn asked(bench: &mut Bench) -> u64 {
     let events = std::mem::take(&mut bench.engine.effects.events);
-    let tickets = events.iter().filter_map(|event| match event {
+    let mut tickets = events.iter().filter_map(|event| match event {
         Event::FunctionCall { ticket, .. } => Some(*ticket),
         _ => None,
     });
-    tickets.last().expect("a call was handed up")
+    tickets.next_back().expect("a call was handed up")
 }
 
 fn told(bench: &mut Bench) -> (FunctionOutcome, Vec<String>) {
     let events = std::mem::take(&mut bench.engine.effects.events);
-    let told = events.into_iter().filter_map(|event| match event {
+    let mut told = events.into_iter().filter_map(|event| match event {
         Event::FunctionReplies { outcome, replies, .. } => {
             let texts = replies.iter().map(|reply| String::from_utf8_lossy(reply).trim_end().to_owned());
             Some((outcome, texts.collect()))
         }
         _ => None,
     });
-    told.last().expect("the control plane was told")
+    told.next_back().expect("the control plane was told")
 }
 
 fn commands(texts: &[&str]) -> Vec<OwnedArgs> {
