@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=4)
     options = parser.parse_args(arguments)
     on = ("--python-functions", "yes", "--python-function-workers", str(options.workers))
     runs: list[tuple[str, Peer, tuple[str, ...], str]] = [

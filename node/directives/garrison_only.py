@@ -100,7 +100,7 @@ ROWS = (
         "Most calls of functions in Python that may run or wait at once; more are answered BUSY.",
     ),
     Directive(
-        "python-function-workers", Integer(1, 256), "2", C, "Processes in which functions in Python run."
+        "python-function-workers", Integer(1, 256), "4", C, "Processes in which functions in Python run."
     ),
     Directive(
         "python-function-timeout",

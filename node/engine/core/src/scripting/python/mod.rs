@@ -1,6 +1,6 @@
 //! Functions in Python: the engine keeps their libraries and their effects, workers of the control plane run them.
 //!
-//! BACKGROUND. Python is not run in this process. FCALL hands the call up and suspends its session ([`calls`]). While it
+//! BACKGROUND. Python is not run in this process. FCALL hands the call up and suspends its session ([`begin`]). While it
 //! runs, the function reads: batches of commands that the engine carries out for the session, as those of a script. Its
 //! writes are collected by the worker, and come down together with the reply.
 //!
@@ -19,9 +19,10 @@
 //! A library is read when it is loaded, not run ([`scan`]): so a replica, a file and a node without Python functions know
 //! what is in it, and a source cannot mean something else on another node.
 
+mod begin;
 mod calls;
 pub mod scan;
 #[cfg(test)]
 mod tests;
 
-pub(super) use calls::{begin, begin_load, PYTHON_IS_OFF};
+pub(super) use begin::{begin, begin_load, PYTHON_IS_OFF};
