@@ -49,9 +49,14 @@ OK: Final = Simple("OK")
 
 def encode(value: object, protocol: int = 2) -> bytes:
     """The RESP form of `value`; `protocol` is 2 or 3. Raises TypeError for a type that has none."""
+    return b"".join(pieces_of(value, protocol))
+
+
+def pieces_of(value: object, protocol: int) -> list[bytes]:
+    """The RESP form of `value` as it is put together: each `Raw` within it is a piece, the same object."""
     out: list[bytes] = []
     _write(out.append, value, protocol)
-    return b"".join(out)
+    return out
 
 
 def _line(text: str) -> bytes:

@@ -22,6 +22,7 @@ usage: garrison <command> [arguments]
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
   demo      start real nodes, kill, fail over and move slots; prints what callers saw
+  functions test libraries of functions in Python
   rdb       look into RDB files: report, json, diff, check (takes redis-check-rdb's arguments)
   aof       check append-only files and cut damaged ends (takes redis-check-aof's arguments)
   sentinel  watch primaries and fail over by quorum (takes redis-sentinel's file and options)
@@ -93,6 +94,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "health": _part("garrison.node.health"),
     "dev": _part("garrison.cluster.local.dev"),
     "demo": _part("garrison.cluster.demo.command"),
+    "functions": _part("garrison.functions.testing"),
     "rdb": _part("garrison.node.files.rdb_cli"),
     "aof": _part("garrison.node.files.aof_cli"),
     "sentinel": _part("garrison.sentinel.__main__"),

@@ -291,6 +291,7 @@ GROUPS = {
 
 SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
     **{name: _subcommands(module) for name, module in GROUPS.items()},
+    "functions": lambda: ["test"],
     "sentinel": lambda: ["status"],
 }
 """The commands with words of their own behind them."""
@@ -302,6 +303,7 @@ PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "demo": _application("garrison.cluster.demo.command"),
     "node": _node,
     "sentinel": _sentinel,
+    "functions": lambda before: (Candidate("test"), Candidate("--help")),
     "health": lambda before: (Candidate("--help"), Candidate("--timeout")),
     "--install-completion": _shells,
     "--show-completion": _shells,

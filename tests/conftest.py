@@ -28,7 +28,7 @@ hypothesis.settings.register_profile("explore", **PATIENT)
 hypothesis.settings.load_profile("garrison")
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPONENTS = ("base", "cli", "node", "sentinel", "cluster", "client")
+COMPONENTS = ("base", "cli", "functions", "node", "sentinel", "cluster", "client")
 """The folders of the repository that are packages of `garrison`."""
 
 

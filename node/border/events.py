@@ -95,6 +95,54 @@ class Ran:
     reply: bytes
 
 
+class FunctionOutcome(StrEnum):
+    """What became of a request of a call of a function in Python."""
+
+    READ = "read"
+    """The commands were read."""
+    ENDED = "ended"
+    """The call has ended, and the client is answered."""
+    CONFLICT = "conflict"
+    """What the call has read was changed by somebody else: it has to begin again."""
+    LATER = "later"
+    """A pause, a script or a move of keys holds the call up: make the request again."""
+    GONE = "gone"
+    """The client has gone: nothing of the call is applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A client calls a function in Python; a `FunctionCommit` or, in an error, a `Reply` ends the call."""
+
+    ticket: int
+    library: bytes
+    version: int
+    """The number of this source among all of the process."""
+    source: bytes
+    function: bytes
+    keys: list[bytes]
+    args: list[bytes]
+    resp: int
+    """The protocol version in which the client is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReplies:
+    """The answer to a `FunctionRead` or `FunctionCommit`."""
+
+    ticket: int
+    outcome: FunctionOutcome
+    replies: list[bytes]
+    """The replies to what was read, in RESP3."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionKill:
+    """FUNCTION KILL: end this call."""
+
+    ticket: int
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """The answer to an `Apply`."""
@@ -159,6 +207,9 @@ Event = (
     | Published
     | Replication
     | Ran
+    | FunctionCall
+    | FunctionReplies
+    | FunctionKill
     | Applied
     | Loaded
     | Persisted

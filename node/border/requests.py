@@ -159,6 +159,29 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionRead:
+    """Carry out commands that a function in Python reads with; `FunctionReplies` is the answer."""
+
+    ticket: int
+    commands: list[list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCommit:
+    """Apply what a function in Python writes and answer its client, if what it has read still stands.
+
+    `FunctionReplies` is the answer.
+    """
+
+    ticket: int
+    commands: list[list[bytes]]
+    pieces: list[bytes]
+    """The reply, in pieces between which the replies to writes stand."""
+    holes: list[int]
+    """The numbers of these writes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Deliver a message of the bus to this node's subscribers."""
 
@@ -209,6 +232,8 @@ Request = (
     | WatchSleep
     | Empty
     | Run
+    | FunctionRead
+    | FunctionCommit
     | Publish
     | DropSlots
     | InfoFields

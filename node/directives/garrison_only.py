@@ -84,4 +84,43 @@ ROWS = (
         E,
         "Most bytes that the interpreter of scripts, and that of functions, may each hold.",
     ),
+    Directive(
+        "python-functions",
+        YesNo(),
+        "no",
+        Use.BOTH,
+        "Let libraries in Python be loaded and called. They run in processes of their own, as this user: "
+        "for trusted authors.",
+    ),
+    Directive(
+        "python-function-calls-max",
+        Integer(1, 1_000_000),
+        "1024",
+        E,
+        "Most calls of functions in Python that may run or wait at once; more are answered BUSY.",
+    ),
+    Directive(
+        "python-function-workers", Integer(1, 256), "4", C, "Processes in which functions in Python run."
+    ),
+    Directive(
+        "python-function-timeout",
+        Integer(1, 3_600_000),
+        "5000",
+        C,
+        "Milliseconds that a call of a function in Python may run, its repetitions included.",
+    ),
+    Directive(
+        "python-function-memory-max",
+        Memory(64 << 20, 1 << 40),
+        "268435456",
+        C,
+        "Most bytes of address space of a process in which functions in Python run.",
+    ),
+    Directive(
+        "python-function-retries-max",
+        Integer(0, 10_000),
+        "100",
+        C,
+        "How often a call begins again because another client has changed what it had read.",
+    ),
 )

@@ -35,6 +35,7 @@ from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.control_commands import Commands
 from garrison.node.shell.hand_over import HandOver
+from garrison.node.shell.python_functions.calls import PythonFunctions
 from garrison.node.shell.sentinels import Sentinels, known_sentinels
 from garrison.node.shell.shutdown import Shutdown
 from garrison.node.title import show_title
@@ -64,6 +65,7 @@ class ControlPlane:
         self._info_fields = process_info(config)
         self._sentinels = self._new_sentinels() if self._cluster is None else None
         self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
+        self._python = PythonFunctions(config.values, log, self.bridge, loop)
         self.bridge.on(LogEvent, lambda event: log.write(event.level, event.message))
         self.bridge.on(Replication, self._replication_changed)
         self.bridge.on(Published, self._published)
@@ -115,6 +117,7 @@ class ControlPlane:
         """Serve until the end; the exit code."""
         code = await self._ended
         self.bridge.close()
+        self._python.close()
         if self._cluster is not None:
             self._cluster.close()
         if self._sentinels is not None:
@@ -174,6 +177,8 @@ class ControlPlane:
                 self._log.set_level(changes["loglevel"])
             if not error and "proc-title-template" in changes:
                 show_title(self._config, changes["proc-title-template"])
+            if not error:
+                self._python.configure(self._config.values | changes)
             if not error and self._cluster is not None and settings is not None:
                 self._cluster.configure(settings, self._config.values | changes)
             if not error and self._sentinels is not None:

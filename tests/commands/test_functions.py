@@ -80,7 +80,7 @@ BAD_SOURCES = [
     "#!lua name=\nreturn 1",
     "#!lua name=l x=1\nreturn 1",
     "#!lua name=l name=m\nreturn 1",
-    "#!python name=l\nreturn 1",
+    "#!ruby name=l\nreturn 1",
     "#!lua name=l",
     "#!lua name=l\nx x",
     "#!lua name=l\nredis.call('ping')",

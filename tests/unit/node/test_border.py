@@ -37,6 +37,8 @@ REQUESTS: tuple[border.Request, ...] = (
     border.WatchSleep(8),
     border.Empty(),
     border.Run(9, [b"SET", b"k", b"\xff\x00"]),
+    border.FunctionRead(11, [[b"GET", b"k"], [b"GET", b"\xff"]]),
+    border.FunctionCommit(12, [[b"SET", b"k", b"v"]], [b"*1\r\n", b""], [0]),
     border.Publish(b"news", b"hello", True),
     border.DropSlots(((1, 2), (5, 5))),
     border.InfoFields({"config_file": "/etc/garrison.conf"}),
@@ -69,6 +71,9 @@ EVENTS: tuple[border.Event, ...] = (
         ("10.0.0.3", 6380),
     ),
     border.Ran(5, b"+OK\r\n"),
+    border.FunctionCall(11, b"lib", 12, b"#!python name=lib\n", b"f", [b"k"], [b"a", b"b\xff"], 2),
+    border.FunctionReplies(13, border.FunctionOutcome.READ, [b":1\r\n"]),
+    border.FunctionKill(14),
     border.Applied(6, "too few"),
     border.Loaded(9, True, "s1"),
     border.Persisted(10, "no space"),
@@ -159,7 +164,9 @@ def test_misspelt_request_is_refused_by_the_engine_itself() -> None:
         engine.request(wrong(border.Pause(1, border.PauseMode.ALL), mode="writes"))
 
 
-@pytest.mark.parametrize("words", [border.PauseMode, border.ClusterState, border.LogLevel])
+@pytest.mark.parametrize(
+    "words", [border.PauseMode, border.ClusterState, border.LogLevel, border.FunctionOutcome]
+)
 def test_python_refuses_a_word_that_it_does_not_know(words: type[StrEnum]) -> None:
     with pytest.raises(ValueError, match=words.__name__):
         words("nonsense")

@@ -75,6 +75,10 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
             engine.cluster.hold.worked_ms = crate::clock::worked_ms();
         }
         Request::Run { ticket, args } => engine.run_internal(ticket, args.view()),
+        Request::FunctionRead { ticket, commands } => engine.function_read(ticket, &commands),
+        Request::FunctionCommit { ticket, commands, pieces, holes } => {
+            engine.function_commit(ticket, &commands, &pieces, &holes);
+        }
         Request::Publish { channel, message, sharded } => {
             engine.publish(&channel, &message, sharded);
         }

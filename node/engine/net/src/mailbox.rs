@@ -88,6 +88,24 @@ pub enum Request {
         /// The command.
         args: OwnedArgs,
     },
+    /// Carry out commands that a function in Python reads with; the answer is [`Event::FunctionReplies`].
+    FunctionRead {
+        /// The ticket of [`Event::FunctionCall`].
+        ticket: u64,
+        /// The commands.
+        commands: Vec<OwnedArgs>,
+    },
+    /// Apply what a function in Python writes, and answer its client; [`Event::FunctionReplies`] tells what became of it.
+    FunctionCommit {
+        /// The ticket of [`Event::FunctionCall`].
+        ticket: u64,
+        /// The writes.
+        commands: Vec<OwnedArgs>,
+        /// The reply, in pieces between which the replies to writes stand.
+        pieces: Vec<Vec<u8>>,
+        /// The numbers of these writes.
+        holes: Vec<u64>,
+    },
     /// A message that came over the cluster bus, for this node's subscribers.
     Publish {
         /// Its channel.

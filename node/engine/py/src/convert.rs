@@ -3,10 +3,11 @@
 //! The classes are those of `garrison.node.border`. A word that no variant has raises ValueError.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use garrison_engine_core::base::clock::BootMs;
 use garrison_engine_core::cluster::slots::{ClusterState, Endpoint, SlotTable, NOBODY, SLOT_COUNT};
-use garrison_engine_core::engine::effects::{ClientInfo, Level};
+use garrison_engine_core::engine::effects::{ClientInfo, FunctionOutcome, Level};
 use garrison_engine_core::replication::state::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
 use garrison_engine_net::PauseMode;
@@ -113,6 +114,7 @@ macro_rules! words {
 words! {
     "PauseMode" PauseMode { Write = "write", All = "all" }
     "ClusterState" ClusterState { Ok = "ok", Down = "down", ReadsOnly = "reads_only" }
+    "FunctionOutcome" FunctionOutcome { Read = "read", Ended = "ended", Conflict = "conflict", Later = "later", Gone = "gone" }
     "LogLevel" Level { Debug = "debug", Verbose = "verbose", Notice = "notice", Warning = "warning" }
 }
 
@@ -255,6 +257,32 @@ impl Write for Vec<u8> {
         Ok(PyBytes::new(py, &self).into_any())
     }
 }
+
+impl Write for Arc<[u8]> {
+    fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Ok(PyBytes::new(py, &self).into_any())
+    }
+}
+
+/// Lists of values.
+macro_rules! lists {
+    ($($type:ty),*) => {$(
+        impl Read for Vec<$type> {
+            fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+                value.try_iter()?.map(|item| <$type>::read(&item?)).collect()
+            }
+        }
+
+        impl Write for Vec<$type> {
+            fn write(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+                let items: PyResult<Vec<_>> = self.into_iter().map(|item| item.write(py)).collect();
+                Ok(PyList::new(py, items?)?.into_any())
+            }
+        }
+    )*};
+}
+
+lists!(Vec<u8>, OwnedArgs, u64);
 
 /// Values of directives: texts that may hold other bytes too, as Python's surrogates.
 impl Read for HashMap<String, Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Events of the engine, as the objects of `garrison.node.border`.
 
 use garrison_engine_core::base::clock::BootMs;
-use garrison_engine_core::engine::effects::{ClientInfo, Event, Level};
+use garrison_engine_core::engine::effects::{ClientInfo, Event, FunctionOutcome, Level};
 use garrison_engine_core::replication::state::{Primary, Status};
 use garrison_engine_core::resp::OwnedArgs;
 use pyo3::intern;
@@ -30,6 +30,9 @@ events! {
     Published { channel, message, sharded }
     Replication { status, primary }
     Ran { ticket, reply }
+    FunctionCall { ticket, library, version, source, function, keys, args, resp }
+    FunctionReplies { ticket, outcome, replies }
+    FunctionKill { ticket }
     Applied { ticket, error }
     Loaded { keys, found, shard }
     Persisted { ticket, error }
@@ -78,6 +81,22 @@ pub fn examples() -> Vec<Event> {
         Event::Published { channel: b"news".into(), message: b"hello\xff".into(), sharded: true },
         Event::Replication { status, primary },
         Event::Ran { ticket: 5, reply: b"+OK\r\n".into() },
+        Event::FunctionCall {
+            ticket: 11,
+            library: b"lib".into(),
+            version: 12,
+            source: b"#!python name=lib\n".as_slice().into(),
+            function: b"f".into(),
+            keys: OwnedArgs::from_slices(&[b"k".as_slice()]),
+            args: OwnedArgs::from_slices(&[b"a".as_slice(), b"b\xff"]),
+            resp: 2,
+        },
+        Event::FunctionReplies {
+            ticket: 13,
+            outcome: FunctionOutcome::Read,
+            replies: vec![b":1\r\n".into()],
+        },
+        Event::FunctionKill { ticket: 14 },
         Event::Applied { ticket: 6, error: "too few".into() },
         Event::Loaded { keys: 9, found: true, shard: "s1".into() },
         Event::Persisted { ticket: 10, error: "no space".into() },

@@ -51,6 +51,8 @@ requests! {
     WatchSleep { ms_max }
     Empty {}
     Run { ticket, args }
+    FunctionRead { ticket, commands }
+    FunctionCommit { ticket, commands, pieces, holes }
     Publish { channel, message, sharded }
     DropSlots { ranges }
     InfoFields { values }

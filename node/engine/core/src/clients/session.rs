@@ -40,6 +40,11 @@ pub enum Suspension {
         /// The ticket of the answer.
         ticket: u64,
     },
+    /// Its function in Python runs, in a worker of the control plane.
+    Function {
+        /// The ticket of the call.
+        ticket: u64,
+    },
     /// EXEC: the control plane answers the control commands of the queue first.
     Exec(Box<crate::clients::transaction::Asked>),
     /// WAIT: until enough replicas have acknowledged the offset, or its deadline in the waiting room.

@@ -54,9 +54,12 @@ impl Engine {
             let elapsed_us = (self.host.ticks)().wrapping_sub(began_us);
             self.stats.counters.commands[id].took(elapsed_us, self.settings.latency_tracking);
         }
+        self.forget_python_call(ticket);
         let Some(mut session) = self.clients.sessions.take(key) else { return };
         match &mut session.suspension {
-            Suspension::Control { ticket: awaited } if *awaited == ticket => {
+            Suspension::Control { ticket: awaited } | Suspension::Function { ticket: awaited }
+                if *awaited == ticket =>
+            {
                 session.answer_late(|answer| answer.raw(reply));
             }
             Suspension::Exec(_) => self.resume_exec(&mut session, ticket, reply),

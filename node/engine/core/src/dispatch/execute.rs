@@ -120,7 +120,10 @@ impl Engine {
                 if session.asking && !entry.command.flags.contains(Flags::LETS_IN) {
                     // ASKING holds for one command, or one transaction, carried out now or later.
                     session.asking = session.in_multi()
-                        || matches!(session.suspension, Suspension::Retry(_) | Suspension::Keys);
+                        || matches!(
+                            session.suspension,
+                            Suspension::Retry(_) | Suspension::Keys | Suspension::Function { .. }
+                        );
                 }
             }
             Err((known, failure)) => {
@@ -325,7 +328,7 @@ impl Engine {
         let ended = (self.host.ticks)();
         let elapsed = ended.wrapping_sub(started);
         self.call.ended_us = self.call.in_a_row.then_some(ended);
-        if matches!(session.suspension, Suspension::Keys | Suspension::Script) {
+        if matches!(session.suspension, Suspension::Keys | Suspension::Script | Suspension::Function { .. }) {
             // It will be carried out again or go on, and counts then.
             return;
         }

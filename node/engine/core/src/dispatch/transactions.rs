@@ -18,7 +18,7 @@ use super::table::{table, Entry};
 use super::{Failure, Flags, Group, Handler};
 use crate::clients::origin::Nested;
 use crate::clients::session::{Session, Suspension};
-use crate::clients::transaction::{Asked, Queued, Transaction};
+use crate::clients::transaction::{Asked, Queued, Transaction, Watched};
 use crate::clients::waiting::Question;
 use crate::engine::Engine;
 use crate::keyspace::KnownKey;
@@ -109,8 +109,8 @@ impl Engine {
     }
 
     /// Whether every watched key is as it was, and none has expired since.
-    fn watched_are_unchanged(&self, transaction: &Transaction) -> bool {
-        transaction.watched.iter().all(|watched| {
+    pub(crate) fn are_unchanged(&self, watched: &[Watched]) -> bool {
+        watched.iter().all(|watched| {
             self.clients.watches.is_unchanged(watched)
                 && (watched.expired || !self.is_past_expiry(watched.db, &watched.key))
         })
@@ -125,7 +125,7 @@ impl Engine {
             self.forget_transaction(session);
             return Err(Failure::Text("EXECABORT Transaction discarded because of previous errors."));
         }
-        if !self.watched_are_unchanged(transaction) {
+        if !self.are_unchanged(&transaction.watched) {
             self.forget_transaction(session);
             Reply::new(&mut session.out, session.resp).null_array();
             return Ok(());
@@ -250,7 +250,13 @@ impl Engine {
     /// Ends all watches of a session.
     fn unwatch_all(&mut self, session: &mut Session) {
         let Some(transaction) = session.transaction.as_deref_mut() else { return };
-        for watched in std::mem::take(&mut transaction.watched) {
+        let watched = std::mem::take(&mut transaction.watched);
+        self.unwatch(&watched);
+    }
+
+    /// Ends these watches.
+    pub(crate) fn unwatch(&mut self, watched: &[Watched]) {
+        for watched in watched {
             self.clients.watches.unwatch(watched.db, &watched.key);
         }
     }

@@ -3,6 +3,8 @@
 //! Both are appended in the order in which they must be carried out. The replies that depend on a
 //! propagated write lie in the sessions' buffers and leave after the turn's effects are taken.
 
+use std::sync::Arc;
+
 use crate::clients::session::SessionKey;
 use crate::replication::state::snapshot_link::Channel;
 use crate::replication::state::{Primary, Status};
@@ -44,6 +46,39 @@ pub enum Event {
         ticket: u64,
         /// The reply, encoded.
         reply: Vec<u8>,
+    },
+    /// A client calls a function in Python, which a worker of the control plane runs; the session waits.
+    FunctionCall {
+        /// The ticket of the call.
+        ticket: u64,
+        /// The name of its library.
+        library: Vec<u8>,
+        /// The number of this source among all of the process.
+        version: u64,
+        /// The library's source.
+        source: Arc<[u8]>,
+        /// The function.
+        function: Vec<u8>,
+        /// Its keys.
+        keys: OwnedArgs,
+        /// Its other arguments.
+        args: OwnedArgs,
+        /// The protocol version in which the client is answered.
+        resp: u8,
+    },
+    /// What became of the last request of a call.
+    FunctionReplies {
+        /// The ticket of the call.
+        ticket: u64,
+        /// What became of it.
+        outcome: FunctionOutcome,
+        /// The replies to the commands that were read.
+        replies: Vec<Vec<u8>>,
+    },
+    /// FUNCTION KILL: the call is to be ended.
+    FunctionKill {
+        /// The ticket of the call.
+        ticket: u64,
     },
     /// The files were read, and the append-only file is ready: the control plane says what part this node plays, and
     /// then that clients are served.
@@ -90,6 +125,21 @@ pub enum Event {
         /// Its text.
         message: String,
     },
+}
+
+/// What became of a request of a call of a function in Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FunctionOutcome {
+    /// The commands were read.
+    Read,
+    /// The call has ended, and the client is answered.
+    Ended,
+    /// What the call has read was changed by somebody else: it has to begin again.
+    Conflict,
+    /// A pause, a script or a move of keys holds the call up: the request is to be made again.
+    Later,
+    /// The client has gone: nothing of the call is applied.
+    Gone,
 }
 
 /// The level of a log line.

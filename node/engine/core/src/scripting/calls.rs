@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// Finds the command, and checks whether this script may call it here and now.
-    fn check_call(
+    pub(super) fn check_call(
         &mut self,
         session: &mut Session,
         run: &mut Run,

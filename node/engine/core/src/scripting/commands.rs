@@ -2,6 +2,7 @@
 
 use super::state::cache::{parse_sha, sha_of, Sha};
 use super::state::flags::{read_shebang, ScriptFlags};
+use super::state::libraries::Code;
 use super::state::{Kind, Program};
 use crate::base::numbers::parse_i64;
 use crate::dispatch::help::help;
@@ -154,7 +155,13 @@ fn run(
     keys: usize,
     read_only: bool,
 ) -> Outcome {
-    let program = Program { kind: Kind::Script, function, name: Box::from(&sha[..]), flags, read_only };
+    let program = Program {
+        kind: Kind::Script,
+        code: Code::Lua(function),
+        name: Box::from(&sha[..]),
+        flags,
+        read_only,
+    };
     Engine::run_program(ctx, program, keys)
 }
 

@@ -20,6 +20,7 @@ mod calls;
 pub mod commands;
 pub mod functions;
 mod prepare;
+pub mod python;
 mod run;
 pub mod state;
 #[cfg(test)]

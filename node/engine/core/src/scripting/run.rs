@@ -11,6 +11,7 @@
 
 use garrison_engine_lua::{Failed, Interpreter, Job, Step};
 
+use super::state::libraries::Code;
 use super::state::{Program, Run};
 use crate::clients::session::{ReplyMode, Session, Suspension};
 use crate::clients::waiting::Queue;
@@ -24,6 +25,8 @@ use crate::resp::OwnedArgs;
 /// How long a script runs before other work of the node gets its turn, in microseconds.
 const SLICE_US: u64 = 10_000;
 
+pub(super) const NOT_BUSY: Failure = Failure::Text("NOTBUSY No scripts in execution right now.");
+
 /// What became of a script.
 enum Outcome {
     Done,
@@ -36,6 +39,7 @@ impl Engine {
     /// # Errors
     /// It may not run here and now.
     pub(super) fn run_program(ctx: &mut Ctx<'_>, program: Program, keys: usize) -> Result<(), Failure> {
+        let Code::Lua(function) = program.code else { return super::python::begin(ctx, program, keys) };
         let Ctx { engine, session, args, entry } = ctx;
         let is_out_of_memory = engine.settings.maxmemory > 0
             && !session.origin.skips_checks()
@@ -47,11 +51,7 @@ impl Engine {
         let kind = program.kind;
         let mut lua = engine.scripting.take_interpreter(kind, memory_max, ticks)?;
         let began_us = ticks();
-        let job = Job {
-            function: program.function,
-            takes_arguments: kind == super::state::Kind::Function,
-            resp: session.resp,
-        };
+        let job = Job { function, takes_arguments: kind == super::state::Kind::Function, resp: session.resp };
         let mut run = Run {
             program,
             session: (session.key, session.id),
@@ -184,7 +184,8 @@ impl Engine {
     fn session_of(&mut self, run: &Run) -> (Box<Session>, bool) {
         let (key, id) = run.session;
         let is_its = self.clients.sessions.get(key).is_some_and(|session| session.id == id);
-        if let Some(session) = self.clients.sessions.take(key).filter(|_| is_its) {
+        // Its key may be another session's by now, which stays where it is.
+        if let Some(session) = is_its.then(|| self.clients.sessions.take(key)).flatten() {
             return (session, true);
         }
         let session = self.open_session(crate::clients::origin::Origin::Client);
@@ -269,7 +270,10 @@ impl Engine {
     /// None runs, or it has written: what it wrote cannot be undone.
     pub(super) fn kill_script(&mut self, kind: super::state::Kind) -> Result<(), Failure> {
         let Some(run) = self.scripting.running.as_deref() else {
-            return Err(Failure::Text("NOTBUSY No scripts in execution right now."));
+            return match kind {
+                super::state::Kind::Function => self.kill_oldest_python_call(),
+                super::state::Kind::Script => Err(NOT_BUSY),
+            };
         };
         if run.program.kind != kind {
             return Err(super::prepare::busy_with(run.program.kind));

@@ -391,6 +391,10 @@ settings! {
     busy_reply_threshold: u64 = 5_000, "busy-reply-threshold";
     /// Most bytes that an interpreter of scripts or functions may hold.
     lua_memory_max: u64 = 256 * MIB, "lua-memory-max";
+    /// Whether functions in Python may be loaded and called.
+    python_functions: bool = false, "python-functions";
+    /// Most calls of functions in Python that may run or wait at once.
+    python_function_calls_max: usize = 1024, "python-function-calls-max";
     /// Most entries of SLOWLOG.
     slowlog_max_len: usize = 128, "slowlog-max-len";
     /// Most fields of a packed hash.

@@ -1,12 +1,13 @@
 //! FCALL, FCALL_RO and FUNCTION.
 
 use super::describe::{list, stats};
-use super::library::Policy;
+use super::library::{is_python, Policy};
 use crate::dispatch::help::help;
 use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
 use crate::engine::Engine;
 use crate::formats::lzf::Compressor;
 use crate::scripting::commands::{COST, KEYS_RO, KEYS_RW, RUN_RO, RUN_RW};
+use crate::scripting::python::{begin_load, PYTHON_IS_OFF};
 use crate::scripting::state::{Kind, Program};
 use crate::snapshot::payload::{dump_functions, restore_functions};
 
@@ -99,10 +100,10 @@ fn fcall_ro(ctx: &mut Ctx<'_>) -> Outcome {
 
 fn call(ctx: &mut Ctx<'_>, read_only: bool) -> Outcome {
     let function = ctx.engine.scripting.libraries.function(ctx.arg(1));
-    let function = function.ok_or(Failure::Text("ERR Function not found"))?;
+    let (_, function) = function.ok_or(Failure::Text("ERR Function not found"))?;
     let program = Program {
         kind: Kind::Function,
-        function: function.function,
+        code: function.code,
         name: function.name.clone(),
         flags: function.flags,
         read_only,
@@ -126,6 +127,15 @@ fn load(ctx: &mut Ctx<'_>) -> Outcome {
             return Err(Failure::new(format!("ERR Unknown option given: {option}")));
         }
         replaces = true;
+    }
+    let source = ctx.arg(last);
+    if !ctx.session.origin.skips_checks() && is_python(source) {
+        if !ctx.engine.settings.python_functions {
+            return Err(PYTHON_IS_OFF);
+        }
+        if ctx.engine.call.frame.may_wait() {
+            return begin_load(ctx, source);
+        }
     }
     let name = ctx.engine.load_library(ctx.arg(last), replaces)?;
     changed(ctx);

@@ -3,7 +3,7 @@
 use crate::base::glob::matches;
 use crate::dispatch::{Ctx, Failure, Outcome};
 use crate::resp::reply::Reply;
-use crate::scripting::state::libraries::Library;
+use crate::scripting::state::libraries::{Language, Library};
 use crate::scripting::state::Kind;
 
 pub(super) fn list(ctx: &mut Ctx<'_>) -> Outcome {
@@ -37,7 +37,7 @@ fn describe(reply: &mut Reply<'_>, library: &Library, with_code: bool) {
     reply.bulk(b"library_name");
     reply.bulk(&library.name);
     reply.bulk(b"engine");
-    reply.bulk(b"LUA");
+    reply.bulk(library.language.name());
     reply.bulk(b"functions");
     reply.array(library.functions.len());
     for function in &library.functions {
@@ -62,7 +62,8 @@ pub(super) fn stats(ctx: &mut Ctx<'_>) -> Outcome {
     let mut reply = Reply::new(&mut session.out, session.resp);
     reply.map(2);
     reply.bulk(b"running_script");
-    match engine.scripting.running.as_deref().filter(|run| run.program.kind == Kind::Function) {
+    let in_lua = engine.scripting.running.as_deref().filter(|run| run.program.kind == Kind::Function);
+    match in_lua.or_else(|| engine.scripting.python.oldest().map(|(_, call)| &call.run)) {
         None => reply.null(),
         Some(run) => {
             reply.map(3);
@@ -77,12 +78,18 @@ pub(super) fn stats(ctx: &mut Ctx<'_>) -> Outcome {
         }
     }
     reply.bulk(b"engines");
-    reply.map(1);
-    reply.bulk(b"LUA");
-    reply.map(2);
-    reply.bulk(b"libraries_count");
-    reply.int(engine.scripting.libraries.iter().len() as i64);
-    reply.bulk(b"functions_count");
-    reply.int(engine.scripting.libraries.function_count() as i64);
+    let libraries = &engine.scripting.libraries;
+    let shows_python = engine.settings.python_functions || libraries.counts_of(Language::Python) != (0, 0);
+    let languages = if shows_python { &[Language::Lua, Language::Python][..] } else { &[Language::Lua] };
+    reply.map(languages.len());
+    for language in languages {
+        let (libraries, functions) = libraries.counts_of(*language);
+        reply.bulk(language.name());
+        reply.map(2);
+        reply.bulk(b"libraries_count");
+        reply.int(libraries as i64);
+        reply.bulk(b"functions_count");
+        reply.int(functions as i64);
+    }
     Ok(())
 }

@@ -5,8 +5,9 @@ use garrison_engine_lua::{Registration, Step};
 use crate::dispatch::Failure;
 use crate::engine::effects::Level;
 use crate::engine::Engine;
+use crate::scripting::python::scan::functions_in;
 use crate::scripting::state::flags::ScriptFlags;
-use crate::scripting::state::libraries::{Library, LibraryFunction};
+use crate::scripting::state::libraries::{Code, Language, Library, LibraryFunction};
 use crate::scripting::state::Kind;
 
 /// How long a library may run while it is loaded, in microseconds.
@@ -20,8 +21,25 @@ fn shown(text: &[u8]) -> String {
     String::from_utf8_lossy(text.get(..128).unwrap_or(text)).into_owned()
 }
 
-/// Reads the first line of a library, `#!lua name=mylib`: its name, and where its code begins.
-fn read_metadata(source: &[u8]) -> Result<(&[u8], usize), Failure> {
+/// Whether the first line of a library names Python.
+pub(super) fn is_python(source: &[u8]) -> bool {
+    read_metadata(source).is_ok_and(|metadata| metadata.language == Language::Python)
+}
+
+/// The name and the functions of a library in Python, as its source tells them.
+pub(in crate::scripting) fn outline(source: &[u8]) -> Result<(&[u8], Vec<LibraryFunction>), Failure> {
+    Ok((read_metadata(source)?.name, functions_in(source)?))
+}
+
+/// What the first line of a library says, `#!lua name=mylib`.
+struct Metadata<'a> {
+    language: Language,
+    name: &'a [u8],
+    /// Where the code begins.
+    code_start: usize,
+}
+
+fn read_metadata(source: &[u8]) -> Result<Metadata<'_>, Failure> {
     if !source.starts_with(b"#!") {
         return Err(Failure::Text("ERR Missing library metadata"));
     }
@@ -44,26 +62,37 @@ fn read_metadata(source: &[u8]) -> Result<(&[u8], usize), Failure> {
     if name.is_empty() || !name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
         return Err(BAD_NAME);
     }
-    if !engine.eq_ignore_ascii_case(b"lua") {
+    let Some(language) = Language::named(engine) else {
         return Err(Failure::new(format!("ERR Engine '{}' not found", shown(engine))));
-    }
-    Ok((name, end))
+    };
+    Ok(Metadata { language, name, code_start: end })
 }
 
 fn function_of(registration: Registration) -> LibraryFunction {
     let named = registration.flags.iter().filter_map(|flag| ScriptFlags::named(flag));
     LibraryFunction {
         flags: named.fold(ScriptFlags::empty(), |all, flag| all | flag),
-        function: registration.function(),
+        code: Code::Lua(registration.function()),
         name: registration.name.into(),
         description: registration.description,
     }
 }
 
 impl Engine {
-    /// Runs a library's source; the library is not yet to be called.
+    /// Reads or runs a library's source; the library is not yet to be called.
     fn compile_library(&mut self, source: &[u8]) -> Result<Library, Failure> {
-        let (name, code_start) = read_metadata(source)?;
+        let Metadata { language, name, code_start } = read_metadata(source)?;
+        let functions = match language {
+            Language::Lua => self.run_library(source, code_start)?,
+            Language::Python => functions_in(source)?,
+        };
+        self.scripting.last_version += 1;
+        let version = self.scripting.last_version;
+        Ok(Library { name: name.into(), language, version, source: source.into(), functions })
+    }
+
+    /// Runs a library in Lua: what it registers.
+    fn run_library(&mut self, source: &[u8], code_start: usize) -> Result<Vec<LibraryFunction>, Failure> {
         let memory_max = self.settings.lua_memory_max;
         let mut lua = self.scripting.take_interpreter(Kind::Function, memory_max, self.host.ticks)?;
         let outcome = lua.compile(source.get(code_start..).unwrap_or_default(), c"@user_function");
@@ -104,14 +133,17 @@ impl Engine {
             }
         };
         self.scripting.put_interpreter(Kind::Function, lua, memory_max);
-        let functions = outcome?.into_iter().map(function_of).collect();
-        Ok(Library { name: name.into(), source: source.into(), functions })
+        Ok(outcome?.into_iter().map(function_of).collect())
     }
 
     /// Forgets the code of a library that is not there any more.
     fn release_library(&mut self, library: &Library) {
         if let Some(lua) = self.scripting.interpreter(Kind::Function) {
-            library.functions.iter().for_each(|function| lua.release(function.function));
+            for function in &library.functions {
+                if let Code::Lua(function) = function.code {
+                    lua.release(function);
+                }
+            }
         }
     }
 
@@ -136,7 +168,7 @@ impl Engine {
 
     /// Loads a library; its name.
     pub(super) fn load_library(&mut self, source: &[u8], replaces: bool) -> Result<Box<[u8]>, Failure> {
-        let (name, _) = read_metadata(source)?;
+        let name = read_metadata(source)?.name;
         if !replaces && self.scripting.libraries.get(name).is_some() {
             return Err(Failure::new(format!("ERR Library '{}' already exists", shown(name))));
         }
@@ -164,7 +196,7 @@ impl Engine {
             kept.iter().try_for_each(|source| self.load_library(source, false).map(drop)).and_then(|()| {
                 let replaces = policy == Policy::Replace;
                 sources.iter().try_for_each(|source| {
-                    let (name, _) = read_metadata(source)?;
+                    let name = read_metadata(source)?.name;
                     if !replaces && self.scripting.libraries.get(name).is_some() {
                         return Err(Failure::new(format!("ERR Library {} already exists", shown(name))));
                     }

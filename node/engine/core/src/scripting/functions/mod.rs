@@ -7,3 +7,5 @@
 pub mod commands;
 mod describe;
 mod library;
+
+pub(super) use library::outline;

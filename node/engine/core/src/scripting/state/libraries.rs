@@ -1,6 +1,7 @@
 //! Function libraries: their sources, and where each function is found.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use garrison_engine_lua::Function;
 
@@ -9,13 +10,46 @@ use super::flags::ScriptFlags;
 /// Longest name of a function that is found without an allocation.
 const NAME_BYTES: usize = 64;
 
+/// The language of a library, by the name of its engine in its first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Run by the engine's interpreter.
+    Lua,
+    /// Run by the control plane's workers.
+    Python,
+}
+
+impl Language {
+    /// The language that a first line names, in any case.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        [Language::Lua, Language::Python].into_iter().find(|known| name.eq_ignore_ascii_case(known.name()))
+    }
+
+    /// Its name in replies.
+    pub fn name(self) -> &'static [u8] {
+        match self {
+            Language::Lua => b"LUA",
+            Language::Python => b"PYTHON",
+        }
+    }
+}
+
+/// What is run when a function is called.
+#[derive(Clone, Copy, Debug)]
+pub enum Code {
+    /// Compiled code.
+    Lua(Function),
+    /// The function of this name in its library's source.
+    Python,
+}
+
 /// A function of a library.
 #[derive(Clone, Debug)]
 pub struct LibraryFunction {
     /// Its name, as it was registered.
     pub name: Box<[u8]>,
-    /// The compiled code.
-    pub function: Function,
+    /// What is run.
+    pub code: Code,
     /// Its description.
     pub description: Option<Vec<u8>>,
     /// What it declares.
@@ -27,8 +61,12 @@ pub struct LibraryFunction {
 pub struct Library {
     /// Its name.
     pub name: Box<[u8]>,
+    /// Its language.
+    pub language: Language,
+    /// A number that no other library of this process has had, not even an earlier one of its name.
+    pub version: u64,
     /// Its source, the first line included.
-    pub source: Box<[u8]>,
+    pub source: Arc<[u8]>,
     /// Its functions.
     pub functions: Vec<LibraryFunction>,
 }
@@ -55,8 +93,8 @@ impl Libraries {
         self.by_name.values()
     }
 
-    /// Finds a function by its name in any case.
-    pub fn function(&self, name: &[u8]) -> Option<&LibraryFunction> {
+    /// Finds a function by its name in any case, with the name of its library.
+    pub fn function(&self, name: &[u8]) -> Option<(&[u8], &LibraryFunction)> {
         let mut buffer = [0; NAME_BYTES];
         let found = match buffer.get_mut(..name.len()) {
             Some(lower) => {
@@ -66,7 +104,7 @@ impl Libraries {
             }
             None => self.functions.get(&*name.to_ascii_lowercase()),
         };
-        found.map(|(_, function)| function)
+        found.map(|(library, function)| (&**library, function))
     }
 
     /// A function of the library that another one has already, which the new one does not replace.
@@ -101,6 +139,14 @@ impl Libraries {
     /// Number of functions.
     pub fn function_count(&self) -> usize {
         self.functions.len()
+    }
+
+    /// Number of libraries in a language, and of their functions.
+    pub fn counts_of(&self, language: Language) -> (usize, usize) {
+        let of_it = self.by_name.values().filter(|library| library.language == language);
+        of_it.fold((0, 0), |(libraries, functions), library| {
+            (libraries + 1, functions + library.functions.len())
+        })
     }
 
     /// Bytes of sources and tables.

@@ -3,12 +3,14 @@
 pub mod cache;
 pub mod flags;
 pub mod libraries;
+pub mod python;
 
-use garrison_engine_lua::{Function, Interpreter};
+use garrison_engine_lua::Interpreter;
 
 use cache::ScriptCache;
 use flags::ScriptFlags;
-use libraries::Libraries;
+use libraries::{Code, Libraries};
+use python::PythonCalls;
 
 use crate::clients::session::SessionKey;
 use crate::resp::failure::Failure;
@@ -28,8 +30,8 @@ pub enum Kind {
 pub struct Program {
     /// Which interpreter has it.
     pub kind: Kind,
-    /// The compiled code.
-    pub function: Function,
+    /// What is run.
+    pub code: Code,
     /// How errors call it: the SHA1 of a script, the name of a function.
     pub name: Box<[u8]>,
     /// What it declares.
@@ -71,6 +73,10 @@ pub struct Scripting {
     pub cache: ScriptCache,
     /// Function libraries.
     pub libraries: Libraries,
+    /// The number of the last library that was read.
+    pub last_version: u64,
+    /// Calls of functions in Python that have not ended.
+    pub python: PythonCalls,
     /// The script that is suspended until the next turn.
     pub running: Option<Box<Run>>,
     /// Where the arguments of a script's call lie; kept for its allocation.
@@ -151,6 +157,6 @@ pub struct Compiled {
 impl Compiled {
     /// The sources of the libraries.
     pub fn sources(&self) -> impl Iterator<Item = Box<[u8]>> + '_ {
-        self.libraries.iter().map(|library| library.source.clone())
+        self.libraries.iter().map(|library| Box::from(&*library.source))
     }
 }

@@ -1,0 +1,1 @@
+"""What decides, without sockets and files: the functions of a library, their replies, their messages."""
