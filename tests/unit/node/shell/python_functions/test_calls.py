@@ -24,7 +24,7 @@ from garrison.node.shell.python_functions.messages import Done, Failed, Message,
 
 VALUES = {name: row.default for name, row in DIRECTIVES.items()} | {
     "python-function-workers": "1",
-    "python-function-timeout": "50",
+    "python-function-timeout": "60000",
     "python-function-retries-max": "1",
 }
 
@@ -84,7 +84,10 @@ class Play:
 
     async def begin(self, ticket: int) -> FakeWorker:
         self.bridge.tell(FunctionCall(ticket, b"lib", 1, b"", b"f", [b"k"], [], 2))
-        await asyncio.sleep(0.01)
+        for _ in range(200):
+            await asyncio.sleep(0.005)
+            if FakeWorker.all and FakeWorker.all[-1].ticket:
+                break
         return FakeWorker.all[-1]
 
     def heard(self, worker: FakeWorker, message: Message) -> None:
@@ -151,9 +154,12 @@ def test_conflicts_are_repeated_within_bounds(play: Run) -> None:
 
 def test_late_and_killed_calls_end_with_their_workers(play: Run) -> None:
     async def scene(play: Play) -> None:
+        play.calls.configure(VALUES | {"python-function-timeout": "50"})
         worker = await play.begin(1)
-        await asyncio.sleep(0.07)
+        while not worker.killed:
+            await asyncio.sleep(0.005)
         assert "python-function-timeout (50 ms)" in worker.killed
+        play.calls.configure(VALUES)
         play.calls.died(worker, worker.killed)  # type: ignore[arg-type]
         other = await play.begin(2)
         assert other is not worker
