@@ -3,6 +3,7 @@
     python bench/files.py load [--keys 3000000]      start on an RDB file that Redis has written
     python bench/files.py snapshot [--keys 3000000]  BGSAVE beside a steady client: its latency, memory
     python bench/files.py log                        SET with and without the append-only file
+    python bench/files.py sync [--keys 3000000]      a full sync to an empty replica of the same kind
 
 Peers are those that are found (`redis-server`, `valkey-server`). Everything is on one machine and one disk,
 so only ratios count. A server may use all cores; the client of `snapshot` is one connection that sends one
@@ -163,9 +164,11 @@ def resident_of_group(server: Server) -> int:
     return total
 
 
+EVERYSEC = ("--appendonly", "yes", "--appendfsync", "everysec")
 LOGS = (
     ("without", ("--appendonly", "no"), 50, 16),
-    ("everysec", ("--appendonly", "yes", "--appendfsync", "everysec"), 50, 16),
+    ("everysec, no rewriting", (*EVERYSEC, "--auto-aof-rewrite-percentage", "0"), 50, 16),
+    ("everysec", EVERYSEC, 50, 16),
     ("always", ("--appendonly", "yes", "--appendfsync", "always"), 50, 1),
 )
 
@@ -181,7 +184,7 @@ def log() -> None:
                 ):
                     rates.setdefault(peer.name, []).append(set_rate(server, clients, depth))
         medians = "   ".join(f"{peer} {sorted(found)[ROUNDS // 2]:9,.0f}" for peer, found in rates.items())
-        print(f"  {name:9} {clients} clients, pipeline {depth:2}: SET a second: {medians}")
+        print(f"  {name:22} {clients} clients, pipeline {depth:2}: SET a second: {medians}")
 
 
 def set_rate(server: Server, clients: int, depth: int) -> float:
@@ -194,15 +197,39 @@ def set_rate(server: Server, clients: int, depth: int) -> float:
     return float(done.stdout.strip().splitlines()[-1].split(",")[1].strip('"'))
 
 
+def sync(keys: int) -> None:
+    """From REPLICAOF until the link is up, and the processor time of both servers."""
+    options = ("--repl-diskless-sync-delay", "0", *POPULATE)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(ROUNDS):
+        for peer in installed():
+            with running(peer, None, *options) as primary, running(peer, None, *options) as replica:
+                Wire(primary.port).ask("DEBUG", "POPULATE", str(keys), "key", "100")
+                wire = Wire(replica.port)
+                before, began = primary.cpu_seconds() + replica.cpu_seconds(), time.monotonic()
+                wire.ask("REPLICAOF", "127.0.0.1", str(primary.port))
+                while b"master_link_status:up" not in wire.ask("INFO", "replication"):
+                    time.sleep(0.01)
+                took = time.monotonic() - began
+                cpu = primary.cpu_seconds() + replica.cpu_seconds() - before
+                found.setdefault(peer.name, []).append((took, cpu))
+    print(f"full sync of {keys:,} keys")
+    for name, times in found.items():
+        wall, cpu = (sorted(column)[ROUNDS // 2] for column in zip(*times, strict=True))
+        print(f"  {name:10} {wall:6.2f} s   {cpu:6.2f} s CPU")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=("load", "snapshot", "log"))
+    parser.add_argument("what", choices=("load", "snapshot", "log", "sync"))
     parser.add_argument("--keys", type=int, default=3_000_000)
     given = parser.parse_args()
     if given.what == "load":
         load(given.keys)
     elif given.what == "snapshot":
         snapshot(given.keys)
+    elif given.what == "sync":
+        sync(given.keys)
     else:
         log()
 
