@@ -8,10 +8,12 @@ parser. A sample is given to real nodes. What is claimed:
 
 - RDB: an error with the offset, or exactly the same keys and values. A checksum stands over all of it.
 - Increments have no checksum. A flip of their structure (counts, lengths, line ends) is an error with the
-  offset; in the last command it may look like a torn end, which a start cuts off, and says so. A flip within
-  an argument or a comment leaves the structure as it was: nobody can see it.
+  offset; in the last command it may look like a torn end, which a start cuts off, and says so. Nobody can see
+  a flip within an argument or a comment, which leaves the structure as it was, nor a wrong length that ends
+  just where another argument ends, so that the file is sound with other commands.
 - Manifests: an error with the line, a name of a file that is not there, or the same files in the same order.
-  In one of a real Redis, which has no checksum, a number may change: what is read does not depend on it.
+  In one of a real Redis, which has no checksum, a number may change: what is read does not depend on it; and
+  an increment of its history may count again, as long as the file is there.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from tests.integration.log_structure import Structure, read_structure
 from tests.integration.small_files import SmallFile, all_files
 
 PLACE = re.compile(r"offset \d+")
+CHECKSUM = b"# crc64 "
 SLOW_S = 2.0
 """A reading that takes longer is a fault."""
 Wrong = str
@@ -66,7 +69,7 @@ class Flips:
                 case "rdb":
                     outcome = self._rdb(expected)
                 case "aof":
-                    outcome = self._log(bit // 8, structure)
+                    outcome = self._log(bit // 8, structure, damaged)
                 case _:
                     outcome = self._manifest(file.content, damaged)
             self.outcomes[f"{file.kind}: {outcome}"] += 1
@@ -100,7 +103,7 @@ class Flips:
     def _is_placed(self, error: ValueError) -> bool:
         return str(self._path) in str(error) and PLACE.search(str(error)) is not None
 
-    def _log(self, at: int, sound: Structure) -> str:
+    def _log(self, at: int, sound: Structure, damaged: bytes) -> str:
         scan = AofScan(str(self._path))
         while (facts := scan.step()) is None:
             pass
@@ -109,10 +112,10 @@ class Flips:
             if not PLACE.search(problem):
                 return f"WRONG: no place: {problem}"
             if at not in sound.values and facts["safe_offset"] > at:
-                return f"WRONG: sound up to {facts['safe_offset']}, behind the damage: {problem}"
+                return "an error with the offset, behind a command that has swallowed the next"
             return "an error with the offset"
         if at not in sound.values:
-            return "WRONG: damage of the structure is not seen"
+            return "a length that ends where another ends" if is_valid(damaged) else "WRONG: it is not seen"
         if facts["commands"] != len(sound.commands):
             return f"WRONG: {facts['commands']} of {len(sound.commands)} commands"
         return "within a value: not to be seen, the structure is as it was"
@@ -128,7 +131,18 @@ class Flips:
             return "the same files"
         if not there.issuperset(live_names(found)):
             return "a file that is not there"
+        if CHECKSUM not in content:
+            return "history that counts again, in a manifest without a checksum"
         return f"WRONG: other files: {live_names(found)}"
+
+
+def is_valid(content: bytes) -> bool:
+    """Whether it is a sound file of commands, by the plain reader."""
+    try:
+        read_structure(content)
+    except ValueError:
+        return False
+    return True
 
 
 def live_names(manifest: Manifest) -> list[str]:
@@ -148,6 +162,8 @@ def campaign(
         if 0 < bits_max < len(file.content) * 8:
             bits = chosen.sample(range(len(file.content) * 8), bits_max)
         wrong += flips.check(file, bits)
+    if starts:
+        print(f"{sum(flips.outcomes.values()):,} bits, {len(wrong)} broken promises; now starts", flush=True)
     for number in range(starts):
         file = chosen.choice(files)
         bit = chosen.randrange(len(file.content) * 8)

@@ -21,7 +21,7 @@ def read_structure(content: bytes) -> Structure:
     while at < len(content):
         end = content.index(b"\r\n", at)
         if content[at : at + 1] == b"#":
-            found.values.update(range(at + 1, end))
+            found.values.update(range(at + 1, end + 1))
             at = end + 2
             continue
         if content[at : at + 1] != b"*":

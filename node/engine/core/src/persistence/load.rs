@@ -88,7 +88,12 @@ impl Engine {
                     Some(Part::Snapshot(loader)) => loader,
                     _ => Box::new(self.new_loader(None)),
                 };
-                items.into_iter().try_for_each(|item| loader.load(item))?;
+                loader.bytes += bytes;
+                let read = loader.bytes;
+                items
+                    .into_iter()
+                    .try_for_each(|item| loader.load(item))
+                    .map_err(|error| format!("{error} (before offset {read})"))?;
                 Some(Part::Snapshot(loader))
             }
             (Portion::SnapshotEnd(offset), Some(Part::Snapshot(loader))) => {

@@ -520,6 +520,25 @@ fn damaged_files_end_the_start_and_say_where() {
 }
 
 #[test]
+fn what_is_seen_before_the_checksum_has_its_place_too() {
+    let directives: &[(&str, &str)] = &[("save", "")];
+    let mut machine = Machine::start(Disk::default(), directives).expect("an empty disk");
+    machine.count();
+    machine.say("SAVE");
+    for _ in 0..4 {
+        machine.turn(Mood::Works, usize::MAX);
+    }
+    let bytes = &mut machine.disk.files.get_mut("dump.rdb").expect("it was saved").bytes;
+    let at = bytes.windows(2).position(|pair| pair == [0xfe, 0]).expect("a database");
+    bytes[at + 1] = 0x3f;
+    // A bigger file is decoded in pieces: its checksum comes with the last one. This one has none.
+    let end = bytes.len() - 8;
+    bytes[end..].fill(0);
+    let error = Machine::start(machine.disk, directives).err().expect("no node has so many databases");
+    assert!(error.contains("database 63") && error.contains("before offset"), "{error}");
+}
+
+#[test]
 fn wrong_bits_in_the_structure_of_a_log_end_the_start() {
     let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
     for _ in 0..2 {
