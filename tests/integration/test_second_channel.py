@@ -12,7 +12,7 @@ from tests.integration.replicating import Field, Process, fill
 
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
 
-KEYS = 200_000
+KEYS = 50_000
 KINDS = [("garrison", "garrison"), ("garrison", "valkey"), ("valkey", "garrison")]
 
 
@@ -36,7 +36,7 @@ def write_until(process: Process, over: threading.Event) -> None:
 def test_busy_primary_is_followed_with_one_full_sync(field: Field, kinds: tuple[str, str]) -> None:
     primary = field.start(kinds[0], "--dual-channel-replication-enabled", "yes")
     replica = field.start(kinds[1], "--dual-channel-replication-enabled", "yes")
-    fill(primary, 1000)
+    fill(primary, 300)
     primary.call("DEBUG", "POPULATE", KEYS, "bulk", 100)
     over = threading.Event()
     writer = threading.Thread(target=write_until, args=(primary, over))
