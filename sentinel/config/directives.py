@@ -118,43 +118,45 @@ ROWS: dict[str, Directive] = {
 }
 
 _NAMES = """
-active-defrag-cycle-max active-defrag-cycle-min active-defrag-ignore-bytes active-defrag-max-scan-fields
-active-defrag-threshold-lower active-defrag-threshold-upper active-expire-effort activedefrag
-activerehashing aof-disable-auto-gc aof-load-truncated aof-rewrite-incremental-fsync
-aof-timestamp-enabled aof-use-rdb-preamble aof_rewrite_cpulist appenddirname appendfilename appendfsync
-appendonly auto-aof-rewrite-min-size auto-aof-rewrite-percentage bgsave_cpulist bio_cpulist
-busy-reply-threshold cluster-allow-pubsubshard-when-down cluster-allow-reads-when-down
-cluster-allow-replica-migration cluster-announce-bus-port cluster-announce-hostname
-cluster-announce-human-nodename cluster-announce-ip cluster-announce-port cluster-announce-tls-port
-cluster-config-file cluster-enabled
-cluster-link-sendbuf-limit cluster-migration-barrier cluster-node-timeout cluster-port
-cluster-preferred-endpoint-type cluster-replica-no-failover cluster-replica-validity-factor
-cluster-require-full-coverage cluster-slave-no-failover cluster-slave-validity-factor
-cluster-slot-stats-enabled crash-log-enabled
-crash-memcheck-enabled databases dbfilename disable-thp dynamic-hz enable-debug-command
+active-defrag-cycle-max active-defrag-cycle-min active-defrag-ignore-bytes
+active-defrag-max-scan-fields active-defrag-threshold-lower active-defrag-threshold-upper
+active-expire-effort activedefrag activerehashing aof-disable-auto-gc aof-load-truncated
+aof-rewrite-incremental-fsync aof-timestamp-enabled aof-use-rdb-preamble aof_rewrite_cpulist
+appenddirname appendfilename appendfsync appendonly auto-aof-rewrite-min-size
+auto-aof-rewrite-percentage bgsave_cpulist bio_cpulist busy-reply-threshold
+cluster-allow-pubsubshard-when-down cluster-allow-reads-when-down cluster-allow-replica-migration
+cluster-announce-bus-port cluster-announce-hostname cluster-announce-human-nodename
+cluster-announce-ip cluster-announce-port cluster-announce-tls-port cluster-config-file
+cluster-enabled cluster-link-sendbuf-limit cluster-migration-barrier cluster-node-timeout
+cluster-port cluster-preferred-endpoint-type cluster-replica-no-failover
+cluster-replica-validity-factor cluster-require-full-coverage cluster-slave-no-failover
+cluster-slave-validity-factor cluster-slot-stats-enabled crash-log-enabled crash-memcheck-enabled
+databases dbfilename disable-thp dual-channel-replication-enabled dynamic-hz enable-debug-command
 enable-module-command enable-protected-configs hash-max-listpack-entries hash-max-listpack-value
 hash-max-ziplist-entries hash-max-ziplist-value hll-sparse-max-bytes hz ignore-warnings io-threads
 io-threads-do-reads jemalloc-bg-thread key-load-delay latency-monitor-threshold latency-tracking
-latency-tracking-info-percentiles lazyfree-lazy-eviction lazyfree-lazy-expire lazyfree-lazy-server-del
-lazyfree-lazy-user-del lazyfree-lazy-user-flush lfu-decay-time lfu-log-factor list-compress-depth
-list-max-listpack-size list-max-ziplist-size loading-process-events-interval-bytes locale-collate
-lua-enable-deprecated-api lua-time-limit masterauth masteruser maxmemory
-maxmemory-clients maxmemory-eviction-tenacity maxmemory-policy maxmemory-samples min-replicas-max-lag
-min-replicas-to-write min-slaves-max-lag min-slaves-to-write no-appendfsync-on-rewrite
-notify-keyspace-events oom-score-adj oom-score-adj-values proc-title-template proto-max-bulk-len
-propagation-error-behavior rdb-del-sync-files rdb-key-save-delay rdb-save-incremental-fsync rdbchecksum
-rdbcompression repl-backlog-size repl-backlog-ttl repl-disable-tcp-nodelay repl-diskless-load
-repl-diskless-sync repl-diskless-sync-delay repl-diskless-sync-max-replicas repl-ping-replica-period
-repl-ping-slave-period repl-timeout replica-announce-ip replica-announce-port replica-announced
-replica-ignore-disk-write-errors replica-ignore-maxmemory replica-lazy-flush replica-priority
-replica-read-only replica-serve-stale-data replicaof sanitize-dump-payload save server_cpulist
-set-max-intset-entries set-max-listpack-entries set-max-listpack-value set-proc-title
-shutdown-on-sigint shutdown-on-sigterm shutdown-timeout
-slave-announce-ip slave-announce-port slave-ignore-maxmemory slave-lazy-flush slave-priority
-slave-read-only slave-serve-stale-data slaveof slowlog-log-slower-than slowlog-max-len socket-mark-id
-stop-writes-on-bgsave-error stream-node-max-bytes stream-node-max-entries tracking-table-max-keys
-use-exit-on-panic watchdog-period zset-max-listpack-entries zset-max-listpack-value
-zset-max-ziplist-entries zset-max-ziplist-value
+latency-tracking-info-percentiles lazyfree-lazy-eviction lazyfree-lazy-expire
+lazyfree-lazy-server-del lazyfree-lazy-user-del lazyfree-lazy-user-flush lfu-decay-time
+lfu-log-factor list-compress-depth list-max-listpack-size list-max-ziplist-size
+loading-process-events-interval-bytes locale-collate lua-enable-deprecated-api lua-time-limit
+masterauth masteruser maxmemory maxmemory-clients maxmemory-eviction-tenacity maxmemory-policy
+maxmemory-samples min-replicas-max-lag min-replicas-to-write min-slaves-max-lag min-slaves-to-write
+no-appendfsync-on-rewrite notify-keyspace-events oom-score-adj oom-score-adj-values
+proc-title-template proto-max-bulk-len propagation-error-behavior rdb-del-sync-files
+rdb-key-save-delay rdb-save-incremental-fsync rdbchecksum rdbcompression repl-backlog-size
+repl-backlog-ttl repl-disable-tcp-nodelay repl-diskless-load repl-diskless-sync
+repl-diskless-sync-delay repl-diskless-sync-max-replicas repl-ping-replica-period
+repl-ping-slave-period repl-rdb-channel repl-timeout replica-announce-ip replica-announce-port
+replica-announced replica-full-sync-buffer-limit replica-ignore-disk-write-errors
+replica-ignore-maxmemory replica-lazy-flush replica-priority replica-read-only
+replica-serve-stale-data replicaof sanitize-dump-payload save server_cpulist set-max-intset-entries
+set-max-listpack-entries set-max-listpack-value set-proc-title shutdown-on-sigint
+shutdown-on-sigterm shutdown-timeout slave-announce-ip slave-announce-port slave-ignore-maxmemory
+slave-lazy-flush slave-priority slave-read-only slave-serve-stale-data slaveof
+slowlog-log-slower-than slowlog-max-len socket-mark-id stop-writes-on-bgsave-error
+stream-node-max-bytes stream-node-max-entries tracking-table-max-keys use-exit-on-panic
+watchdog-period zset-max-listpack-entries zset-max-listpack-value zset-max-ziplist-entries
+zset-max-ziplist-value
 """
 
 WITHOUT_MEANING = frozenset(_NAMES.split())
