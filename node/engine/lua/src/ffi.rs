@@ -158,6 +158,23 @@ pub unsafe fn pop(l: *mut State, count: c_int) {
     unsafe { lua_settop(l, -count - 1) }
 }
 
+/// How many pairs the table on top of the stack has.
+///
+/// # Safety
+/// A table is on top, with room for two more values.
+pub unsafe fn count_pairs(l: *mut State) -> usize {
+    // SAFETY: as the caller says; the walk leaves the stack as it was.
+    unsafe {
+        let mut count = 0;
+        lua_pushnil(l);
+        while lua_next(l, -2) != 0 {
+            pop(l, 1);
+            count += 1;
+        }
+        count
+    }
+}
+
 /// Pushes a string.
 ///
 /// # Safety

@@ -219,12 +219,7 @@ pub(crate) fn double_text(number: f64, buffer: &mut [u8; 64]) -> &[u8] {
 unsafe fn write_pairs(l: *mut State, out: Out, is_map: bool) {
     // SAFETY: the table is on top; nobody changes it while it is walked.
     unsafe {
-        let mut len = 0;
-        ffi::lua_pushnil(l);
-        while ffi::lua_next(l, -2) != 0 {
-            ffi::pop(l, 1);
-            len += 1;
-        }
+        let len = ffi::count_pairs(l) as i64;
         match (out.speaks_resp3(), is_map) {
             (true, true) => out.head(b'%', len),
             (true, false) => out.head(b'~', len),

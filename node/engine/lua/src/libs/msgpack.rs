@@ -216,12 +216,7 @@ unsafe fn pack_array(l: *mut State, out: Out, depth: c_int, len: usize) {
 unsafe fn pack_map(l: *mut State, out: Out, depth: c_int) {
     // SAFETY: as in `pack`; keys are copied before they are packed, so that the walk goes on.
     unsafe {
-        let mut len = 0;
-        ffi::lua_pushnil(l);
-        while ffi::lua_next(l, -2) != 0 {
-            ffi::pop(l, 1);
-            len += 1;
-        }
+        let len = ffi::count_pairs(l);
         match len {
             0..16 => out.add(&[0x80 | len as u8]),
             _ => out.sized([0, 0xde, 0xdf], len),

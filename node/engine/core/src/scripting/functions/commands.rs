@@ -3,7 +3,7 @@
 use super::describe::{list, stats};
 use super::library::{is_python, Policy};
 use crate::dispatch::help::help;
-use crate::dispatch::{Command, Ctx, Failure, Flags, Group, KeySpec, Outcome};
+use crate::dispatch::{Command, Ctx, Failure, Flags, Group, Outcome};
 use crate::engine::Engine;
 use crate::formats::lzf::Compressor;
 use crate::scripting::commands::{COST, KEYS_RO, KEYS_RW, RUN_RO, RUN_RW};
@@ -15,11 +15,10 @@ const SCRIPTING: Group = Group::Scripting;
 const CHANGES: Flags = Flags::NOSCRIPT.union(Flags::WRITE);
 const ON_ALL: &str = "request_policy:all_shards response_policy:all_succeeded";
 const CALL_SYNTAX: &str = "function numkeys [key [key ...]] [arg [arg ...]]";
-const RW: &[KeySpec] = KEYS_RW;
 
 /// The commands of this file.
 pub const COMMANDS: &[Command] = &[
-    Command::new("fcall", -3, SCRIPTING, fcall).flags(RUN_RW).keys(RW).docs(
+    Command::new("fcall", -3, SCRIPTING, fcall).flags(RUN_RW).keys(KEYS_RW).docs(
         "7.0.0",
         COST,
         CALL_SYNTAX,
