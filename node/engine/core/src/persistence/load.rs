@@ -228,7 +228,7 @@ impl Engine {
                             |damage| damage.to_string()
                         ),
                     )),
-                    // What a loss of power leaves unwritten is zeros; anything else is no torn end.
+                    // What a loss of power leaves unwritten is zeros; anything else is not a torn end.
                     (None, Some(damage)) if !name.may_be_torn || !replay.reader.rest().contains(&0) => {
                         Err(format!(
                             "{damage}. `garrison aof check` shows the place, and `garrison aof fix` cuts the file \

@@ -117,7 +117,7 @@ impl AofReader {
                 Some(b'#') => annotation_len(item),
                 Some(&byte) => {
                     if byte == b'$' {
-                        // The command before has more arguments than its count says: it was no good one.
+                        // The command before has more arguments than its count says: it was not a good one.
                         self.safe_offset = self.safe_offset.min(self.item_offset);
                     }
                     Err((0, AofProblem::NoItem(byte)))
