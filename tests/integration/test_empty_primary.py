@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.integration.replicating import Field, Process, fill
 
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 def restart(process: Process, *directives: str) -> None:

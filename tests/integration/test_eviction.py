@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -16,13 +14,6 @@ pytest.importorskip("garrison.node._engine", reason="the engine is not built her
 LIMIT_BYTES = 12_000_000
 KEYS = 60_000
 PAIRS = [("garrison", "garrison"), ("garrison", "redis"), ("redis", "garrison")]
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 def overfill(primary: Process) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,13 +22,6 @@ pytestmark = pytest.mark.timeout(120)
 CONTROL_COMMANDS = 300
 """They are answered one by one, so EXEC waits for some tens of milliseconds."""
 BIG_BYTES = 20_000_000
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 class Task(threading.Thread):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -18,13 +16,6 @@ PAIRS = [("garrison", "garrison"), ("garrison", "redis"), ("redis", "garrison")]
 HANDOVERS = 3
 INTERRUPTION_S_MAX = 1.0
 """Far above what is measured (about 10 ms, see `test_a_hand_over_is_quick`): the machine may be busy."""
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 class Writer(threading.Thread):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,13 +38,6 @@ class FileServer(threading.Thread):
                     connection.sendall(b"+PONG\r\n")
                 elif word == b"REPLCONF":
                     connection.sendall(b"+OK\r\n")
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 def expected_of(name: str) -> dict[str, str]:

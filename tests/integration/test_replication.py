@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.integration.replicating import Field, Process, fill
 pytest.importorskip("garrison.node._engine", reason="the engine is not built here: pip install -e . first")
 
 PAIRS = [("garrison", "redis"), ("redis", "garrison"), ("garrison", "garrison")]
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 class Writer(threading.Thread):

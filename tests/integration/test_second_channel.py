@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ pytest.importorskip("garrison.node._engine", reason="the engine is not built her
 
 KEYS = 50_000
 KINDS = [("garrison", "garrison"), ("garrison", "valkey"), ("valkey", "garrison")]
-
-
-@pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    field = Field(tmp_path)
-    yield field
-    field.close()
 
 
 def write_until(process: Process, over: threading.Event) -> None:

@@ -155,12 +155,10 @@ def pestered(house: House, prefix: str) -> Iterator[list[Pestering]]:
 
 
 @pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
+def field(field: Field) -> Field:
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed: there are no Sentinels to watch our nodes")
-    field = Field(tmp_path)
-    yield field
-    field.close()
+    return field
 
 
 def info(node: Process, name: str) -> str:
