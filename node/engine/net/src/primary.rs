@@ -11,9 +11,6 @@ use crate::reactor::{Reactor, PRIMARY};
 /// Most reads of a connection in one turn, so that a fast primary does not starve the clients.
 const READS_PER_TURN: usize = 4;
 
-/// The connections to a primary.
-pub(crate) const CHANNELS: [Channel; 2] = [Channel::Stream, Channel::Snapshot];
-
 /// One connection to a primary, or none.
 #[derive(Default)]
 pub(crate) struct Link {
@@ -48,7 +45,7 @@ impl Reactor {
 
     /// Whether there may be more to read, and the engine takes it.
     pub(crate) fn primary_has_more(&self) -> bool {
-        CHANNELS.iter().any(|channel| self.primary[*channel as usize].has_more && self.takes(*channel))
+        Channel::ALL.iter().any(|channel| self.primary[*channel as usize].has_more && self.takes(*channel))
     }
 
     fn takes(&self, channel: Channel) -> bool {
@@ -57,7 +54,7 @@ impl Reactor {
 
     /// The resolver has answered.
     pub(crate) fn primary_resolved(&mut self, question: u64, addresses: &Result<Vec<SocketAddr>, String>) {
-        for channel in CHANNELS {
+        for channel in Channel::ALL {
             let Some(socket) = &mut self.primary[channel as usize].socket else { continue };
             let progress = socket.resolved(question, addresses, self.poll.registry());
             self.primary_progress(channel, progress);
@@ -89,7 +86,7 @@ impl Reactor {
     /// Moves bytes both ways, at the turn's share.
     pub(crate) fn serve_primary(&mut self) {
         let mut buffer = std::mem::take(&mut self.primary_buffer);
-        for channel in CHANNELS {
+        for channel in Channel::ALL {
             self.serve_channel(channel, &mut buffer);
         }
         self.primary_buffer = buffer;

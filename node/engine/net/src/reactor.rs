@@ -15,6 +15,7 @@ use garrison_engine_core::clients::origin::Origin;
 use garrison_engine_core::clients::session::SessionKey;
 use garrison_engine_core::engine::effects::Level;
 use garrison_engine_core::engine::Engine;
+use garrison_engine_core::replication::state::snapshot_link::Channel;
 use garrison_engine_core::resp::request::Parser;
 use mio::{Events, Interest, Poll, Token};
 
@@ -29,7 +30,7 @@ use crate::loading::Loading;
 use crate::mailbox::{Mailbox, Outbox};
 use crate::migrations::Migrations;
 use crate::networks::Networks;
-use crate::primary::{Link, CHANNELS};
+use crate::primary::Link;
 
 const WAKER: Token = Token(0);
 /// The connections to the primary; the second one is for snapshots.
@@ -176,7 +177,7 @@ impl Reactor {
             match event.token() {
                 WAKER => self.take_requests(),
                 Token(token) if PRIMARIES.contains(&token) => {
-                    self.primary_ready(CHANNELS[token - PRIMARY.0], event.is_writable());
+                    self.primary_ready(Channel::ALL[token - PRIMARY.0], event.is_writable());
                 }
                 Token(token) if MIGRATIONS.contains(&token) => {
                     let registry = self.poll.registry();

@@ -226,7 +226,7 @@ impl BareEngine {
         self.engine.withhold_replies_without_lease(|| later);
         let more = self.take_actions(py)?;
         let outputs = self.take_outputs(py);
-        let link = [Channel::Stream, Channel::Snapshot]
+        let link = Channel::ALL
             .map(|channel| PyBytes::new(py, &std::mem::take(self.engine.primary_link_output(channel))));
         let events = events::batch(py, std::mem::take(&mut self.engine.effects.events))?;
         for db in &mut self.engine.keyspace.dbs {

@@ -111,17 +111,6 @@ fn psync(ctx: &mut Ctx<'_>) -> Outcome {
     let offset = ctx.int_arg(2)?;
     // A replica asks for the byte it wants next, counted from one.
     let position = StreamId::parse(ctx.arg(1)).zip(u64::try_from(offset - 1).ok());
-    let continues = position.is_some_and(|(id, offset)| ctx.engine.can_continue(&id, offset));
-    let is_enabled = ctx.engine.settings.dual_channel_replication_enabled;
-    if !continues && is_enabled && introduction(ctx).takes_second_channel {
-        ctx.engine.stats.counters.sync_partial_err += u64::from(position.is_some());
-        ctx.engine.log(
-            Level::Notice,
-            format!("Replica {} gets a full sync on a second connection", ctx.session.addr),
-        );
-        ctx.reply().simple("DUALCHANNELSYNC");
-        return Ok(());
-    }
     attach(ctx, position)
 }
 

@@ -223,8 +223,7 @@ impl Engine {
     /// Drops the connections to the primary.
     pub(super) fn drop_connections(&mut self) {
         self.replication.link_output.clear();
-        let channels = [Channel::Stream, Channel::Snapshot];
-        self.effects.actions.extend(channels.map(Action::Unfollow));
+        self.effects.actions.extend(Channel::ALL.map(Action::Unfollow));
     }
 
     /// Attempts to connect that are due, and silence of the primary.

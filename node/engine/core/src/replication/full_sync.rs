@@ -112,6 +112,9 @@ impl Engine {
 
     /// Goes on with the full syncs under way, each for a bounded time.
     pub(crate) fn continue_full_syncs(&mut self) {
+        if self.replication.replicas.full_syncs.is_empty() {
+            return;
+        }
         let mut failed = Vec::new();
         let mut complete = Vec::new();
         let steps = self.steps_of_full_syncs();

@@ -109,14 +109,18 @@ impl Engine {
             return;
         }
         let Some(mut link) = self.replication.link.take() else { return };
+        let mut held = std::mem::take(&mut link.held);
         let mut budget = HELD_BYTES_PER_TURN;
         let mut outcome = Ok(());
-        while outcome.is_ok() && budget > 0 && !link.held.is_empty() {
-            let bytes = link.held.take();
-            budget = budget.saturating_sub(bytes.len());
-            outcome = self.apply(&mut link, &bytes);
+        while outcome.is_ok() && budget > 0 && !held.is_empty() {
+            let bytes = held.next();
+            let count = bytes.len();
+            outcome = self.apply(&mut link, bytes);
+            held.applied(count);
+            budget = budget.saturating_sub(count);
         }
-        let closed = if link.held.is_empty() { link.held.closed.take() } else { None };
+        let closed = if held.is_empty() { held.closed.take() } else { None };
+        link.held = held;
         self.replication.link = Some(link);
         if let Some(reason) = outcome.err().or(closed) {
             self.lose_link(&reason);

@@ -15,13 +15,13 @@ use crate::resp::{Args, OwnedArgs};
 const DIVERGED_MAX: usize = 64;
 
 impl Engine {
-    /// The session becomes a replica: it goes on from where it stood, or waits for a full sync.
+    /// The session becomes a replica: it goes on from where it stood, or waits for a full sync. One that takes the
+    /// snapshot on a second connection is told to open that, and asks again.
     ///
     /// `position` is the identity and offset up to which it says it has the stream.
     pub(super) fn attach_replica(&mut self, session: &mut Session, position: Option<(StreamId, u64)>) {
         let now_ms = self.clock.boot_ms;
         let introduction = self.replication.introductions.remove(&session.key).unwrap_or_default();
-        session.origin = Origin::Replica;
         let peer_ip = session.addr.rsplit_once(':').map_or(&*session.addr, |(ip, _)| ip).into();
         let mut replica = Replica {
             session: session.key,
@@ -37,13 +37,26 @@ impl Engine {
             joined_by: None,
             over_soft_limit_since_ms: None,
         };
-        let partial = position.filter(|(id, offset)| self.can_continue(id, *offset));
-        let partial = partial.filter(|_| self.is_trusted(&replica));
+        let partial = position.filter(|(id, offset)| {
+            self.can_continue(id, *offset)
+                && self.is_trusted(&replica)
+                && self.join_second_channel(&mut replica, *offset)
+        });
+        if partial.is_none() && self.may_open_second_channel(&replica.introduction) {
+            self.stats.counters.sync_partial_err += u64::from(position.is_some());
+            self.log(
+                Level::Notice,
+                format!("Replica {} gets a full sync on a second connection", session.addr),
+            );
+            let introduction = Introduction { second_channel: None, ..replica.introduction };
+            self.replication.introductions.insert(session.key, introduction);
+            session.out.extend_from_slice(b"+DUALCHANNELSYNC\r\n");
+            return;
+        }
+        session.origin = Origin::Replica;
         if let Some((_, offset)) = partial {
             replica.state = State::Online;
             replica.cursor = offset;
-            replica.acked = offset;
-            self.join_second_channel(&mut replica);
             self.greet_continued(session, &replica.introduction);
             self.stats.counters.sync_partial_ok += 1;
         } else {
@@ -68,24 +81,35 @@ impl Engine {
         self.replication.alone_since_ms = now_ms;
     }
 
-    /// The stream's connection of a replica that gets its snapshot on another one.
-    fn join_second_channel(&mut self, replica: &mut Replica) {
-        let Some(number) = replica.introduction.second_channel else { return };
+    /// Whether a replica that needs a full sync is to open a second connection for it.
+    fn may_open_second_channel(&self, introduction: &Introduction) -> bool {
+        self.settings.dual_channel_replication_enabled
+            && introduction.takes_second_channel
+            && !introduction.is_old
+    }
+
+    /// Notes what a replica that goes on from this offset has: all before it, or, if its snapshot comes on another
+    /// connection, nothing yet. False if that connection is gone or its snapshot is of another offset.
+    fn join_second_channel(&mut self, replica: &mut Replica, offset: u64) -> bool {
+        let Some(number) = replica.introduction.second_channel else {
+            replica.acked = offset;
+            return true;
+        };
         let sessions = &self.clients.sessions;
         let is_it = |other: &&mut Replica| {
             other.introduction.is_second_channel
                 && sessions.get(other.session).is_some_and(|session| session.id == number)
         };
         let list = &mut self.replication.replicas.list;
-        let Some(other) = list.iter_mut().find(is_it).filter(|other| other.cursor == replica.cursor) else {
-            return;
+        let Some(other) = list.iter_mut().find(is_it).filter(|other| other.cursor == offset) else {
+            return false;
         };
         other.joined_by = Some(replica.session);
-        replica.acked = 0;
-        replica.loads = Some(replica.cursor);
+        replica.loads = Some(offset);
+        true
     }
 
-    pub(super) fn can_continue(&self, id: &StreamId, offset: u64) -> bool {
+    fn can_continue(&self, id: &StreamId, offset: u64) -> bool {
         let replication = &self.replication;
         replication.is_kept && replication.history.continues(id, offset) && replication.stream.holds(offset)
     }

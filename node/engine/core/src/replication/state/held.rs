@@ -27,11 +27,14 @@ impl Held {
         self.stream.append(bytes);
     }
 
-    /// Takes the next bytes out, as far as they lie together.
-    pub fn take(&mut self) -> Vec<u8> {
-        let bytes = self.stream.slice_from(self.read_up_to).to_vec();
-        self.read_up_to += bytes.len() as u64;
+    /// The next bytes, as far as they lie together.
+    pub fn next(&self) -> &[u8] {
+        self.stream.slice_from(self.read_up_to)
+    }
+
+    /// So many of the next bytes were applied.
+    pub fn applied(&mut self, bytes: usize) {
+        self.read_up_to += bytes as u64;
         self.stream.release_before(self.read_up_to);
-        bytes
     }
 }

@@ -29,6 +29,11 @@ pub enum Channel {
     Snapshot,
 }
 
+impl Channel {
+    /// Both of them.
+    pub const ALL: [Channel; 2] = [Channel::Stream, Channel::Snapshot];
+}
+
 /// Where the handshake stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {

@@ -35,8 +35,6 @@ pub struct Node {
     wires: [Option<Wire>; 2],
 }
 
-const CHANNELS: [Channel; 2] = [Channel::Stream, Channel::Snapshot];
-
 /// The connection of a replica to its primary.
 struct Wire {
     primary: usize,
@@ -196,12 +194,12 @@ impl Net {
     }
 
     fn disconnect_all(&mut self, node: usize) {
-        CHANNELS.into_iter().for_each(|channel| self.disconnect(node, channel));
+        Channel::ALL.into_iter().for_each(|channel| self.disconnect(node, channel));
     }
 
     /// Cuts the connections of a replica.
     pub fn cut(&mut self, node: usize) {
-        CHANNELS.into_iter().for_each(|channel| self.cut_one(node, channel));
+        Channel::ALL.into_iter().for_each(|channel| self.cut_one(node, channel));
     }
 
     /// Cuts one connection of a replica.
@@ -213,7 +211,7 @@ impl Net {
     }
 
     fn close_wires_of_dropped_replicas(&mut self, primary: usize) {
-        let connections = (0..self.nodes.len()).flat_map(|node| CHANNELS.map(|channel| (node, channel)));
+        let connections = (0..self.nodes.len()).flat_map(|node| Channel::ALL.map(|channel| (node, channel)));
         for (node, channel) in connections {
             let Some(wire) = &self.nodes[node].wires[channel as usize] else { continue };
             if wire.primary != primary {
@@ -233,7 +231,7 @@ impl Net {
     }
 
     fn move_bytes(&mut self, node: usize) {
-        CHANNELS.into_iter().for_each(|channel| self.move_bytes_of(node, channel));
+        Channel::ALL.into_iter().for_each(|channel| self.move_bytes_of(node, channel));
     }
 
     fn move_bytes_of(&mut self, node: usize, channel: Channel) {

@@ -152,3 +152,15 @@ fn several_replicas_share_a_snapshot() {
     net.assert_same(0, 2);
     assert_eq!(net.field(0, "connected_slaves"), "2");
 }
+
+#[test]
+fn stream_without_its_snapshot_does_not_count_as_a_replica() {
+    let mut net = slow_sync(&[]);
+    let client = net.nodes[0].client;
+    let (id, offset) = (net.field(0, "master_replid"), net.field(0, "master_repl_offset"));
+    net.say_as(0, client, &[b"REPLCONF", b"capa", b"dual-channel", b"set-rdb-client-id", b"999999"]);
+    let next = (offset.parse::<u64>().expect("a number") + 1).to_string();
+    let answer = net.say_as(0, client, &[b"PSYNC", id.as_bytes(), next.as_bytes()]);
+    assert_eq!(answer, "+DUALCHANNELSYNC", "nobody knows that connection, so its data never comes");
+    assert_eq!(net.nodes[0].engine.status().replicas, 0);
+}
