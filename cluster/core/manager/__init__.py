@@ -1,0 +1,1 @@
+"""What the manager daemon decides, sans-IO: desired state, picture, plan, jobs, lease."""

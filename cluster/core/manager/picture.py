@@ -1,0 +1,190 @@
+"""The picture: what a manager knows of a deployment at one moment, and how old it is.
+
+One document for everybody who looks: the planner, the HTTP API, the page, `garrison top`, `garrison status`,
+`/metrics` of the manager. It is made by :mod:`garrison.cluster.manager.observing` from what nodes and Sentinels
+say about themselves. Nothing in it is a wish; that is :mod:`garrison.cluster.core.manager.desired`.
+
+A figure that is not known is None, never 0. Times are Unix times in milliseconds, durations have their unit last.
+Fields are only ever added.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Document(BaseModel):
+    """The root of what managers store and show: immutable; fields of a newer manager are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class NodeState(StrEnum):
+    """How a node is doing, the worst that is known."""
+
+    OK = "ok"
+    LOADING = "loading"
+    """It reads its files, or takes its first full sync."""
+    SLOW = "slow"
+    """It answers, but later than the limit for a figure that can be trusted."""
+    SUSPECTED = "suspected"
+    """Some node, or this manager, does not hear it."""
+    SILENT = "silent"
+    """It does not answer this manager, and the cluster has not declared it failed."""
+    FAILED = "failed"
+    """The cluster, or a quorum of Sentinels, has declared it failed."""
+    DATA_LOST = "data-lost"
+    """It owns slots whose data it does not have."""
+
+
+class NodeLoad(Document):
+    """What a node spends, as means over the time since it was asked before."""
+
+    ops_per_s: float | None = None
+    cpu_fraction: float | None = Field(None, description="of one core; above 1 with more threads")
+    hit_rate: float | None = Field(None, ge=0, le=1, description="None while nothing is looked up")
+    input_bytes_per_s: float | None = None
+    output_bytes_per_s: float | None = None
+    p50_us: float | None = None
+    p99_us: float | None = None
+    clients: int | None = None
+    clients_blocked: int | None = None
+    memory_bytes: int | None = None
+    memory_max_bytes: int | None = Field(None, description="maxmemory; None without a limit")
+    memory_rss_bytes: int | None = None
+    evicted_per_s: float | None = None
+    expired_per_s: float | None = None
+    lag_bytes: int | None = Field(None, description="a replica's distance from its primary")
+    lag_ms: int | None = None
+
+
+class NodePicture(Document):
+    """One data node."""
+
+    id: str
+    address: str = Field(description="host:port that it announces")
+    hostname: str = ""
+    role: Literal["primary", "replica"]
+    primary_id: str | None = None
+    state: NodeState = NodeState.OK
+    why: str = Field("", description="one sentence when the state is not ok")
+    host: str = Field("", description="the machine: what the desired state says, else the announced host")
+    zone: str = Field("", description="what the desired state says, else the node's availability-zone")
+    slots: str = Field("", description="ranges, as 0-99,205; empty for replicas")
+    slot_count: int = 0
+    keys: int | None = None
+    version: str = ""
+    link_up: bool | None = Field(None, description="a replica's link to its primary")
+    uptime_s: int | None = None
+    last_save_age_s: int | None = None
+    load: NodeLoad = NodeLoad()
+    as_of_ms: int = Field(0, description="when it last answered; 0 for never")
+    answered_in_ms: float | None = None
+
+
+class ShardPicture(Document):
+    """A primary with its replicas."""
+
+    id: str = Field(description="the id of the primary")
+    replica_ids: tuple[str, ...] = ()
+    slots: str = ""
+    slot_count: int = 0
+    keys: int | None = None
+    memory_bytes: int | None = None
+    ops_per_s: float | None = None
+    cpu_fraction: float | None = None
+
+
+class SlotLoad(Document):
+    """What one slot costs its owner (CLUSTER SLOT-STATS), as means over the time since it was asked before."""
+
+    slot: int = Field(ge=0, lt=16384)
+    keys: int | None = None
+    cpu_fraction: float | None = None
+    input_bytes_per_s: float | None = None
+    output_bytes_per_s: float | None = None
+
+
+class SentinelPicture(Document):
+    """One Sentinel, as it was last heard."""
+
+    id: str
+    address: str
+    reachable: bool = True
+    watches: tuple[str, ...] = ()
+    as_of_ms: int = 0
+
+
+class ManagerPicture(Document):
+    """One manager, and whether it leads."""
+
+    id: str
+    address: str = Field("", description="of its HTTP API, as the others reach it")
+    leads: bool = False
+    as_of_ms: int = 0
+
+
+class Event(Document):
+    """Something that happened: a line of the timeline."""
+
+    at_ms: int
+    kind: str = Field(description="failover, node-down, node-up, role, job, lease, slots, alert, manager")
+    text: str
+    subject: str = Field("", description="the id of the node or job that it is about")
+    severity: Literal["info", "warning", "error"] = "info"
+
+
+class SlowCommand(Document):
+    """An entry of a node's slow log."""
+
+    node_id: str
+    at_ms: int
+    duration_us: int
+    words: tuple[str, ...] = Field(description="shortened as the node shows them")
+    client: str = ""
+
+
+class NotableKey(Document):
+    """A big or a hot key that somebody has looked for; managers do not scan by themselves."""
+
+    node_id: str
+    key: str
+    type: str = ""
+    bytes: int | None = None
+    ops_per_s: float | None = None
+
+
+class OpenSlotPicture(Document):
+    """A slot with a mark: a migration under way, or one that stopped half-way."""
+
+    slot: int
+    source: str = ""
+    target: str = ""
+
+
+class Picture(Document):
+    """The whole deployment."""
+
+    format: Literal["garrison-picture"] = "garrison-picture"
+    kind: Literal["cluster", "sentinel", "single"] = "cluster"
+    name: str = ""
+    at_ms: int
+    nodes: tuple[NodePicture, ...] = ()
+    shards: tuple[ShardPicture, ...] = ()
+    slots_covered: int = 0
+    open_slots: tuple[OpenSlotPicture, ...] = ()
+    slot_load: tuple[SlotLoad, ...] = Field((), description="the slots with load, the costliest first")
+    sentinels: tuple[SentinelPicture, ...] = ()
+    managers: tuple[ManagerPicture, ...] = ()
+    events: tuple[Event, ...] = Field((), description="the newest last; a bounded number")
+    slow_commands: tuple[SlowCommand, ...] = ()
+    big_keys: tuple[NotableKey, ...] = ()
+    hot_keys: tuple[NotableKey, ...] = ()
+    majority_answers: bool = True
+    read_only: bool = Field(False, description="the manager that shows this may not act")
+    problems: tuple[str, ...] = Field((), description="what the manager itself lacks, one sentence each")
+
+    def node(self, node_id: str) -> NodePicture | None:
+        """The node with this id."""
+        return next((node for node in self.nodes if node.id == node_id), None)
