@@ -1,11 +1,11 @@
 """The desired state: what a person wants of a cluster, as one document (YAML or JSON).
 
-A new installation has the mode `dry-run`: the manager plans and explains, and does nothing until somebody writes
-`act`. Everything has a default that asks for nothing; an empty document is one that is always met.
+A new installation has the mode `dry-run`: the manager plans and explains, and does nothing until somebody
+writes `act`. Everything has a default that asks for nothing; an empty document is one that is always met.
 """
 
 from datetime import time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from garrison.cluster.core.manager.jobs import JobKind
 
 Percent = Annotated[float, Field(gt=0, le=100)]
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
 class Wish(BaseModel):
@@ -25,27 +26,33 @@ class Wish(BaseModel):
 class NodeWish(Wish):
     """What is wanted of one node; named by id, by an unambiguous start of one, or by host:port."""
 
-    zone: str | None = Field(None, description="where it stands; else its own availability-zone")
-    host: str | None = Field(None, description="the machine that it shares with others; else its address")
-    weight: float = Field(1.0, ge=0, description="its share of slots, keys or load when it is a primary")
-    drain: bool = Field(False, description="it shall own no slot and be no replica")
+    zone: str | None = Field(default=None, description="where it stands; else its own availability-zone")
+    host: str | None = Field(
+        default=None, description="the machine that it shares with others; else its address"
+    )
+    weight: float = Field(
+        default=1.0, ge=0, description="its share of slots, keys or load when it is a primary"
+    )
+    drain: bool = Field(default=False, description="it shall own no slot and be no replica")
 
 
 class Limits(Wish):
     """A shard beyond one of these is relieved."""
 
-    memory_percent_max: Percent = Field(80.0, description="of maxmemory")
-    cpu_percent_max: float = Field(80.0, gt=0, description="of a core, averaged over `load_window_s`")
-    ops_per_s_max: int | None = Field(None, gt=0)
-    slots_max: int | None = Field(None, gt=0, le=16384)
-    load_window_s: float = Field(10.0, gt=0, le=600, description="how long it must be beyond the limit")
+    memory_percent_max: Percent = Field(default=80.0, description="of maxmemory")
+    cpu_percent_max: float = Field(default=80.0, gt=0, description="of a core, averaged over `load_window_s`")
+    ops_per_s_max: int | None = Field(default=None, gt=0)
+    slots_max: int | None = Field(default=None, gt=0, le=16384)
+    load_window_s: float = Field(
+        default=10.0, gt=0, le=600, description="how long it must be beyond the limit"
+    )
 
 
 class Balance(Wish):
     """How slots are spread over primaries by their weights."""
 
     by: Literal["slots", "keys", "bytes", "load"] = "slots"
-    threshold_percent: float = Field(5.0, ge=0, le=100)
+    threshold_percent: float = Field(default=5.0, ge=0, le=100)
     enabled: bool = True
 
 
@@ -60,32 +67,36 @@ def _is_zone(name: str) -> str:
 class Window(Wish):
     """When jobs may begin. Without any window they may at any time."""
 
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = WEEKDAYS
-    begins: time = Field(time(0, 0), description="HH:MM")
-    ends: time = Field(time(0, 0), description="HH:MM; not after `begins` means on the next day")
+    days: tuple[Weekday, ...] = WEEKDAYS
+    begins: time = Field(default=time(0, 0), description="HH:MM")
+    ends: time = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
     timezone: Annotated[str, AfterValidator(_is_zone)] = "UTC"
-    kinds: tuple[JobKind, ...] = Field((), description="which jobs; empty for all")
+    jobs: tuple[JobKind, ...] = Field(default=(), description="which jobs; empty for all")
 
 
 class Harm(Wish):
     """How much disturbance is allowed: points within any hour, and how much each act costs."""
 
-    points_per_hour_max: int = Field(100, ge=0)
-    hand_over: int = Field(10, ge=0, description="writes of one shard wait for some tenths of a second")
-    full_sync: int = Field(5, ge=0, description="a replica is filled from its primary")
-    slots_moved_100: int = Field(1, ge=0, description="for each begun hundred slots")
-    restart: int = Field(5, ge=0)
-    backup: int = Field(2, ge=0)
-    jobs_at_once_max: int = Field(1, ge=1, le=64)
+    points_per_hour_max: int = Field(default=100, ge=0)
+    hand_over: int = Field(
+        default=10, ge=0, description="writes of one shard wait for some tenths of a second"
+    )
+    full_sync: int = Field(default=5, ge=0, description="a replica is filled from its primary")
+    slots_moved_100: int = Field(default=1, ge=0, description="for each begun hundred slots")
+    restart: int = Field(default=5, ge=0)
+    backup: int = Field(default=2, ge=0)
+    jobs_at_once_max: int = Field(default=1, ge=1, le=64)
 
 
 class BackupWish(Wish):
     """A schedule of backups."""
 
     target: str = Field(min_length=1, description="folder, or s3://bucket/prefix, as for `garrison backup`")
-    every_s: int = Field(86_400, ge=60)
-    keep: int = Field(7, ge=1)
-    prove_every_s: int | None = Field(604_800, ge=60, description="restore and compare; None for never")
+    every_s: int = Field(default=86_400, ge=60)
+    keep: int = Field(default=7, ge=1)
+    prove_every_s: int | None = Field(
+        default=604_800, ge=60, description="restore and compare; None for never"
+    )
 
 
 class DesiredState(Wish):
@@ -94,16 +105,20 @@ class DesiredState(Wish):
     format: Literal["garrison-desired-state"] = "garrison-desired-state"
     name: str = ""
     mode: Literal["dry-run", "act"] = "dry-run"
-    shards: int | None = Field(None, ge=1, le=16384, description="None: as many as there are")
-    replicas_per_shard: int | None = Field(None, ge=0, le=16, description="None: as many as there are")
-    zones: tuple[str, ...] = Field((), description="all zones; a shard's nodes are spread over them")
+    shards: int | None = Field(default=None, ge=1, le=16384, description="None: as many as there are")
+    replicas_per_shard: int | None = Field(
+        default=None, ge=0, le=16, description="None: as many as there are"
+    )
+    zones: tuple[str, ...] = Field(default=(), description="all zones; a shard's nodes are spread over them")
     nodes: dict[str, NodeWish] = {}
-    spares: tuple[str, ...] = Field((), description="host:port of idle nodes that the manager may take")
-    node_dead_after_s: float = Field(60.0, gt=0, description="when a failed replica is replaced")
+    spares: tuple[str, ...] = Field(
+        default=(), description="host:port of idle nodes that the manager may take"
+    )
+    node_dead_after_s: float = Field(default=60.0, gt=0, description="when a failed replica is replaced")
     limits: Limits = Limits()
     balance: Balance = Balance()
     windows: tuple[Window, ...] = ()
     harm: Harm = Harm()
-    settings: dict[str, str] = Field({}, description="directives that every node shall have")
-    release: str | None = Field(None, description="the version that every node shall run")
+    settings: dict[str, str] = Field(default={}, description="directives that every node shall have")
+    release: str | None = Field(default=None, description="the version that every node shall run")
     backups: tuple[BackupWish, ...] = ()

@@ -1,10 +1,9 @@
 """What the manager's core wants done: one record, carried out from top to bottom.
 
-The order is the safety: a lease and a record are asked for first; a step begins only in an `Effects` that came
-out *after* a majority had stored its job; what is told to people comes last.
+The order is the safety: a lease and a record are asked for first; a step begins only in an `Effects` that
+came out *after* a majority had stored its job; what is told to people comes last.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from garrison.cluster.core.manager.jobs import Step
@@ -110,7 +109,3 @@ class StoredRecords:
     written_epoch: int
     """The epoch under which the version was stored."""
     content: bytes
-
-
-Facts = Mapping[str, str]
-"""What a step has found out while it was carried out, kept in its arguments."""

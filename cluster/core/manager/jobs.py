@@ -1,8 +1,9 @@
 """Plans and jobs as documents: what a manager intends, why, and how far it is.
 
-A job is a list of steps. A step is *idempotent*: it says what shall be true, and whoever carries it out looks
-first whether it is. So a manager that dies between an act and the note of it, or two that carry out the same step
-one after the other, do no harm. A job is stored by a majority before its first step begins and after each step.
+A job is a list of steps. A step is *idempotent*: it says what shall be true, and whoever carries it out
+looks first whether it is. So a manager that dies between an act and the note of it, or two that carry out the
+same step one after the other, do no harm. A job is stored by a majority before its first step begins and
+after each step.
 
 The states of a job, and of a step::
 
@@ -87,13 +88,13 @@ class Step(Document):
     """One thing to be made true."""
 
     kind: StepKind
-    arguments: dict[str, str] = {}
+    arguments: dict[str, str] = Field(default={})
     state: Progress = Progress.WAITING
-    explanation: str = Field("", description="one sentence for a person")
-    done_fraction: float = Field(0.0, ge=0, le=1)
+    explanation: str = Field(default="", description="one sentence for a person")
+    done_fraction: float = Field(default=0.0, ge=0, le=1)
     began_ms: int | None = None
     ended_ms: int | None = None
-    why: str = Field("", description="what went wrong, or what it waits for")
+    why: str = Field(default="", description="what went wrong, or what it waits for")
 
 
 class Job(Document):
@@ -103,19 +104,19 @@ class Job(Document):
     kind: JobKind
     title: str = Field(description="as a person would say it: replace the replica 10.0.0.7:7001")
     reason: str = Field(description="what in the picture, or whose wish, asks for it, with figures")
-    subject: str = Field("", description="the id of the node or shard that it is about")
+    subject: str = Field(default="", description="the id of the node or shard that it is about")
     steps: tuple[Step, ...]
     state: Progress = Progress.PLANNED
     waits_for: str = ""
     why: str = ""
-    harm: int = Field(0, ge=0, description="what it costs of the budget, see desired.Harm")
+    harm: int = Field(default=0, ge=0, description="what it costs of the budget, see desired.Harm")
     made_ms: int
     began_ms: int | None = None
     ended_ms: int | None = None
-    seconds_left: float | None = Field(None, description="estimated while it runs")
-    by: str = Field("manager", description="manager, or the name of the token of the person who asked")
-    command: str = Field("", description="the command line that does the same")
-    epoch: int = Field(0, description="of the lease under which its last step was begun")
+    seconds_left: float | None = Field(default=None, description="estimated while it runs")
+    by: str = Field(default="manager", description="manager, or the name of the token of the person who asked")
+    command: str = Field(default="", description="the command line that does the same")
+    epoch: int = Field(default=0, description="of the lease under which its last step was begun")
 
     @property
     def done_fraction(self) -> float:
@@ -130,7 +131,9 @@ class Plan(Document):
     id: str = Field(description="hash of the jobs, so that consent is to what was shown")
     made_ms: int
     jobs: tuple[Job, ...] = ()
-    explanations: tuple[str, ...] = Field((), description="what was looked at and needs nothing, or cannot be")
+    explanations: tuple[str, ...] = Field(
+        (), description="what was looked at and needs nothing, or cannot be"
+    )
     harm: int = 0
 
 
@@ -148,10 +151,14 @@ class Records(Document):
     """Everything that managers keep in the primaries' control planes, one record a field."""
 
     format: Literal["garrison-manager-records"] = "garrison-manager-records"
-    desired: str = Field("", description="the desired state as JSON; empty before the first `apply`")
-    desired_before: tuple[str, ...] = Field((), description="the former ones for `undo`, the newest last")
-    jobs: tuple[Job, ...] = Field((), description="open ones and the newest ended ones")
+    desired: str = Field(default="", description="the desired state as JSON; empty before the first `apply`")
+    desired_before: tuple[str, ...] = Field(
+        default=(), description="the former ones for `undo`, the newest last"
+    )
+    jobs: tuple[Job, ...] = Field(default=(), description="open ones and the newest ended ones")
     audit: tuple[AuditEntry, ...] = ()
-    paused_by: str = Field("", description="empty, or who said `pause`")
+    paused_by: str = Field(default="", description="empty, or who said `pause`")
     next_job: int = 1
-    harm_spent: tuple[tuple[int, int], ...] = Field((), description="(at_ms, cost) within the last hour")
+    harm_spent: tuple[tuple[int, int], ...] = Field(
+        default=(), description="(at_ms, cost) within the last hour"
+    )

@@ -1,11 +1,11 @@
 """The picture: what a manager knows of a deployment at one moment, and how old it is.
 
 One document for everybody who looks: the planner, the HTTP API, the page, `garrison top`, `garrison status`,
-`/metrics` of the manager. It is made by :mod:`garrison.cluster.manager.observing` from what nodes and Sentinels
+`/metrics` of the manager. It is made by `garrison.cluster.manager.observing` from what nodes and Sentinels
 say about themselves. Nothing in it is a wish; that is :mod:`garrison.cluster.core.manager.desired`.
 
-A figure that is not known is None, never 0. Times are Unix times in milliseconds, durations have their unit last.
-Fields are only ever added.
+A figure that is not known is None, never 0. Times are Unix times in milliseconds, durations have their unit
+last. Fields are only ever added.
 """
 
 from enum import StrEnum
@@ -42,8 +42,8 @@ class NodeLoad(Document):
     """What a node spends, as means over the time since it was asked before."""
 
     ops_per_s: float | None = None
-    cpu_fraction: float | None = Field(None, description="of one core; above 1 with more threads")
-    hit_rate: float | None = Field(None, ge=0, le=1, description="None while nothing is looked up")
+    cpu_fraction: float | None = Field(default=None, description="of one core; above 1 with more threads")
+    hit_rate: float | None = Field(default=None, ge=0, le=1, description="None while nothing is looked up")
     input_bytes_per_s: float | None = None
     output_bytes_per_s: float | None = None
     p50_us: float | None = None
@@ -51,11 +51,11 @@ class NodeLoad(Document):
     clients: int | None = None
     clients_blocked: int | None = None
     memory_bytes: int | None = None
-    memory_max_bytes: int | None = Field(None, description="maxmemory; None without a limit")
+    memory_max_bytes: int | None = Field(default=None, description="maxmemory; None without a limit")
     memory_rss_bytes: int | None = None
     evicted_per_s: float | None = None
     expired_per_s: float | None = None
-    lag_bytes: int | None = Field(None, description="a replica's distance from its primary")
+    lag_bytes: int | None = Field(default=None, description="a replica's distance from its primary")
     lag_ms: int | None = None
 
 
@@ -68,18 +68,22 @@ class NodePicture(Document):
     role: Literal["primary", "replica"]
     primary_id: str | None = None
     state: NodeState = NodeState.OK
-    why: str = Field("", description="one sentence when the state is not ok")
-    host: str = Field("", description="the machine: what the desired state says, else the announced host")
-    zone: str = Field("", description="what the desired state says, else the node's availability-zone")
-    slots: str = Field("", description="ranges, as 0-99,205; empty for replicas")
+    why: str = Field(default="", description="one sentence when the state is not ok")
+    host: str = Field(
+        default="", description="the machine: what the desired state says, else the announced host"
+    )
+    zone: str = Field(
+        default="", description="what the desired state says, else the node's availability-zone"
+    )
+    slots: str = Field(default="", description="ranges, as 0-99,205; empty for replicas")
     slot_count: int = 0
     keys: int | None = None
     version: str = ""
-    link_up: bool | None = Field(None, description="a replica's link to its primary")
+    link_up: bool | None = Field(default=None, description="a replica's link to its primary")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
     load: NodeLoad = NodeLoad()
-    as_of_ms: int = Field(0, description="when it last answered; 0 for never")
+    as_of_ms: int = Field(default=0, description="when it last answered; 0 for never")
     answered_in_ms: float | None = None
 
 
@@ -97,7 +101,7 @@ class ShardPicture(Document):
 
 
 class SlotLoad(Document):
-    """What one slot costs its owner (CLUSTER SLOT-STATS), as means over the time since it was asked before."""
+    """What one slot costs its owner (CLUSTER SLOT-STATS), as means since it was asked before."""
 
     slot: int = Field(ge=0, lt=16384)
     keys: int | None = None
@@ -120,7 +124,7 @@ class ManagerPicture(Document):
     """One manager, and whether it leads."""
 
     id: str
-    address: str = Field("", description="of its HTTP API, as the others reach it")
+    address: str = Field(default="", description="of its HTTP API, as the others reach it")
     leads: bool = False
     as_of_ms: int = 0
 
@@ -131,7 +135,7 @@ class Event(Document):
     at_ms: int
     kind: str = Field(description="failover, node-down, node-up, role, job, lease, slots, alert, manager")
     text: str
-    subject: str = Field("", description="the id of the node or job that it is about")
+    subject: str = Field(default="", description="the id of the node or job that it is about")
     severity: Literal["info", "warning", "error"] = "info"
 
 
@@ -174,16 +178,20 @@ class Picture(Document):
     shards: tuple[ShardPicture, ...] = ()
     slots_covered: int = 0
     open_slots: tuple[OpenSlotPicture, ...] = ()
-    slot_load: tuple[SlotLoad, ...] = Field((), description="the slots with load, the costliest first")
+    slot_load: tuple[SlotLoad, ...] = Field(
+        default=(), description="the slots with load, the costliest first"
+    )
     sentinels: tuple[SentinelPicture, ...] = ()
     managers: tuple[ManagerPicture, ...] = ()
-    events: tuple[Event, ...] = Field((), description="the newest last; a bounded number")
+    events: tuple[Event, ...] = Field(default=(), description="the newest last; a bounded number")
     slow_commands: tuple[SlowCommand, ...] = ()
     big_keys: tuple[NotableKey, ...] = ()
     hot_keys: tuple[NotableKey, ...] = ()
     majority_answers: bool = True
-    read_only: bool = Field(False, description="the manager that shows this may not act")
-    problems: tuple[str, ...] = Field((), description="what the manager itself lacks, one sentence each")
+    read_only: bool = Field(default=False, description="the manager that shows this may not act")
+    problems: tuple[str, ...] = Field(
+        default=(), description="what the manager itself lacks, one sentence each"
+    )
 
     def node(self, node_id: str) -> NodePicture | None:
         """The node with this id."""
