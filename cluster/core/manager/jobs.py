@@ -114,7 +114,9 @@ class Job(Document):
     began_ms: int | None = None
     ended_ms: int | None = None
     seconds_left: float | None = Field(default=None, description="estimated while it runs")
-    by: str = Field(default="manager", description="manager, or the name of the token of the person who asked")
+    by: str = Field(
+        default="manager", description="manager, or the name of the token of the person who asked"
+    )
     command: str = Field(default="", description="the command line that does the same")
     epoch: int = Field(default=0, description="of the lease under which its last step was begun")
 
