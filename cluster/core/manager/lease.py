@@ -19,8 +19,9 @@ INVARIANTS.
    held by most of the voters of a picture made after the last step. Then a majority of the old set still
    meets each majority of the new one: of a majority at most the emptied source leaves, and the target comes
    in.
-5. A failover may put a replica in a primary's place that was not asked in time. So who has won waits, before
-   it acts, until every older lease that it has heard of has run out (`act_after_ms`).
+5. A failover may put a replica in a primary's place that was not asked in time, and a node that was started
+   anew may have forgotten its lease. So who has won waits, before it acts, until every older lease that it has
+   heard of has run out (`act_after_ms`); and a whole lease if some primary has not answered.
 
 BEHAVIOUR. One that follows does not knock: it reads (`heard`), and asks only when most primaries answer and
 no other manager holds most of them; after a random delay, so that two seldom meet. It then asks every node
@@ -81,6 +82,7 @@ class Lease:
         self.why_lost = ""
         self._bid_at_ms: int | None = None
         self._not_before_ms = now_ms
+        self._asked_ms = now_ms
         self._round_ms = now_ms
         """When the next round of requests is due, while asking or holding."""
         self._under_way: dict[str, tuple[int, int]] = {}
@@ -218,7 +220,7 @@ class Lease:
         return self._voters.primaries_agree(answers) and not self.holder
 
     def _bid(self) -> None:
-        self.state = LeaseState.ASKING
+        self.state, self._asked_ms = LeaseState.ASKING, self._now_ms
         self.newest_epoch += 1
         self.epoch = self.newest_epoch
         self._granted_ms.clear()
@@ -239,7 +241,15 @@ class Lease:
             return
         self.state = LeaseState.HELD
         others = [h.until_ms for h in self._holders.values() if h.id not in ("", self._settings.id)]
-        self.act_after_ms = max([self._now_ms, *others])
+        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
+        unknown_ms = self._settings.lease_ms if unheard else 0
+        self.act_after_ms = max([self._now_ms + unknown_ms, *others])
+
+    def _has_said(self, node_id: str) -> bool:
+        """Whether it has granted this lease, or refused it: then we know how long another holds it there."""
+        holder = self._holders.get(node_id)
+        refused = holder is not None and holder.heard_ms >= self._asked_ms
+        return node_id in self._granted_ms or refused
 
 
 class LeaseOfOne(Lease):

@@ -113,7 +113,7 @@ class ManagerCore:
         self._turn()
 
     def records_stored(self, node_id: str, error: str, now_ms: int) -> None:
-        """The answer to `StoreRecords`: empty for OK, else the error, which begins with its word (MANAGERFULL)."""
+        """The answer to `StoreRecords`: empty for OK, else the error as the node says it."""
         self._clock(now_ms)
         if error.startswith("STALEMANAGER"):
             self._lease.lose(f"{node_id} knows a newer epoch")
