@@ -13,54 +13,72 @@ from garrison.cluster.core.ranges import SLOT_COUNT
 
 FAILOVER_MS = 6_000
 SYNC_MS = 8_000
+LEASE_MS_MAX = 10_000
 
 
 @dataclass
 class Register:
-    """The managers' corner of a node's control plane. Epoch and records are on its disk."""
+    """The managers' corner of a node's control plane, on its disk but for `until_ms`."""
 
     epoch: int = 0
-    owner: str = ""
     holder: str = ""
+    ttl_ms: int = 0
     until_ms: float = 0
     written_epoch: int = 0
     version: int = 0
     content: bytes = b""
+    is_behind: bool = False
     bytes_max: int = 1 << 20
 
-    def live_holder(self, now_ms: float) -> str:
-        return self.holder if self.until_ms > now_ms else ""
+    def is_held(self, now_ms: float) -> bool:
+        return bool(self.holder) and self.until_ms > now_ms
 
-    def lease(self, manager: str, epoch: int, ttl_ms: int, now_ms: float) -> LeaseAnswer:
-        live = self.live_holder(now_ms)
-        may = epoch > self.epoch or (epoch == self.epoch and self.owner == manager)
-        if may and live in ("", manager):
-            self.epoch, self.owner, self.holder = epoch, manager, manager
-            self.until_ms = now_ms + ttl_ms
-            return LeaseAnswer(True, epoch, manager, ttl_ms)
-        return LeaseAnswer(False, self.epoch, live, int(max(0, self.until_ms - now_ms)) if live else 0)
+    def lease(self, manager: str, epoch: int, ttl_ms: int, now_ms: float, counts: bool) -> LeaseAnswer:
+        is_free = not self.is_held(now_ms) or self.holder == manager
+        noted = epoch == self.epoch and manager == self.holder
+        if epoch > self.epoch and is_free:
+            self._learn(manager, epoch, ttl_ms, now_ms)
+            noted = True
+        elif noted:
+            self.until_ms = max(self.until_ms, now_ms + ttl_ms)
+        return LeaseAnswer(noted and counts, *self._state(now_ms))
 
     def release(self, manager: str, epoch: int) -> None:
         if self.holder == manager and self.epoch == epoch:
             self.holder = ""
 
-    def read(self, now_ms: float) -> StoredRecords:
-        live = self.live_holder(now_ms)
-        left = int(max(0, self.until_ms - now_ms)) if live else 0
-        return StoredRecords(self.epoch, live, self.version, self.written_epoch, self.content, left)
+    def read(self, now_ms: float, counts: bool) -> StoredRecords:
+        epoch, holder, left_ms = self._state(now_ms)
+        votes = counts and not self.is_behind
+        return StoredRecords(epoch, holder, self.version, self.written_epoch, self.content, left_ms, votes)
 
-    def store(self, manager: str, epoch: int, version: int, content: bytes, now_ms: float) -> str:
-        if epoch < self.epoch or (epoch == self.epoch and self.owner != manager):
-            return f"STALEMANAGER {self.epoch} is newer"
-        if self.live_holder(now_ms) not in ("", manager):
-            return "MANAGERHELD"
+    def store(self, manager: str, epoch: int, version: int, content: bytes, now_ms: float, counts: bool) -> str:
+        why = self.accepts(manager, epoch, now_ms)
+        if why:
+            return why
         if len(content) > self.bytes_max:
-            return "MANAGERFULL"
-        if (epoch, version) < (self.written_epoch, self.version):
-            return "ERR older than what is stored"
-        self.epoch, self.owner = epoch, manager
+            return "MANAGERFULL too large"
+        new, old = (epoch, version), (self.written_epoch, self.version)
+        if new < old or (new == old and content != self.content):
+            return "ERR not newer than what is stored"
         self.written_epoch, self.version, self.content = epoch, version, content
+        self.is_behind = self.is_behind and not (counts and self.is_held(now_ms))
         return ""
+
+    def accepts(self, manager: str, epoch: int, now_ms: float) -> str:
+        """Whether a connection may speak for this lease: empty, or the error."""
+        if epoch < self.epoch:
+            return f"STALEMANAGER {self.epoch} is newer"
+        if epoch > self.epoch:
+            self._learn(manager, epoch, LEASE_MS_MAX, now_ms)
+        return "" if manager == self.holder else "MANAGERHELD"
+
+    def _learn(self, manager: str, epoch: int, ttl_ms: int, now_ms: float) -> None:
+        self.epoch, self.holder, self.ttl_ms, self.until_ms = epoch, manager, ttl_ms, now_ms + ttl_ms
+
+    def _state(self, now_ms: float) -> tuple[int, str, int]:
+        is_held = self.is_held(now_ms)
+        return self.epoch, self.holder if is_held else "", int(self.until_ms - now_ms) if is_held else 0
 
 
 @dataclass
@@ -85,7 +103,8 @@ class ModelNode:
     has_failed: bool = False
     """The cluster has declared it failed."""
     lies: bool = False
-    started_ms: int = 0
+    counts_at_ms: int = 0
+    """When its grants begin to count: a new primary waits until what its predecessor granted has ended."""
     register: Register = field(default_factory=Register)
 
     @property
@@ -95,6 +114,9 @@ class ModelNode:
     @property
     def answers(self) -> bool:
         return self.alive and not self.is_hung
+
+    def counts(self, now_ms: int) -> bool:
+        return self.role == "primary" and bool(self.slots) and now_ms >= self.counts_at_ms
 
     def in_sync(self, now_ms: int) -> bool:
         return self.role == "replica" and self.synced_at_ms is not None and self.synced_at_ms <= now_ms
@@ -107,8 +129,6 @@ class Model:
     nodes: dict[str, ModelNode] = field(default_factory=dict)
     cuts: set[frozenset[str]] = field(default_factory=set)
     now_ms: int = 0
-    perturbed_ms: int = 0
-    """When a node was last started anew, promoted or cut: promises of leases may have been forgotten."""
     claims: int = 0
     _unheard_since_ms: dict[str, int] = field(default_factory=dict)
     moved: int = 0
@@ -151,6 +171,9 @@ class Model:
     def give(self, node: ModelNode, slots: set[int]) -> None:
         self.claims += 1
         self.moved += 1
+        if not node.slots and self.now_ms:
+            node.counts_at_ms = self.now_ms + LEASE_MS_MAX + FAILOVER_MS
+            node.register.is_behind = True
         node.claim = self.claims
         node.slots |= slots
 
@@ -202,7 +225,6 @@ class Model:
         former.slots, former.role, former.primary, former.synced_at_ms = set(), "replica", node.id, None
         node.role, node.primary, node.synced_at_ms = "primary", "", None
         self.give(node, slots)
-        self.perturbed_ms = self.now_ms
         for other in self.nodes.values():
             if other.primary == former.id and other is not node:
                 other.primary = node.id
@@ -228,10 +250,9 @@ class Model:
         node.alive = False
         self.moved += 1
 
-    def start(self, node: ModelNode, *, forgets_lease: bool = True) -> None:
-        node.alive, node.is_hung, node.started_ms = True, False, self.now_ms
-        self.perturbed_ms = self.now_ms
+    def start(self, node: ModelNode) -> None:
+        """A node that starts again counts the whole last term from its start."""
+        node.alive, node.is_hung, node.synced_at_ms = True, False, None
+        if node.register.holder:
+            node.register.until_ms = self.clock(node) + node.register.ttl_ms
         self.moved += 1
-        node.synced_at_ms = None
-        if forgets_lease:
-            node.register.holder = ""
