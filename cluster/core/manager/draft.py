@@ -32,7 +32,10 @@ class Draft:
     def __post_init__(self) -> None:
         self.free = list(self.situation.spares)
         for job in self.situation.open_jobs:
-            for shard_id in self.situation.shards_of_job(job):
+            touched = list(self.situation.shards_of_job(job))
+            if any(step.kind is StepKind.BACKUP for step in job.steps):
+                touched += self.situation.shards
+            for shard_id in touched:
                 self.taken[shard_id] = f"{job.id} ({job.title})"
             used = {step.arguments.get(word) for step in job.steps for word in ("address", "node")}
             self.free = [spare for spare in self.free if not {spare.name, spare.address} & used]

@@ -16,10 +16,12 @@ from garrison.cluster.core.manager.harm import slots_affordable
 from garrison.cluster.core.manager.jobs import Step
 from garrison.cluster.core.manager.situation import Shard, Situation
 from garrison.cluster.core.manager.slot_costs import Measure, Priced, price_slots
-from garrison.cluster.core.reshard_plan import Move
+from garrison.cluster.core.rebalance import plan_rebalance
+from garrison.cluster.core.reshard_plan import Move, slot_count
 
 MEASURED_BY: Mapping[str, Measure] = {"memory": "bytes", "cpu": "cpu", "ops": "ops", "slots": "slots"}
 """Limit -> in what measure slots use it."""
+POINTS_UNBOUNDED = 1_000_000_000
 
 
 @dataclass
@@ -28,7 +30,6 @@ class Room:
 
     situation: Situation
     used: dict[str, dict[str, float]] = field(default_factory=dict)
-    _parts: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
     _prices: dict[str, Priced] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,11 @@ class Room:
                 self.used[target][measure] += self._part(measure, slot, source, target)
             if measure in self.used.get(source, {}):
                 self.used[source][measure] -= self._part(measure, slot, source, source)
+
+    def parts(self, measure: str, shard_id: str) -> dict[int, float]:
+        """What part of its own limit each slot of a shard uses."""
+        costs, limit = self.prices(measure).of_shard.get(shard_id, {}), self._limit(measure, shard_id)
+        return {slot: cost / limit for slot, cost in costs.items()}
 
     def prices(self, measure: str) -> Priced:
         """The costs of slots in the measure of a limit."""
@@ -134,3 +140,36 @@ def describe(moves: Iterable[Move]) -> str:
     count = sum(len(move.slots) for move in listed)
     sources, targets = ({getattr(move, end) for move in listed} for end in ("source", "target"))
     return f"{count} slots from {len(sources)} to {len(targets)} shards"
+
+
+def dissolve(shard: Shard, draft: Draft) -> tuple[list[Move], bool]:
+    """Moves that take the slots of a shard away, and whether these are all: the budget may end before.
+
+    No moves, and an explanation, when the others have no room for all: a shard that is half dissolved would
+    only be filled again.
+    """
+    situation = draft.situation
+    others = [
+        other
+        for other in situation.serving
+        if other.id != shard.id and not situation.wish_of(other.primary).drain and draft.is_free(other)
+    ]
+    weights = {other.id: situation.wish_of(other.primary).weight for other in others}
+    if not sum(weights.values()):
+        draft.explain(f"No shard is free to take the slots of {shard.primary.address}.")
+        return [], False
+    owned = {other.id: other.slots for other in (shard, *others)}
+    goals = plan_rebalance(owned, weights | {shard.id: 0.0}, threshold_percent=0).moves
+    moves = [move for move in goals if move.source == shard.id]
+    left = set(shard.slots) - {slot for move in moves for slot in move.slots}
+    assert not left, "a weight of 0 gives everything away"
+    fitting = bounded(moves, draft, Room(situation), points_max=POINTS_UNBOUNDED)
+    if slot_count(fitting) < len(shard.slots):
+        draft.explain(
+            f"The shard of {shard.primary.address} stays: the others have room for {slot_count(fitting)} "
+            "of its "
+            f"{len(shard.slots)} slots."
+        )
+        return [], False
+    cut = bounded(fitting, draft, Room(situation))
+    return cut, slot_count(cut) == len(shard.slots)

@@ -54,7 +54,7 @@ def _is_due(node: NodePicture, draft: Draft) -> bool:
             f"{situation.desired.node_dead_after_s:.0f} s."
         )
         return False
-    return not situation.wish_of(node).drain
+    return True
 
 
 def _shard_of(node: NodePicture, draft: Draft) -> Shard | None:
@@ -75,8 +75,8 @@ def candidates(draft: Draft, receiver: Shard) -> Iterator[placement.Candidate]:
 def _fill(shard: Shard, dead: NodePicture | None, lacking: int, draft: Draft) -> None:
     situation = draft.situation
     address = shard.primary.address
-    others = [node for node in shard.members if node is not dead]
-    chosen = placement.best(candidates(draft, shard), others, situation)
+    others = placement.places([node for node in shard.members if node is not dead], situation)
+    chosen = placement.best(candidates(draft, shard), others)
     if chosen is None:
         draft.explain(
             f"The shard of {address} lacks {lacking} of {situation.wanted_replicas(shard)} replicas, and no "

@@ -24,12 +24,28 @@ from garrison.cluster.core.manager.harm import room_at_ms
 from garrison.cluster.core.manager.holding import refusals
 from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records
 from garrison.cluster.core.manager.picture import Picture
+from garrison.cluster.core.manager.plan_backups import plan_backups
 from garrison.cluster.core.manager.plan_balance import plan_balance
+from garrison.cluster.core.manager.plan_drain import plan_drain
+from garrison.cluster.core.manager.plan_relief import plan_relief
 from garrison.cluster.core.manager.plan_replicas import plan_replicas
+from garrison.cluster.core.manager.plan_roll import plan_settings, plan_upgrade
+from garrison.cluster.core.manager.plan_shards import plan_shards
+from garrison.cluster.core.manager.plan_spread import plan_spread
 from garrison.cluster.core.manager.situation import Situation
 from garrison.cluster.core.manager.windows import may_begin_ms
 
-PLANNERS: tuple[Callable[[Draft], None], ...] = (plan_replicas, plan_balance)
+PLANNERS: tuple[Callable[[Draft], None], ...] = (
+    plan_replicas,
+    plan_relief,
+    plan_backups,
+    plan_drain,
+    plan_shards,
+    plan_spread,
+    plan_settings,
+    plan_upgrade,
+    plan_balance,
+)
 NOTHING_SEEN = Observations()
 NOT_HASHED = ("since_ms",)
 """Arguments that differ each time a plan is made."""

@@ -183,6 +183,10 @@ class Situation:
         """What is wanted of a node; the defaults when nothing is."""
         return self._wishes.get(node.id, NO_WISH)
 
+    def wish_of_name(self, name: str) -> NodeWish:
+        """What is wanted of a node that is named by id, or of a spare by its address."""
+        return self._wishes.get(name, NO_WISH)
+
     def host_of(self, node: NodePicture) -> str:
         """The machine on which it stands, as far as is known."""
         return self.wish_of(node).host or node.host or host_part(node.address)

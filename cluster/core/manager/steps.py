@@ -70,6 +70,19 @@ def reset(node: NodePicture) -> Step:
     )
 
 
+def dismiss(spare: Spare) -> list[Step]:
+    """The steps after which a spare that was taken is one again."""
+    named = {"node": spare.name, "address": spare.address}
+    return [
+        Step(
+            kind=StepKind.FORGET, arguments=named, explanation=f"Let every node forget {spare.address} again."
+        ),
+        Step(
+            kind=StepKind.RESET, arguments=named, explanation=f"Empty {spare.address}: it is a spare again."
+        ),
+    ]
+
+
 def configure(node: NodePicture, settings: Mapping[str, str]) -> Step:
     words = ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
     return Step(
