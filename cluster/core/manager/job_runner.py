@@ -184,14 +184,13 @@ class JobRunner:
         index = _next_index(job)
         if index is None:
             return ""
-        doubt = doubt_about(job.steps[index], moment.picture)
-        if doubt:
-            return doubt.why
         harm = moment.desired.harm
         cost = cost_of(job.steps[index:], harm)
         if cost > harm.points_per_hour_max:
             cost = price_of(job.steps[index], harm)
-        return harm_budget.why_too_much(records, harm, cost, moment.unix_ms)
+        why = harm_budget.why_too_much(records, harm, cost, moment.unix_ms)
+        doubt = None if why else doubt_about(job.steps[index], moment.picture)
+        return doubt.why if doubt else why
 
     def why_rests(self, records: Records, job: Job, unix_ms: int) -> str:
         """Why a job of the plan is not taken up although it could begin."""

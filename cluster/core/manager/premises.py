@@ -6,6 +6,7 @@ planner plans anew.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from garrison.cluster.core.manager.jobs import Step, StepKind
@@ -54,8 +55,9 @@ def _missing(picture: Picture, node_id: str) -> Doubt | None:
     return Doubt(f"{node.address} is {node.state}") if node.state in UNFIT else None
 
 
-def _slots(text: str) -> set[int]:
-    return set(to_slots(parse_ranges(text))) if text else set()
+@lru_cache(maxsize=1_024)
+def _slots(text: str) -> frozenset[int]:
+    return frozenset(to_slots(parse_ranges(text))) if text else frozenset()
 
 
 def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
@@ -82,7 +84,7 @@ def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
     return None
 
 
-def _others_own(picture: Picture, slots: set[int], but: set[str]) -> bool:
+def _others_own(picture: Picture, slots: frozenset[int], but: set[str]) -> bool:
     return any(slots & _slots(node.slots) for node in picture.nodes if node.id not in but)
 
 
