@@ -23,8 +23,9 @@ from .simulation import Simulation
 
 MINUTE_MS = 60_000
 CHAOS_MS = 60 * MINUTE_MS
-QUIET_MS = 300 * MINUTE_MS
-"""The budget of harm may make it wait some hours."""
+QUIET_MS = 120 * MINUTE_MS
+LAST_POINTS = 2_000
+"""The last wish does not wait for the budget."""
 PAUSE_MS_MAX = 6 * MINUTE_MS
 
 
@@ -115,7 +116,10 @@ class Chaos:
             nodes=wishes,
             balance=Balance(threshold_percent=5.0),
             windows=() if everywhere else (Window(),),
-            harm=Harm(points_per_hour_max=rng.choice([60, 100, 200]), jobs_at_once_max=rng.choice([1, 1, 2, 3])),
+            harm=Harm(
+                points_per_hour_max=LAST_POINTS if last else rng.choice([60, 100, 200]),
+                jobs_at_once_max=rng.choice([1, 1, 2, 3]),
+            ),
             backups=(BackupWish(target="/backup", every_s=3_600),) if not last and rng.random() < 0.2 else (),
         )
 

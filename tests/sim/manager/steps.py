@@ -62,7 +62,7 @@ class Execution:
         if fraction >= 1:
             self._end("done", "")
         elif self.is_cancelled:
-            self._end("cancelled", "cancelled")
+            self._end("cancelled", "")
         elif self._pieces > PIECES_MAX:
             self._end("failed", "it took too long")
         else:

@@ -140,6 +140,8 @@ def test_nodes_that_are_behind_are_repaired() -> None:
 
 def test_lost_copy_is_found_and_stored_anew() -> None:
     keeper = settled()
+    keeper.tick(keeper.next_deadline_ms)
+    assert keeper.take() == [ReadRecords("b")]
     keeper.read("b", copy("", 0))
     assert [ask.node_id for ask in keeper.take()] == ["b"]
     assert any("b has lost" in note for note in keeper.notes)
