@@ -126,9 +126,11 @@ class Chaos:
     # Faults of nodes.
 
     def _node(self) -> ModelNode:
-        return self.rng.choice([node for node in self.sim.model.nodes.values()])
+        return self.rng.choice(list(self.sim.model.nodes.values()))
 
-    def _for_a_while(self, end: Callable[[], None], least_ms: int = 2_000, most_ms: int = 5 * MINUTE_MS) -> None:
+    def _for_a_while(
+        self, end: Callable[[], None], least_ms: int = 2_000, most_ms: int = 5 * MINUTE_MS
+    ) -> None:
         self.sim.events.schedule(self.rng.randint(least_ms, most_ms), end)
 
     def _kill_node(self) -> None:
@@ -191,7 +193,7 @@ class Chaos:
         leader = self.sim.leader
         if leader is not None and self.rng.random() < 0.6:
             return leader
-        return self.rng.choice([host for host in self.sim.managers.values()])
+        return self.rng.choice(list(self.sim.managers.values()))
 
     def _kill_manager(self) -> None:
         host = self._host()

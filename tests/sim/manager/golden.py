@@ -1,8 +1,8 @@
 """Readable scenarios: a script of what happens, and what the managers then tell and do.
 
-In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it are what came of it, with the seconds
-since the beginning. ``python -m tests.sim.manager.golden`` writes the outcomes anew; read the difference before you
-commit it.
+In `golden/*.txt` a line that begins with ``> `` is a step; the lines below it are what came of it, with the
+seconds since the beginning. ``python -m tests.sim.manager.golden`` writes the outcomes anew; read the
+difference before you commit it.
 
     > cluster shards=3 replicas=1 spares=1      n1, n2, ... and the managers m1, m2, m3
     > run 20 | until done 300                   let seconds pass, or until somebody tells this

@@ -248,7 +248,8 @@ class ManagerHost:
                     self.checks.grant(node, ask.epoch)
                 return answer
             case ReleaseLease():
-                return register.release(self.id, ask.epoch)
+                register.release(self.id, ask.epoch)
+                return None
             case ReadRecords():
                 return register.read(clock, counts)
             case StoreRecords():

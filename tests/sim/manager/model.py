@@ -1,7 +1,7 @@
 """A light model of a cluster for managers: nodes with slots, replicas and the managers' register.
 
-It knows no bytes. A node has a role and slots, hears others or not, lives, hangs or is dead. The model carries
-out failovers. The register follows the table of commands in `docs/manager.md`.
+It knows no bytes. A node has a role and slots, hears others or not, lives, hangs or is dead. The model
+carries out failovers. The register follows the table of commands in `docs/manager.md`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Register:
         votes = counts and not self.is_behind
         return StoredRecords(epoch, holder, self.version, self.written_epoch, self.content, left_ms, votes)
 
-    def store(self, manager: str, epoch: int, version: int, content: bytes, now_ms: float, counts: bool) -> str:
+    def store(
+        self, manager: str, epoch: int, version: int, content: bytes, now_ms: float, counts: bool
+    ) -> str:
         why = self.accepts(manager, epoch, now_ms)
         if why:
             return why

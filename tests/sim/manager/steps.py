@@ -1,4 +1,5 @@
-"""Steps carried out on the model: each looks first whether what it says is true, and goes on in small pieces."""
+"""Steps carried out on the model: each looks first whether what it says is true, and goes on in small
+pieces."""
 
 from __future__ import annotations
 

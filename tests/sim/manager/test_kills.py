@@ -1,4 +1,5 @@
-"""The leader is killed at each thing that it does during a job: the next one ends the job, and nothing is lost."""
+"""The leader is killed at each thing that it does during a job: the next one ends the job, and nothing is
+lost."""
 
 from __future__ import annotations
 

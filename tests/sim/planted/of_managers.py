@@ -85,7 +85,6 @@ MANAGERS: Final = (
             ),
         ),
         Directed(f"{UNIT}/test_manager_core.py::test_lost_lease_cancels_everything_at_once"),
-        quick=True,
     ),
     Fault(
         "manager-answers-before-it-is-stored",
