@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import garrison
-from garrison.base.about import COMPATIBILITY_URL
 from garrison.base.command_line import EXIT_STOPPED, run_app
 from garrison.base.descriptors import RESERVED, files_max, make_room
 from garrison.base.plain_help import PlainApp
@@ -34,10 +32,8 @@ DESCRIPTORS_WANTED = 1024
 STEP_TO_OTHER_PORTS = 100
 KEY_TO_START_AGAIN = "r"
 
-DATA_IS_NOT_KEPT = (
-    f"--dir keeps identities, slots and configuration; the DATA IS NOT KEPT, as Garrison "
-    f"{garrison.__version__} writes none to disk yet (see {COMPATIBILITY_URL})"
-)
+SETTINGS_OF_A_FOLDER = {"appendonly": "yes"}
+"""With --dir the nodes keep their data as well."""
 
 app = PlainApp()
 
@@ -59,7 +55,7 @@ def dev(
         typer.Option(
             "--dir",
             metavar="FOLDER",
-            help="Keep the nodes' identities here, and start from them again; not their data.",
+            help="Keep the nodes here with their data (append-only files), and start from them again.",
         ),
     ] = None,
     port: Annotated[
@@ -112,7 +108,7 @@ def dev(
             servers = cluster = _cluster(primaries, count, directory, port, node_timeout, command)
             title = f"{len(cluster.nodes)} nodes"
             how = partial(how_to_connect, cluster)
-        code = asyncio.run(_keep(servers, title, how, restart, directory is not None))
+        code = asyncio.run(_keep(servers, title, how, restart))
     except ManagerError as error:
         print(f"garrison dev: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
@@ -157,7 +153,7 @@ def _cluster(
         replicas,
         directory=directory,
         command=command,
-        settings={"cluster-node-timeout": str(timeout_ms)},
+        settings={"cluster-node-timeout": str(timeout_ms), **_kept(directory)},
         ports=ports,
     )
 
@@ -185,8 +181,13 @@ def _group(
         directory=directory,
         down_after_ms=timeout_ms,
         node_command=command,
+        settings=_kept(directory),
         ports=ports,
     )
+
+
+def _kept(directory: Path | None) -> dict[str, str]:
+    return SETTINGS_OF_A_FOLDER if directory is not None else {}
 
 
 def group_ports(port: int | None, sentinel_port: int | None, nodes: int) -> list[int]:
@@ -277,7 +278,6 @@ async def _keep(
     title: str,
     how: Callable[[], str],
     restarts: bool,
-    keeps_folders: bool,
 ) -> int:
     """Start the processes and keep them until a signal; the exit code."""
     from garrison.cluster.local.watch import Watch
@@ -287,8 +287,6 @@ async def _keep(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     print(f"starting {title} in {servers.directory}", flush=True)
-    if keeps_folders:
-        print(DATA_IS_NOT_KEPT, flush=True)
     starting: asyncio.Task[object] = asyncio.create_task(servers.start())
     stopping = asyncio.create_task(stop.wait())
     try:
