@@ -17,7 +17,7 @@ from tests.integration.sentinels import Bench, until
 
 VOLATILE = re.compile(
     r"redis_(cpu_.*|memory_used_.*|allocator_.*|mem_.*|net_.*|total_(reads|writes)_processed|uptime_.*"
-    r"|client_recent_.*|connect(ions_received_total|ed_clients)|commands_processed_total|db_avg_ttl_seconds"
+    r"|client_recent_.*|total_error_replies|connect(ions_received_total|ed_clients)|commands_processed_total|db_avg_ttl_seconds"
     r"|aof_(buffer_length|current_size_bytes)|master_last_io_.*|connected_slave_lag_seconds|start_time_seconds"
     r"|.*repl_offset|repl_backlog_history_bytes|connected_slave_offset_bytes|cluster_messages_.*"
     r"|cluster_stats_messages_.*|slowlog_.*|last_slow_execution_duration_seconds)"
