@@ -36,9 +36,8 @@ def misplaced(shard: Shard, situation: Situation) -> NodePicture | None:
     """A replica that shares a host with another node of its shard, or a zone with too many of them."""
     members = [shard.primary, *shard.live]
     found = {node.id: place_of(node, situation) for node in members}
-    known = {situation.zone_of(node) for node in situation.picture.nodes} - {""}
-    zones = set(situation.desired.zones) or known
-    zone_max = -(-len(members) // len(zones)) if zones else len(members)
+    zones = len(situation.zones)
+    zone_max = -(-len(members) // zones) if zones else len(members)
     worst: tuple[tuple[int, int], NodePicture] | None = None
     for node in reversed(shard.live):
         others = [place for node_id, place in found.items() if node_id != node.id]

@@ -8,7 +8,7 @@ from garrison.cluster.core.manager.certainty import Doubts, doubts_about
 from garrison.cluster.core.manager.conditions import Observations
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, Step, StepKind
-from garrison.cluster.core.manager.picture import NodeLoad, OpenSlotPicture, SlotLoad
+from garrison.cluster.core.manager.picture import NodeLoad, NodeState, OpenSlotPicture, SlotLoad
 from garrison.cluster.core.manager.situation import Situation
 from tests.unit.cluster.core.manager.cluster_model import NOW_MS, ClusterModel
 
@@ -51,7 +51,7 @@ def test_doubt_about_everything(changes: dict[str, object], said: str) -> None:
         ({"slots": "0-5000", "slot_count": 5001}, "460 slots have no owner: 5001-5460."),
         ({"slots": "0-5461", "slot_count": 5462}, "Slots 5461 have more than one owner."),
         ({"slots": "zero"}, "The slots of 10.0.0.1:7000 cannot be read: 'zero'."),
-        ({"state": "failed"}, "10.0.0.1:7000 has failed and owns slots: a failover must come first."),
+        ({"state": NodeState.FAILED}, "10.0.0.1:7000 has failed and owns slots: a failover must come first."),
         ({"address": "10.0.0.2:7001"}, "2 nodes have the address 10.0.0.2:7001."),
     ],
 )
@@ -72,9 +72,9 @@ def test_open_slots_of_our_own_jobs_are_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "data-lost"}, "has lost its data"),
-        ({"state": "silent"}, "is silent"),
-        ({"state": "loading"}, "is loading"),
+        ({"state": NodeState.DATA_LOST}, "has lost its data"),
+        ({"state": NodeState.SILENT}, "is silent"),
+        ({"state": NodeState.LOADING}, "is loading"),
         ({"as_of_ms": NOW_MS - 20_000}, "last answered 20 s ago"),
         ({"as_of_ms": 0}, "has never answered"),
     ],
