@@ -82,6 +82,9 @@ class NodePicture(Document):
     link_up: bool | None = Field(default=None, description="a replica's link to its primary")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
+    settings: dict[str, str] = Field(
+        default={}, description="what CONFIG GET says of the directives that the desired state names"
+    )
     load: NodeLoad = NodeLoad()
     as_of_ms: int = Field(default=0, description="when it last answered; 0 for never")
     answered_in_ms: float | None = None
@@ -167,6 +170,24 @@ class OpenSlotPicture(Document):
     target: str = ""
 
 
+class SparePicture(Document):
+    """An idle node outside the cluster that the desired state lets the manager take."""
+
+    address: str
+    usable: bool = Field(default=True, description="it answers, owns nothing, has no keys and knows nobody")
+    why: str = Field(default="", description="one sentence when it is not usable")
+    version: str = ""
+
+
+class BackupPicture(Document):
+    """What stands at one target of the desired state's backups."""
+
+    target: str
+    newest_ms: int | None = Field(default=None, description="when the newest backup was finished")
+    proved_ms: int | None = Field(default=None, description="when one was last restored and compared")
+    count: int = 0
+
+
 class Picture(Document):
     """The whole deployment."""
 
@@ -187,7 +208,12 @@ class Picture(Document):
     slow_commands: tuple[SlowCommand, ...] = ()
     big_keys: tuple[NotableKey, ...] = ()
     hot_keys: tuple[NotableKey, ...] = ()
+    spares: tuple[SparePicture, ...] = Field(default=(), description="those of the desired state")
+    backups: tuple[BackupPicture, ...] = ()
     majority_answers: bool = True
+    disagreements: tuple[str, ...] = Field(
+        default=(), description="about what the nodes' tables differ, one sentence each"
+    )
     read_only: bool = Field(default=False, description="the manager that shows this may not act")
     problems: tuple[str, ...] = Field(
         default=(), description="what the manager itself lacks, one sentence each"
