@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 7000
 FIRST_SENTINEL_PORT = 26379
+MANAGER_PORT = 7380
 SENTINELS = 3
 DESCRIPTORS_MIN = 256
 """Open files that a node needs, with some clients; a process that is started inherits our limit."""
@@ -74,6 +75,19 @@ def dev(
             max=65535,
         ),
     ] = None,
+    manager: Annotated[
+        bool, typer.Option(help="Whether a manager with a page looks after the cluster.")
+    ] = True,
+    manager_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help=f"Port of the manager's page: {MANAGER_PORT} if not given, or as much higher as --port is "
+            f"above {FIRST_PORT}.",
+            min=1,
+            max=65535,
+        ),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start a node again by itself when it has ended.")
     ] = False,
@@ -93,6 +107,8 @@ def dev(
     try:
         if sentinel_port and not sentinel:
             raise UsageProblem("--sentinel-port is for --sentinel")
+        if manager_port and (sentinel or not manager):
+            raise UsageProblem("--manager-port is for a cluster with a manager")
         _make_room()
         from garrison.cluster.local.cluster import GARRISON_NODE
 
@@ -107,6 +123,9 @@ def dev(
             count = 1 if replicas is None else replicas
             servers = cluster = _cluster(primaries, count, directory, port, node_timeout, command)
             title = f"{len(cluster.nodes)} nodes"
+            if manager:
+                cluster.add_manager(_manager_port(cluster.nodes[0].address.port, manager_port))
+                title += " and a manager"
             how = partial(how_to_connect, cluster)
         code = asyncio.run(_keep(servers, title, how, restart))
     except ManagerError as error:
@@ -156,6 +175,19 @@ def _cluster(
         settings={"cluster-node-timeout": str(timeout_ms), **_kept(directory)},
         ports=ports,
     )
+
+
+def _manager_port(first_node: int, asked: int | None) -> int:
+    """The port of the page. UsageProblem if there is none, PortInUseError if it is not free."""
+    from garrison.cluster.local.ports import PORT_MAX, demand_free
+
+    port = asked or MANAGER_PORT + first_node - FIRST_PORT
+    if not 0 < port <= PORT_MAX:
+        raise UsageProblem(
+            f"--port {first_node} would move the manager to {port}; say where with --manager-port"
+        )
+    demand_free([port], with_bus=False, advice=lambda: "end it, or use --manager-port or --no-manager")
+    return port
 
 
 def _group(
@@ -355,6 +387,7 @@ def how_to_connect(cluster: "LocalCluster") -> str:
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
             f'  client = await garrison.client.connect("{cluster.url}")',
+            *([f"the manager's page is at {cluster.manager.url}"] if cluster.manager else []),
             "Ctrl-C stops them",
         ]
     )
