@@ -124,5 +124,5 @@ class StepOutcome:
     epoch: int
     """That of its `BeginStep`."""
     result: Literal["done", "failed", "unsure", "cancelled"]
-    """`failed` may be tried again; `unsure` stops the job at once, because what the step found contradicts it."""
+    """`failed` may be tried again; `unsure` stops the job: what the step found contradicts it."""
     why: str = ""
