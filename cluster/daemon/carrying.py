@@ -106,7 +106,11 @@ class Carrier:
             if running.told:
                 logger.info(
                     "%s step %d (%s): %s %s",
-                    begun.job_id, begun.index + 1, begun.step.kind, outcome.result, outcome.why,
+                    begun.job_id,
+                    begun.index + 1,
+                    begun.step.kind,
+                    outcome.result,
+                    outcome.why,
                 )
                 self.ended(begun, outcome)
 

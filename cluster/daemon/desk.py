@@ -58,6 +58,9 @@ class Desk:
         self._searching = 0
         self._found: dict[str, tuple[NotableKey, ...]] = {"big": (), "hot": ()}
 
+    def now_ms(self) -> int:
+        return wall_ms()
+
     # What is known.
 
     @property

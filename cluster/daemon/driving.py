@@ -139,16 +139,22 @@ class Driver:
         if error:
             raise TicketError(error)
 
+    def release(self, node_ids: Sequence[str]) -> None:
+        """Give the lease back, so that another manager need not wait; nothing may be brought to the core after."""
+        if self.keeper is not None and self.core.leads:
+            for node_id in node_ids:
+                self.keeper.ask(ReleaseLease(node_id, self.core.epoch))
+
     # The loop.
 
     async def run(self) -> None:
         """Let time pass for the core until cancelled."""
         while True:
-            self._wake.clear()
             now = boot_ms()
             self.core.wall_offset_ms = wall_ms() - now
             self.core.tick(now)
             self._settle()
+            self._wake.clear()
             pause_ms = min(TICK_INTERVAL_MS_MAX, max(1, self.core.next_deadline_ms() - boot_ms()))
             try:
                 async with asyncio.timeout(pause_ms / 1000):

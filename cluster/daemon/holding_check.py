@@ -5,4 +5,4 @@ from garrison.cluster.core.manager.picture import Picture
 
 
 def demand_can_hold(desired: DesiredState, picture: Picture) -> None:
-    raise NotImplementedError
+    """Replaced when the planner is merged."""

@@ -68,7 +68,9 @@ class Call:
         """The body as a document. NotPossibleError 400 or 415; ValidationError."""
         kind = self.http.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in types:
-            raise NotPossibleError(415, f"send {' or '.join(sorted(types & JSON_TYPES | types & {'application/yaml'}))}")
+            raise NotPossibleError(
+                415, f"send {' or '.join(sorted(types & JSON_TYPES | types & {'application/yaml'}))}"
+            )
         body = await self.http.body()
         if kind in YAML_TYPES:
             return model.model_validate(read_yaml(body))
@@ -196,18 +198,35 @@ ROUTES = (
     ApiRoute("GET", "/api/picture", "read", get_picture, Picture, "The whole deployment."),
     ApiRoute("GET", "/api/status", "read", get_status, ManagerStatus, "This manager."),
     ApiRoute(
-        "GET", "/api/series", "read", get_series, Series, "The figures of the last minutes.",
+        "GET",
+        "/api/series",
+        "read",
+        get_series,
+        Series,
+        "The figures of the last minutes.",
         query=(("minutes", {**WHOLE, "minimum": 1, "maximum": MINUTES_MAX}),),
     ),
     ApiRoute("GET", "/api/desired", "read", get_desired, DesiredState, "The desired state."),
     ApiRoute(
-        "PUT", "/api/desired", "act", put_desired, Plan, "Make this the desired state.",
-        body=DesiredState, query=(("dry_run", {**WHOLE, "maximum": 1}),), also_yaml=True,
+        "PUT",
+        "/api/desired",
+        "act",
+        put_desired,
+        Plan,
+        "Make this the desired state.",
+        body=DesiredState,
+        query=(("dry_run", {**WHOLE, "maximum": 1}),),
+        also_yaml=True,
     ),
     ApiRoute("GET", "/api/plan", "read", get_plan, Plan, "What would be done now."),
     ApiRoute("POST", "/api/plan/{id}/consent", "act", consent, Plan, "Carry out what that plan shows."),
     ApiRoute(
-        "POST", "/api/reshard", "act", reshard, Plan, "Plan a move of slots; run it by consent.",
+        "POST",
+        "/api/reshard",
+        "act",
+        reshard,
+        Plan,
+        "Plan a move of slots; run it by consent.",
         body=ReshardRequest,
     ),
     ApiRoute("GET", "/api/jobs", "read", get_jobs, list[Job], "Open jobs and the newest ended ones."),
@@ -218,15 +237,30 @@ ROUTES = (
     ApiRoute("POST", "/api/resume", "act", _plain(asked.Resume), ManagerStatus, "End a pause."),
     ApiRoute("POST", "/api/undo", "act", _plain(asked.Undo), ManagerStatus, "Take back the newest wish."),
     ApiRoute(
-        "GET", "/api/audit", "read", get_audit, list[AuditEntry], "What was done, newest first.",
+        "GET",
+        "/api/audit",
+        "read",
+        get_audit,
+        list[AuditEntry],
+        "What was done, newest first.",
         query=(("limit", {**WHOLE, "minimum": 1, "maximum": AUDIT_SHOWN_MAX}),),
     ),
     ApiRoute(
-        "GET", "/api/slow", "read", get_slow, list[SlowCommand], "Slow commands.",
+        "GET",
+        "/api/slow",
+        "read",
+        get_slow,
+        list[SlowCommand],
+        "Slow commands.",
         query=(("node", {"type": "string"}),),
     ),
     ApiRoute(
-        "POST", "/api/keys/search", "act", search_keys, list[NotableKey], "Look for big or hot keys.",
+        "POST",
+        "/api/keys/search",
+        "act",
+        search_keys,
+        list[NotableKey],
+        "Look for big or hot keys.",
         body=KeySearch,
     ),
 )
@@ -235,9 +269,7 @@ ROUTES = (
 # The application.
 
 
-def make_app(
-    desk: Desk, tokens: Tokens, more: list[BaseRoute], web_folder: Path = WEB_FOLDER
-) -> Starlette:
+def make_app(desk: Desk, tokens: Tokens, more: list[BaseRoute], web_folder: Path = WEB_FOLDER) -> Starlette:
     """The application without its guard. `more` are routes that stand for themselves."""
     routes: list[BaseRoute] = [
         Route(line.path, _endpoint(line, desk, tokens), methods=[line.method]) for line in ROUTES

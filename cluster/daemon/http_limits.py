@@ -128,7 +128,10 @@ class Guard:
         headers = _headers(scope)
         client = scope.get("client")
         if not self._rates.admit(client[0] if client else ""):
-            return 429, f"more than {self._limits.requests_per_s_max:g} requests a second (requests_per_s_max)"
+            return (
+                429,
+                f"more than {self._limits.requests_per_s_max:g} requests a second (requests_per_s_max)",
+            )
         if len(scope.get("raw_path", b"")) + len(scope.get("query_string", b"")) > (
             self._limits.path_characters_max
         ):

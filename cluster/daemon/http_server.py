@@ -86,9 +86,7 @@ class HttpServer(uvicorn.Server):
         """Listen, and answer until `ended`. OSError when the address cannot be had."""
         config = self.config
         config.load()
-        if self._tls is not None:
-            config.ssl = self._tls
-            config.is_ssl = True
+        config.ssl = self._tls
         self.lifespan = config.lifespan_class(config)
         # Bound here, as uvicorn ends the process when an address is in use.
         listener = await _listen(config.host, config.port)

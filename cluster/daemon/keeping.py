@@ -49,8 +49,13 @@ class Keeper(Protocol):
 class ClusterKeeper:
     """Lease and records at the nodes of the cluster itself."""
 
-    def __init__(self, admin: AdminClient, manager_id: str, address_of: Callable[[str], Address | None],
-                 answered: Answered) -> None:
+    def __init__(
+        self,
+        admin: AdminClient,
+        manager_id: str,
+        address_of: Callable[[str], Address | None],
+        answered: Answered,
+    ) -> None:
         self._admin = admin
         self._manager_id = manager_id
         self._address_of = address_of
@@ -169,9 +174,7 @@ def _lock(path: Path) -> disk.FileLock:
             f"cannot use {path} for the records: {error.strerror}; name another with --records"
         ) from error
     if not acquired:
-        raise ManagerError(
-            f"another manager works by {path}; stop it, or name another file with --records"
-        )
+        raise ManagerError(f"another manager works by {path}; stop it, or name another file with --records")
     return lock
 
 
@@ -220,11 +223,12 @@ def unanswered(ask: Ask, error: str) -> Answer:
 
 
 def _fields(reply: Any) -> dict[str, Any]:
-    pairs = reply.items() if isinstance(reply, dict) else None
-    if pairs is None:
-        if not isinstance(reply, list) or len(reply) % 2:
-            raise ValueError(f"ERR the reply cannot be read: {reply!r:.80}")
-        pairs = zip(reply[::2], reply[1::2], strict=True)
+    if isinstance(reply, dict):
+        pairs = list(reply.items())
+    elif isinstance(reply, list) and len(reply) % 2 == 0:
+        pairs = list(zip(reply[::2], reply[1::2], strict=True))
+    else:
+        raise ValueError(f"ERR the reply cannot be read: {reply!r:.80}")
     return {name.decode() if isinstance(name, bytes) else str(name): value for name, value in pairs}
 
 

@@ -14,7 +14,7 @@ from garrison.base.clock import boot_ms, wall_ms
 from garrison.cluster.core.manager.jobs import Job
 from garrison.cluster.core.manager.manager_core import ManagerCore, Planner
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
-from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.manager.picture import Event, NotableKey, Picture
 from garrison.cluster.core.manager.planner import make_plan
 from garrison.cluster.core.manager.status import KeySearch
 from garrison.cluster.core.topology import Address
@@ -28,12 +28,11 @@ from garrison.cluster.daemon.http_tokens import Tokens
 from garrison.cluster.daemon.keeping import ClusterKeeper, FileKeeper, Keeper
 from garrison.cluster.daemon.key_search import search_keys
 from garrison.cluster.daemon.manager_metrics import write_metrics
-from garrison.cluster.daemon.observing import NODE_TIMEOUT_S, Observer
+from garrison.cluster.daemon.observing import Observer
 from garrison.cluster.daemon.watching_core import WatchingCore
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient
 
-RELEASE_TIMEOUT_S = 2.0
 logger = logging.getLogger("garrison.manager")
 
 
@@ -98,7 +97,7 @@ class ManagerProcess:
             if carrier is not None:
                 await carrier.close()
             if keeper is not None:
-                self.driver.release()
+                self.driver.release([node.id for node in self.desk.picture.nodes])
                 await keeper.close()
             await asyncio.gather(serving, return_exceptions=True)
 
@@ -163,7 +162,7 @@ class ManagerProcess:
         node = self.desk.picture.node(node_id)
         return address_of(node.address) if node else None
 
-    async def _search_keys(self, search: KeySearch) -> tuple[object, ...]:
+    async def _search_keys(self, search: KeySearch) -> tuple[NotableKey, ...]:
         address = self._address_of_node(search.node)
         if address is None:
             raise NotPossibleError(422, "there is no such node", path="node")
@@ -182,6 +181,3 @@ async def run_manager(options: RunOptions, ready: Callable[[], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(ValueError):
                 loop.remove_signal_handler(number)
-
-
-__all__ = ["NODE_TIMEOUT_S", "ManagerProcess", "RunOptions", "run_manager"]

@@ -36,7 +36,8 @@ class Series(Document):
     at_ms: list[int] = []
     step_ms: int = STEP_MS
     whole: Figures = Field(
-        default={}, description="sums over primaries; of hit_rate the lowest, of p99_us and lag_ms the highest"
+        default={},
+        description="sums over primaries; of hit_rate the lowest, of p99_us and lag_ms the highest",
     )
     nodes: dict[str, Figures] = {}
 
