@@ -115,6 +115,8 @@ class StoredRecords:
     content: bytes
     left_ms: int = 0
     """How long the holder's lease still holds there."""
+    votes: bool = True
+    """False for a node that may lack what a majority has stored, such as a new primary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ def left(records: Records, harm: Harm, now_ms: int) -> int:
 
 
 def room_at_ms(cost: int, records: Records, harm: Harm, now_ms: int) -> int | None:
-    """When `cost` points may be spent: `now_ms`, or later; None when they are more than the whole budget."""
+    """When `cost` points may be spent: `now_ms`, or later, or None when they are more than the whole
+    budget.
+    """
     if cost > harm.points_per_hour_max:
         return None
     times = [now_ms, *sorted(at_ms + HOUR_MS for at_ms, _ in records.harm_spent if at_ms > now_ms - HOUR_MS)]

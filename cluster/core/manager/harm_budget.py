@@ -1,7 +1,7 @@
 """The budget of harm while jobs run: what a step costs is noted in the records before it begins.
 
 So a manager that takes over knows what has been spent. A step begun again after a change of leader was paid
-for; one tried again after a failure pays again.
+for, but its cost counts from then on; one tried again after a failure pays again.
 """
 
 from garrison.cluster.core.manager.desired import Harm
@@ -27,6 +27,19 @@ def why_too_much(records: Records, harm: Harm, cost: int, unix_ms: int) -> str:
     return (
         f"the budget: it costs {cost}, and {used} of {harm.points_per_hour_max} points of this hour are spent"
     )
+
+
+def with_begun_again(records: Records, harm: Harm, cost: int, paid_ms: int, unix_ms: int) -> Records | str:
+    """The records when a step that was paid for at `paid_ms` goes on now: its cost counts from now on.
+
+    When it was paid for more than an hour ago it is paid again; a text says why that is too much.
+    """
+    entries = list(records.harm_spent)
+    if (paid_ms, cost) in entries and paid_ms > unix_ms - HOUR_MS:
+        entries.remove((paid_ms, cost))
+        return with_spent(records.model_copy(update={"harm_spent": tuple(entries)}), cost, unix_ms)
+    why = why_too_much(records, harm, cost, unix_ms)
+    return why or with_spent(records, cost, unix_ms)
 
 
 def with_spent(records: Records, cost: int, unix_ms: int) -> Records:

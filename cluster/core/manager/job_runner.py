@@ -246,8 +246,7 @@ class JobRunner:
                 why = doubt.why if doubt else "its target was not told of lease and records in time"
                 return with_job(records, _stopped(job, index, moment.unix_ms, f"not sure: {why}"))
             if key not in self.running and job.epoch != moment.epoch:
-                step = job_states.step_moved(step, Progress.RUNNING)
-                return with_job(records, _with_step(job, index, step, epoch=moment.epoch))
+                return self._with_begin_again(records, job, index, moment)
             return records
         if not moment.may_begin:
             return records
@@ -273,6 +272,16 @@ class JobRunner:
         )
         job = _with_step(job, index, step, epoch=moment.epoch, waits_for="")
         return harm_budget.with_spent(with_job(records, job), cost, moment.unix_ms)
+
+    def _with_begin_again(self, records: Records, job: Job, index: int, moment: Moment) -> Records:
+        """Go on with a step that another manager, or this one under an older epoch, has begun."""
+        step, harm = job.steps[index], moment.desired.harm
+        cost, paid_ms = price_of(step, harm), step.began_ms or 0
+        paid = harm_budget.with_begun_again(records, harm, cost, paid_ms, moment.unix_ms)
+        if isinstance(paid, str):
+            return _with_wait(records, job, paid)
+        step = job_states.step_moved(step, Progress.RUNNING, began_ms=moment.unix_ms)
+        return with_job(paid, _with_step(job, index, step, epoch=moment.epoch, waits_for=""))
 
     def _perhaps_begin(self, records: Records, job: Job, moment: Moment) -> Records:
         if job.stopped_by:

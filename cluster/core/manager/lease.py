@@ -7,20 +7,22 @@ epoch older than the newest it knows. So the lease keeps managers from working a
 epoch keeps one that does not yet know better from doing harm.
 
 INVARIANTS.
-1. Held only while most shards with slots have granted it under the own epoch (`Voters`); any two majorities
-   share a shard, whose nodes grant it to one at a time.
+1. Held only while most primaries with slots have granted it under the own epoch (`Voters`); any two
+   majorities share a shard, and a shard grants it to one at a time, whichever node is its primary
+   (`garrison.node.core.manager_records`).
 2. The holder counts from when it *asked*, a node from when the request came, which is later: on clocks that
    run alike the holder gives up first. `clock_drift_percent_max` of it is given up for clocks that do not.
    The clock is one that runs on while the machine sleeps; each input looks at it before anything else.
 3. A newer epoch, heard from anybody, ends it at once. A lost lease is never taken up again: the next one has
    a new epoch.
 4. The set of voters changes under a manager's hands. A step that brings slots to a node begins only when that
-   node too has granted the lease and stored the records (`manager_core`), and steps begin only when both are
+   node too knows of the lease and has stored the records (`manager_core`), and steps begin only when both are
    held by most of the voters of a picture made after the last step. Then a majority of the old set still
    meets each majority of the new one: of a majority at most the emptied source leaves, and the target comes
-   in.
-5. A failover may put a replica in a primary's place that was not asked in time. So who has won waits, before
-   it acts, until every older lease that it has heard of has run out (`act_after_ms`).
+   in. A new voter does not count at once: the next one is made only when the lease does not need it.
+5. Who has won waits, before it acts, until every older lease that it has heard of has run out
+   (`act_after_ms`), and a whole lease if some primary has not answered: nodes that were asked by nobody since
+   may still take the steps of the manager before.
 
 BEHAVIOUR. One that follows does not knock: it reads (`heard`), and asks only when most primaries answer and
 no other manager holds most of them; after a random delay, so that two seldom meet. It then asks every node
@@ -81,6 +83,7 @@ class Lease:
         self.why_lost = ""
         self._bid_at_ms: int | None = None
         self._not_before_ms = now_ms
+        self._asked_ms = now_ms
         self._round_ms = now_ms
         """When the next round of requests is due, while asking or holding."""
         self._under_way: dict[str, tuple[int, int]] = {}
@@ -171,15 +174,16 @@ class Lease:
     @property
     def expires_ms(self) -> int:
         """When the own lease ends, unless it is renewed."""
-        lasts_ms = int(self._settings.lease_ms * (1 - self._settings.clock_drift_percent_max / 100))
-        never_ms = self._now_ms - lasts_ms
-        return self._voters.agree_until(lambda node_id: self._granted_ms.get(node_id, never_ms)) + lasts_ms
+        return self._voters.primaries_agree_until(self._counts_until_ms)
 
-    def has_granted(self, node_id: str) -> bool:
-        """Whether this node has granted the lease that is held now."""
-        lasts_ms = int(self._settings.lease_ms * (1 - self._settings.clock_drift_percent_max / 100))
-        granted_ms = self._granted_ms.get(node_id)
-        return self.held and granted_ms is not None and granted_ms + lasts_ms > self._now_ms
+    def is_known_at(self, node_id: str) -> bool:
+        """Whether this node has granted the lease, or, where that does not count, has noted it."""
+        return self.held and max(self._counts_until_ms(node_id), self._noted_until_ms(node_id)) > self._now_ms
+
+    @property
+    def allows_one_more(self) -> bool:
+        """Whether a primary more, whose grant does not count yet, would leave the lease held."""
+        return self._voters.with_one_more(lambda node_id: self._counts_until_ms(node_id) > self._now_ms)
 
     @property
     def holder(self) -> str:
@@ -201,6 +205,17 @@ class Lease:
     def _third_ms(self) -> int:
         return max(1, self._settings.lease_ms // 3)
 
+    def _counts_until_ms(self, node_id: str) -> int:
+        """How long a node's grant counts: from when it was asked for, less what clocks may differ."""
+        granted_ms = self._granted_ms.get(node_id)
+        lasts_ms = int(self._settings.lease_ms * (1 - self._settings.clock_drift_percent_max / 100))
+        return granted_ms + lasts_ms if granted_ms is not None else 0
+
+    def _noted_until_ms(self, node_id: str) -> int:
+        holder = self._holders.get(node_id)
+        mine = holder is not None and (holder.id, holder.epoch) == (self._settings.id, self.epoch)
+        return holder.until_ms if holder is not None and mine else 0
+
     def _leads(self, id: str) -> bool:
         def has(node_id: str) -> bool:
             holder = self._holders.get(node_id)
@@ -218,7 +233,7 @@ class Lease:
         return self._voters.primaries_agree(answers) and not self.holder
 
     def _bid(self) -> None:
-        self.state = LeaseState.ASKING
+        self.state, self._asked_ms = LeaseState.ASKING, self._now_ms
         self.newest_epoch += 1
         self.epoch = self.newest_epoch
         self._granted_ms.clear()
@@ -239,7 +254,15 @@ class Lease:
             return
         self.state = LeaseState.HELD
         others = [h.until_ms for h in self._holders.values() if h.id not in ("", self._settings.id)]
-        self.act_after_ms = max([self._now_ms, *others])
+        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
+        unknown_ms = self._settings.lease_ms if unheard else 0
+        self.act_after_ms = max([self._now_ms + unknown_ms, *others])
+
+    def _has_said(self, node_id: str) -> bool:
+        """Whether it has granted this lease, or refused it: then we know how long another holds it there."""
+        holder = self._holders.get(node_id)
+        refused = holder is not None and holder.heard_ms >= self._asked_ms
+        return node_id in self._granted_ms or refused
 
 
 class LeaseOfOne(Lease):
@@ -260,7 +283,11 @@ class LeaseOfOne(Lease):
     def lose(self, why: str) -> None:
         """It cannot be lost."""
 
-    def has_granted(self, node_id: str) -> bool:
+    def is_known_at(self, node_id: str) -> bool:
+        return True
+
+    @property
+    def allows_one_more(self) -> bool:
         return True
 
     @property

@@ -6,7 +6,7 @@ keeps (`records_keeper`). This file ties lease, records, plan and jobs together.
 INVARIANTS.
 1. Nothing is begun, and no person is answered, before what it follows from is stored by a majority.
 2. Nothing is begun without the lease, by an old picture, or by one made before the last step ended.
-3. A step that brings slots to a node begins only when that node has granted the lease and stored the records.
+3. A step that brings slots to a node begins only when that node knows of the lease and has the records.
 
 BEHAVIOUR. Clocks: `now_ms` is a clock that never goes back and runs on while the machine sleeps
 (CLOCK_BOOTTIME); the lease is counted on it. Unix times in documents are `now_ms + wall_offset_ms`, which the
@@ -19,38 +19,44 @@ and observes anew after a step ended. `verify` steps are judged here and never c
 from collections.abc import Callable, Sequence
 from itertools import chain
 
+from garrison.cluster.core.manager.conditions import Conditions, Observations
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.effects import Effects, LeaseAnswer, StepOutcome, StoredRecords
+from garrison.cluster.core.manager.holding import refusals, refusals_in
 from garrison.cluster.core.manager.job_runner import JobRunner, Moment, touched_by
 from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.person_requests import Move, desired_of, reshard_plan, with_request
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
+from garrison.cluster.core.manager.planner import make_plan
+from garrison.cluster.core.manager.premises import named
 from garrison.cluster.core.manager.records_content import RecordsTooLargeError
 from garrison.cluster.core.manager.records_keeper import Keeping, RecordsKeeper
-from garrison.cluster.core.manager.requests import Adopt, Request, RequestError, StartAnew
+from garrison.cluster.core.manager.requests import Adopt, Apply, Request, RequestError, StartAnew
 from garrison.cluster.core.manager.voters import ALONE, voters_of
 
-Planner = Callable[[DesiredState, Picture, Records, int], Plan]
+Planner = Callable[[DesiredState, Picture, Records, int, Observations], Plan]
+REFUSED = Progress.REFUSED
 TURN_EVERY_MS = 1_000
 """How often a leader with open jobs looks at them, when nothing else happens."""
 
 
 class ManagerCore:
-    """One manager of one cluster. `make_plan(desired, picture, records, unix_ms)` is the planner."""
+    """One manager of one cluster."""
 
     def __init__(
         self,
         settings: ManagerSettings,
         rng: Rng,
         now_ms: int,
-        make_plan: Planner,
         wall_offset_ms: int = 0,
+        make_plan: Planner = make_plan,
     ) -> None:
         self.wall_offset_ms = wall_offset_ms
         self._settings = settings
         self._make_plan = make_plan
+        self._conditions = Conditions()
         self._now_ms = now_ms
         self._is_alone = settings.keeping == "file"
         self._lease = (LeaseOfOne if self._is_alone else Lease)(settings, rng, now_ms)
@@ -91,6 +97,7 @@ class ManagerCore:
         """A new picture, complete; wanted at least every `picture_age_ms_max` / 2."""
         self._clock(now_ms)
         self._picture, self._seen_ms, self._plan_is_due = picture, now_ms, True
+        self._conditions.feed(self.desired, picture)
         if not self._is_alone:
             voters = voters_of(picture)
             self._lease.seen(voters)
@@ -113,7 +120,7 @@ class ManagerCore:
         self._turn()
 
     def records_stored(self, node_id: str, error: str, now_ms: int) -> None:
-        """The answer to `StoreRecords`: empty for OK, else the error, which begins with its word (MANAGERFULL)."""
+        """The answer to `StoreRecords`: empty for OK, else the error as the node says it."""
         self._clock(now_ms)
         if error.startswith("STALEMANAGER"):
             self._lease.lose(f"{node_id} knows a newer epoch")
@@ -357,7 +364,9 @@ class ManagerCore:
             picture=self._picture or Picture(at_ms=0),
             seen_ms=self._seen_ms,
             may_begin=self.leads and not unsure and self._now_ms >= self._lease.act_after_ms,
-            offers=self._plan.jobs if acts and self._plan else (),
+            offers=tuple(job for job in self._plan.jobs if job.state is not REFUSED)
+            if acts and self._plan
+            else (),
         )
 
     def _make_plan_if_due(self) -> None:
@@ -365,7 +374,9 @@ class ManagerCore:
             return
         if self._why_unsure():
             return
-        self._plan = self._make_plan(self.desired, self._picture, self._keeper.records, self._unix_ms)
+        seen = self._conditions.observations
+        records = self._keeper.records
+        self._plan = self._make_plan(self.desired, self._picture, records, self._unix_ms, seen)
         self._plan_is_fresh, self._plan_is_due = True, False
         self._plan_at_ms = self._now_ms + self._settings.plan_every_ms
 
@@ -393,7 +404,7 @@ class ManagerCore:
         return ""
 
     def _is_behind(self, node_id: str) -> bool:
-        node = self._picture.node(node_id) if self._picture else None
+        node = named(self._picture, node_id) if self._picture else None
         if node is None or node.state in (NodeState.SILENT, NodeState.FAILED) or not node.as_of_ms:
             return False
         return node.as_of_ms < self._fresh_from_unix_ms
@@ -401,17 +412,30 @@ class ManagerCore:
     def _is_ready(self, step: Step) -> bool:
         if step.kind is not StepKind.MOVE_SLOTS or self._is_alone:
             return True
-        target = step.arguments["target"]
-        return self._lease.has_granted(target) and self._keeper.has_current(target)
+        target = named(self._picture, step.arguments["target"]) if self._picture else None
+        if target is None or not (target.slot_count or self._lease.allows_one_more):
+            return False
+        return self._lease.is_known_at(target.id) and self._keeper.has_current(target.id)
 
     def _why_refused(self, request: Request) -> str:
         if not self._has_lease:
             return f"this manager does not lead: {self._why_not_leading()}"
+        if isinstance(request, Apply) and (why := self._why_not_held(request)):
+            return why
         if len(self._queue) >= self._settings.requests_max:
             return f"{self._settings.requests_max} requests wait already: try again"
         if self._keeper.state is Keeping.READING and not isinstance(request, Adopt | StartAnew):
             return self._keeper.blocked
         return ""
+
+    def _why_not_held(self, request: Apply) -> str:
+        """Why a desired state cannot be, with the paths of what is wrong."""
+        try:
+            desired = desired_of(request.desired)
+        except RequestError as error:
+            return str(error)
+        found = refusals_in(desired, self._picture) if self._picture else refusals(desired)
+        return "; ".join(map(str, found))
 
     def _why_not_leading(self) -> str:
         if self.leader:

@@ -12,6 +12,12 @@ from garrison.cluster.core.manager.jobs import Step, StepKind
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
 from garrison.cluster.core.ranges import parse_ranges, to_slots
 
+
+def named(picture: Picture, name: str) -> NodePicture | None:
+    """The node with this id or this address: a spare has no id yet when its job is planned."""
+    return next((node for node in picture.nodes if name in (node.id, node.address)), None)
+
+
 UNFIT: Final = frozenset({NodeState.FAILED, NodeState.DATA_LOST, NodeState.SILENT})
 
 
@@ -42,7 +48,7 @@ def doubt_about(step: Step, picture: Picture) -> Doubt | None:
 
 
 def _missing(picture: Picture, node_id: str) -> Doubt | None:
-    node = picture.node(node_id)
+    node = named(picture, node_id)
     if node is None:
         return Doubt(f"the node {node_id} is not in the picture")
     return Doubt(f"{node.address} is {node.state}") if node.state in UNFIT else None
@@ -57,7 +63,7 @@ def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
     doubt = _missing(picture, target)
     if doubt:
         return doubt
-    to, wanted = picture.node(target), _slots(step.arguments["slots"])
+    to, wanted = named(picture, target), _slots(step.arguments["slots"])
     assert to is not None
     if to.role != "primary":
         return Doubt(f"{to.address}, the target, is a replica", final=True)
@@ -67,7 +73,7 @@ def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
     doubt = _missing(picture, source)
     if doubt:
         return doubt
-    of = picture.node(source)
+    of = named(picture, source)
     assert of is not None
     strange = left - _slots(of.slots)
     if strange:
@@ -85,13 +91,13 @@ def _of_a_hand_over(step: Step, picture: Picture) -> Doubt | None:
     doubt = _missing(picture, step.arguments["node"])
     if doubt:
         return doubt
-    node = picture.node(step.arguments["node"])
+    node = named(picture, step.arguments["node"])
     assert node is not None
     if node.role == "primary":
-        if node.slot_count or not _owns(picture.node(former)):
+        if node.slot_count or not _owns(named(picture, former)):
             return None
         return Doubt(f"{node.address} is a primary without slots, not a replica of {former}", final=True)
-    if node.primary_id != former:
+    if node.primary_id != former and former != node.id:
         return Doubt(f"{node.address} is a replica of {node.primary_id}, not of {former}", final=True)
     return None if node.link_up else Doubt(f"{node.address} is not in sync with its primary")
 
@@ -105,7 +111,7 @@ def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
     doubt = _missing(picture, node_id) or _missing(picture, primary_id)
     if doubt:
         return doubt
-    node, primary = picture.node(node_id), picture.node(primary_id)
+    node, primary = named(picture, node_id), named(picture, primary_id)
     assert node is not None
     assert primary is not None
     if node.slot_count:
@@ -116,7 +122,7 @@ def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
 
 
 def _of_an_end(step: Step, picture: Picture) -> Doubt | None:
-    node = picture.node(step.arguments["node"])
+    node = named(picture, step.arguments["node"])
     if node is None:
         return None
     if node.slot_count:

@@ -15,8 +15,8 @@ INVARIANTS.
 4. Content that cannot be read is as good as no answer: it never counts as empty, nor as old. Without a
    majority that can be read the manager does not act; a person may `adopt` the newest that can, or
    `start_anew`.
-5. Version 0 (nothing stored) is an answer. A node that lost its disk counts as one; most of them have to be
-   lost at once before records are.
+5. Version 0 (nothing stored) is an answer. A node that may lack what counts (a new primary, a damaged file)
+   says so: with it, all primaries have to have answered.
 
 BEHAVIOUR. Each third of the lease, nodes that are behind get the current version again, and one node is read,
 in turn, to find copies that were lost or damaged. A node that says `MANAGERFULL` lowers the limit: old things
@@ -88,6 +88,7 @@ class RecordsKeeper:
         self._version_seen = 0
         self._damaged: dict[str, str] = {}
         self._answered: set[str] = set()
+        self._behind: set[str] = set()
         self._next: Records | None = None
         self._current = Copy(0, 0)
         self._content = b""
@@ -113,7 +114,7 @@ class RecordsKeeper:
         """The lease is ours: read, then store anew."""
         self.state, self._epoch = Keeping.READING, epoch
         self._best, self._next, self._copies, self._version_seen = None, None, {}, 0
-        self._damaged, self._answered = {}, set()
+        self._damaged, self._answered, self._behind = {}, set(), set()
         # What was asked before the lease was won may be older than what was stored since.
         self._stale_reads = set(self._reads)
         self._patience_ms = self._round_ms = self._now_ms + self._third_ms
@@ -263,6 +264,7 @@ class RecordsKeeper:
 
     def _take_up(self, node_id: str, answer: StoredRecords) -> None:
         self._answered.add(node_id)
+        (self._behind.discard if answer.votes else self._behind.add)(node_id)
         self._damaged.pop(node_id, None)
         self._version_seen = max(self._version_seen, answer.version)
         order = answer.written_epoch, answer.version
@@ -311,7 +313,14 @@ class RecordsKeeper:
         everybody = all(node_id in self._answered for node_id in self._voters.node_ids)
         if not (waited or everybody):
             return
-        if self._voters.primaries_agree(readable):
+
+        def votes(node_id: str) -> bool:
+            return readable(node_id) and node_id not in self._behind
+
+        shards = self._voters.shards
+        if self._voters.primaries_agree(votes) or (
+            shards and all(readable(shard.primary_id) for shard in shards)
+        ):
             self._restore(self._best)
         elif self._damaged:
             self.blocked = (

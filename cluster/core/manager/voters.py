@@ -1,7 +1,8 @@
 """Who decides among managers: the primaries that own slots, each with the replicas that could take its place.
 
-A promise counts for a shard when its primary has given it and, if replicas are in sync and answer this
-manager, one of them too: so a failover alone does not lose it. Most shards make a majority.
+The lease is granted by primaries: one that takes another's place grants nothing until what that one granted
+has run out. Records count for a shard when its primary has them and, if replicas are in sync and answer this
+manager, one of them too: so a failover alone does not lose them. Most shards make a majority.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,19 +45,19 @@ class Voters:
         """Whether most primaries do, whatever their replicas say."""
         return sum(has(shard.primary_id) for shard in self.shards) >= self.majority
 
-    def agree_until(self, until_ms: Callable[[str], int]) -> int:
-        """How long most shards count, if each node does until then; 0 for never."""
-        ends = sorted((_shard_until(shard, until_ms) for shard in self.shards), reverse=True)
+    def primaries_agree_until(self, until_ms: Callable[[str], int]) -> int:
+        """How long most primaries do, if each does until then; 0 for never."""
+        ends = sorted((until_ms(shard.primary_id) for shard in self.shards), reverse=True)
         return ends[self.majority - 1] if ends else 0
+
+    def with_one_more(self, has: Callable[[str], bool]) -> bool:
+        """Whether those primaries that do would also be most with one more that does not."""
+        doing = sum(has(shard.primary_id) for shard in self.shards)
+        return doing >= (len(self.shards) + 1) // 2 + 1
 
 
 ALONE = Voters((Shard(FILE_NODE),), (FILE_NODE,))
 """The voters of a manager that keeps its records in a file."""
-
-
-def _shard_until(shard: Shard, until_ms: Callable[[str], int]) -> int:
-    mine = until_ms(shard.primary_id)
-    return min(mine, max(map(until_ms, shard.replica_ids))) if shard.replica_ids else mine
 
 
 def voters_of(picture: Picture) -> Voters:
