@@ -75,7 +75,7 @@ export function createFigures(store) {
 
 function noteOf(name, load) {
   if (name !== "memory_bytes") return NOTES[name];
-  if (load.memory_max_bytes) return `${percent(load.memory_bytes / load.memory_max_bytes)} of maxmemory`;
+  if (load.memory_max_bytes) return `${Math.round((100 * load.memory_bytes) / load.memory_max_bytes)} % of its limit`;
   return "of all primaries";
 }
 

@@ -9,7 +9,7 @@ const SLOW_MAX = 100;
 
 function table(caption, titles) {
   const body = h("tbody");
-  const head = h("tr", {}, titles.map((title) => h("th", { scope: "col" }, title)));
+  const head = h("tr", {}, titles.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)));
   const element = h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -21,8 +21,8 @@ function table(caption, titles) {
 export function createKeys(store, api) {
   const root = document.getElementById("view-keys");
   const node = h("select", { id: "key-node", onchange: () => update() });
-  const slow = table("Slow commands, the slowest first", ["Duration", "Command", "Node", "When", "Client"]);
-  const keys = table("Notable keys", ["Key", "Type", "Size", "Rate", "Node"]);
+  const slow = table("Slow commands, the slowest first", [["Duration", "figure"], ["Command"], ["Node"], ["When"], ["Client"]]);
+  const keys = table("Notable keys", [["Key"], ["Type"], ["Size", "figure"], ["Rate", "figure"], ["Node"]]);
   const noSlow = h("p", { class: "hint" }, "No slow command is known.");
   const noKeys = h("p", { class: "hint" }, "Nobody has looked for big or hot keys. A search reads through one node, in bounded steps.");
   const ask = action(store, { label: "Ask the node", command: commands.slow("HOST:PORT"), reads: true, run: askSlow });

@@ -89,9 +89,12 @@ export class Live {
 
   #arrived(link) {
     const store = this.#store;
-    if (store.link === "lost") {
-      this.#announce("The manager answers again.");
+    if (store.link === "lost") this.#announce("The manager answers again.");
+    if (store.picture === null || store.link === "lost") {
+      // What the stream does not bring at its beginning.
       this.loadJobs();
+      this.loadSeries();
+      this.loadDesired();
     }
     store.link = link;
     store.linkError = "";
@@ -147,14 +150,8 @@ export class Live {
 
   async #poll(link = this.#store.link === "live" ? "live" : "polling") {
     const picture = await this.#api.get("api/picture");
-    const first = this.#store.picture === null;
     this.#arrived(link);
     this.#store.takePicture(picture);
-    if (first) {
-      this.loadJobs();
-      this.loadSeries();
-      this.loadDesired();
-    }
   }
 
   async #quietly(work) {

@@ -39,11 +39,15 @@ export function createNodes(store, { showNode }) {
     const button = h("button", { type: "button", class: "sort", onclick: () => sort(key) }, title);
     return h("th", { scope: "col", class: kind }, button);
   });
+  // Lines are drawn only in rows that can be seen.
   const seen = new WeakSet();
+  const drawers = new WeakMap();
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) {
-      if (entry.isIntersecting) seen.add(entry.target);
-      else seen.delete(entry.target);
+      if (entry.isIntersecting) {
+        seen.add(entry.target);
+        drawers.get(entry.target)?.();
+      } else seen.delete(entry.target);
     }
   });
   root.append(
@@ -76,6 +80,12 @@ export function createNodes(store, { showNode }) {
     cells.ops.append(line.element, ops);
     const element = h("tr", {}, h("th", { scope: "row" }, open), ...Object.values(cells));
     let sparkOf = null;
+    const drawLine = () => {
+      if (sparkOf === store.series || !seen.has(element)) return;
+      line.update(history(store.series, "ops_per_s", first.id));
+      sparkOf = store.series;
+    };
+    drawers.set(element, drawLine);
     watcher.observe(element);
     const update = (node) => {
       const { load } = node;
@@ -96,10 +106,7 @@ export function createNodes(store, { showNode }) {
       setAttribute(cells.lag, "data-tone", load.lag_ms > 1000 ? "warn" : null);
       setText(cells.keys, count(node.keys));
       setText(cells.version, node.version || "–");
-      if (sparkOf !== store.series && seen.has(element)) {
-        line.update(history(store.series, "ops_per_s", node.id));
-        sparkOf = store.series;
-      }
+      drawLine();
     };
     return { element, update };
   }

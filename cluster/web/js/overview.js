@@ -54,6 +54,8 @@ export function createOverview(store, { showNode, showReshard }) {
   root.append(h("h2", { id: "head-overview", class: "visually-hidden" }, "Overview"), empty, content);
   enableDragging(store, slots, root, showReshard);
   let zonesShown = null;
+  const narrow = matchMedia("(max-width: 640px)");
+  narrow.addEventListener("change", () => store.changed());
 
   function makeRow() {
     const name = h("span", { class: "shard-name" });
@@ -91,7 +93,8 @@ export function createOverview(store, { showNode, showReshard }) {
     if (isEmpty) return;
     figures.update();
     const zones = [...new Set(picture.nodes.map((node) => node.zone))].sort();
-    const columns = zones.length > ZONE_COLUMNS_MAX || zones.join("") === "" ? [null] : zones;
+    const single = narrow.matches || zones.length > ZONE_COLUMNS_MAX || zones.join("") === "";
+    const columns = single ? [null] : zones;
     if (columns.join("\n") !== zonesShown?.join("\n")) {
       zonesShown = columns;
       const names = columns.map((zone) => (zone === null ? "Nodes" : zone || "no zone"));

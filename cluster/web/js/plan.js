@@ -5,7 +5,6 @@ import { fill, h, setText } from "./dom.js";
 import { plural, words } from "./format.js";
 import { action, commandLine, explain, message } from "./parts.js";
 import { createJobs, stepList } from "./jobs.js";
-import { stepsText } from "./timeline.js";
 
 /** A plan as elements. */
 export function planPicture(plan) {
@@ -15,7 +14,7 @@ export function planPicture(plan) {
   const jobs = plan.jobs.map((job) => {
     const steps = stepList();
     steps.update(job.steps);
-    const meta = [words(job.kind), stepsText(job), job.harm ? `harm ${job.harm}` : "", job.waits_for ? `waits for ${job.waits_for}` : ""];
+    const meta = [words(job.kind), plural(job.steps.length, "step"), job.harm ? `harm ${job.harm}` : "", job.waits_for ? `waits for ${job.waits_for}` : ""];
     return h(
       "li",
       { class: "planned" },

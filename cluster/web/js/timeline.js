@@ -7,7 +7,6 @@ import { eventKey } from "./store.js";
 
 const SPAN_MS = 3_600_000;
 const ROWS_MAX = 60;
-const WIDTH = 1000;
 const LANES = ["failovers", "nodes", "jobs"];
 const LANE_HEIGHT = 22;
 
@@ -18,7 +17,8 @@ function laneOf(event) {
 }
 
 export function createTimeline(store, { showNode }) {
-  const lanes = s("svg", { class: "lanes", viewBox: `0 0 ${WIDTH} ${LANES.length * LANE_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" });
+  let width = 1000;
+  const lanes = s("svg", { class: "lanes", viewBox: `0 0 ${width} ${LANES.length * LANE_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" });
   const names = h("div", { class: "lane-names", "aria-hidden": "true" }, ...LANES.map((name) => h("span", {}, name)));
   const axis = h("div", { class: "axis", "aria-hidden": "true" }, ...["60 min ago", "45", "30", "15", "now"].map((text) => h("span", {}, text)));
   const list = h("ol", { class: "events" });
@@ -31,6 +31,13 @@ export function createTimeline(store, { showNode }) {
     none,
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Events, newest first" }, list),
   );
+
+  new ResizeObserver(() => {
+    if (!lanes.clientWidth || lanes.clientWidth === width) return;
+    width = lanes.clientWidth;
+    lanes.setAttribute("viewBox", `0 0 ${width} ${LANES.length * LANE_HEIGHT}`);
+    if (store.picture) draw(store.picture.at_ms);
+  }).observe(lanes);
 
   function makeRow(event) {
     const badge = stateBadge(event.severity);
@@ -51,17 +58,17 @@ export function createTimeline(store, { showNode }) {
   }
 
   function draw(now) {
-    const at = (ms) => WIDTH * (1 - (now - ms) / SPAN_MS);
-    const shapes = LANES.map((_, lane) => s("path", { class: "lane", d: `M0 ${(lane + 0.5) * LANE_HEIGHT}H${WIDTH}` }));
+    const at = (ms) => width * (1 - (now - ms) / SPAN_MS);
+    const shapes = LANES.map((_, lane) => s("path", { class: "lane", d: `M0 ${(lane + 0.5) * LANE_HEIGHT}H${width}` }));
     for (const job of store.jobs.values()) {
       if (!job.began_ms || (job.ended_ms ?? now) < now - SPAN_MS) continue;
       const from = Math.max(0, at(job.began_ms));
-      const width = Math.max(4, at(job.ended_ms ?? now) - from);
-      shapes.push(s("rect", { class: "lane-job", "data-state": job.state, x: from, y: 2.3 * LANE_HEIGHT, width, height: LANE_HEIGHT * 0.4 }));
+      const length = Math.max(4, at(job.ended_ms ?? now) - from);
+      shapes.push(s("rect", { class: "lane-job", "data-state": job.state, x: from, y: 2.3 * LANE_HEIGHT, width: length, height: LANE_HEIGHT * 0.4 }));
     }
     for (const event of store.events) {
       if (event.at_ms < now - SPAN_MS) continue;
-      const x = Math.min(WIDTH - 4, at(event.at_ms));
+      const x = Math.min(width - 4, at(event.at_ms));
       const y = (laneOf(event) + 0.5) * LANE_HEIGHT;
       const shape = event.kind === "failover" ? `M${x} ${y - 8}l4 8l-4 8l-4-8z` : `M${x - 1.2} ${y - 6}h2.4v12h-2.4z`;
       shapes.push(s("path", { class: "lane-event", "data-severity": event.severity, d: shape }));

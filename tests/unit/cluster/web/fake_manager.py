@@ -34,6 +34,10 @@ def dumped(document: object) -> Any:
     return document
 
 
+def as_event(name: str, document: object) -> str:
+    return f"event: {name}\r\ndata: {json.dumps(dumped(document))}\r\n\r\n"
+
+
 class FakeManager:
     """Serves on a port of its own, from a thread of its own. Its attributes are its answers."""
 
@@ -112,7 +116,7 @@ class FakeManager:
         self.send("picture", picture)
 
     def send(self, name: str, document: object) -> None:
-        self._tell(f"event: {name}\r\ndata: {json.dumps(dumped(document))}\r\n\r\n")
+        self._tell(as_event(name, document))
 
     def send_raw(self, text: str) -> None:
         self._tell(text)
@@ -176,14 +180,14 @@ class FakeManager:
             return JSONResponse({"error": "a token is needed"}, 401)
         if not self.streams:
             return JSONResponse({"error": "too many follow already"}, 429)
-        return StreamingResponse(self._follow(), media_type="text/event-stream")
+        return StreamingResponse(self._follow(right), media_type="text/event-stream")
 
-    async def _follow(self) -> AsyncIterator[str]:
+    async def _follow(self, right: str) -> AsyncIterator[str]:
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._followers.add(queue)
         self.opened += 1
         try:
-            yield ": welcome\r\n\r\n"
+            yield as_event("picture", self._shown(right))
             while (text := await queue.get()) is not None:
                 yield text
         finally:

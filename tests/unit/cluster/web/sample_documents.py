@@ -67,7 +67,7 @@ def make_node(number: int, role: str, primary: int, shards: int, at_ms: int) -> 
         address=address(number),
         role="primary" if is_primary else "replica",
         primary_id=None if is_primary else node_id(primary),
-        zone=ZONES[(number + number // shards) % len(ZONES)],
+        zone=ZONES[(primary + number // shards) % len(ZONES)],
         host=f"host-{number}",
         slots=f"{first}-{end - 1}" if is_primary else "",
         slot_count=end - first if is_primary else 0,
