@@ -1,7 +1,7 @@
 // What a screen reader is told by itself: failovers, lost nodes, ended jobs, a lost connection. Messages that
 // come together are said together, and never more often than every few seconds.
 
-const INTERVAL_MS_MIN = 4000;
+const INTERVAL_MS_MIN = 2500;
 const MESSAGES_MAX = 3;
 
 export class Announcer {

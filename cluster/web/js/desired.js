@@ -54,8 +54,10 @@ export function createDesired(store, api, live) {
   async function load(force = false) {
     if (loaded && !force && text.value !== stored) return; // somebody is writing
     setAttribute(text, "aria-busy", "true");
+    const before = text.value;
     try {
       store.desired = await api.get("api/desired");
+      if (text.value !== before) return; // somebody has begun to write meanwhile
       stored = JSON.stringify(store.desired, null, 2);
       text.value = stored;
       loaded = true;

@@ -9,7 +9,7 @@ import { consentPicture } from "./plan.js";
 import { expand, formatRanges, levelling } from "./slots.js";
 
 export function createReshard(store, api, live) {
-  const source = h("select", { id: "move-source", onchange: () => suggest() });
+  const source = h("select", { id: "move-source", onchange: sourceChosen });
   const target = h("select", { id: "move-target", onchange: () => suggest() });
   const number = h("input", { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount });
   const ranges = h("input", { id: "move-slots", type: "text", autocomplete: "off", spellcheck: false, oninput: takeRanges, "aria-describedby": "move-effect" });
@@ -43,15 +43,13 @@ export function createReshard(store, api, live) {
 
   function show(from, to, grip) {
     const { shards } = store.picture;
-    if (shards.length < 2) {
-      setText(outcome, "There is only one shard: slots have nowhere to go.");
-    }
+    setText(outcome, shards.length < 2 ? "There is only one shard: slots have nowhere to go." : "");
+    setAttribute(outcome, "data-tone", null);
     for (const select of [source, target]) {
       fill(select, shards.map((shard) => h("option", { value: shard.id }, `${store.shardName(shard.id)} · ${store.nodeName(shard.id)} · ${whole(shard.slot_count)} slots`)));
     }
-    const fullest = [...shards].sort((a, b) => b.slot_count - a.slot_count);
-    const giver = from ?? fullest[0];
-    const taker = to ?? fullest.findLast((shard) => shard !== giver);
+    const giver = from ?? [...shards].sort((a, b) => b.slot_count - a.slot_count)[0];
+    const taker = to ?? emptiestBut(giver);
     source.value = giver?.id ?? "";
     target.value = taker?.id ?? "";
     gripped = grip ? formatRanges(slotsOf(grip)) : null;
@@ -60,6 +58,17 @@ export function createReshard(store, api, live) {
     suggest(grip);
     if (!dialog.open) dialog.showModal();
     (from && !to ? target : from ? plan : source).focus();
+  }
+
+  /** Who gives cannot take: the emptiest other shard takes its place. */
+  function sourceChosen() {
+    if (source.value === target.value) target.value = emptiestBut(shardOf(source))?.id ?? "";
+    suggest();
+  }
+
+  function emptiestBut(giver) {
+    const others = store.picture.shards.filter((shard) => shard !== giver);
+    return others.sort((a, b) => a.slot_count - b.slot_count)[0];
   }
 
   /** A whole run that was dragged means "some of these"; a selection means itself. */

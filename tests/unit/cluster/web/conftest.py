@@ -16,6 +16,7 @@ WAIT_MS_MAX = 10_000
 # Violations of the content security policy come as events, whether or not the console has them too.
 WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (event) => {
+    window.violations = (window.violations ?? 0) + 1;
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
 });
 """

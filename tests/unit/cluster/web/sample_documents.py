@@ -135,7 +135,9 @@ def make_picture(at_ms: int, shards: int = 5, replicas: int = 2, **more: Any) ->
 
 def slow_commands(at_ms: int) -> tuple[SlowCommand, ...]:
     return (
-        SlowCommand(node_id=node_id(1), at_ms=at_ms - 90_000, duration_us=84_200, words=("KEYS", "session:*")),
+        SlowCommand(
+            node_id=node_id(1), at_ms=at_ms - 90_000, duration_us=84_200, words=("KEYS", "session:*")
+        ),
         SlowCommand(
             node_id=node_id(3), at_ms=at_ms - 700_000, duration_us=12_900, words=("SMEMBERS", "followers:17")
         ),
@@ -150,10 +152,21 @@ def failed_over(picture: Picture, number: int) -> Picture:
     nodes = []
     for node in picture.nodes:
         if node.id == shard.id:
-            failed = {"role": "replica", "primary_id": heir, "state": NodeState.FAILED, "slots": "", "slot_count": 0}
+            failed = {
+                "role": "replica",
+                "primary_id": heir,
+                "state": NodeState.FAILED,
+                "slots": "",
+                "slot_count": 0,
+            }
             node = node.model_copy(update={**failed, "why": "no answer for 15 s"})
         elif node.id == heir:
-            taken = {"role": "primary", "primary_id": None, "slots": shard.slots, "slot_count": shard.slot_count}
+            taken = {
+                "role": "primary",
+                "primary_id": None,
+                "slots": shard.slots,
+                "slot_count": shard.slot_count,
+            }
             node = node.model_copy(update=taken)
         elif node.primary_id == shard.id:
             node = node.model_copy(update={"primary_id": heir})
@@ -172,7 +185,9 @@ def busy_picture(at_ms: int) -> Picture:
     """What the docs show: a failover behind, a move under way, a replica that lags."""
     picture = failed_over(make_picture(at_ms - 1000), 2)
     nodes = [
-        node.model_copy(update={"state": NodeState.LOADING, "why": "takes its first full sync", "link_up": False})
+        node.model_copy(
+            update={"state": NodeState.LOADING, "why": "takes its first full sync", "link_up": False}
+        )
         if node.id == node_id(14)
         else node
         for node in picture.nodes
@@ -264,9 +279,19 @@ def make_series(picture: Picture, points: int = 90) -> dict[str, Any]:
     """Some minutes of waves, in the shape of `/api/series`."""
 
     def wave(scale: float, number: int) -> list[float | None]:
-        return [scale * (1 + 0.25 * math.sin((at + 7 * number) / 6) + 0.1 * math.sin(at * 1.3)) for at in range(points)]
+        return [
+            scale * (1 + 0.25 * math.sin((at + 7 * number) / 6) + 0.1 * math.sin(at * 1.3))
+            for at in range(points)
+        ]
 
-    scales = {"ops_per_s": 41e3, "memory_bytes": 2.4e9, "hit_rate": 0.7, "p99_us": 320, "lag_ms": 6, "cpu_fraction": 0.3}
+    scales = {
+        "ops_per_s": 41e3,
+        "memory_bytes": 2.4e9,
+        "hit_rate": 0.7,
+        "p99_us": 320,
+        "lag_ms": 6,
+        "cpu_fraction": 0.3,
+    }
     whole = {figure: wave(scales[figure] * (5 if figure in FIGURES[:2] else 1), 1) for figure in FIGURES}
     nodes = {
         node.id: {figure: wave(scales[figure], number) for figure in FIGURES}
@@ -278,7 +303,9 @@ def make_series(picture: Picture, points: int = 90) -> dict[str, Any]:
 
 
 def make_desired() -> DesiredState:
-    return DesiredState(name="orders", shards=5, replicas_per_shard=2, zones=ZONES, spares=("10.0.0.40:7000",))
+    return DesiredState(
+        name="orders", shards=5, replicas_per_shard=2, zones=ZONES, spares=("10.0.0.40:7000",)
+    )
 
 
 def notable_keys() -> tuple[NotableKey, ...]:

@@ -89,7 +89,9 @@ def test_old_picture_turns_to_a_warning(
     manager.picture = manager.picture.model_copy(update={"at_ms": manager.now_ms - seconds * 1000})
     page = visitor.open()
     expect(page.locator("body")).to_have_attribute("data-age", tone)
-    expect(page.locator("[data-fact=shown] dd")).to_contain_text(re.compile(rf"as of {seconds}|{seconds + 1} s ago"))
+    expect(page.locator("[data-fact=shown] dd")).to_contain_text(
+        re.compile(rf"as of {seconds}|{seconds + 1} s ago")
+    )
     expect(page.locator(".banner")).to_contain_text("s old")
 
 
@@ -152,11 +154,11 @@ def test_token_in_the_address_is_taken_out_of_it(manager: FakeManager, visitor: 
 
 
 def assert_nothing_can_be_done(page: Page, manager: FakeManager) -> None:
-    pause = page.get_by_role("button", name="Pause")
+    pause = page.get_by_role("button", name="Pause", exact=True)
     expect(pause).to_have_attribute("aria-disabled", "true")
     pause.click(force=True)
     page.goto(f"{manager.url}#jobs")
-    run = page.get_by_role("button", name="Run this plan")
+    run = page.get_by_role("button", name="Run this plan…")
     expect(run).to_have_attribute("aria-disabled", "true")
     run.click(force=True)
     assert [each for each in manager.requests if each[0] != "GET"] == []
