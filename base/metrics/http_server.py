@@ -68,7 +68,8 @@ class HttpServer:
         self.loop = loop
         self.failed = failed
         self.limits = limits
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}
+        """The open ones; the one whose client was last heard of or answered longest ago comes first."""
         self.evicted = 0
         """Connections that were closed because as many as may be were open."""
         self._servers: list[asyncio.AbstractServer] = []
@@ -101,13 +102,18 @@ class HttpServer:
         if len(self.connections) < self.limits.connections_max:
             return True
         self.evicted += 1
-        waiting = [connection for connection in self.connections if connection.waits_for_client]
-        if not waiting:
-            return False
-        oldest = min(waiting, key=lambda connection: connection.since_s)
-        self.connections.discard(oldest)
-        oldest.abort()
-        return True
+        for connection in self.connections:
+            if connection.waits_for_client:
+                del self.connections[connection]
+                connection.abort()
+                return True
+        return False
+
+    def touch(self, connection: Connection) -> None:
+        """Put a connection last in the order in which they make room."""
+        if connection in self.connections:
+            del self.connections[connection]
+            self.connections[connection] = None
 
 
 class Connection(asyncio.Protocol):
@@ -120,8 +126,6 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._in_request = self._is_full = False
-        self.since_s = 0.0
-        """When it began to wait, by the loop's clock."""
 
     @property
     def waits_for_client(self) -> bool:
@@ -135,13 +139,13 @@ class Connection(asyncio.Protocol):
         if not self._server.make_room():
             self._transport.abort()
             return
-        self._server.connections.add(self)
+        self._server.connections[self] = None
         # With a limit of 0 `pause_writing` says that bytes wait, `resume_writing` that all were taken.
         self._transport.set_write_buffer_limits(high=0)
         self._arm(self._server.limits.idle_timeout_s)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._server.connections.discard(self)
+        self._server.connections.pop(self, None)
         for pending in (self._timer, self._task):
             if pending is not None:
                 pending.cancel()
@@ -277,5 +281,5 @@ class Connection(asyncio.Protocol):
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.since_s = self._server.loop.time()
+        self._server.touch(self)
         self._timer = self._server.loop.call_later(seconds, self._transport.abort)
