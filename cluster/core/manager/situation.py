@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from garrison.cluster.core.manager.conditions import Observations
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
 from garrison.cluster.core.manager.jobs import Job, Records, Step
+from garrison.cluster.core.manager.observations import Observations
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
 from garrison.cluster.core.ranges import parse_ranges, to_slots
 
@@ -199,6 +199,12 @@ class Situation:
 
     def zone_of(self, node: NodePicture) -> str:
         return self.wish_of(node).zone or node.zone
+
+    @cached_property
+    def zones(self) -> frozenset[str]:
+        """The zones of the desired state, else all that nodes stand in."""
+        found = self.desired.zones or map(self.zone_of, self.picture.nodes)
+        return frozenset(found) - {""}
 
     @cached_property
     def spares(self) -> tuple[Spare, ...]:
