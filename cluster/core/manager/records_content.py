@@ -1,8 +1,7 @@
 """Records as bytes: what a node stores for the managers and does not look into.
 
-A line with a mark and a CRC-32, then compact JSON, or the same compressed, in base 85, when that is worth it;
-so
-it is always text::
+A line with a mark and a CRC-32, then compact JSON, or the same compressed, in base 85, when that is worth it.
+It is always text::
 
     GMR1 json 0f3a9c11
     {"desired":"...","jobs":[...]}
