@@ -71,7 +71,7 @@ MANAGERS: Final = (
                 "if self._answered or (",
             ),
         ),
-        Seeds("manager"),
+        Directed(f"{UNIT}/test_records_keeper.py::test_newest_copy_is_stored_anew_before_it_counts"),
     ),
     Fault(
         "manager-goes-on-after-its-lease",
@@ -97,7 +97,7 @@ MANAGERS: Final = (
                 "        self._runner.forget_ended()\n        self._effects.answers += answers",
             ),
         ),
-        Seeds("manager"),
+        Directed(f"{UNIT}/test_manager_core.py::test_person_is_answered_only_by_a_majority"),
     ),
     Fault(
         "manager-takes-a-replica-that-is-needed",
@@ -110,7 +110,7 @@ MANAGERS: Final = (
                 "    if staying >= 0 or wanted:\n        return None",
             ),
         ),
-        Seeds("manager"),
+        Directed(f"{UNIT}/test_premises.py::test_replica_may_leave_when_enough_stay"),
     ),
     Fault(
         "manager-charges-nothing-when-it-goes-on",
