@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human
+from garrison.cluster.core.doctor.printable import counted, human
 from garrison.cluster.core.doctor.readings import Fields, NodeReading, as_number
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
 from garrison.cluster.core.doctor.settings_rules import output_limits
@@ -46,7 +46,7 @@ def _rejected(node: NodeReading) -> Iterator[Found]:
     count = node.figure("rejected_connections")
     if count:
         yield Found(
-            f"{count:.0f} connections were refused because maxclients was reached",
+            f"{counted(count, 'connection')} refused because maxclients was reached",
             "raise maxclients, or find who opens so many",
             (at(node, "CLIENT", "LIST"), at(node, "CONFIG", "GET", "maxclients")),
             {"rejected_connections": count},
@@ -130,7 +130,7 @@ def _monitored(node: NodeReading) -> Iterator[Found]:
     count = sum("O" in client.get("flags", "") for client in node.clients or ())
     if count:
         yield Found(
-            f"{count} clients run MONITOR",
+            f"{counted(count, 'client')} in MONITOR",
             "end it when it is not needed any more",
             (at(node, "CLIENT", "LIST"),),
             {"monitors": count},

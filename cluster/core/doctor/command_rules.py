@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from garrison.cluster.core.doctor.printable import counted
 from garrison.cluster.core.doctor.readings import NodeReading, as_number
 from garrison.cluster.core.doctor.rule import Found, Rule, at
 
@@ -55,7 +56,7 @@ def _keys_called(node: NodeReading) -> Iterator[Found]:
     if calls:
         longest = f", the longest {max(e.duration_us for e in slow) / 1000:.0f} ms" if slow else ""
         yield Found(
-            f"KEYS was called {calls:.0f} times, {spent_us / calls / 1000:.1f} ms each{longest}",
+            f"KEYS was called {counted(calls, 'time')}, {spent_us / calls / 1000:.1f} ms each{longest}",
             "use SCAN in programs, and forbid KEYS",
             (at(node, "ACL", "SETUSER", "default", "-keys"), at(node, "ACL", "LOG")),
             {"calls": calls, "us_per_call": spent_us / calls},
@@ -67,7 +68,7 @@ def _flush_called(node: NodeReading) -> Iterator[Found]:
     calls, _ = _statistics(node, "flushall", "flushdb")
     if calls:
         yield Found(
-            f"FLUSHALL or FLUSHDB was called {calls:.0f} times",
+            f"FLUSHALL or FLUSHDB was called {counted(calls, 'time')}",
             "forbid it to programs",
             (at(node, "ACL", "SETUSER", "default", "-flushall", "-flushdb"),),
             {"calls": calls},

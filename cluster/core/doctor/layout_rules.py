@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from garrison.cluster.core.check import Severity
 from garrison.cluster.core.cluster_state import ClusterState
-from garrison.cluster.core.doctor.printable import listed, shell_line
+from garrison.cluster.core.doctor.printable import counted, listed, shell_line
 from garrison.cluster.core.doctor.readings import LOOPBACK, Kind, NodeReading, Reading, host_of
 from garrison.cluster.core.doctor.rule import Found, Rule, at
 from garrison.cluster.core.topology import Node
@@ -101,7 +101,7 @@ def _unreachable(reading: Reading) -> Iterator[Found]:
     for node in reading.nodes:
         if node.error:
             serves = _slots_at(reading.state, node)
-            lost = f"; it owns {serves} slots" if serves else ""
+            lost = f"; it owns {counted(serves, 'slot')}" if serves else ""
             yield Found(
                 f"does not answer: {node.error}{lost}",
                 "start it, or see whether a firewall is between",
@@ -335,7 +335,7 @@ def _nobody_fails_over(reading: Reading) -> Iterator[Found]:
         watched = any(name.startswith("sentinel-") for name in names)
         if node.is_primary and node.replica_rows and not watched:
             yield Found(
-                f"a primary with {len(node.replica_rows)} replicas, and no Sentinel is connected",
+                f"a primary with {counted(len(node.replica_rows), 'replica')}, and no Sentinel is connected",
                 "run three Sentinels on three hosts",
                 (
                     shell_line(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human
+from garrison.cluster.core.doctor.printable import counted, human
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
 
@@ -39,7 +39,7 @@ def _no_files(node: NodeReading) -> Iterator[Found]:
     keys, _ = node.key_count
     if node.is_primary and keys and not _keeps_files(node) and not evicts:
         yield Found(
-            f"{keys} keys and neither snapshots nor an append-only file",
+            f"{counted(keys, 'key')} and neither snapshots nor an append-only file",
             "switch the append-only file on, unless the data can be made again",
             set_to(node, "appendonly", "yes"),
             {"keys": keys, "save": "off", "appendonly": "no"},
