@@ -20,6 +20,8 @@ from garrison.cluster.core.doctor.command_rules import COMMAND_RULES
 from garrison.cluster.core.doctor.kernel_rules import KERNEL_RULES
 from garrison.cluster.core.doctor.key_rules import KEY_RULES
 from garrison.cluster.core.doctor.layout_rules import LAYOUT_RULES
+from garrison.cluster.core.doctor.login_rules import LOGIN_RULES
+from garrison.cluster.core.doctor.member_rules import MEMBER_RULES
 from garrison.cluster.core.doctor.memory_rules import MEMORY_RULES
 from garrison.cluster.core.doctor.persistence_rules import PERSISTENCE_RULES
 from garrison.cluster.core.doctor.printable import printable
@@ -31,11 +33,13 @@ from garrison.cluster.core.doctor.settings_rules import SETTINGS_RULES
 from garrison.cluster.core.doctor.version_rules import VERSION_RULES
 
 RULES: tuple[Rule, ...] = (
+    *MEMBER_RULES,
     *LAYOUT_RULES,
     *SENTINEL_RULES,
     *REPLICATION_RULES,
     *PERSISTENCE_RULES,
     *MEMORY_RULES,
+    *LOGIN_RULES,
     *SETTINGS_RULES,
     *AGREEMENT_RULES,
     *CLIENT_RULES,

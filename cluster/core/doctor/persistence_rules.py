@@ -26,8 +26,8 @@ def _restart_empties_replicas(node: NodeReading) -> Iterator[Found]:
     replicas = node.figure("connected_slaves")
     if node.is_primary and replicas and not _keeps_files(node) and not node.is_garrison:
         yield Found(
-            f"a primary without files: if it is started again before a failover, {replicas:.0f} "
-            "replicas empty too",
+            "a primary without files: if it is started again before a failover, "
+            f"{counted(replicas, 'replica')} empty too",
             "switch a file on, or make sure that nothing starts it again by itself",
             set_to(node, "appendonly", "yes"),
             {"save": "off", "appendonly": "no", "replicas": replicas},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import cli, listed, shell_line
+from garrison.cluster.core.doctor.printable import cli, counted, listed, shell_line
 from garrison.cluster.core.doctor.readings import LOOPBACK, Kind, Reading, SentinelReading, as_number, host_of
 from garrison.cluster.core.doctor.rule import Found, Rule
 
@@ -200,7 +200,7 @@ def _nobody_to_promote(reading: Reading) -> Iterator[Found]:
     ]
     if not usable:
         yield Found(
-            f"of {len(sentinel.replicas)} replicas none can be promoted",
+            f"of {counted(len(sentinel.replicas), 'replica')} none can be promoted",
             "start a replica, and give at least one a priority above 0",
             _first(reading, "REPLICAS", reading.primary_name),
             {"replicas": len(sentinel.replicas)},
