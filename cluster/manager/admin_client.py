@@ -210,9 +210,11 @@ def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:
 
 def read_view(reply: Any, address: Address) -> View:
     """Read the reply to CLUSTER NODES. Raises ManagerError where it cannot be read."""
+    if not isinstance(reply, bytes):
+        raise ManagerError(f"{address} does not answer CLUSTER NODES with a table: {reply}")
     try:
         return parse_nodes(reply.decode(), address)
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise ManagerError(str(error)) from error
 
 

@@ -65,8 +65,8 @@ def clients_of(reply: Any) -> list[Fields] | None:
     if not isinstance(reply, bytes | str):
         return None
     lines = text_of(reply).splitlines()[:CLIENTS_READ_MAX]
-    clients = [dict(word.partition("=")[::2] for word in line.split(" ")) for line in lines if line]
-    return [client for client in clients if client.get("name") != DOCTOR_NAME]
+    clients = [dict(word.partition("=")[::2] for word in line.split(" ")) for line in lines]
+    return [client for client in clients if "id" in client and client.get("name") != DOCTOR_NAME]
 
 
 def slow_of(reply: Any) -> list[SlowEntry] | None:
