@@ -147,11 +147,11 @@ class Gatherer:
                 async with asyncio.timeout(self.access.timeout_s * 2):
                     connection = await self._open(address)
             except (ManagerError, TimeoutError) as error:
-                return NodeReading(address, error=str(error) or "no answer in time")
+                return NodeReading(address, error=_reason(error))
             try:
                 return await self._examine_node(address, connection)
             except (ClientError, TimeoutError) as error:
-                return NodeReading(address, error=f"it stopped answering: {error or 'no answer in time'}")
+                return NodeReading(address, error=f"it stopped answering: {_reason(error)}")
             finally:
                 await connection.close()
 
@@ -207,7 +207,7 @@ class Gatherer:
                 finally:
                     await connection.close()
         except (ClientError, TimeoutError) as error:
-            raise UnreachableError(f"{address}: {error or 'no answer in time'}") from error
+            raise UnreachableError(f"{address}: {_reason(error)}") from error
 
     async def _open(self, address: Address) -> Connection:
         """A connection; without login where the server has no password, as Sentinels often have none."""
@@ -220,6 +220,10 @@ class Gatherer:
                 raise
             anonymous = replace(self.access, username=None, password=None)
             return await AdminClient(address, anonymous).open(address, self.access.timeout_s)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "no answer in time"
 
 
 def _addresses(rows: Iterable[Mapping[str, str]]) -> list[Address]:
