@@ -117,7 +117,7 @@ AGREEMENT_RULES = (
         "Nodes then disagree about who has failed, and a failover waits for the slowest of a majority.",
         ("config:cluster-node-timeout",),
         whole=_node_timeouts_differ,
-        kinds=frozenset({"cluster"}),
+        subjects=frozenset({"cluster"}),
     ),
     Rule(
         "passwords-differ",

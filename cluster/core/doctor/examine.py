@@ -83,7 +83,7 @@ def examine_fully(reading: Reading) -> Examination:
     findings: list[Finding] = []
     missing: list[NotLookedAt] = []
     for rule in RULES:
-        if reading.kind not in rule.kinds or (rule.deep and not reading.deep):
+        if reading.kind not in rule.subjects or (rule.deep and not reading.deep):
             continue
         able: list[NodeReading] = []
         for node in reading.answering:

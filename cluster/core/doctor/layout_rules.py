@@ -221,7 +221,7 @@ LAYOUT_RULES = (
         "When that host fails, nobody may elect successors, although replicas are there.",
         (),
         whole=_majority_on_one,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "one-zone",
@@ -240,7 +240,7 @@ LAYOUT_RULES = (
         "Its slots are lost for as long as the zone is.",
         (f"config:{ZONE_SETTING}",),
         whole=_shard_in_one_zone,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "nobody-fails-over",
@@ -250,6 +250,6 @@ LAYOUT_RULES = (
         "When it fails, writes fail until a person promotes a replica.",
         ("clients", "info:role"),
         whole=_nobody_fails_over,
-        kinds=frozenset({"single"}),
+        subjects=frozenset({"single"}),
     ),
 )

@@ -184,7 +184,7 @@ def _failed_kept(reading: Reading) -> Iterator[Found]:
 
 MEMBER_RULES = (
     *(
-        Rule(code, severity, "topology", finds, why, (), whole=_checked(code), kinds=CLUSTER_ONLY)
+        Rule(code, severity, "topology", finds, why, (), whole=_checked(code), subjects=CLUSTER_ONLY)
         for code, (severity, finds, why) in CHECKED.items()
     ),
     Rule(
@@ -195,7 +195,7 @@ MEMBER_RULES = (
         "Failovers are decided by a majority of the primaries; of two, the one that is left is none.",
         (),
         whole=_few_primaries,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "even-voters",
@@ -205,7 +205,7 @@ MEMBER_RULES = (
         "A network that breaks into two equal halves leaves neither with a majority.",
         (),
         whole=_even_voters,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "uneven-slots",
@@ -215,7 +215,7 @@ MEMBER_RULES = (
         "It reaches its limits first, and the cluster is as fast as its busiest node.",
         (),
         whole=_uneven_slots,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "handshake",
@@ -225,7 +225,7 @@ MEMBER_RULES = (
         "They never become members: mostly a closed bus port, or an address that only the operator reaches.",
         (),
         whole=_handshakes,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
     Rule(
         "failed-kept",
@@ -235,6 +235,6 @@ MEMBER_RULES = (
         "Clients and nodes go on trying it, and it may come back with an old address.",
         (),
         whole=_failed_kept,
-        kinds=CLUSTER_ONLY,
+        subjects=CLUSTER_ONLY,
     ),
 )

@@ -29,7 +29,7 @@ Group = Literal[
     "kernel",
     "versions",
 ]
-ALL_KINDS: frozenset[Kind] = frozenset({"cluster", "sentinel", "single"})
+ALL_SUBJECTS: frozenset[Kind] = frozenset({"cluster", "sentinel", "single"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Rule:
     """Looks at one node that has all needs ..."""
     whole: Callable[[Reading], Iterable[Found]] | None = None
     """... or at everything; of the nodes, those with all needs are in the reading."""
-    kinds: frozenset[Kind] = ALL_KINDS
+    subjects: frozenset[Kind] = ALL_SUBJECTS
     deep: bool = False
     """Whether it looks only when keys were sampled."""
 

@@ -216,7 +216,7 @@ SENTINEL_RULES = (
         "It does not vote, and it still counts for the majority.",
         (),
         whole=_silent,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "few-sentinels",
@@ -226,7 +226,7 @@ SENTINEL_RULES = (
         "A failover needs the votes of a majority of all Sentinels; of two, the one that is left has none.",
         (),
         whole=_too_few,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "even-sentinels",
@@ -236,7 +236,7 @@ SENTINEL_RULES = (
         "A network in two equal halves leaves neither with a majority.",
         (),
         whole=_even,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "quorum-above-majority",
@@ -246,7 +246,7 @@ SENTINEL_RULES = (
         "Fewer lost Sentinels than need be stop failovers.",
         (),
         whole=_quorum,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "quorum-out-of-reach",
@@ -256,7 +256,7 @@ SENTINEL_RULES = (
         "The primary can never be declared down, so there is no failover.",
         (),
         whole=_quorum_out_of_reach,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "quorum-of-one",
@@ -266,7 +266,7 @@ SENTINEL_RULES = (
         "A Sentinel with a bad network of its own starts failovers from a healthy primary.",
         (),
         whole=_quorum_of_one,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "sentinels-on-one-host",
@@ -276,7 +276,7 @@ SENTINEL_RULES = (
         "That host takes the majority with it, and nobody may fail over.",
         (),
         whole=_same_host,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "sentinel-settings-differ",
@@ -286,7 +286,7 @@ SENTINEL_RULES = (
         "How long a failure takes to be noticed depends on who notices, and agreement comes late.",
         (),
         whole=_settings_differ,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "stale-sentinels",
@@ -296,7 +296,7 @@ SENTINEL_RULES = (
         "Those who are gone raise the number of votes that a failover needs.",
         (),
         whole=_stale,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "sentinels-disagree",
@@ -306,7 +306,7 @@ SENTINEL_RULES = (
         "Clients write to different nodes, and one of them loses its writes.",
         (),
         whole=_disagree,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "primary-down",
@@ -316,7 +316,7 @@ SENTINEL_RULES = (
         "Writes fail until it is back or failed over.",
         (),
         whole=_primary_down,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "tilt",
@@ -326,7 +326,7 @@ SENTINEL_RULES = (
         "It takes no part in failovers meanwhile.",
         (),
         whole=_tilt,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
     Rule(
         "nobody-to-promote",
@@ -336,6 +336,6 @@ SENTINEL_RULES = (
         "When the primary fails, there is nothing to fail over to.",
         (),
         whole=_nobody_to_promote,
-        kinds=SENTINEL_ONLY,
+        subjects=SENTINEL_ONLY,
     ),
 )

@@ -229,7 +229,7 @@ SETTINGS_RULES = (
         "without service.",
         ("info:cluster_enabled", "config:cluster-node-timeout"),
         node=_node_timeout,
-        kinds=frozenset({"cluster"}),
+        subjects=frozenset({"cluster"}),
     ),
     Rule(
         "full-coverage",
@@ -239,7 +239,7 @@ SETTINGS_RULES = (
         "One lost shard becomes an outage of all of them.",
         ("info:cluster_enabled", "config:cluster-require-full-coverage"),
         node=_full_coverage,
-        kinds=frozenset({"cluster"}),
+        subjects=frozenset({"cluster"}),
     ),
     Rule(
         "pubsub-unlimited",
@@ -286,7 +286,7 @@ SETTINGS_RULES = (
         "What is written to a primary that is cut off is lost when the others choose a new one.",
         ("info:role", "info:connected_slaves", "config:min-replicas-to-write"),
         node=_no_min_replicas,
-        kinds=frozenset({"sentinel", "single"}),
+        subjects=frozenset({"sentinel", "single"}),
     ),
     Rule(
         "replica-writable",
