@@ -168,6 +168,5 @@ def _print_omissions(omissions: Sequence[OmissionDocument], console: Console) ->
         by_rule.setdefault((each.code, each.need), []).append(each.where)
     for (code, need), places in by_rule.items():
         more = f" and {len(places) - PLACES_SHOWN} more" if len(places) > PLACES_SHOWN else ""
-        console.print(
-            f"  {code}: {escape(', '.join(places[:PLACES_SHOWN]))}{more} gives no {need}", soft_wrap=True
-        )
+        shown = escape(", ".join(places[:PLACES_SHOWN]))
+        console.print(f"  {code}: no {need} from {shown}{more}", soft_wrap=True)

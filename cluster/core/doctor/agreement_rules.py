@@ -1,4 +1,4 @@
-"""Configuration: settings that should be the same on all nodes and are not, and the memory of a machine."""
+"""Configuration: what nodes have in common: settings that should be the same, and the memory of a machine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from garrison.cluster.core.doctor.printable import human, listed
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
-from garrison.cluster.core.doctor.rule import Found, Rule, at
-from garrison.cluster.core.doctor.settings_rules import MEMORY_SHARE
+from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
 
 COMPARED = (
     *("maxmemory", "maxmemory-policy", "appendonly", "appendfsync", "save", "repl-backlog-size"),
@@ -23,8 +22,11 @@ COMPARED = (
     *("protected-mode", "cluster-allow-reads-when-down", "tls-replication", "tls-cluster"),
 )
 """Settings for which a failover to another node should make no difference."""
+MEMORY_SHARE = 0.6
+"""How much of a machine the advice gives to maxmemory: the rest is for buffers, snapshots and the system."""
 MACHINE_FRACTION_WARNING = 0.8
 MACHINE_FRACTION_ERROR = 1.0
+COMMANDS_MAX = 6
 
 
 def _by_value(nodes: list[NodeReading], name: str) -> dict[str, list[NodeReading]]:
@@ -46,7 +48,7 @@ def _differing(reading: Reading, name: str) -> Iterator[Found]:
     yield Found(
         f"{name} is {listed(told, 4)}",
         f"choose one value; most ({len(most)}) have '{common}'",
-        tuple(commands[:6]),
+        tuple(commands[:COMMANDS_MAX]),
         {value or "(empty)": len(nodes) for value, nodes in ranked},
     )
 
@@ -79,27 +81,66 @@ def _passwords_differ(reading: Reading) -> Iterator[Found]:
         )
 
 
+def _share_of(nodes: list[NodeReading]) -> int:
+    """The maxmemory in bytes for each of a host's nodes; 0 where the machine's memory is not known."""
+    machine = min((node.figure("total_system_memory") for node in nodes), default=0.0)
+    return int(machine * MEMORY_SHARE / max(len(nodes), 1))
+
+
+def _no_maxmemory(reading: Reading) -> Iterator[Found]:
+    for nodes in reading.by_host.values():
+        share = _share_of(nodes)
+        for node in nodes:
+            used, total = node.figure("used_memory"), node.figure("total_system_memory")
+            if node.figure("maxmemory"):
+                continue
+            fits = share > used
+            yield Found(
+                f"maxmemory is not set; {human(used)} are used"
+                + (f"; the machine has {human(total)}" if total else ""),
+                "set a limit that leaves room for buffers, snapshots, the system and the host's other nodes"
+                if fits
+                else "move data away first: a limit below what is used refuses writes or evicts keys",
+                set_to(node, "maxmemory", str(share)) if fits else (at(node, "INFO", "memory"), "free -h"),
+                {"maxmemory_bytes": 0, "used_memory_bytes": used, "machine_bytes": total},
+                where=node.where,
+            )
+
+
 def _memory_of_machine(reading: Reading) -> Iterator[Found]:
     for host, nodes in reading.by_host.items():
-        limited = [node for node in nodes if node.figure("maxmemory") and node.figure("total_system_memory")]
-        if not limited:
+        machine = min((node.figure("total_system_memory") for node in nodes), default=0.0)
+        promised = sum(node.figure("maxmemory") for node in nodes)
+        if not machine or promised <= MACHINE_FRACTION_WARNING * machine:
             continue
-        machine = min(node.figure("total_system_memory") for node in limited)
-        promised = sum(node.figure("maxmemory") for node in limited)
-        if promised <= MACHINE_FRACTION_WARNING * machine:
-            continue
-        share = str(int(machine * MEMORY_SHARE / len(limited)))
+        share = _share_of(nodes)
+        # A limit below what a node uses would evict keys, or refuse writes, at once.
+        commands = [
+            at(node, "CONFIG", "SET", "maxmemory", str(share))
+            for node in nodes
+            if node.figure("used_memory") < share < node.figure("maxmemory")
+        ]
         yield Found(
             f"the nodes on {host} may take {human(promised)} of the machine's {human(machine)}",
-            "leave room for buffers, fragmentation, snapshots and the system",
-            tuple(at(node, "CONFIG", "SET", "maxmemory", share) for node in limited[:6]),
-            {"maxmemory_bytes": promised, "machine_bytes": machine, "nodes": len(limited)},
+            "leave room for buffers, fragmentation, snapshots and the system; nodes that use more than their "
+            "share belong on another machine",
+            tuple(commands[:COMMANDS_MAX]) or ("free -h",),
+            {"maxmemory_bytes": promised, "machine_bytes": machine, "nodes": len(nodes)},
             "error" if promised > MACHINE_FRACTION_ERROR * machine else None,
-            where=limited[0].where if len(limited) == 1 else "",
+            where=nodes[0].where if len(nodes) == 1 else "",
         )
 
 
 AGREEMENT_RULES = (
+    Rule(
+        "no-maxmemory",
+        "warning",
+        "configuration",
+        "`maxmemory` is 0",
+        "Without a limit the data grows until the kernel kills the process, or the machine swaps.",
+        ("info:maxmemory", "info:used_memory"),
+        whole=_no_maxmemory,
+    ),
     Rule(
         "settings-differ",
         "warning",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from garrison.cluster.core.doctor.printable import human, listed
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
@@ -103,6 +105,17 @@ def _ahead(node: NodeReading) -> float:
     return node.clock_ahead_ms or 0.0
 
 
+def _once_a_host(look: Callable[[NodeReading], Iterable[Found]]) -> Callable[[Reading], Iterable[Found]]:
+    """What a look at the nodes of a host finds first: all of them stand on one kernel."""
+
+    def find(reading: Reading) -> Iterator[Found]:
+        for nodes in reading.by_host.values():
+            found = (replace(each, where=node.where) for node in nodes for each in look(node))
+            yield from itertools.islice(found, 1)
+
+    return find
+
+
 KERNEL_RULES = (
     Rule(
         "huge-pages",
@@ -112,7 +125,7 @@ KERNEL_RULES = (
         "One changed byte copies 2 MB during a snapshot, and the kernel's search for huge pages "
         "stalls the node.",
         ("host:thp",),
-        node=_huge_pages,
+        whole=_once_a_host(_huge_pages),
     ),
     Rule(
         "overcommit",
@@ -121,7 +134,7 @@ KERNEL_RULES = (
         "`vm.overcommit_memory` is not 1 under a server that forks (Redis, Valkey)",
         "A fork for a snapshot is refused although its pages would never be copied.",
         ("host:overcommit_memory",),
-        node=_overcommit,
+        whole=_once_a_host(_overcommit),
     ),
     Rule(
         "somaxconn",
@@ -130,7 +143,7 @@ KERNEL_RULES = (
         "`net.core.somaxconn` is below `tcp-backlog`",
         "When all clients come back at once, the kernel drops connections that the server would take.",
         ("host:somaxconn", "config:tcp-backlog"),
-        node=_somaxconn,
+        whole=_once_a_host(_somaxconn),
     ),
     Rule(
         "swapped",
@@ -157,7 +170,7 @@ KERNEL_RULES = (
         "the machine's clock is not synchronised",
         "Keys expire too early or too late, and logs of different machines cannot be compared.",
         ("host:clock_synchronised",),
-        node=_clock_unsynchronised,
+        whole=_once_a_host(_clock_unsynchronised),
     ),
     Rule(
         "clock-skew",

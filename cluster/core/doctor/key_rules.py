@@ -50,7 +50,7 @@ def _without_ttl(node: NodeReading) -> Iterator[Found]:
             yield Found(
                 f"{len(bare)} of {len(group)} sampled keys {pattern!r} never expire while the others do",
                 "give them a time to live where they are written; SET ... EX does both in one step",
-                (at(node, "TTL", bare[0].key), at(node, "EXPIRE", bare[0].key, "86400")),
+                (at(node, "TTL", bare[0].key), at(node, "OBJECT", "IDLETIME", bare[0].key)),
                 {"without_ttl": len(bare), "sampled": len(group)},
             )
 

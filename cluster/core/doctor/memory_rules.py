@@ -15,6 +15,9 @@ USED_BYTES_MIN = 100 * 1024**2
 """Shares of less memory than this say nothing."""
 NEAR_LIMIT_FRACTION = 0.9
 AT_LIMIT_FRACTION = 0.98
+RAISED_FACTOR = 1.5
+RAISED_FRACTION_MAX = 0.8
+"""A limit is not raised above this part of the machine's memory."""
 EVICTIONS_PER_S_MAX = 1.0
 BUFFER_BYTES_MIN = 64 * 1024**2
 BUFFER_FRACTION = 0.1
@@ -38,8 +41,8 @@ def _in_swap(node: NodeReading) -> Iterator[Found]:
     if used > USED_BYTES_MIN and 0 < resident < SWAPPED_RATIO * used:
         yield Found(
             f"{human(used)} are used but only {human(resident)} are in memory: the rest is in swap",
-            "make room on the machine, or lower maxmemory",
-            (at(node, "CONFIG", "SET", "maxmemory", str(int(resident * NEAR_LIMIT_FRACTION))),),
+            "make room on the machine: stop what else runs there, or move slots away",
+            ("free -h", at(node, "MEMORY", "STATS")),
             {"used_memory_bytes": used, "used_memory_rss_bytes": resident},
         )
 
@@ -49,11 +52,13 @@ def _near_maxmemory(node: NodeReading) -> Iterator[Found]:
     if not limit or used < NEAR_LIMIT_FRACTION * limit:
         return
     refuses = node.info.get("maxmemory_policy") == "noeviction"
+    raised, machine = limit * RAISED_FACTOR, node.figure("total_system_memory")
+    fits = raised < RAISED_FRACTION_MAX * machine
     then = "writes are refused" if refuses else "keys are evicted"
     yield Found(
         f"{used / limit:.0%} of maxmemory ({human(limit)}) are used; at the limit {then}",
-        "raise the limit if the machine has room, or add a shard and rebalance",
-        set_to(node, "maxmemory", str(int(limit * 1.5))),
+        "raise the limit if nothing else needs the machine's memory, or add a shard and rebalance",
+        set_to(node, "maxmemory", str(int(raised))) if fits else (at(node, "MEMORY", "STATS"), "free -h"),
         {"used_memory_bytes": used, "maxmemory_bytes": limit},
         "error" if refuses and used >= AT_LIMIT_FRACTION * limit else None if refuses else "note",
     )

@@ -12,26 +12,9 @@ KEYS_MIN = 1_000
 """Below this many keys the shape of a data set says nothing."""
 CACHE_EXPIRES_FRACTION = 0.9
 PERSISTENT_EXPIRES_FRACTION = 0.01
-MEMORY_SHARE = 0.6
-"""How much of a machine the advice gives to maxmemory: the rest is for buffers, snapshots and the system."""
 NODE_TIMEOUT_MS_MIN = 2_000
 NODE_TIMEOUT_MS_MAX = 60_000
 ALLKEYS_OF = {"volatile-lfu": "allkeys-lfu", "volatile-random": "allkeys-random"}
-
-
-def _no_maxmemory(node: NodeReading) -> Iterator[Found]:
-    if node.figure("maxmemory"):
-        return
-    total = node.figure("total_system_memory")
-    value = str(int(total * MEMORY_SHARE)) if total else "8gb"
-    of = f"; the machine has {human(total)}" if total else ""
-    yield Found(
-        f"maxmemory is not set; {human(node.figure('used_memory'))} are used{of}",
-        "set a limit that leaves room for buffers, snapshots and the system; less where nodes share "
-        "the machine",
-        set_to(node, "maxmemory", value),
-        {"maxmemory_bytes": 0, "used_memory_bytes": node.figure("used_memory"), "machine_bytes": total},
-    )
 
 
 def _noeviction_cache(node: NodeReading) -> Iterator[Found]:
@@ -40,8 +23,8 @@ def _noeviction_cache(node: NodeReading) -> Iterator[Found]:
     if node.figure("maxmemory") and node.info["maxmemory_policy"] == "noeviction" and is_cache:
         yield Found(
             f"{expires} of {keys} keys expire, as in a cache, but the policy is noeviction",
-            "let the keys that are used least make room",
-            set_to(node, "maxmemory-policy", "allkeys-lfu"),
+            "let keys that expire make room early, those that are used least first",
+            set_to(node, "maxmemory-policy", "volatile-lfu"),
             {"keys": keys, "expires": expires},
         )
 
@@ -53,7 +36,8 @@ def _nothing_to_evict(node: NodeReading) -> Iterator[Found]:
     if node.figure("maxmemory") and policy.startswith("volatile-") and bare:
         yield Found(
             f"the policy {policy} may evict only keys that expire, and only {expires} of {keys} do",
-            "give the keys a time to live, or let every key be evicted",
+            "give the keys a time to live; or, only if each of them can be made again, let every key "
+            "be evicted",
             set_to(node, "maxmemory-policy", ALLKEYS_OF.get(policy, "allkeys-lru")),
             {"keys": keys, "expires": expires},
         )
@@ -192,15 +176,6 @@ def _writes_without_saves(node: NodeReading) -> Iterator[Found]:
 
 
 SETTINGS_RULES = (
-    Rule(
-        "no-maxmemory",
-        "warning",
-        "configuration",
-        "`maxmemory` is 0",
-        "Without a limit the data grows until the kernel kills the process, or the machine swaps.",
-        ("info:maxmemory", "info:used_memory"),
-        node=_no_maxmemory,
-    ),
     Rule(
         "noeviction-cache",
         "warning",

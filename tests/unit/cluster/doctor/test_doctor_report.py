@@ -64,8 +64,8 @@ def test_what_was_not_looked_at_is_listed_when_asked() -> None:
     blind = single(well_node(slow=None, host=None))
     assert "rules did not look everywhere" in printed(blind)
     text = printed(blind, verbose=True)
-    assert "slow-commands: 10.0.0.1:6379 gives no slow" in text
-    assert "huge-pages: 10.0.0.1:6379 gives no host:thp" in text
+    assert "slow-commands: no slow from 10.0.0.1:6379" in text
+    assert "huge-pages: no host:thp from 10.0.0.1:6379" in text
 
 
 def test_json_has_everything() -> None:

@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from garrison.cluster.cli import app as cluster_app
 from garrison.cluster.core.doctor.examine import RULE_OF, RULES, SEVERITIES, examine, examine_fully
 from garrison.cluster.core.doctor.readings import NodeReading, Reading, SampledKey, SentinelReading, SlowEntry
 from garrison.cluster.core.topology import Address
@@ -139,6 +141,21 @@ def test_keys_are_looked_at_in_a_deep_reading_only() -> None:
     shallow = Reading("single", deep.nodes, now_s=deep.now_s, doctor_version=deep.doctor_version)
     assert "big-values" in {each.code for each in examine(deep)}
     assert examine_fully(shallow) == examine_fully(single())
+
+
+PROGRAMS = {"garrison", "sudo", "echo", "df", "free", "timedatectl"}
+
+
+def test_command_lines_are_understood_by_our_commands() -> None:
+    """Options and subcommands of `garrison cluster` are those that its parser knows."""
+    group: Any = typer.main.get_command(cluster_app)
+    lines = {line for case in CASES for finding in examine(case.ill) for line in finding.commands}
+    asked = [shlex.split(line) for line in lines]
+    assert {words[0] for words in asked} <= PROGRAMS
+    assert {words[1] for words in asked if words[0] == "garrison"} <= {"cli", "cluster", "node", "sentinel"}
+    for words in asked:
+        if words[:2] == ["garrison", "cluster"]:
+            group.commands[words[2]].make_context(words[2], words[3:])
 
 
 HOSTILE = "\x1b]0;owned\x07\u202e`reboot`$(reboot)'\"\n;reboot"

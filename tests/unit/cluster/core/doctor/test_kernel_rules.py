@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from garrison.cluster.core.doctor.examine import examine_fully
-from tests.unit.cluster.core.doctor.cases import HOST, MB, Case, assert_case, name_of, of_node, of_redis
+from garrison.cluster.core.doctor.examine import examine, examine_fully
+from tests.unit.cluster.core.doctor.cases import (
+    HOST,
+    MB,
+    Case,
+    assert_case,
+    name_of,
+    of_node,
+    of_redis,
+    single,
+    well_node,
+)
 
 CASES = [
     Case("huge-pages", of_node(host=replace(HOST, thp="always")), of_node(host=replace(HOST, thp="never"))),
@@ -43,3 +53,10 @@ def test_kernel_rules(case: Case) -> None:
 def test_node_elsewhere_is_not_looked_at() -> None:
     missing = {each.need for each in examine_fully(of_node(host=None)).not_looked_at}
     assert {"host:thp", "host:somaxconn", "host:clock_synchronised"} <= missing
+
+
+def test_kernel_is_told_once_for_all_nodes_of_a_host() -> None:
+    always = replace(HOST, thp="always")
+    nodes = [well_node(port=port, host=always) for port in (1, 2)] + [well_node("10.0.0.3", host=always)]
+    found = [each.where for each in examine(single(*nodes)) if each.code == "huge-pages"]
+    assert found == ["10.0.0.1:1", "10.0.0.3:6379"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from garrison.cluster.core.doctor.examine import examine
 from tests.unit.cluster.core.doctor.cases import (
     GB,
     MB,
@@ -91,3 +92,12 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_memory_rules(case: Case) -> None:
     assert_case(case)
+
+
+@pytest.mark.parametrize(
+    ("machine_gb", "typed"), [(16, "CONFIG SET maxmemory 6442450944"), (6, "MEMORY STATS")]
+)
+def test_limit_is_raised_only_where_the_machine_has_room(machine_gb: int, typed: str) -> None:
+    memory = {"used_memory": str(int(3.8 * GB)), "total_system_memory": str(machine_gb * GB)}
+    (found,) = (each for each in examine(of_node(info=memory)) if each.code == "near-maxmemory")
+    assert found.commands[0].endswith(typed)

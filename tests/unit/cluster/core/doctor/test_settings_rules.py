@@ -27,7 +27,6 @@ def cluster_with(name: str, value: str) -> Reading:
 
 
 CASES = [
-    Case("no-maxmemory", of_node(info={"maxmemory": "0"}), of_node(), "the machine has 16.0 GB"),
     Case(
         "noeviction-cache",
         of_node(info={"db0": "keys=5000,expires=4900"}),
