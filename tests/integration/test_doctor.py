@@ -142,6 +142,24 @@ def test_planted_faults_of_a_node_are_found_and_mended(
     assert not findings(document).keys() & set(mended)
 
 
+def test_user_of_the_documentation_sees_everything(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (root / "docs" / "doctor.md").read_text()
+    words = text[text.index("ACL SETUSER doctor") :].partition("```")[0].split()
+    assert len(words) > 10
+    with running_server("redis", tmp_path) as server:
+        assert server.cli(*words) == "OK"
+        assert server.cli("SETRANGE", "film", str(8 * 1024**2), "x")
+        _, everything = doctor_here(capsys, server.port, "--deep")
+        login = ("--user", "doctor", "--pass", "LONG-PASSWORD")
+        _, document = doctor_here(capsys, server.port, "--deep", *login)
+    assert "big-values" in findings(document)
+    assert findings(document).keys() == findings(everything).keys()
+    unseen = [each["subjects"][0]["not_looked_at"] for each in (document, everything)]
+    assert unseen[0] == unseen[1]
+
+
 # A cluster.
 
 
