@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from garrison.cluster.core.check import Finding, Severity
 from garrison.cluster.core.doctor.examine import RULE_OF, SEVERITIES, Examination
+from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.doctor.readings import Reading
 from garrison.cluster.documents import Document
 
@@ -70,7 +71,7 @@ def describe(
     subjects = [
         SubjectDocument(
             kind=reading.kind,
-            name=reading.primary_name,
+            name=printable(reading.primary_name),
             nodes=len(reading.nodes),
             nodes_silent=len(reading.nodes) - len(reading.answering),
             sentinels=len(reading.sentinels),

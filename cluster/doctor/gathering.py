@@ -15,6 +15,7 @@ from typing import Any
 from garrison.client import ClientError, Connection, ReplyError
 from garrison.client.errors import AuthenticationError
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
+from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.doctor.readings import NodeReading, Reading, SentinelReading
 from garrison.cluster.core.doctor.replies import (
     NODE_COMMANDS,
@@ -56,7 +57,7 @@ class Gatherer:
         """
         first = await self._ask_node(entry)
         if first.error:
-            raise UnreachableError(f"{entry} cannot be examined: {first.error}")
+            raise UnreachableError(f"{entry} cannot be examined: {printable(first.error)}")
         if first.info.get("redis_mode") == "sentinel":
             return await self._sentinels(entry)
         if first.info.get("cluster_enabled") == "1":
@@ -66,7 +67,10 @@ class Gatherer:
     # The kinds of deployment.
 
     async def _cluster(self, entry: Address, first: NodeReading) -> Reading:
-        view = read_view(self._replies[entry].get("nodes"), entry)
+        try:
+            view = read_view(self._replies[entry].get("nodes"), entry)
+        except ManagerError as error:
+            raise ManagerError(printable(str(error))) from error
         if view.myself.address.host:
             # By its own name, so that it is on the host of those who announce the same.
             first = replace(first, address=view.myself.address)
@@ -121,7 +125,7 @@ class Gatherer:
     async def _watched_group(self, entry: Address, name: str) -> Reading:
         first = await self._ask_sentinel(entry, name)
         if first.error:
-            raise UnreachableError(f"{entry} cannot be examined: {first.error}")
+            raise UnreachableError(f"{entry} cannot be examined: {printable(first.error)}")
         others = await asyncio.gather(
             *(self._ask_sentinel(address, name) for address in _addresses(first.others))
         )

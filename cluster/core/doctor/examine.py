@@ -91,7 +91,7 @@ def examine_fully(reading: Reading) -> Examination:
             if need is None:
                 able.append(node)
             else:
-                missing.append(NotLookedAt(rule.code, node.where, need))
+                missing.append(NotLookedAt(rule.code, printable(node.where), need))
         findings += _look(rule, reading, able)
     order = {rule.code: rank for rank, rule in enumerate(RULES)}
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.code]))

@@ -81,3 +81,8 @@ def test_json_has_everything() -> None:
 
 def test_group_is_named_by_its_primary() -> None:
     assert printed(group()).startswith("orders: 2 nodes, 3 Sentinels\n")
+
+
+def test_name_that_a_sentinel_gives_is_printable() -> None:
+    named = Reading("sentinel", primary_name="\x1b[2J")
+    assert document(named).subjects[0].name == "\\x1b[2J"

@@ -171,3 +171,29 @@ async def test_keys_of_primaries_are_sampled_when_deep() -> None:
         deep = await gathered(one.address, deep=True)
     assert shallow.nodes[0].keys is None
     assert [each.key for each in deep.nodes[0].keys or ()] == ["k"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"INFO": ReplyError("ERR \x1b[2J")},
+        {"INFO": node("a", cluster=1)["INFO"], "CLUSTER NODES": "\x1b[2J\n"},
+    ],
+)
+async def test_error_about_the_entry_is_printable(answers: dict[str, Any]) -> None:
+    async with talking(node("a") | answers) as (one,):
+        with pytest.raises(ManagerError) as raised:
+            await gathered(one.address)
+    assert "[2J" in str(raised.value)
+    assert str(raised.value).isprintable()
+
+
+async def test_each_primary_that_sentinels_watch_is_a_reading() -> None:
+    async with talking(node("p"), {}) as (primary, watching):
+        watching.answers = sentinel("1", [primary], [])
+        row = list(watching.answers["SENTINEL MASTER orders"])
+        row[1] = "carts"
+        watching.answers["SENTINEL MASTERS"] = [watching.answers["SENTINEL MASTER orders"], row]
+        watching.answers["SENTINEL MASTER carts"] = row
+        readings = await Gatherer(PATIENT, deep=False, version="0.1.0").gather(watching.address)
+    assert [each.primary_name for each in readings] == ["orders", "carts"]

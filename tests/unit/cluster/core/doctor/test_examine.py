@@ -189,6 +189,12 @@ def test_hostile_text_reaches_no_terminal_and_no_shell() -> None:
                 assert not any(word in ("`reboot`", "$(reboot)") for word in words)
 
 
+def test_hostile_address_is_printable_where_nothing_was_looked_at() -> None:
+    missing = examine_fully(single(well_node(HOSTILE, slow=None))).not_looked_at
+    assert missing
+    assert all(each.where.isprintable() for each in missing)
+
+
 TEXT = st.one_of(
     st.sampled_from(["", "0", "-1", "1e400", "nan", "inf", "99999999999999999999", "ok", "up", "yes"]),
     st.text(max_size=12),
