@@ -189,7 +189,7 @@ def test_hostile_text_reaches_no_terminal_and_no_shell() -> None:
                 assert not any(word in ("`reboot`", "$(reboot)") for word in words)
 
 
-def test_hostile_address_is_printable_where_nothing_was_looked_at() -> None:
+def test_hostile_address_of_an_omission_is_printable() -> None:
     missing = examine_fully(single(well_node(HOSTILE, slow=None))).not_looked_at
     assert missing
     assert all(each.where.isprintable() for each in missing)
