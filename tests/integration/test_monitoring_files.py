@@ -47,8 +47,9 @@ def served(field: Field, bench: Bench) -> set[str]:
     cluster.call("CLUSTER", "MEET", "127.0.0.1", other.port)
     replica.follow(primary)
     replica.wait_for(primary)
+    primary.call("SET", "a", "1")
     with pytest.raises(Exception, match="WRONGTYPE"):
-        primary.client.pipeline(transaction=False).set("a", "1").lpush("a", "1").execute()
+        primary.call("LPUSH", "a", "1")
     bench.sentinel(
         "garrison",
         f"metrics-port {ports[3]}\nmetrics-bind 127.0.0.1\nsentinel monitor m 127.0.0.1 {primary.port} 1\n",
