@@ -78,8 +78,8 @@ class Lease:
         self.state = LeaseState.FOLLOWING
         self.epoch = 0
         self.newest_epoch = 0
-        self.act_after_ms = 0
-        """Before this nothing is begun under a lease just won."""
+        self._won_ms = 0
+        self._others_until_ms = 0
         self.why_lost = ""
         self._bid_at_ms: int | None = None
         self._not_before_ms = now_ms
@@ -176,6 +176,12 @@ class Lease:
         """When the own lease ends, unless it is renewed."""
         return self._voters.primaries_agree_until(self._counts_until_ms)
 
+    @property
+    def act_after_ms(self) -> int:
+        """Before this nothing is begun under a lease just won."""
+        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
+        return max(self._others_until_ms, self._won_ms + self._settings.lease_ms if unheard else 0)
+
     def is_known_at(self, node_id: str) -> bool:
         """Whether this node has granted the lease, or, where that does not count, has noted it."""
         return self.held and max(self._counts_until_ms(node_id), self._noted_until_ms(node_id)) > self._now_ms
@@ -254,9 +260,7 @@ class Lease:
             return
         self.state = LeaseState.HELD
         others = [h.until_ms for h in self._holders.values() if h.id not in ("", self._settings.id)]
-        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
-        unknown_ms = self._settings.lease_ms if unheard else 0
-        self.act_after_ms = max([self._now_ms + unknown_ms, *others])
+        self._won_ms, self._others_until_ms = self._now_ms, max([self._now_ms, *others])
 
     def _has_said(self, node_id: str) -> bool:
         """Whether it has granted this lease, or refused it: then we know how long another holds it there."""

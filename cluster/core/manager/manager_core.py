@@ -407,7 +407,7 @@ class ManagerCore:
             return "this manager may only read"
         if not picture.majority_answers:
             return "no majority of primaries answers"
-        if picture.at_ms < self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
+        if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
             return "a picture made after the last step is awaited"
         return ""
 
@@ -415,7 +415,7 @@ class ManagerCore:
         node = named(self._picture, node_id) if self._picture else None
         if node is None or node.state in (NodeState.SILENT, NodeState.FAILED) or not node.as_of_ms:
             return False
-        return node.as_of_ms < self._fresh_from_unix_ms
+        return node.as_of_ms <= self._fresh_from_unix_ms
 
     def _is_ready(self, step: Step) -> bool:
         if step.kind is not StepKind.MOVE_SLOTS or self._is_alone:

@@ -1,125 +1,128 @@
-"""Faults in what nodes promise to managers: leases, records, connections that were superseded."""
+"""Faults of cluster managers."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from .fault import Change, Directed, Fault
+from .fault import Change, Directed, Fault, Seeds
 
-REGISTER: Final = "node/core/manager_records.py"
-FIELD: Final = "tests/unit/node/core/test_manager_records_field.py"
-UNIT: Final = "tests/unit/node/core/test_manager_records.py"
-SIMULATED: Final = "tests/sim/cluster/test_managers.py"
-ONE_LEADER: Final = "two managers never hold the leases of majorities at once"
+CORE: Final = "cluster/core/manager"
+UNIT: Final = "tests/unit/cluster/core/manager"
 
 MANAGERS: Final = (
     Fault(
-        "manager-answered-before-the-sync",
-        "An answer to a manager leaves although the register is not on the disk yet.",
-        "a promise is on the disk before the answer that depends on it leaves",
+        "manager-begins-before-it-is-stored",
+        "A step begins when its version of the records is sent, not when most shards have it.",
+        "nothing is begun before a majority has stored it",
         (
             Change(
-                "node/core/records_queue.py",
-                "        if self._writing is None and self._text is None:\n",
-                "        if self._waiting or self._text is not None:\n",
+                f"{CORE}/records_keeper.py",
+                "elif self.state is Keeping.STORING and self._voters.agree(self.has_current):",
+                "elif self.state is Keeping.STORING:",
+            ),
+            Change(
+                f"{CORE}/records_keeper.py",
+                "return self.state is Keeping.SETTLED and self._voters.agree(self.has_current)",
+                "return self.state is Keeping.SETTLED",
             ),
         ),
-        Directed("tests/unit/node/core/test_records_queue.py"),
+        Seeds("manager"),
         quick=True,
     ),
     Fault(
-        "manager-lease-right-after-a-promotion",
-        "A replica that has become a primary grants leases at once.",
-        ONE_LEADER,
+        "manager-counts-its-lease-from-the-answer",
+        "A slow answer makes the holder believe in its lease for longer than the nodes do.",
+        "the holder gives up before the nodes do",
         (
             Change(
-                REGISTER,
-                "wait_ms = context.settings.cluster_manager_lease_ms_max + context.promised_ms()",
-                "wait_ms = 0",
+                f"{CORE}/lease.py",
+                "self._granted_ms[node_id] = asked_ms",
+                "self._granted_ms[node_id] = self._now_ms",
             ),
         ),
-        Directed(FIELD),
-        quick=True,
+        Directed(f"{UNIT}/test_lease.py::test_lease_counts_from_when_it_was_asked_for"),
     ),
     Fault(
-        "manager-lease-forgotten-at-restart",
-        "A node that starts again takes the lease that it had granted to have ended.",
-        ONE_LEADER,
+        "manager-forgets-what-it-has-spent",
+        "The harm of a step is not written into the records.",
+        "harm stays within its budget in any hour",
         (
             Change(
-                REGISTER,
-                "self._ends_ms = self._context.now_ms + found.ttl_ms if found.holder else NEVER_MS",
-                "self._ends_ms = NEVER_MS",
+                f"{CORE}/harm_budget.py",
+                'return records.model_copy(update={"harm_spent": (*kept, (unix_ms, cost))})',
+                'return records.model_copy(update={"harm_spent": kept})',
             ),
         ),
-        Directed(FIELD),
+        Seeds("manager"),
     ),
     Fault(
-        "manager-lease-from-a-replaced-primary",
-        "A primary without its write lease grants managers theirs.",
-        ONE_LEADER,
-        (Change(REGISTER, "is_seen and self._write_lease.is_held()", "is_seen"),),
-        Directed(FIELD),
-    ),
-    Fault(
-        "manager-epoch-is-not-saved",
-        "A newer epoch is answered and not written.",
-        "an epoch never goes back, over all lives of a node",
+        "manager-does-not-read-a-majority",
+        "The winner of the lease goes on with the first copy of the records that it reads.",
+        "what a person was told is stored is never lost",
         (
             Change(
-                REGISTER,
-                "        self._ends_ms = self._context.now_ms + ttl_ms\n        self._is_changed = True\n",
-                "        self._ends_ms = self._context.now_ms + ttl_ms\n",
+                f"{CORE}/records_keeper.py",
+                "        if not (waited or everybody):\n            return",
+                "        if not self._answered:\n            return",
+            ),
+            Change(
+                f"{CORE}/records_keeper.py",
+                "if self._voters.primaries_agree(votes) or (",
+                "if self._answered or (",
             ),
         ),
-        Directed(FIELD),
+        Seeds("manager"),
     ),
     Fault(
-        "wait-of-a-promoted-replica-ends-with-a-restart",
-        "A replica that was promoted and starts again soon takes itself for a primary of long standing.",
-        ONE_LEADER,
+        "manager-goes-on-after-its-lease",
+        "Steps under way are not cancelled when the lease is lost.",
+        "at most one manager acts",
         (
             Change(
-                REGISTER,
-                "if self._was_voter and found.counted_epoch != context.me.config_epoch:",
-                "if self._was_voter and found.counted_epoch == -2:",
+                f"{CORE}/manager_core.py",
+                "self._effects.cancels += self._runner.lost()",
+                "self._runner.lost()",
             ),
         ),
-        Directed(FIELD),
+        Directed(f"{UNIT}/test_manager_core.py::test_lost_lease_cancels_everything_at_once"),
     ),
     Fault(
-        "promoted-replica-votes-on-records",
-        "A replica that was promoted lets its records count although it may lack newer ones.",
-        "what a majority has stored is found by any majority",
+        "manager-answers-before-it-is-stored",
+        "A person is answered when the change is made, before anybody has stored it.",
+        "what a person was told is stored is never lost",
         (
             Change(
-                REGISTER,
-                "        self._is_behind = True\n        self._count(None)\n",
-                "        self._count(None)\n",
+                f"{CORE}/manager_core.py",
+                "        self._runner.forget_ended()\n        self._answers = answers",
+                "        self._runner.forget_ended()\n        self._effects.answers += answers",
             ),
         ),
-        Directed(FIELD),
+        Seeds("manager"),
     ),
     Fault(
-        "damaged-register-grants-at-once",
-        "A node whose register is damaged grants a lease as if it had promised nothing.",
-        ONE_LEADER,
+        "manager-takes-a-replica-that-is-needed",
+        "A node that was failed and is back in sync is forgotten by an old plan.",
+        "copies are never lowered by a manager",
         (
             Change(
-                REGISTER,
-                "context.now_ms + longest_ms if self._is_behind else NEVER_MS",
-                "NEVER_MS",
+                f"{CORE}/premises.py",
+                "    if staying >= wanted:\n        return None",
+                "    if staying >= 0 or wanted:\n        return None",
             ),
         ),
-        Directed(FIELD),
+        Seeds("manager"),
     ),
     Fault(
-        "records-of-an-older-epoch-are-stored",
-        "A manager that was superseded may store.",
-        "what a majority has stored is found by any majority",
-        (Change(REGISTER, "        if epoch < self._epoch:\n", "        if epoch < 0:\n"),),
-        Directed(UNIT),
-        quick=True,
+        "manager-charges-nothing-when-it-goes-on",
+        "A step of another hour is begun again without a look at the budget.",
+        "harm stays within its budget in any hour",
+        (
+            Change(
+                f"{CORE}/harm_budget.py",
+                "    why = why_too_much(records, harm, cost, unix_ms)\n    return why or with_spent",
+                '    why = ""\n    return why or with_spent',
+            ),
+        ),
+        Directed(f"{UNIT}/test_harm_budget.py::test_step_of_another_hour_is_paid_again"),
     ),
 )
-"""Answers, leases and records."""
