@@ -1,12 +1,12 @@
 // The figures: what is measured, how it is written, and the tiles of the whole.
 
 import { fill, h, setAttribute, setText } from "./dom.js";
-import { bytes, count, micros, millis, percent } from "./format.js";
+import { bytes, micros, millis, percent, rate } from "./format.js";
 import { sparkline } from "./parts.js";
 
 /** name in NodeLoad, title, how a value is written. */
 export const FIGURES = [
-  ["ops_per_s", "Throughput", (value) => `${count(value)}/s`],
+  ["ops_per_s", "Throughput", rate],
   ["memory_bytes", "Memory", bytes],
   ["p99_us", "p99", micros],
   ["hit_rate", "Hit rate", percent],

@@ -2,7 +2,7 @@
 
 import { commands } from "./commands.js";
 import { fill, h, keyed, setText } from "./dom.js";
-import { bytes, clock, count, micros } from "./format.js";
+import { bytes, clock, micros, rate } from "./format.js";
 import { action } from "./parts.js";
 
 const SLOW_MAX = 100;
@@ -66,8 +66,7 @@ export function createKeys(store, api) {
   function keyRow() {
     const cells = [h("th", { scope: "row", class: "code" }), h("td"), h("td", { class: "figure" }), h("td", { class: "figure" }), h("td")];
     const update = (key) => {
-      const rate = key.ops_per_s === null || key.ops_per_s === undefined ? "–" : `${count(key.ops_per_s)}/s`;
-      [key.key, key.type || "–", bytes(key.bytes), rate, store.nodeName(key.node_id)].forEach((text, at) => setText(cells[at], text));
+      [key.key, key.type || "–", bytes(key.bytes), rate(key.ops_per_s), store.nodeName(key.node_id)].forEach((text, at) => setText(cells[at], text));
     };
     return { element: h("tr", {}, cells), update };
   }

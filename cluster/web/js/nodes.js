@@ -3,7 +3,7 @@
 
 import { shadeClass } from "./colours.js";
 import { h, keyed, setAttribute, setText } from "./dom.js";
-import { bytes, count, micros, millis, percent, plural } from "./format.js";
+import { bytes, count, micros, millis, percent, plural, rate } from "./format.js";
 import { history } from "./figures.js";
 import { sparkline, stateBadge } from "./parts.js";
 
@@ -97,7 +97,7 @@ export function createNodes(store, { showNode }) {
       setAttribute(shard, "class", number ? `shard-name ${shadeClass(number)}` : null);
       setText(role, node.role);
       setText(cells.zone, node.zone || "–");
-      setText(ops, `${count(load.ops_per_s)}/s`);
+      setText(ops, rate(load.ops_per_s));
       setText(cells.memory, memoryText(load));
       setAttribute(cells.memory, "data-tone", load.memory_bytes > 0.8 * load.memory_max_bytes && load.memory_max_bytes ? "warn" : null);
       setText(cells.p99, micros(load.p99_us));

@@ -3,7 +3,7 @@
 import { shadeClass } from "./colours.js";
 import { fill, h, keyed, setAttribute, setText } from "./dom.js";
 import { enableDragging } from "./dragging.js";
-import { count, plural, whole } from "./format.js";
+import { plural, rate, whole } from "./format.js";
 import { commandLine, message, showMessage, signOf } from "./parts.js";
 import { createFigures } from "./figures.js";
 import { SlotPicture } from "./slot_picture.js";
@@ -76,7 +76,7 @@ export function createOverview(store, { showNode, showReshard }) {
       setAttribute(slotsCell, "title", shard.slots);
       bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
       setAttribute(bar, "class", `bar ${shadeClass(index)}`);
-      setText(load, `${count(shard.ops_per_s)}/s`);
+      setText(load, rate(shard.ops_per_s));
       zonesShown.forEach((zone, at) => {
         const there = members.filter((node) => zone === null || node.zone === zone);
         keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));

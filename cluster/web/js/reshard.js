@@ -10,7 +10,7 @@ import { expand, formatRanges, levelling } from "./slots.js";
 
 export function createReshard(store, api, live) {
   const source = h("select", { id: "move-source", onchange: sourceChosen });
-  const target = h("select", { id: "move-target", onchange: () => suggest() });
+  const target = h("select", { id: "move-target", onchange: targetChosen });
   const number = h("input", { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount });
   const ranges = h("input", { id: "move-slots", type: "text", autocomplete: "off", spellcheck: false, oninput: takeRanges, "aria-describedby": "move-effect" });
   const effect = h("p", { class: "hint", id: "move-effect" });
@@ -22,7 +22,7 @@ export function createReshard(store, api, live) {
   const field = (label, input) => h("div", { class: "field" }, h("label", { for: input.id }, label), input);
   const form = h(
     "form",
-    { onsubmit: submit },
+    { onsubmit: submit, novalidate: true },
     h("div", { class: "fields" }, field("From", source), field("To", target), field("How many", number)),
     field("Which slots", ranges),
     effect,
@@ -33,8 +33,8 @@ export function createReshard(store, api, live) {
     h("dialog", { class: "reshard", "aria-labelledby": "move-title" }, h("div", { class: "panel-head" }, h("h2", { id: "move-title" }, "Move slots"), close), form, place),
   );
   document.body.append(dialog);
-  /** The slots that a drag or a selection took; they are suggested first. */
-  let gripped = null;
+  /** The slots were chosen by a person: another target does not change them. */
+  let chosen = false;
   let consent = null;
 
   function shardOf(select) {
@@ -52,7 +52,6 @@ export function createReshard(store, api, live) {
     const taker = to ?? emptiestBut(giver);
     source.value = giver?.id ?? "";
     target.value = taker?.id ?? "";
-    gripped = grip ? formatRanges(slotsOf(grip)) : null;
     fill(place);
     consent = null;
     suggest(grip);
@@ -71,21 +70,26 @@ export function createReshard(store, api, live) {
     return others.sort((a, b) => a.slot_count - b.slot_count)[0];
   }
 
-  /** A whole run that was dragged means "some of these"; a selection means itself. */
+  function targetChosen() {
+    if (chosen) changed();
+    else suggest();
+  }
+
+  /** A whole shard that was dragged means "some of these"; a selection means itself. */
   function suggest(grip = null) {
     const from = shardOf(source);
     const to = shardOf(target);
     if (!from || !to) return;
-    const owned = expand(from.slots);
-    const taken = gripped && grip ? expand(gripped) : owned;
-    const isAll = taken.length === owned.length || taken.length >= from.slot_count;
-    const amount = isAll ? levelling(from.slot_count, to.slot_count) : taken.length;
+    const taken = grip ? slotsOf(grip) : expand(from.slots);
+    chosen = taken.length < from.slot_count;
+    const amount = chosen ? taken.length : levelling(from.slot_count, to.slot_count);
     number.value = String(amount);
     ranges.value = formatRanges(taken.slice(-amount));
     changed();
   }
 
   function takeCount() {
+    chosen = true;
     const from = shardOf(source);
     const amount = Number(number.value);
     if (from && amount >= 1) ranges.value = formatRanges(expand(from.slots).slice(-amount));
@@ -93,6 +97,7 @@ export function createReshard(store, api, live) {
   }
 
   function takeRanges() {
+    chosen = true;
     try {
       number.value = String(expand(ranges.value).length);
     } catch {

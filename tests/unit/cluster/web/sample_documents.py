@@ -1,4 +1,4 @@
-"""Documents of a deployment that is fit to be looked at: for tests of the page, and for the docs' pictures."""
+"""Documents of a deployment worth looking at: for tests of the page, and for the docs' pictures."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def make_plan(at_ms: int, plan_id: str = "plan-1f3a") -> Plan:
         id="job-18",
         kind=JobKind.REPLACE_REPLICA,
         title="replace the replica 10.0.0.3:7000",
-        reason="it has been failed for 10 min; its shard has one replica of two, and a spare stands in zone-c",
+        reason="failed for 10 min; its shard has one replica of two, and a spare stands in zone-c",
         steps=steps,
         harm=5,
         made_ms=at_ms,

@@ -43,7 +43,9 @@ def test_slots_are_moved_by_keyboard_alone(manager: FakeManager, visitor: Visito
     page = visitor.open()
     slots(page).focus()
     page.keyboard.press("End")
-    expect(slots(page)).to_have_attribute("aria-valuetext", "Slot 3275: S1, 10.0.0.1:7000 · range 0–3275")
+    expect(slots(page)).to_have_attribute(
+        "aria-valuetext", "Slot 3275: S1, 10.0.0.1:7000 · range 0\u20133275"
+    )
     for _ in range(3):
         page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("Enter")
@@ -247,7 +249,7 @@ def test_refusals_lead_to_their_place_in_the_text(manager: FakeManager, visitor:
 
 def test_refusal_in_yaml_says_its_line(manager: FakeManager, visitor: Visitor) -> None:
     visitor.expected = (REFUSED,)
-    refusal = {"error": "must be below 24:00", "path": "windows.1.ends"}
+    refusal: dict[str, object] = {"error": "must be below 24:00", "path": "windows.1.ends"}
     manager.refusals["PUT desired"] = (422, refusal)
     page = visitor.open("desired")
     lines = [

@@ -1,4 +1,4 @@
-"""The page and those who mean harm: names that are markup, addresses that are scripts, code from elsewhere."""
+"""The page and those who mean harm: names that are markup, addresses that are scripts, foreign code."""
 
 from __future__ import annotations
 

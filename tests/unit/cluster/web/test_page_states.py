@@ -50,7 +50,7 @@ def test_figures_not_known_are_dashes(manager: FakeManager, visitor: Visitor) ->
     nodes = [node.model_copy(update={"load": type(node.load)()}) for node in manager.picture.nodes]
     manager.picture = manager.picture.model_copy(update={"nodes": tuple(nodes)})
     page = visitor.open()
-    assert [text.strip() for text in page.locator(".tiles .value").all_inner_texts()] == ["–/s", *["–"] * 4]
+    assert [text.strip() for text in page.locator(".tiles .value").all_inner_texts()] == ["\u2013"] * 5
 
 
 def test_uncovered_slots_are_said(manager: FakeManager, visitor: Visitor) -> None:
