@@ -27,7 +27,7 @@ export const commands = {
   slow: (address) => `garrison cli ${hostAndPort(address)} SLOWLOG GET 32`,
   bigKeys: (address) => `garrison cli ${hostAndPort(address)} --bigkeys`,
   hotKeys: (address) => `garrison cli ${hostAndPort(address)} --hotkeys`,
-  start: () => "garrison manager HOST:PORT",
+  start: () => "garrison manager run HOST:PORT",
 };
 
 function hostAndPort(address) {

@@ -19,7 +19,7 @@ def test_empty_deployment_says_what_to_type(manager: FakeManager, visitor: Visit
     manager.picture = Picture(at_ms=manager.now_ms)
     page = visitor.open()
     expect(page.locator("#view-overview .message")).to_contain_text("knows no nodes yet")
-    expect(page.locator("#view-overview .message code")).to_have_text("garrison manager HOST:PORT")
+    expect(page.locator("#view-overview .message code")).to_have_text("garrison manager run HOST:PORT")
 
 
 def test_slow_manager_shows_that_it_loads(manager: FakeManager, visitor: Visitor) -> None:
