@@ -9,7 +9,7 @@ import { createJobs, stepList } from "./jobs.js";
 /** A plan as elements. */
 export function planPicture(plan) {
   if (!plan.jobs.length) {
-    return [h("p", { class: "nothing" }, "Nothing would be done: the cluster is as it is wanted."), explanations(plan)];
+    return [h("p", { class: "nothing" }, "Nothing would be done."), explanations(plan)];
   }
   const jobs = plan.jobs.map((job) => {
     const steps = stepList();
@@ -31,7 +31,7 @@ export function planPicture(plan) {
 function explanations(plan) {
   if (!plan.explanations?.length) return null;
   const items = plan.explanations.map((text) => h("li", {}, text));
-  return h("details", { class: "explanations" }, h("summary", {}, `Looked at, and left: ${plan.explanations.length}`), h("ul", {}, items));
+  return h("details", { class: "explanations", open: plan.jobs.length === 0 }, h("summary", {}, `Looked at, and left: ${plan.explanations.length}`), h("ul", {}, items));
 }
 
 /**

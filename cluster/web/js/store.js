@@ -111,13 +111,18 @@ export class Store {
 
   /** The shards with an open job or the page's own rights. */
   get mayAct() {
-    return !this.forbidden && this.picture !== null && !this.picture.read_only && !this.followsLeader;
+    return !this.forbidden && this.picture !== null && !this.picture.read_only && !this.followsLeader && !this.isLeaderless;
   }
 
   /** This manager shows the cluster, and another leads. */
   get followsLeader() {
     const leader = this.leadingManager;
     return Boolean(leader && this.picture.shown_by && leader.id !== this.picture.shown_by);
+  }
+
+  /** Managers are known, and none of them has the lease. */
+  get isLeaderless() {
+    return Boolean(this.picture?.managers?.length) && this.leadingManager === null;
   }
 
   get leadingManager() {

@@ -188,6 +188,15 @@ def test_leader_address_that_is_none_gives_no_link(manager: FakeManager, visitor
     expect(page.locator(".banner a")).to_have_count(0)
 
 
+def test_nothing_is_begun_without_a_leader(manager: FakeManager, visitor: Visitor) -> None:
+    nobody = tuple(each.model_copy(update={"leads": False}) for each in manager.picture.managers)
+    manager.picture = manager.picture.model_copy(update={"managers": nobody})
+    page = visitor.open()
+    expect(page.locator(".banner")).to_contain_text("No manager leads now")
+    expect(page.locator("[data-fact=leader] dd")).to_have_text("none")
+    assert_nothing_can_be_done(page, manager)
+
+
 def test_problems_and_lost_majority_are_said(manager: FakeManager, visitor: Visitor) -> None:
     lacks = {"majority_answers": False, "problems": ("the clock jumped by 40 s",)}
     manager.picture = manager.picture.model_copy(update=lacks)
