@@ -2,6 +2,7 @@
 
 import { Announcer, News } from "./announcer.js";
 import { Api } from "./api.js";
+import { commands } from "./commands.js";
 import { createDesired } from "./desired.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
 import { createBanners, createHeader } from "./header.js";
@@ -11,7 +12,7 @@ import { Live } from "./live.js";
 import { createNodePanel } from "./node_panel.js";
 import { createNodes } from "./nodes.js";
 import { createOverview } from "./overview.js";
-import { message } from "./parts.js";
+import { commandLine, message } from "./parts.js";
 import { createPlanAndJobs } from "./plan.js";
 import { createReshard } from "./reshard.js";
 import { Store } from "./store.js";
@@ -129,5 +130,6 @@ setInterval(() => {
   header.updateAge();
   banners();
 }, 1000);
+document.getElementById("where").append(commandLine(commands.where()).element);
 update();
 live.start();

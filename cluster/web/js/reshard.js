@@ -133,7 +133,7 @@ export function createReshard(store, api, live) {
     const amount = new Set(expand(ranges.value)).size;
     const after = `${store.shardName(from.id)} keeps ${whole(from.slot_count - amount)}, ${store.shardName(to.id)} has ${whole(to.slot_count + amount)}.`;
     setText(effect, `${plural(amount, "slot")}: ${after}`);
-    line.update(commands.move(store.nodeName(from.id), store.nodeName(to.id), ranges.value));
+    line.update(commands.move(from.id, to.id, ranges.value));
   }
 
   async function submit(event) {

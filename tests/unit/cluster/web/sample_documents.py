@@ -248,7 +248,7 @@ def make_job(at_ms: int, number: int = 17, state: Progress = Progress.RUNNING) -
         began_ms=at_ms - 500_000,
         ended_ms=ended,
         seconds_left=None if ended else 42,
-        command="garrison manager move --from 10.0.0.4:7000 --to 10.0.0.1:7000 --slots 9830-9920",
+        command="garrison manager move 9830-9920 --from 10.0.0.4:7000 --to 10.0.0.1:7000",
     )
 
 
@@ -266,7 +266,7 @@ def make_plan(at_ms: int, plan_id: str = "plan-1f3a") -> Plan:
         steps=steps,
         harm=5,
         made_ms=at_ms,
-        command="garrison manager apply --only job-18",
+        command="garrison manager consent plan-1f3a",
     )
     explanations = (
         "Slots are spread by load within 3.1 % of the weights; the threshold is 5 %.",

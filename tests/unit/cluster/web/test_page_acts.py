@@ -74,7 +74,7 @@ def test_slots_are_dragged_onto_another_shard(manager: FakeManager, visitor: Vis
     expect(page.get_by_label("From", exact=True)).to_have_value(samples.node_id(0))
     expect(page.get_by_label("To", exact=True)).to_have_value(samples.node_id(4))
     expect(page.get_by_role("dialog").locator(".action code").first).to_have_text(
-        "garrison manager move --from 10.0.0.1:7000 --to 10.0.0.5:7000 --slots 3275"
+        f"garrison manager move 3275 --from {samples.node_id(0)} --to {samples.node_id(4)}"
     )
     page.get_by_label("How many").fill("100")
     page.get_by_role("button", name="Show the plan").click()
@@ -153,7 +153,7 @@ def test_plan_that_has_changed_is_shown_anew(manager: FakeManager, visitor: Visi
     manager.answers["plan"] = samples.make_plan(manager.now_ms, "plan-new")
     run_the_plan(page)
     expect(page.locator("#view-jobs > .outcome")).to_contain_text("The plan has changed", ignore_case=True)
-    expect(page.locator("#view-jobs .plan-box")).to_contain_text("apply --plan plan-new")
+    expect(page.locator("#view-jobs .plan-box")).to_contain_text("consent plan-new")
 
 
 def test_job_is_stopped_and_resumed(manager: FakeManager, visitor: Visitor) -> None:
