@@ -32,7 +32,8 @@ export function history(series, figure, nodeId = null) {
 /** What the whole spends, as the series counts it: sums over primaries, else the worst of all nodes. */
 export function wholeLoad(nodes) {
   const primaries = nodes.filter((node) => node.role === "primary");
-  const known = (name, among = nodes) => among.map((node) => node.load?.[name] ?? null).filter((value) => value !== null);
+  const known = (name, among = nodes) =>
+    among.map((node) => node.load?.[name] ?? null).filter((value) => value !== null);
   const sum = (values) => (values.length ? values.reduce((a, b) => a + b, 0) : null);
   const maximum = known("memory_max_bytes", primaries);
   return {

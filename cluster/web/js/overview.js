@@ -63,7 +63,12 @@ export function createOverview(store, { showNode, showReshard }) {
     const bar = h("span", { class: "bar" });
     const number = h("span", { class: "figure" });
     const load = h("td", { class: "figure" });
-    const slotsCell = h("td", { class: "slot-cell" }, number, h("span", { class: "track", "aria-hidden": "true" }, bar));
+    const slotsCell = h(
+      "td",
+      { class: "slot-cell" },
+      number,
+      h("span", { class: "track", "aria-hidden": "true" }, bar),
+    );
     const places = zonesShown.map(() => h("td"));
     const title = h("th", { scope: "row" }, handle);
     const element = h("tr", {}, title, slotsCell, load, ...places);
@@ -134,7 +139,14 @@ export function nodeChip(store, showNode, withZone) {
   const label = h("span", { class: "address" });
   const hidden = h("span", { class: "visually-hidden" });
   let id = "";
-  const element = h("button", { type: "button", class: "chip", onclick: () => showNode(id) }, sign, role, label, hidden);
+  const element = h(
+    "button",
+    { type: "button", class: "chip", onclick: () => showNode(id) },
+    sign,
+    role,
+    label,
+    hidden,
+  );
   const update = (node) => {
     id = node.id;
     const [glyph, tone] = signOf(node.state);

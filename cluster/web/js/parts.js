@@ -168,7 +168,8 @@ export function sparkline() {
         pen = "M";
         return;
       }
-      line += `${pen}${(index * step).toFixed(1)} ${(SPARK_HEIGHT - 1.5 - (value / top) * (SPARK_HEIGHT - 3)).toFixed(1)}`;
+      const y = SPARK_HEIGHT - 1.5 - (value / top) * (SPARK_HEIGHT - 3);
+      line += `${pen}${(index * step).toFixed(1)} ${y.toFixed(1)}`;
       pen = "L";
     });
     setAttribute(path, "d", line);

@@ -11,8 +11,21 @@ import { expand, formatRanges, levelling } from "./slots.js";
 export function createReshard(store, api, live) {
   const source = h("select", { id: "move-source", onchange: sourceChosen });
   const target = h("select", { id: "move-target", onchange: targetChosen });
-  const number = h("input", { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount });
-  const ranges = h("input", { id: "move-slots", type: "text", autocomplete: "off", spellcheck: false, oninput: takeRanges, "aria-describedby": "move-effect" });
+  const number = h(
+    "input",
+    { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount },
+  );
+  const ranges = h(
+    "input",
+    {
+      id: "move-slots",
+      type: "text",
+      autocomplete: "off",
+      spellcheck: false,
+      oninput: takeRanges,
+      "aria-describedby": "move-effect",
+    },
+  );
   const effect = h("p", { class: "hint", id: "move-effect" });
   const line = commandLine("");
   const plan = h("button", { type: "submit" }, "Show the plan");
@@ -30,7 +43,13 @@ export function createReshard(store, api, live) {
     outcome,
   );
   const dialog = closable(
-    h("dialog", { class: "reshard", "aria-labelledby": "move-title" }, h("div", { class: "panel-head" }, h("h2", { id: "move-title" }, "Move slots"), close), form, place),
+    h(
+      "dialog",
+      { class: "reshard", "aria-labelledby": "move-title" },
+      h("div", { class: "panel-head" }, h("h2", { id: "move-title" }, "Move slots"), close),
+      form,
+      place,
+    ),
   );
   document.body.append(dialog);
   /** The slots were chosen by a person: another target does not change them. */
@@ -46,7 +65,16 @@ export function createReshard(store, api, live) {
     setText(outcome, shards.length < 2 ? "There is only one shard: slots have nowhere to go." : "");
     setAttribute(outcome, "data-tone", null);
     for (const select of [source, target]) {
-      fill(select, shards.map((shard) => h("option", { value: shard.id }, `${store.shardName(shard.id)} · ${store.nodeName(shard.id)} · ${whole(shard.slot_count)} slots`)));
+      fill(
+        select,
+        shards.map(
+          (shard) => h(
+            "option",
+            { value: shard.id },
+            `${store.shardName(shard.id)} · ${store.nodeName(shard.id)} · ${whole(shard.slot_count)} slots`,
+          ),
+        ),
+      );
     }
     const giver = from ?? [...shards].sort((a, b) => b.slot_count - a.slot_count)[0];
     const taker = to ?? emptiestBut(giver);
@@ -131,7 +159,8 @@ export function createReshard(store, api, live) {
     setAttribute(effect, "data-tone", wrong ? "bad" : null);
     if (wrong) return setText(effect, wrong);
     const amount = new Set(expand(ranges.value)).size;
-    const after = `${store.shardName(from.id)} keeps ${whole(from.slot_count - amount)}, ${store.shardName(to.id)} has ${whole(to.slot_count + amount)}.`;
+    const kept = `${store.shardName(from.id)} keeps ${whole(from.slot_count - amount)}`;
+    const after = `${kept}, ${store.shardName(to.id)} has ${whole(to.slot_count + amount)}.`;
     setText(effect, `${plural(amount, "slot")}: ${after}`);
     line.update(commands.move(from.id, to.id, ranges.value));
   }

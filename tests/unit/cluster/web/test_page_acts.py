@@ -138,7 +138,7 @@ def test_plan_is_explained_and_run_by_consent(manager: FakeManager, visitor: Vis
     page = visitor.open("jobs")
     plan = page.locator("#view-jobs .plan-box")
     expect(plan).to_contain_text("replace the replica 10.0.0.3:7000")
-    expect(plan).to_contain_text("it has been failed for 10 min")
+    expect(plan).to_contain_text("failed for 10 min")
     expect(plan.locator(".steps li")).to_have_count(3)
     run_the_plan(page)
     expect(page.locator("#view-jobs > .outcome")).to_contain_text("was begun")
