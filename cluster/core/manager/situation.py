@@ -201,6 +201,12 @@ class Situation:
         return self.wish_of(node).zone or node.zone
 
     @cached_property
+    def zones(self) -> frozenset[str]:
+        """The zones of the desired state, else all that nodes stand in."""
+        found = self.desired.zones or map(self.zone_of, self.picture.nodes)
+        return frozenset(found) - {""}
+
+    @cached_property
     def spares(self) -> tuple[Spare, ...]:
         """Idle nodes that may be taken: members that own nothing first, then those of `spares`.
 
