@@ -84,7 +84,7 @@ class RunningManager:
                 if until(found):
                     return found
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{self.name} {path}: {found}\n{self.log.read_text()[-3000:]}")
+        raise AssertionError(f"{self.name} {path}: {found!r:.3000}\n{self.log.read_text()[-3000:]}")
 
 
 async def leading(managers: list[RunningManager]) -> tuple[RunningManager, RunningManager]:

@@ -18,6 +18,8 @@ from garrison.cluster.local.ports import HOST, free_ports
 from tests.integration.managers import RunningManager, calling, leading
 
 KEYS = 30_000
+MOVED = "0-1199"
+MOVED_COUNT = 1_200
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 
@@ -78,21 +80,24 @@ async def test_reshard_outlives_the_manager_that_began_it(cluster: LocalCluster,
         refused = await other.answer("POST", "/api/pause")
         assert (refused.status_code, refused.json()["leader"]) == (409, f"{HOST}:{leader.port}")
         picture = await leader.get("/api/picture")
-        source, target = [node for node in picture["nodes"] if node["role"] == "primary"][:2]
-        move = {"source": source["id"], "target": target["id"], "slots": source["slots"].split(",")[0]}
+        primaries = [node for node in picture["nodes"] if node["role"] == "primary"]
+        source = next(node for node in primaries if node["slots"].startswith("0-"))
+        target = next(node for node in primaries if node is not source)
+        move = {"source": source["id"], "target": target["id"], "slots": MOVED}
         plan = await leader.send("POST", "/api/reshard", {"moves": [move]})
         async with calling(client) as caller:
             await leader.send("POST", f"/api/plan/{plan['id']}/consent")
-            await leader.wait(
-                "/api/picture", lambda found: 0 < owned(found, source["id"]) < source["slot_count"]
-            )
+            await leader.wait("/api/picture", lambda found: owned(found, source["id"]) < source["slot_count"])
             await leader.kill()
             jobs = await other.wait(
                 "/api/jobs", lambda found: found and found[-1]["state"] in ("done", "failed", "stopped")
             )
         assert [(job["kind"], job["state"], job["why"]) for job in jobs[-1:]] == [("reshard", "done", "")]
         picture = await other.wait(
-            "/api/picture", lambda found: owned(found, source["id"]) == 0 and not found["open_slots"]
+            "/api/picture",
+            lambda found: (
+                owned(found, target["id"]) == target["slot_count"] + MOVED_COUNT and not found["open_slots"]
+            ),
         )
         assert picture["slots_covered"] == SLOT_COUNT
         assert caller.errors == []

@@ -67,7 +67,12 @@ class Bench:
         unix_ms = self.now_ms + UNIX_MS
         nodes = tuple(
             NodePicture(
-                id=id, address=f"{id}:1", role="primary", slots=slots, slot_count=100 if slots else 0, as_of_ms=unix_ms
+                id=id,
+                address=f"{id}:1",
+                role="primary",
+                slots=slots,
+                slot_count=100 if slots else 0,
+                as_of_ms=unix_ms,
             )
             for id, slots in self.slots.items()
         )
@@ -95,7 +100,9 @@ class Bench:
     def _store(self, ask: StoreRecords) -> None:
         silent = ask.node_id in self.silent
         if not silent:
-            self.stored[ask.node_id] = StoredRecords(ask.epoch, "me", ask.version, ask.epoch, ask.content, 9_000)
+            self.stored[ask.node_id] = StoredRecords(
+                ask.epoch, "me", ask.version, ask.epoch, ask.content, 9_000
+            )
         self.core.records_stored(ask.node_id, "no answer" if silent else "", self.now_ms)
 
     def run(self, duration_ms: int, step_ms: int = 500, **more: Any) -> None:
