@@ -13,6 +13,8 @@ from garrison.cluster.core.ranges import SLOT_COUNT
 from .model import Model, ModelNode
 
 HOUR_MS = 3_600_000
+KNOWN_MS = 15_000
+"""So old may be what a manager knows of a node."""
 
 
 class BrokenInvariantError(Exception):
@@ -57,7 +59,9 @@ class Checks:
         """A manager changes something."""
         self.effects += 1
         if begin.epoch < self.granted:
-            self._broken(f"{manager} acts ({what}) under {begin.epoch}; {self.granted} was granted by a majority")
+            self._broken(
+                f"{manager} acts ({what}) under {begin.epoch}; {self.granted} was granted by a majority"
+            )
         if begin.epoch < self.newest_acting[0]:
             self._broken(f"{manager} acts ({what}) under {begin.epoch}, after {self.newest_acting}")
         self.newest_acting = (begin.epoch, manager)
@@ -109,7 +113,7 @@ class Checks:
         primary = model.nodes.get(node.primary)
         if primary is None or not primary.slots:
             return
-        if model.copies(primary) - 1 < self.copies_wanted:
+        if model.copies(primary, model.now_ms - KNOWN_MS) - 1 < self.copies_wanted:
             self._broken(f"{node.id} is taken from {primary.id}, which then has too few copies")
 
     copies_wanted: int = 2

@@ -1,0 +1,100 @@
+"""Whether a step may begin."""
+
+import pytest
+
+from garrison.cluster.core.manager.jobs import Step, StepKind
+from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
+from garrison.cluster.core.manager.premises import doubt_about
+
+
+def primary(id: str, slots: str = "", **more: object) -> NodePicture:
+    low, _, high = slots.partition("-")
+    count = int(high) - int(low) + 1 if slots else 0
+    fields = {"id": id, "address": f"{id}:1", "role": "primary", "slots": slots, "slot_count": count}
+    return NodePicture.model_validate(fields | more)
+
+
+def replica(id: str, of: str, **more: object) -> NodePicture:
+    fields = {"id": id, "address": f"{id}:1", "role": "replica", "primary_id": of, "link_up": True}
+    return NodePicture.model_validate(fields | more)
+
+
+def picture(*nodes: NodePicture) -> Picture:
+    return Picture(at_ms=1, nodes=nodes)
+
+
+def step(kind: StepKind, **words: str) -> Step:
+    return Step(kind=kind, arguments=words)
+
+
+MOVE = step(StepKind.MOVE_SLOTS, source="a", target="b", slots="0-9")
+HAND_OVER = Step(kind=StepKind.HAND_OVER, arguments={"node": "x", "from": "a"})
+REPLICATE = step(StepKind.REPLICATE, node="x", primary="b")
+FORGET = step(StepKind.FORGET, node="x")
+TWO = (primary("a", "0-99"), primary("b", "100-199"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        (MOVE, TWO),
+        (MOVE, (primary("b", "0-9"),)),
+        (HAND_OVER, (primary("a", "0-99"), replica("x", "a"))),
+        (HAND_OVER, (replica("a", "x"), primary("x", "0-99"))),
+        (REPLICATE, (*TWO, primary("x"))),
+        (step(StepKind.REPLICATE, node="x:1", primary="b"), (*TWO, primary("x"))),
+        (FORGET, TWO),
+        (FORGET, (*TWO, replica("x", "a", state=NodeState.FAILED, link_up=False))),
+        (step(StepKind.RESTART, node="a"), TWO),
+        (step(StepKind.BACKUP, target="/b"), ()),
+    ],
+)
+def test_step_that_fits_the_picture_may_begin(asked: Step, seen: tuple[NodePicture, ...]) -> None:
+    assert doubt_about(asked, picture(*seen), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        (MOVE, (primary("a", "0-99"),)),
+        (MOVE, (primary("a", "0-99", state=NodeState.FAILED), primary("b"))),
+        (MOVE, (primary("a", "5-99"), primary("b"))),
+        (HAND_OVER, (primary("a", "0-99"), replica("x", "a", link_up=False))),
+        (REPLICATE, TWO),
+        (REPLICATE, (*TWO, replica("x", "a"))),
+        (FORGET, (*TWO, replica("x", "a"))),
+        (step(StepKind.RESET, node="x"), (*TWO, primary("x"), replica("y", "x"))),
+        (step(StepKind.CONFIGURE, node="a"), (primary("a", "0-9", state=NodeState.SILENT),)),
+    ],
+)
+def test_what_may_still_come_is_waited_for(asked: Step, seen: tuple[NodePicture, ...]) -> None:
+    doubt = doubt_about(asked, picture(*seen), 1)
+    assert doubt is not None
+    assert not doubt.final
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        (MOVE, (primary("a", "0-99"), replica("b", "a"))),
+        (MOVE, (primary("a", "5-99"), primary("b"), primary("c", "0-4"))),
+        (MOVE, (replica("a", "c"), primary("b"), primary("c", "0-99"))),
+        (HAND_OVER, (primary("a", "0-99"), replica("x", "b"))),
+        (HAND_OVER, (primary("a", "0-99"), primary("x"))),
+        (REPLICATE, (*TWO, primary("x", "200-300"))),
+        (REPLICATE, (primary("a", "0-99"), replica("b", "a"), primary("x"))),
+        (FORGET, (primary("x", "0-9"),)),
+        (step(StepKind.RESET, node="x"), (primary("x", "0-9"),)),
+    ],
+)
+def test_what_contradicts_a_step_stops_it(asked: Step, seen: tuple[NodePicture, ...]) -> None:
+    doubt = doubt_about(asked, picture(*seen), 1)
+    assert doubt is not None
+    assert doubt.final
+
+
+def test_replica_may_leave_when_enough_stay() -> None:
+    seen = picture(*TWO, replica("x", "a"), replica("y", "a"))
+    assert doubt_about(FORGET, seen, 1) is None
+    assert doubt_about(FORGET, seen, 2) is not None
+    assert doubt_about(FORGET, seen, None) is None
