@@ -121,6 +121,17 @@ class Observer:
         self._events.extend(events)
         del self._events[:-EVENTS_KEPT_MAX]
 
+    async def look_again(self, node_ids: Sequence[str]) -> None:
+        """Ask these nodes at once, and draw: something was done to them."""
+        chosen = [self._watched[node_id] for node_id in node_ids if node_id in self._watched]
+        await asyncio.gather(*map(self._ask_everything, chosen))
+        self._settle_members()
+        self.draw()
+
+    async def _ask_everything(self, watched: _Watched) -> None:
+        watched.table_due_s = 0.0
+        await self._ask(watched, lane=1)
+
     # The tasks.
 
     async def run(self) -> None:
@@ -232,7 +243,7 @@ class Observer:
     def _interval_s(self) -> float:
         return max(DRAW_INTERVAL_S, len(self._watched) / INFO_PER_S_MAX)
 
-    async def _ask(self, watched: _Watched) -> None:
+    async def _ask(self, watched: _Watched, lane: int = 0) -> None:
         """One question for everything that is due."""
         now = asyncio.get_running_loop().time()
         commands: list[Command] = [("INFO",), ("CLUSTER", "INFO")]
@@ -248,7 +259,7 @@ class Observer:
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
             commands += [("CONFIG", "GET", name) for name in self._desired().settings]
             watched.details_due_s = now + DETAILS_INTERVAL_S
-        replies = await self._call(watched, commands)
+        replies = await self._call(watched, commands, lane)
         if replies is not None:
             self._take(
                 watched, {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}

@@ -301,7 +301,7 @@ def _read_histogram(reply: Any) -> dict[str, dict[float, int]]:
 
 
 def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, float | None]:
-    """Of all commands together, over the time between the samples; (None, None) without calls."""
+    """Of all commands together, between the samples; (None, None) without calls."""
     counts: dict[float, int] = {}
     for name, buckets in now.buckets.items():
         earlier = before.buckets.get(name, {}) if before is not None else {}
