@@ -129,6 +129,14 @@ class ManagerPicture(Document):
     as_of_ms: int = 0
 
 
+class LeasePicture(Document):
+    """Who has the lease, as the manager that shows this knows it."""
+
+    holder: str = Field(default="", description="the id of the manager that has it; empty for none")
+    epoch: int = 0
+    left_ms: int | None = Field(default=None, description="when this was made; None when it is not known")
+
+
 class Event(Document):
     """Something that happened: a line of the timeline."""
 
@@ -187,8 +195,14 @@ class Picture(Document):
     slow_commands: tuple[SlowCommand, ...] = ()
     big_keys: tuple[NotableKey, ...] = ()
     hot_keys: tuple[NotableKey, ...] = ()
+    shown_by: str = Field(default="", description="the id of the manager that shows this")
+    lease: LeasePicture | None = Field(default=None, description="None where a manager works alone")
+    mode: Literal["", "dry-run", "act", "paused"] = Field(default="", description="empty: not known")
+    paused_by: str = ""
     majority_answers: bool = True
-    read_only: bool = Field(default=False, description="the manager that shows this may not act")
+    read_only: bool = Field(
+        default=False, description="the manager that shows this, or the token that asked, may not act"
+    )
     problems: tuple[str, ...] = Field(
         default=(), description="what the manager itself lacks, one sentence each"
     )
