@@ -1,4 +1,4 @@
-"""The columns of the table of nodes: what each shows, how it is sorted, and which go first on a narrow screen.
+"""The columns of the table of nodes: what each shows, how it is sorted, which go first on a narrow screen.
 
 Functions of a picture alone: the widget that draws them is in :mod:`garrison.cluster.top.node_table`.
 """
@@ -133,3 +133,31 @@ def words_of(node: NodePicture) -> str:
     """What a filter looks into, in small letters."""
     words = (node.id, node.address, node.hostname, node.host, node.zone, node.role, node.state, node.version)
     return " ".join(words).lower()
+
+
+def header_text(columns: Sequence[Column], name_width: int, sort: str = "") -> str:
+    """The titles; the one that the table is sorted by is in capitals."""
+    titles = [f"{_marked('node', sort):<{name_width}}"]
+    for column in columns:
+        side = ">" if column.is_number else "<"
+        titles.append(f"{_marked(column.title, sort)[: column.width]:{side}{column.width}}")
+    return " ".join(titles)
+
+
+def row_text(row: Row, columns: Sequence[Column], name_width: int) -> str:
+    """One node; replicas are indented below their primary."""
+    name = f"{row.letter or ' '} {'  ' if row.is_indented else ''}{row.node.address}"
+    cells = [f"{_shortened(name, name_width):<{name_width}}"]
+    for column in columns:
+        text = _shortened(column.text(row.node), column.width)
+        cells.append(f"{text:>{column.width}}" if column.is_number else f"{text:<{column.width}}")
+    return " ".join(cells)
+
+
+def _marked(title: str, sort: str) -> str:
+    return title.upper() if title == sort else title
+
+
+def _shortened(text: str, width: int) -> str:
+    """The end of an address says more than its beginning."""
+    return text if len(text) <= width else f"…{text[-(width - 1) :]}"

@@ -50,11 +50,15 @@ def milliseconds(value: float | None) -> str:
 
 
 def _duration(value: float, units: tuple[tuple[str, int], ...]) -> str:
-    for number, (unit, step) in enumerate(units):
+    (smallest, step), *larger = units
+    if value < step - 0.5:
+        return f"{value:.0f}{smallest}"
+    unit = smallest
+    for next_unit, next_step in larger:
+        value, unit, step = value / step, next_unit, next_step
         if not step or value < step - 0.5:
             break
-        value /= step
-    return f"{value:.0f}{unit}" if not number or value >= 9.95 else f"{value:.1f}{unit}"
+    return f"{value:.0f}{unit}" if value >= 9.95 else f"{value:.1f}{unit}"
 
 
 def age(seconds: float) -> str:

@@ -1,16 +1,15 @@
-"""The lines above the table of nodes: which deployment this is, who leads, how old the picture is, the sums."""
+"""The lines above the table of nodes: which deployment this is, who leads, how old the picture is, sums."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from garrison.cluster.core.manager.picture import NodeState, Picture
 from garrison.cluster.top import figures
-from garrison.cluster.top.picture_sources import Beside
 
 SLOT_COUNT = 16384
 
 
-def title_line(picture: Picture, beside: Beside) -> str:
+def title_line(picture: Picture) -> str:
     """Name, kind, leader and mode."""
     parts = ["garrison top", picture.name, picture.kind]
     leader = next((each for each in picture.managers if each.leads), None)
@@ -18,7 +17,7 @@ def title_line(picture: Picture, beside: Beside) -> str:
         parts.append(f"leader {leader.address or leader.id}")
     elif picture.managers:
         parts.append("no manager leads")
-    parts.append(f"paused by {beside.paused_by}" if beside.paused_by else beside.mode)
+    parts.append(f"paused by {picture.paused_by}" if picture.paused_by else picture.mode)
     if picture.read_only:
         parts.append("read-only")
     return " | ".join(part for part in parts if part)

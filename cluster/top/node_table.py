@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from garrison.cluster.core.manager.picture import NodeState
-from garrison.cluster.top.columns import Column, Row, fitting
+from garrison.cluster.top.columns import Column, Row, fitting, header_text, row_text
 
 HEADER_HEIGHT = 1
 CURSOR = ">"
@@ -111,7 +111,10 @@ class NodeTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         base = self.rich_style
         if y < HEADER_HEIGHT:
-            return self._strip(self._header_text(), base + HEADER_STYLE)
+            return self._strip(
+                " " * len(CURSOR) + header_text(self._columns, self._name_width, self._sort),
+                base + HEADER_STYLE,
+            )
         at = y - HEADER_HEIGHT + self.scroll_offset.y
         if at >= len(self._rows):
             return self._strip("", base)
@@ -120,33 +123,8 @@ class NodeTable(ScrollView, can_focus=True):
         is_under_cursor = row.node.id == self._cursor_id
         if is_under_cursor and self.has_focus:
             style += CURSOR_STYLE
-        return self._strip(self._row_text(row, is_under_cursor), style)
+        mark = CURSOR if is_under_cursor else " " * len(CURSOR)
+        return self._strip(mark + row_text(row, self._columns, self._name_width), style)
 
     def _strip(self, text: str, style: Style) -> Strip:
         return Strip([Segment(text, style)]).adjust_cell_length(self.size.width, style)
-
-    def _header_text(self) -> str:
-        name = _marked("node", self._sort)
-        titles = [f"{name:<{self._name_width}}"]
-        for column in self._columns:
-            side = ">" if column.is_number else "<"
-            titles.append(f"{_marked(column.title, self._sort)[: column.width]:{side}{column.width}}")
-        return " " * len(CURSOR) + " ".join(titles)
-
-    def _row_text(self, row: Row, is_under_cursor: bool) -> str:
-        name = f"{row.letter or ' '} {'  ' if row.is_indented else ''}{row.node.address}"
-        cells = [f"{_shortened(name, self._name_width):<{self._name_width}}"]
-        for column in self._columns:
-            text = _shortened(column.text(row.node), column.width)
-            cells.append(f"{text:>{column.width}}" if column.is_number else f"{text:<{column.width}}")
-        return (CURSOR if is_under_cursor else " ") + " ".join(cells)
-
-
-def _marked(title: str, sort: str) -> str:
-    """The title of the column that the table is sorted by, in capitals."""
-    return title.upper() if title == sort else title
-
-
-def _shortened(text: str, width: int) -> str:
-    """The end of an address says more than its beginning."""
-    return text if len(text) <= width else f"…{text[-(width - 1) :]}"

@@ -6,8 +6,7 @@ who shows them asks again after a while, and says how old the last one is.
 
 import json
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol
 
 import httpx
@@ -16,8 +15,6 @@ from pydantic import ValidationError
 from garrison.cluster.core.manager.jobs import Job
 from garrison.cluster.core.manager.picture import Picture
 
-TOKEN_VARIABLE = "GARRISON_MANAGER_TOKEN"
-MANAGER_VARIABLE = "GARRISON_MANAGER"
 CONNECT_TIMEOUT_S = 5.0
 SILENCE_S_MAX = 20.0
 """A manager sends something at least every 15 s; later than this the connection is taken for lost."""
@@ -29,17 +26,6 @@ class SourceError(Exception):
     """Why there is no picture, in one sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What a manager knows beside its picture; empty where there is no manager."""
-
-    mode: str = ""
-    """`dry-run` or `act`."""
-    paused_by: str = ""
-    jobs: tuple[Job, ...] = ()
-    """The newest last."""
-
-
 class PictureSource(Protocol):
     """Something that pictures come from."""
 
@@ -48,8 +34,8 @@ class PictureSource(Protocol):
         """Whom it asks, for the user."""
 
     @property
-    def beside(self) -> Beside:
-        """What was last learned beside the pictures."""
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs that are known, the newest last; none where there is no manager."""
 
     def pictures(self) -> AsyncIterator[Picture]:
         """Pictures as they are made, the first at once. Raises SourceError."""
@@ -76,21 +62,21 @@ class ManagerSource:
         self._tls = tls
         self._timeout = httpx.Timeout(CONNECT_TIMEOUT_S, read=silence_s)
         self._transport = transport
-        self._beside = Beside()
+        self._jobs: tuple[Job, ...] = ()
 
     @property
     def name(self) -> str:
         return f"the manager at {self.url}"
 
     @property
-    def beside(self) -> Beside:
-        return self._beside
+    def jobs(self) -> tuple[Job, ...]:
+        return self._jobs
 
     async def once(self) -> Picture:
         async with self._client() as client:
             try:
                 picture = self._picture(await self._get(client, "/api/picture"))
-                await self._read_beside(client)
+                await self._read_jobs(client)
             except httpx.HTTPError as error:
                 raise self._lost(error) from error
             return picture
@@ -98,7 +84,7 @@ class ManagerSource:
     async def pictures(self) -> AsyncIterator[Picture]:
         async with self._client() as client:
             try:
-                await self._read_beside(client)
+                await self._read_jobs(client)
                 yield self._picture(await self._get(client, "/api/picture"))
                 async with client.stream("GET", "/api/events") as response:
                     await self._demand(response)
@@ -131,35 +117,32 @@ class ManagerSource:
             return
         if response.status_code in (401, 403):
             raise SourceError(
-                f"{self.name} wants a token that may read: set {TOKEN_VARIABLE}, or give --token-file"
+                f"{self.name} wants a token that may read: set GARRISON_MANAGER_TOKEN, or give --token-file"
             )
         await response.aread()
         raise SourceError(
             f"{self.name} answers {response.status_code} to {response.url.path}: {_reason(response)}"
         )
 
-    async def _read_beside(self, client: httpx.AsyncClient) -> None:
-        """Jobs and mode; a manager that cannot say them now is followed all the same."""
-        jobs = _document(await client.get("/api/jobs"))
-        desired = _document(await client.get("/api/desired"))
-        listed = jobs.get("jobs", []) if isinstance(jobs, dict) else jobs
-        mode = desired.get("mode", "") if isinstance(desired, dict) else ""
+    async def _read_jobs(self, client: httpx.AsyncClient) -> None:
+        """A manager that cannot name its jobs now is followed all the same."""
+        listed = _document(await client.get("/api/jobs"))
+        if isinstance(listed, dict):
+            listed = listed.get("jobs")
         try:
-            known = tuple(Job.model_validate(each) for each in listed or ())
-        except ValidationError:
-            known = ()
-        ordered = sorted(known, key=lambda job: job.made_ms)
-        self._beside = Beside(mode=str(mode), jobs=tuple(ordered[-JOBS_KEPT_MAX:]))
+            self._keep(Job.model_validate(each) for each in listed or ())
+        except (ValidationError, TypeError):
+            self._jobs = ()
+
+    def _keep(self, jobs: Iterable[Job]) -> None:
+        self._jobs = tuple(sorted(jobs, key=lambda job: job.made_ms)[-JOBS_KEPT_MAX:])
 
     def _note_job(self, data: bytes) -> None:
         try:
             job = Job.model_validate_json(data)
         except ValidationError:
             return
-        before = self._beside
-        others = [each for each in before.jobs if each.id != job.id]
-        jobs = sorted([*others, job], key=lambda each: each.made_ms)
-        self._beside = Beside(before.mode, before.paused_by, tuple(jobs[-JOBS_KEPT_MAX:]))
+        self._keep([*(each for each in self._jobs if each.id != job.id), job])
 
     def _picture(self, data: bytes) -> Picture:
         try:

@@ -1,7 +1,7 @@
 """The 16,384 slots on one line of a terminal, and the letters that stand for shards.
 
 Each column stands for an equal part of the slots and shows the letter of the shard that owns most of them. A
-column with a slot that nobody serves shows `!`, one with an open slot `~`: what is wrong is never averaged away.
+column with a slot that nobody serves shows `!`, one with an open slot `~`: trouble is never averaged away.
 """
 
 from collections.abc import Mapping

@@ -207,7 +207,7 @@ class TopApp(App[None]):
         state = "paused, " if self._is_paused else "connection lost, " if self._lost else ""
         right = f"{state}as of {age_words(picture, self._now_ms())}"
         room = max(self.size.width - len(right) - 1, 0)
-        left = title_line(picture, self._source.beside)
+        left = title_line(picture)
         self._lines["title"].display_text(f"{left[:room]:<{room}} {right}")
 
     def _draw_trouble(self) -> None:
@@ -228,7 +228,7 @@ class TopApp(App[None]):
             panel.display_text("" if not height else "no picture yet")
             return
         panel.styles.height = height
-        lines = panel_lines(picture, self._source.beside.jobs, height - 1, self._zone)
+        lines = panel_lines(picture, self._source.jobs, height - 1, self._zone)
         panel.display_text("\n".join(line[: self.size.width] for line in lines))
 
     # ---- keys

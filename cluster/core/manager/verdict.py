@@ -57,7 +57,7 @@ def _complaints(picture: Picture) -> Iterator[str]:
     if picture.open_slots:
         slots = ", ".join(str(each.slot) for each in picture.open_slots[:NODES_NAMED_MAX])
         more = "" if len(picture.open_slots) <= NODES_NAMED_MAX else " ..."
-        yield f"{len(picture.open_slots)} open slots (a migration is under way, or has stopped): {slots}{more}"
+        yield f"{len(picture.open_slots)} open slots (a migration runs, or has stopped): {slots}{more}"
     away = [each.address for each in picture.sentinels if not each.reachable]
     if away:
         yield f"{len(away)} of {len(picture.sentinels)} Sentinels do not answer: {', '.join(away)}"

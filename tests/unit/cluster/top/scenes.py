@@ -16,7 +16,7 @@ from garrison.cluster.core.manager.picture import (
     ShardPicture,
     SlowCommand,
 )
-from garrison.cluster.top.picture_sources import Beside, SourceError
+from garrison.cluster.top.picture_sources import SourceError
 
 NOW_MS = 1_800_000_000_000
 SLOT_COUNT = 16384
@@ -166,8 +166,8 @@ class FedSource:
 
     name = "10.0.0.1:7000"
 
-    def __init__(self, beside: Beside | None = None) -> None:
-        self.beside = beside or Beside()
+    def __init__(self, jobs: tuple[Job, ...] = ()) -> None:
+        self.jobs = jobs
         self._queue: asyncio.Queue[Picture | SourceError] = asyncio.Queue()
 
     async def pictures(self) -> AsyncIterator[Picture]:
