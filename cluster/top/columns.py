@@ -77,10 +77,10 @@ SORT_ORDERS = (BY_SHARD, "node", *(column.title for column in COLUMNS))
 """What the table may be sorted by; `shard` puts each primary before its replicas."""
 
 
-def fitting(width: int, name_width: int) -> tuple[tuple[Column, ...], int]:
+def fitting(width: int, name_width: int, *, has_slots: bool) -> tuple[tuple[Column, ...], int]:
     """The columns that fit beside the name of a node, and how wide that one is."""
     name_width = min(max(name_width + MARKS_WIDTH, NAME_WIDTH_MIN), NAME_WIDTH_MAX)
-    kept = list(COLUMNS)
+    kept = [column for column in COLUMNS if has_slots or column.title != "slots"]
     while kept:
         rest = width - sum(column.width + 1 for column in kept)
         droppable = max(kept, key=lambda column: column.drop_order)

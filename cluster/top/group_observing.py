@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from garrison.client import ReplyError
-from garrison.cluster.core.manager.drawing import Heard, with_answer, without_answer
+from garrison.cluster.core.manager.drawing import with_answer, without_answer
 from garrison.cluster.core.manager.group_drawing import Member, draw_group
 from garrison.cluster.core.manager.node_figures import (
     OffsetHistory,
@@ -179,7 +179,7 @@ class GroupObserver:
         load = load_between(self._samples.get(address), sample, self._lag(address, member, sample))
         slow_commands = () if isinstance(slow, ReplyError) else tuple(read_slow_log(address, slow))
         self._samples[address] = sample
-        heard: Heard = replace(heard, sample=sample, load=load, slow_commands=slow_commands)
+        heard = replace(heard, sample=sample, load=load, slow_commands=slow_commands)
         self._members[address] = replace(member, heard=heard)
 
     def _lag(self, address: str, member: Member, sample: Sample) -> tuple[int | None, int | None]:

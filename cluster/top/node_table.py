@@ -59,12 +59,13 @@ class NodeTable(ScrollView, can_focus=True):
         self._rows: list[Row] = []
         self._cursor_id = ""
         self._sort = ""
+        self._has_slots = True
         self._columns: tuple[Column, ...] = ()
         self._name_width = 0
 
-    def display_rows(self, rows: list[Row], sort: str) -> None:
+    def display_rows(self, rows: list[Row], sort: str, *, has_slots: bool) -> None:
         """Draw these from now on; `sort` is marked in the header."""
-        self._rows, self._sort = rows, sort
+        self._rows, self._sort, self._has_slots = rows, sort, has_slots
         if rows and all(row.node.id != self._cursor_id for row in rows):
             self._cursor_id = rows[0].node.id
         self._lay_out()
@@ -77,7 +78,9 @@ class NodeTable(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         longest = max((len(row.node.address) for row in self._rows), default=0)
-        self._columns, self._name_width = fitting(self.size.width - len(CURSOR), longest)
+        self._columns, self._name_width = fitting(
+            self.size.width - len(CURSOR), longest, has_slots=self._has_slots
+        )
         size = Size(self.size.width, len(self._rows) + HEADER_HEIGHT)
         if self.virtual_size != size:
             self.virtual_size = size

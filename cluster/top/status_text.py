@@ -30,7 +30,7 @@ def status_lines(
     room = max(height - FIXED_LINES - len(found) - len(notes) - len(doing), ROWS_MIN)
     lines = [_headline(picture), sums_line(picture, width)]
     if rows:
-        lines += _table(rows, width, room)
+        lines += _table(rows, width, room, has_slots=picture.kind == "cluster")
     return [*lines, *doing, *notes, *(found or ["healthy"])]
 
 
@@ -43,14 +43,14 @@ def _headline(picture: Picture) -> str:
     return f"{words}{name}{led}{mode}"
 
 
-def _table(rows: list[Row], width: int, room: int) -> list[str]:
+def _table(rows: list[Row], width: int, room: int, *, has_slots: bool) -> list[str]:
     shown = rows
     if len(rows) > room:
         unwell = [row for row in rows if row.node.state != "ok" or row.node.link_up is False]
         kept = {row.node.id for row in [*unwell, *rows][: room - 1]}
         shown = [row for row in rows if row.node.id in kept]
     longest = max(len(row.node.address) for row in shown)
-    columns, name_width = fitting(width, longest)
+    columns, name_width = fitting(width, longest, has_slots=has_slots)
     lines = [header_text(columns, name_width), *(row_text(row, columns, name_width) for row in shown)]
     if len(shown) < len(rows):
         lines.append(f"... and {len(rows) - len(shown)} more nodes")

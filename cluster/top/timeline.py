@@ -58,8 +58,10 @@ def detail_lines(picture: Picture, node: NodePicture, now_ms: int, zone: tzinfo 
         f"load      {figures.count(load.ops_per_s)} ops/s, cpu {figures.percent(load.cpu_fraction)}, "
         f"hits {figures.percent(load.hit_rate)}, p50 {figures.microseconds(load.p50_us)}, "
         f"p99 {figures.microseconds(load.p99_us)}",
-        f"traffic   in {figures.size(load.input_bytes_per_s)}/s, out {figures.size(load.output_bytes_per_s)}/s",
-        f"removed   evicted {figures.count(load.evicted_per_s)}/s, expired {figures.count(load.expired_per_s)}/s",
+        f"traffic   in {figures.size(load.input_bytes_per_s)}/s, "
+        f"out {figures.size(load.output_bytes_per_s)}/s",
+        f"removed   evicted {figures.count(load.evicted_per_s)}/s, "
+        f"expired {figures.count(load.expired_per_s)}/s",
         f"clients   {figures.count(load.clients)}, blocked {figures.count(load.clients_blocked)}",
         f"keys      {figures.count(node.keys)}",
     ]

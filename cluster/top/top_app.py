@@ -220,7 +220,7 @@ class TopApp(App[None]):
     def _draw_rows(self, picture: Picture) -> None:
         sort = SORT_ORDERS[self._sort_at]
         rows = rows_of(picture, sort, reverse=self._is_reversed, wanted=self._filter.value)
-        self._table.display_rows(rows, sort)
+        self._table.display_rows(rows, sort, has_slots=picture.kind == "cluster")
 
     def _draw_panel(self, picture: Picture | None) -> None:
         panel, height = self._lines["panel"], PANEL_HEIGHTS[self._panel_at]

@@ -39,7 +39,7 @@ def draw_group(
     problems: Sequence[str] = (),
 ) -> Picture:
     """Draw the servers with their replicas as shards without slots."""
-    nodes = tuple(_draw(member, now_ms) for member in members)
+    nodes = tuple(_draw(member, now_ms) for member in sorted(members, key=lambda each: each.address))
     primaries = [node for node in nodes if node.role == "primary"]
     # A failed primary that has a successor is still listed as a primary by itself alone; it has no replicas.
     shards = tuple(
