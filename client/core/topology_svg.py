@@ -37,10 +37,12 @@ STRIP_HEIGHT = 26
 LETTER_WIDTH_MIN = 12
 SHARDS_DRAWN_MAX = 120
 REPLICAS_DRAWN_MAX = 8
-TEXT_CHARACTERS_MAX = 34
+TEXT_CHARACTERS_MAX = 28
+"""What fits into a card at 12 pixels."""
 RANGES_NAMED_MAX = 3
-GOLDEN_ANGLE = 137.508
-"""Hues this many degrees apart stay distinct however many there are."""
+HUE_FIRST, HUES, HUE_STEP = 40.0, 280.0, 107.0
+"""Hues by golden sections of the circle, without the reds, which say that something is wrong."""
+HUE_OF_FIRST_SHARD = 170.0
 
 STYLE = """\
 .garrison-picture{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
@@ -212,7 +214,7 @@ def ranges_text(ranges: Iterable[Range]) -> str:
 
 
 def _colour(at: int) -> str:
-    return f"hsl({at * GOLDEN_ANGLE % 360:.0f},52%,42%)"
+    return f"hsl({HUE_FIRST + (HUE_OF_FIRST_SHARD + at * HUE_STEP) % HUES:.0f},52%,42%)"
 
 
 def _text(

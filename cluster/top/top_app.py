@@ -30,25 +30,25 @@ RETRY_S = 2.0
 PANEL_HEIGHTS = (6, 12, 0)
 """The heights of the panel of events that `e` goes through."""
 SLOTS_LABEL = "slots "
-KEYS_LINE = "q quit  s sort  r reverse  / filter  enter node  e events  p pause  ? help"
+KEYS_LINE = "q quit  ? help  s sort: {}  / filter  enter node  e events  p pause"
 HELP = """\
 garrison top: the keys
 
   up down, j k       move; page up, page down, home, end
   enter              more about the node: replication, slow commands, events
-  s, S               sort by the next column, by the one before; its title is in capitals
+  s, S               sort by the next column, by the one before
   r                  the other way round
-  /                  filter: a part of address, id, zone, host, role, state or version
+  /                  filter by a part of address, id, zone, host, role, state
   escape             end the filter; close this
   e                  the panel of jobs and events: small, large, none
   p                  pause, and go on
   q                  quit
 
-Letters stand for shards: the line of slots shows which shard owns which part of the
-16,384 slots; ! is a part with slots that nobody serves, ~ one with an open slot.
-A figure that is not known is -.
+Letters stand for shards: the line of slots shows which shard owns which
+part of the 16,384 slots; ! is a part with slots that nobody serves, ~ one
+with an open slot. A figure that is not known is -.
 
-'garrison status' prints the same once, for scripts and for terminals without a screen."""
+'garrison status' prints the same once, for scripts."""
 
 
 def _now_ms() -> int:
@@ -59,7 +59,7 @@ class Line(Static):
     """Text that is drawn again only when it has changed, and takes no room when it is empty."""
 
     def __init__(self, text: str = "", *, id: str) -> None:
-        super().__init__(text, id=id, markup=False)
+        super().__init__(text, id=id, markup=False, classes="" if text else "hidden")
         self._text = text
 
     def display_text(self, text: str) -> None:
@@ -145,7 +145,7 @@ class TopApp(App[None]):
         self._sort_at = 0
         self._is_reversed = False
         self._panel_at = 0
-        self._lines = {name: Line(id=name) for name in ("title", "sums", "slots", "trouble", "panel")}
+        self._lines = {name: Line(id=name) for name in ("title", "sums", "slots", "trouble", "panel", "keys")}
         self._table = NodeTable(id="nodes")
         self._filter = Input(
             placeholder="filter: address, zone, role, state", id="filter", classes="hidden", compact=True
@@ -157,7 +157,7 @@ class TopApp(App[None]):
         yield self._table
         yield self._lines["panel"]
         yield self._filter
-        yield Line(KEYS_LINE, id="keys")
+        yield self._lines["keys"]
 
     def on_mount(self) -> None:
         self._table.focus()
@@ -190,6 +190,7 @@ class TopApp(App[None]):
         picture = self._shown
         self._draw_title()
         self._draw_trouble()
+        self._lines["keys"].display_text(KEYS_LINE.format(SORT_ORDERS[self._sort_at]))
         if picture is not None:
             self._lines["sums"].display_text(sums_line(picture, self.size.width))
             line = strip(picture, self.size.width - len(SLOTS_LABEL))

@@ -48,5 +48,5 @@ def _shards(picture: Picture) -> list[DrawnShard]:
 def _node(node: NodePicture) -> DrawnNode:
     state = "" if node.state is NodeState.OK else node.state.value
     cut_off = "no link" if node.link_up is False and not state else ""
-    note = " ".join(word for word in (node.zone, state, cut_off) if word)
+    note = " ".join(word for word in (state, cut_off, node.zone) if word)
     return DrawnNode(node.address, note, "doubtful" if cut_off else HEALTH[node.state])
