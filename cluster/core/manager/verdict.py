@@ -41,7 +41,7 @@ def _complaints(picture: Picture) -> Iterator[str]:
         missing = SLOT_COUNT - picture.slots_covered
         yield f"{missing} of {SLOT_COUNT} slots are not served"
     if not picture.majority_answers:
-        yield "no majority of the primaries answers"
+        yield f"no majority of the {'Sentinels' if picture.kind == 'sentinel' else 'primaries'} answers"
     if picture.kind == "sentinel" and not any(node.role == "primary" for node in picture.nodes):
         yield "there is no primary: writes have nowhere to go"
     for state in _WORST_FIRST:

@@ -1,6 +1,7 @@
-"""The screens of `garrison top` as text, in every state; `python -m tests.unit.cluster.top.screens` rewrites them.
+"""The screens of `garrison top` as text, in every state.
 
-Read `git diff` afterwards line by line: it is the review.
+`python -m tests.unit.cluster.top.screens` rewrites them. Read `git diff` afterwards line by line: it is the
+review.
 """
 
 from __future__ import annotations

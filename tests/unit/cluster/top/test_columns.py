@@ -50,9 +50,7 @@ def test_replicas_follow_their_primary() -> None:
 
 def test_numbers_begin_with_the_largest_and_unknown_comes_last() -> None:
     nodes = tuple(
-        NodePicture(
-            id=str(ops), address=f"10.0.0.1:{at}", role="primary", load=NodeLoad(ops_per_s=ops)
-        )
+        NodePicture(id=str(ops), address=f"10.0.0.1:{at}", role="primary", load=NodeLoad(ops_per_s=ops))
         for at, ops in enumerate((5.0, None, 7.0))
     )
     picture = Picture(at_ms=0, nodes=nodes)
@@ -70,7 +68,9 @@ def test_every_order_has_all_nodes(sort: str) -> None:
     assert {row.node.id for row in rows_of(picture, sort)} == {node.id for node in picture.nodes}
 
 
-@pytest.mark.parametrize(("wanted", "count"), [("ZONE-1", 2), ("replica", 3), ("10.0.0.1:", 1), ("nobody", 0)])
+@pytest.mark.parametrize(
+    ("wanted", "count"), [("ZONE-1", 2), ("replica", 3), ("10.0.0.1:", 1), ("nobody", 0)]
+)
 def test_filter_looks_into_words(wanted: str, count: int) -> None:
     assert len(rows_of(cluster(), wanted=wanted)) == count
 
@@ -95,6 +95,8 @@ def test_lag(link_up: bool, load: NodeLoad, text: str) -> None:
 
 
 def test_long_name_keeps_its_end() -> None:
-    node = NodePicture(id="x", address="a-very-long-host-name.of.some.domain.example.org:7001", role="primary")
+    node = NodePicture(
+        id="x", address="a-very-long-host-name.of.some.domain.example.org:7001", role="primary"
+    )
     (row,) = rows_of(Picture(at_ms=0, nodes=(node,)))
     assert row_text(row, (), 20).endswith("example.org:7001")
