@@ -96,7 +96,9 @@ class NodeSource:
         async with self._observing(put) as (_, task):
             task.add_done_callback(lambda _: put(None))
             while picture := await newest.get():
-                yield _with_nodes(picture)
+                # Before the first answers a picture is empty, and nothing is wrong with that.
+                if picture.nodes or picture.problems:
+                    yield _with_nodes(picture)
             task.result()
 
     async def _settled_cluster(self) -> Picture:

@@ -83,11 +83,14 @@ class Terminal:
 
     async def until(self, pattern: bytes) -> None:
         """Wait until it has written this since the last wait."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not (found := re.search(pattern, ESCAPES.sub(b" ", self._written))):
-                self._more.clear()
-                await self._more.wait()
-        assert found
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not re.search(pattern, ESCAPES.sub(b" ", self._written)):
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            shown = ESCAPES.sub(b" ", self._written)[-4000:].decode("utf-8", "replace")
+            raise AssertionError(f"{pattern!r} was not shown, but: {shown}") from None
         self._written = b""
 
     async def close(self) -> int:

@@ -68,7 +68,7 @@ async def test_cluster_is_observed_until_nobody_looks(
     modes: list[str | Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes.append("cluster")
-    monkeypatch.setattr(FakeObserver, "drawn", (cluster(), cluster(2, 0)))
+    monkeypatch.setattr(FakeObserver, "drawn", (Picture(at_ms=0), cluster(), cluster(2, 0)))
     pictures = NodeSource(ENTRY, Access()).pictures()
     assert await anext(pictures) == cluster()
     assert await anext(pictures) == cluster(2, 0)
