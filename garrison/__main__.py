@@ -19,6 +19,7 @@ usage: garrison <command> [arguments]
   cluster   create, check and reshard a cluster
   status    one screen about a cluster, a Sentinel group or a server; exit code for scripts
   top       the same live, in the terminal
+  manager   watch a cluster, plan and act; its page, its API, and commands that ask it
   backup    back up a cluster or node, verify and restore backups
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
@@ -93,6 +94,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "cluster": _part("garrison.cluster.__main__"),
     "status": _part("garrison.cluster.top.status_cli"),
     "top": _part("garrison.cluster.top.top_cli"),
+    "manager": _part("garrison.cluster.daemon.manager_cli"),
     "backup": _part("garrison.cluster.backup.backup_cli"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),

@@ -234,7 +234,9 @@ class Observer:
             watched.details_due_s = now + DETAILS_INTERVAL_S
         replies = await self._call(watched, commands)
         if replies is not None:
-            self._take(watched, {tuple(command): reply for command, reply in zip(commands, replies, strict=True)})
+            self._take(
+                watched, {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}
+            )
 
     async def _ask_table(self, watched: _Watched) -> None:
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)

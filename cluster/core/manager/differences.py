@@ -60,17 +60,13 @@ def _coverage(before: Picture, now: Picture) -> Iterator[Event]:
     if now.kind == "cluster" and before.slots_covered != now.slots_covered:
         missing = SLOT_COUNT - now.slots_covered
         text = f"{missing} slots are served by nobody" if missing else "all slots are served"
-        yield Event(
-            at_ms=now.at_ms, kind="slots", text=text, severity="error" if missing else "info"
-        )
+        yield Event(at_ms=now.at_ms, kind="slots", text=text, severity="error" if missing else "info")
     if before.majority_answers != now.majority_answers:
         text = "a majority of primaries answers again"
         if not now.majority_answers:
             text = "no majority of primaries answers: nothing can be decided or stored"
         severity = "info" if now.majority_answers else "error"
-        yield Event.model_validate(
-            {"at_ms": now.at_ms, "kind": "alert", "text": text, "severity": severity}
-        )
+        yield Event.model_validate({"at_ms": now.at_ms, "kind": "alert", "text": text, "severity": severity})
 
 
 def _states(before: Picture, now: Picture) -> Iterator[Event]:

@@ -118,8 +118,10 @@ def refused_figures(heard: Mapping[str, Heard], nodes: Sequence[NodePicture]) ->
     for node in nodes:
         sample = heard.get(node.id, Heard()).sample
         if sample is not None and sample.problems:
-            found.append(f"{node.address} reports what cannot be true, which is passed over: "
-                         f"{'; '.join(sample.problems)}")
+            found.append(
+                f"{node.address} reports what cannot be true, which is passed over: "
+                f"{'; '.join(sample.problems)}"
+            )
     return tuple(found)
 
 
@@ -148,7 +150,8 @@ def wish_for(desired: DesiredState, node_id: str, address: str) -> NodeWish:
     found = desired.nodes.get(node_id) or desired.nodes.get(address)
     if found is None:
         found = next(
-            (wish for name, wish in desired.nodes.items() if len(name) >= 4 and node_id.startswith(name)), None
+            (wish for name, wish in desired.nodes.items() if len(name) >= 4 and node_id.startswith(name)),
+            None,
         )
     return found or NodeWish()
 

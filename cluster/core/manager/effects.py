@@ -115,6 +115,8 @@ class StoredRecords:
     content: bytes
     left_ms: int = 0
     """How long the holder's lease still holds there."""
+    votes: bool = True
+    """False for a node that may lack what a majority has stored, such as a new primary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +126,5 @@ class StepOutcome:
     epoch: int
     """That of its `BeginStep`."""
     result: Literal["done", "failed", "unsure", "cancelled"]
-    """`failed` may be tried again; `unsure` stops the job at once, because what the step found contradicts it."""
+    """`failed` may be tried again; `unsure` stops the job: what the step found contradicts it."""
     why: str = ""

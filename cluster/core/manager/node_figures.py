@@ -67,7 +67,9 @@ class Sample:
     @property
     def version(self) -> str:
         fields = self.fields
-        return fields.get("garrison_version") or fields.get("valkey_version") or fields.get("redis_version", "")
+        return (
+            fields.get("garrison_version") or fields.get("valkey_version") or fields.get("redis_version", "")
+        )
 
     @property
     def keys(self) -> int | None:
@@ -221,7 +223,9 @@ def slot_loads(
     for slot, figures in now.items():
         earlier = before.get(slot, {})
 
-        def rate(name: str, figures: Mapping[str, int] = figures, earlier: Mapping[str, int] = earlier) -> Any:
+        def rate(
+            name: str, figures: Mapping[str, int] = figures, earlier: Mapping[str, int] = earlier
+        ) -> Any:
             if span_s <= 0 or name not in figures or name not in earlier or figures[name] < earlier[name]:
                 return None
             return (figures[name] - earlier[name]) / span_s
@@ -245,7 +249,9 @@ def read_slow_log(node_id: str, reply: Any) -> list[SlowCommand]:
     for row in reply if isinstance(reply, list) else ():
         if not (isinstance(row, list) and len(row) >= 4 and isinstance(row[3], list)):
             continue
-        if not (isinstance(row[1], int) and isinstance(row[2], int) and 0 <= row[1] < 1 << 40 and row[2] >= 0):
+        if not (
+            isinstance(row[1], int) and isinstance(row[2], int) and 0 <= row[1] < 1 << 40 and row[2] >= 0
+        ):
             continue
         words = [_text(word)[:SLOW_WORD_CHARACTERS_MAX] for word in row[3][:SLOW_WORDS_MAX]]
         client = _text(row[4]) if len(row) > 4 else ""

@@ -1,7 +1,7 @@
 """What persons ask of a manager. Each has who asks (`by`, the name of a token) and a ticket for the answer.
 
-The answer to a ticket is sent when a majority has stored what was asked, or when it cannot be. The tickets of one
-manager are numbered by its shell.
+The answer to a ticket is sent when a majority has stored what was asked, or when it cannot be. The tickets of
+one manager are numbered by its shell.
 """
 
 from dataclasses import dataclass
