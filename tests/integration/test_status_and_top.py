@@ -148,6 +148,32 @@ async def test_top_shows_a_failover_and_status_says_what_is_wrong(cluster: Local
     assert str(victim.address) in json.loads(gone.out)["error"]
 
 
+async def test_manager_is_asked_instead_of_nodes(cluster: LocalCluster) -> None:
+    (port,) = free_ports(1)
+    entry = cluster.nodes[-1].address
+    manager = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "garrison", "manager", "run", "--watch-only"),
+        *("--listen", f"127.0.0.1:{port}", str(entry)),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    terminal = Terminal()
+    try:
+        words = ("--manager", f"127.0.0.1:{port}")
+        async with asyncio.timeout(PATIENCE_S):
+            while (answer := await garrison("status", *words)).code == 3:
+                pass
+        assert str(entry) in answer.out
+        await terminal.start("top", *words)
+        await terminal.until(rb"6 nodes \(")
+        manager.kill()
+        await terminal.until(rb"connection lost")
+    finally:
+        if manager.returncode is None:
+            manager.kill()
+        await manager.wait()
+        await terminal.close()
+
+
 async def test_status_of_a_sentinel_group_and_of_one_server(tmp_path: Path) -> None:
     ports = free_ports(5)
     async with LocalGroup(1, 3, directory=tmp_path, ports=ports) as group:
