@@ -356,6 +356,7 @@ def how_to_connect(cluster: "LocalCluster") -> str:
             f"{len(cluster.nodes)} nodes serve at {', '.join(str(node.address) for node in cluster.nodes)}",
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
+            f"  garrison top {entry}",
             f'  client = await garrison.client.connect("{cluster.url}")',
             "Ctrl-C stops them",
         ]
@@ -372,6 +373,7 @@ def how_to_connect_by_sentinel(group: "LocalGroup") -> str:
             f"Sentinels watch it as {NAME} from {', '.join(str(each.address) for each in group.sentinels)}",
             f"  redis-cli -p {sentinel.port} sentinel get-master-addr-by-name {NAME}",
             f"  garrison sentinel status --sentinel {sentinel}",
+            f"  garrison top {sentinel}",
             f'  client = await garrison.client.connect("{group.url}")',
             "Ctrl-C stops them",
         ]

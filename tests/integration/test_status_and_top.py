@@ -58,6 +58,7 @@ class Terminal:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self._written = b""
         self._more = asyncio.Event()
+        self.process: asyncio.subprocess.Process | None = None
 
     async def start(self, *words: object) -> None:
         environment = os.environ | {"TERM": "xterm-256color", "NO_COLOR": "1"}
@@ -93,14 +94,14 @@ class Terminal:
             raise AssertionError(f"{pattern!r} was not shown, but: {shown}") from None
         self._written = b""
 
-    async def close(self) -> int:
-        if self.process.returncode is None:
-            self.process.kill()
-        code = await self.process.wait()
+    async def close(self) -> None:
+        if self.process is not None:
+            if self.process.returncode is None:
+                self.process.kill()
+            await self.process.wait()
         asyncio.get_running_loop().remove_reader(self._master)
         os.close(self._master)
         os.close(self._slave)
-        return code
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -137,6 +138,7 @@ async def test_top_shows_a_failover_and_status_says_what_is_wrong(cluster: Local
         terminal.press(b"\x1b")
         await terminal.until(rb"s sort: shard")
         terminal.press(b"q")
+        assert terminal.process is not None
         assert await asyncio.wait_for(terminal.process.wait(), PATIENCE_S) == 0
     finally:
         await terminal.close()

@@ -1,6 +1,7 @@
 """One screen of plain text."""
 
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,11 @@ def test_notes_are_not_called_wrong() -> None:
     picture = cluster().model_copy(update={"problems": ("SLOT-STATS is not known",)})
     lines = status_lines(picture, width=80, height=24, zone=UTC)
     assert lines[-2:] == ["note: SLOT-STATS is not known", "healthy"]
+
+
+def test_documentation_shows_what_is_printed(root: Path) -> None:
+    lines = status_lines(failover(), (running_job(),), width=92, height=40, zone=UTC)
+    assert "\n".join(lines) in (root / "docs" / "top.md").read_text()
 
 
 def test_nothing_known_is_wrong() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.filter import NoColor
 
@@ -19,6 +21,10 @@ async def test_screen_is_as_recorded(name: str) -> None:
 
 def test_every_recorded_screen_is_drawn() -> None:
     assert {path.stem for path in FOLDER.glob("*.txt")} == set(SCREENS)
+
+
+def test_documentation_shows_a_recorded_screen(root: Path) -> None:
+    assert (FOLDER / "failover.txt").read_text() in (root / "docs" / "top.md").read_text()
 
 
 async def test_pictures_after_a_loss_are_shown() -> None:
