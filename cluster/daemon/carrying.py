@@ -1,10 +1,10 @@
 """Carry out steps: one task for each, on connections of its own that carry the lease.
 
-BACKGROUND  A manager may die between an act and the note of it, so each step is carried out as if it might have
-            been before: it looks whether what it says is true, and acts only where it is not.
-INVARIANTS  Each step that was begun ends exactly once, with the epoch of its beginning, unless it is cancelled
-            at once; then nothing is told, and the task has ended, or ends with its connections closed.
-            A step that finds what contradicts it does nothing and is `unsure`.
+BACKGROUND  A manager may die between an act and the note of it, so each step is carried out as if it might
+            have been before: it looks whether what it says is true, and acts only where it is not.
+INVARIANTS  Each step that was begun ends exactly once, with the epoch of its beginning, unless it is
+            cancelled at once; then nothing is told, and the task has ended, or ends with its connections
+            closed. A step that finds what contradicts it does nothing and is `unsure`.
 BEHAVIOUR   The kinds are in the table `CARRIERS`. `ManagerError` is `failed` (may be tried again),
             :class:`UnsureError` and `PlanError` are `unsure`, `StoppedError` is `cancelled`.
 """

@@ -1,12 +1,14 @@
 """The desk: what HTTP asks of the manager, in one place, without HTTP."""
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 
 import garrison
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.desired_text import load_desired
+from garrison.cluster.core.manager.holding import refusals_in
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Records
-from garrison.cluster.core.manager.manager_core import Planner
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.picture import (
     Event,
@@ -16,9 +18,10 @@ from garrison.cluster.core.manager.picture import (
     Picture,
     SlowCommand,
 )
+from garrison.cluster.core.manager.planner import make_plan
 from garrison.cluster.core.manager.requests import Request, RequestError
 from garrison.cluster.core.manager.series import Series, SeriesKeeper
-from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, ReshardRequest
+from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refusal, ReshardRequest
 from garrison.cluster.daemon.broadcast import Broadcast, ShownPicture
 from garrison.cluster.daemon.driving import Driver, TicketError, TicketTimeoutError
 from garrison.cluster.daemon.http_limits import HttpLimits
@@ -29,8 +32,11 @@ SearchKeys = Callable[[KeySearch], Awaitable[tuple[NotableKey, ...]]]
 class NotPossibleError(Exception):
     """A request cannot be met; `status` is the HTTP status that says why."""
 
-    def __init__(self, status: int, text: str, *, path: str = "", leader: str = "") -> None:
+    def __init__(
+        self, status: int, text: str, *, path: str = "", leader: str = "", errors: tuple[Refusal, ...] = ()
+    ) -> None:
         super().__init__(text)
+        self.errors = errors
         self.status = status
         self.path = path
         self.leader = leader
@@ -43,17 +49,18 @@ class Desk:
         self,
         settings: ManagerSettings,
         driver: Driver,
-        make_plan: Planner,
         limits: HttpLimits,
         search_keys: SearchKeys,
+        *,
+        is_read_only: bool = False,
     ) -> None:
+        self.is_read_only = is_read_only
         self.settings = settings
         self.driver = driver
         self.limits = limits
         self.broadcast = Broadcast(limits.event_clients_max, limits.events_waiting_max)
         self.series = SeriesKeeper()
         self.shown = ShownPicture(Picture(at_ms=0, problems=("no node has answered yet",)))
-        self._make_plan = make_plan
         self._search_keys = search_keys
         self._searching = 0
         self._found: dict[str, tuple[NotableKey, ...]] = {"big": (), "hot": ()}
@@ -85,6 +92,7 @@ class Desk:
                 if self.settings.keeping == "file"
                 else LeasePicture(holder=core.leader, epoch=core.epoch),
                 "mode": self.mode,
+                "read_only": self.is_read_only,
                 "paused_by": self.records.paused_by,
                 "managers": self._managers(),
                 "big_keys": self._found["big"],
@@ -144,7 +152,24 @@ class Desk:
 
     def plan_for(self, desired: DesiredState) -> Plan:
         """What would be done if this were desired."""
-        return self._make_plan(desired, self.picture, self.records, wall_ms())
+        return make_plan(desired, self.picture, self.records, wall_ms())
+
+    def read_desired(self, body: bytes, *, is_json: bool) -> DesiredState:
+        """The desired state in a text, which holds in this deployment. NotPossibleError 400, 422."""
+        if is_json:
+            try:
+                json.loads(body)
+            except (ValueError, RecursionError) as error:
+                raise NotPossibleError(400, f"the body is not JSON: {error}") from error
+        loaded = load_desired(body)
+        if isinstance(loaded, DesiredState):
+            refused = refusals_in(loaded, self.picture) if self.picture.nodes else ()
+            if not refused:
+                return loaded
+        else:
+            refused = loaded
+        errors = tuple(Refusal(error=each.reason, path=each.path) for each in refused)
+        raise NotPossibleError(422, errors[0].error, path=errors[0].path, errors=errors)
 
     def jobs(self) -> tuple[Job, ...]:
         return self.records.jobs

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from garrison.base.clock import boot_ms, wall_ms
+from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.effects import (
     AskLease,
     BeginStep,
@@ -22,7 +23,6 @@ from garrison.cluster.core.manager.effects import (
     StoredRecords,
     StoreRecords,
 )
-from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.jobs import Job, Plan, Records
 from garrison.cluster.core.manager.picture import Event, Picture
 from garrison.cluster.core.manager.requests import Request
@@ -140,7 +140,7 @@ class Driver:
             raise TicketError(error)
 
     def release(self, node_ids: Sequence[str]) -> None:
-        """Give the lease back, so that another manager need not wait; nothing may be brought to the core after."""
+        """Give the lease back, so that another need not wait; the core must hear nothing after."""
         if self.keeper is not None and self.core.leads:
             for node_id in node_ids:
                 self.keeper.ask(ReleaseLease(node_id, self.core.epoch))

@@ -2,27 +2,23 @@
 
 BACKGROUND  docs/manager.md describes it for people. Each route says who may call it and which documents go in
             and out; nothing else in this package knows of HTTP methods and paths.
-INVARIANTS  No answer without the right that its route needs. Errors are a :class:`Refusal`, and never show what
-            a token was or a traceback. What changes something needs the media type JSON or YAML, which another
-            site's form cannot send.
+INVARIANTS  No answer without the right that its route needs. Errors are a :class:`Refusal`, and never show
+            what a token was or a traceback. What changes something needs the media type JSON or YAML,
+            which another site's form cannot send.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from garrison.cluster.core.manager import requests as asked
 from garrison.cluster.core.manager.desired import DesiredState
@@ -31,10 +27,9 @@ from garrison.cluster.core.manager.picture import NotableKey, Picture, SlowComma
 from garrison.cluster.core.manager.series import MINUTES_MAX, Series
 from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refusal, ReshardRequest
 from garrison.cluster.daemon.desk import Desk, NotPossibleError
-from garrison.cluster.daemon.holding_check import demand_can_hold
 from garrison.cluster.daemon.http_tokens import Caller, Right, Tokens
+from garrison.cluster.web.assets import HEADERS, assets
 
-WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
 AUDIT_SHOWN_MAX = 1_000
 JSON_TYPES = frozenset({"application/json"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -64,21 +59,23 @@ class Call:
             raise NotPossibleError(422, f"{name} is a whole number from {least} to {most}", path=name)
         return int(text)
 
-    async def document(self, model: type[Sent], types: frozenset[str] = JSON_TYPES) -> Sent:
-        """The body as a document. NotPossibleError 400 or 415; ValidationError."""
+    def media_type(self, possible: frozenset[str]) -> str:
+        """The media type of the body. NotPossibleError 415 unless it is one of these."""
         kind = self.http.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in types:
-            raise NotPossibleError(
-                415, f"send {' or '.join(sorted(types & JSON_TYPES | types & {'application/yaml'}))}"
-            )
+        if kind not in possible:
+            raise NotPossibleError(415, f"Content-Type must be one of: {', '.join(sorted(possible))}")
+        return kind
+
+    async def document(self, model: type[Sent]) -> Sent:
+        """The body as a document. NotPossibleError 400 or 415; ValidationError."""
+        self.media_type(JSON_TYPES)
         body = await self.http.body()
-        if kind in YAML_TYPES:
-            return model.model_validate(read_yaml(body))
         try:
-            parsed = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise NotPossibleError(400, f"the body is not JSON: {error}") from error
-        return model.model_validate_json(json.dumps(parsed))
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                raise NotPossibleError(400, f"the body is not JSON: {error.errors()[0]['msg']}") from error
+            raise
 
 
 @dataclass(frozen=True)
@@ -94,17 +91,6 @@ class ApiRoute:
     body: type[BaseModel] | None = None
     query: tuple[tuple[str, dict[str, Any]], ...] = ()
     also_yaml: bool = False
-
-
-def read_yaml(body: bytes) -> Any:
-    """Read YAML without aliases, which could make a small text unboundedly large. NotPossibleError 400."""
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, Loader=yaml.SafeLoader)):
-            raise NotPossibleError(400, "aliases (*name) are not taken; write the value out")
-        found = yaml.safe_load(body)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotPossibleError(400, f"the body is not YAML: {str(error)[:300]}") from error
-    return {} if found is None else found
 
 
 # What each route does.
@@ -129,8 +115,8 @@ async def get_desired(call: Call) -> Result:
 
 
 async def put_desired(call: Call) -> Result:
-    desired = await call.document(DesiredState, JSON_TYPES | YAML_TYPES)
-    demand_can_hold(desired, call.desk.picture)
+    kind = call.media_type(JSON_TYPES | YAML_TYPES)
+    desired = call.desk.read_desired(await call.http.body(), is_json=kind in JSON_TYPES)
     plan = call.desk.plan_for(desired)
     if not call.whole("dry_run", 0, 0, 1):
         text = desired.model_dump_json()
@@ -269,14 +255,12 @@ ROUTES = (
 # The application.
 
 
-def make_app(desk: Desk, tokens: Tokens, more: list[BaseRoute], web_folder: Path = WEB_FOLDER) -> Starlette:
+def make_app(desk: Desk, tokens: Tokens, more: list[BaseRoute]) -> Starlette:
     """The application without its guard. `more` are routes that stand for themselves."""
     routes: list[BaseRoute] = [
         Route(line.path, _endpoint(line, desk, tokens), methods=[line.method]) for line in ROUTES
     ]
-    routes += more
-    if web_folder.is_dir():
-        routes.append(Mount("/", StaticFiles(directory=web_folder, html=True)))
+    routes += [*more, Route("/{path:path}", show_page, methods=["GET"])]
     handlers: Any = {
         NotPossibleError: _answer_not_possible,
         ValidationError: _answer_invalid,
@@ -284,6 +268,14 @@ def make_app(desk: Desk, tokens: Tokens, more: list[BaseRoute], web_folder: Path
         Exception: _answer_failure,
     }
     return Starlette(routes=routes, exception_handlers=handlers)
+
+
+async def show_page(http: HttpRequest) -> Response:
+    """A file of the page: one of a closed list, whatever the path spells."""
+    asset = assets().get(http.path_params["path"])
+    if asset is None:
+        raise HTTPException(404)
+    return Response(asset.content, media_type=asset.media_type, headers=dict(HEADERS))
 
 
 def demand_right(tokens: Tokens, http: HttpRequest, right: Right) -> Caller:
@@ -324,7 +316,7 @@ def refusal_response(status: int, refusal: Refusal) -> Response:
 
 
 async def _answer_not_possible(http: HttpRequest, error: NotPossibleError) -> Response:
-    refusal = Refusal(error=str(error), path=error.path, leader=error.leader)
+    refusal = Refusal(error=str(error), path=error.path, leader=error.leader, errors=error.errors)
     return refusal_response(error.status, refusal)
 
 

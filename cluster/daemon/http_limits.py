@@ -81,7 +81,7 @@ class RateLimiter:
         return admitted
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     pass
 
 
@@ -115,7 +115,7 @@ class Guard:
 
         try:
             await self._app(scope, self._bounded_receive(receive), note_start)
-        except _TooLarge:
+        except _TooLargeError:
             if not started:
                 await refuse(bounded, 413, self._too_large())
         except TimeoutError:
@@ -183,7 +183,7 @@ class Guard:
                 passed += len(message.get("body", b""))
                 whole = not message.get("more_body", False)
                 if passed > self._limits.body_bytes_max:
-                    raise _TooLarge
+                    raise _TooLargeError
             return message
 
         return bounded

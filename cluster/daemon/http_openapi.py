@@ -93,8 +93,7 @@ def _parameters(line: ApiRoute) -> list[dict[str, Any]]:
 
 def _schema(model: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     schema = TypeAdapter(model).json_schema(mode=mode, ref_template=PREFIX)
-    for name, inner in schema.pop("$defs", {}).items():
-        schemas[name] = inner
+    schemas.update(schema.pop("$defs", {}))
     return schema
 
 

@@ -81,6 +81,7 @@ class HttpServer(uvicorn.Server):
         )
         super().__init__(config)
         self._tls = tls
+        self.listening = asyncio.Event()
 
     async def serve_until(self, ended: asyncio.Event) -> None:
         """Listen, and answer until `ended`. OSError when the address cannot be had."""
@@ -92,6 +93,7 @@ class HttpServer(uvicorn.Server):
         listener = await _listen(config.host, config.port)
         try:
             await self.startup(sockets=[listener])
+            self.listening.set()
             watching = asyncio.create_task(self._end_after(ended))
             try:
                 await self.main_loop()

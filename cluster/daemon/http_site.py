@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -10,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from garrison.cluster.core.manager.picture import Picture
 from garrison.cluster.daemon.desk import Desk
-from garrison.cluster.daemon.http_api import WEB_FOLDER, demand_right, make_app
+from garrison.cluster.daemon.http_api import demand_right, make_app
 from garrison.cluster.daemon.http_limits import App, Guard
 from garrison.cluster.daemon.http_openapi import make_document
 from garrison.cluster.daemon.http_stream import EventStream
@@ -26,7 +25,6 @@ def make_site(
     metrics: Callable[[], str],
     names: Collection[str] = (),
     *,
-    web_folder: Path = WEB_FOLDER,
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     clock: Callable[[], float] = time.monotonic,
 ) -> App:
@@ -54,7 +52,7 @@ def make_site(
         Route("/readyz", readyz),
         Route("/metrics", show_metrics),
     ]
-    return Guard(make_app(desk, tokens, routes, web_folder), desk.limits, names, clock)  # type: ignore[arg-type]
+    return Guard(make_app(desk, tokens, routes), desk.limits, names, clock)  # type: ignore[arg-type]
 
 
 def _not_ready(picture: Picture, now_ms: int) -> str:

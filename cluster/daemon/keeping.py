@@ -1,10 +1,10 @@
 """Where lease and records are kept: at the primaries (CLUSTER MANAGER ...), or in a file of this machine.
 
-BACKGROUND  The core asks and counts; this shell carries each question to one node and brings exactly one answer
-            back, in the order of the questions to that node.
+BACKGROUND  The core asks and counts; this shell carries each question to one node and brings exactly one
+            answer back, in the order of the questions to that node.
 INVARIANTS  Each question gets its answer: None, or an error, when the node was not reached in time. Questions
-            to one node are never overtaken by later ones. A file is synced before `OK`, and locked, so that no
-            second manager works by it.
+            to one node are never overtaken by later ones. A file is synced before `OK`, and locked, so
+            that no second manager works by it.
 """
 
 import asyncio

@@ -5,17 +5,16 @@ import contextlib
 import logging
 import signal
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.cluster.core.manager.jobs import Job
-from garrison.cluster.core.manager.manager_core import ManagerCore, Planner
+from garrison.cluster.core.manager.manager_core import ManagerCore
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.picture import Event, NotableKey, Picture
-from garrison.cluster.core.manager.planner import make_plan
 from garrison.cluster.core.manager.status import KeySearch
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.carrying import Carrier, address_of
@@ -29,6 +28,7 @@ from garrison.cluster.daemon.keeping import ClusterKeeper, FileKeeper, Keeper
 from garrison.cluster.daemon.key_search import search_keys
 from garrison.cluster.daemon.manager_metrics import write_metrics
 from garrison.cluster.daemon.observing import Observer
+from garrison.cluster.daemon.surveying import Surveyor
 from garrison.cluster.daemon.watching_core import WatchingCore
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient
@@ -56,9 +56,7 @@ class RunOptions:
 class ManagerProcess:
     """All parts of one manager. `ready` is called when it listens."""
 
-    def __init__(
-        self, options: RunOptions, ready: Callable[[], None] = lambda: None, planner: Planner = make_plan
-    ) -> None:
+    def __init__(self, options: RunOptions, ready: Callable[[], None] = lambda: None) -> None:
         self._options = options
         self._ready = ready
         keeping = "file" if options.records else "cluster"
@@ -68,29 +66,40 @@ class ManagerProcess:
         core: Core = (
             WatchingCore()
             if options.watch_only
-            else ManagerCore(settings, SystemRandom(), boot_ms(), planner, wall_ms() - boot_ms())
+            else ManagerCore(settings, SystemRandom(), boot_ms(), wall_ms() - boot_ms())
         )
         self.driver = Driver(core, self._told, self._changed)
-        self.desk = Desk(settings, self.driver, planner, options.limits, self._search_keys)
-        self.observer = Observer(
-            options.entries, options.access, self._seen, desired=lambda: self.driver.core.desired
+        self.desk = Desk(
+            settings, self.driver, options.limits, self._search_keys, is_read_only=options.watch_only
         )
+        self.surveyor = Surveyor(options.access, lambda: core.desired, lambda: core.records)
+        self.observer = Observer(options.entries, options.access, self._seen, desired=lambda: core.desired)
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Work until :meth:`end` is called; ManagerError when it cannot begin. The lease is then released."""
         options = self._options
-        keeper = self.driver.keeper = None if options.watch_only else self._make_keeper()
-        carrier = self.driver.carrier = None if options.watch_only else self._make_carrier()
         site = make_site(self.desk, options.tokens, self.metrics, options.names)
         server = HttpServer(site, options.listen.host, options.listen.port, options.limits, options.tls)
-        tasks = [asyncio.create_task(self.observer.run()), asyncio.create_task(self.driver.run())]
-        serving = asyncio.create_task(server.serve_until(self._ended))
+        async with self.working(acts=not options.watch_only) as tasks:
+            serving = asyncio.create_task(server.serve_until(self._ended))
+            try:
+                await self._until_ended(tasks, serving, server)
+            finally:
+                self.end()
+                self.desk.broadcast.end()
+                await asyncio.gather(serving, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def working(self, *, acts: bool) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+        """All parts but the HTTP server; unless it `acts`, no step is carried out."""
+        keeper = self.driver.keeper = None if self._options.watch_only else self._make_keeper()
+        carrier = self.driver.carrier = self._make_carrier() if acts else None
+        loops = (self.observer.run(), self.driver.run(), self.surveyor.run())
+        tasks = [asyncio.create_task(each) for each in loops]
         try:
-            await self._until_ended(tasks, serving, server)
+            yield tasks
         finally:
-            self.end()
-            self.desk.broadcast.end()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -99,7 +108,6 @@ class ManagerProcess:
             if keeper is not None:
                 self.driver.release([node.id for node in self.desk.picture.nodes])
                 await keeper.close()
-            await asyncio.gather(serving, return_exceptions=True)
 
     def end(self) -> None:
         self._ended.set()
@@ -107,8 +115,9 @@ class ManagerProcess:
     async def _until_ended(
         self, tasks: Sequence[asyncio.Task[None]], serving: asyncio.Task[None], server: HttpServer
     ) -> None:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
+        listening = asyncio.create_task(server.listening.wait())
+        await asyncio.wait([listening, serving], return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
         if serving.done():
             error = serving.exception()
             raise ManagerError(f"cannot listen on {self._options.listen}: {error}") from error
@@ -129,7 +138,8 @@ class ManagerProcess:
     def _seen(self, picture: Picture, events: tuple[Event, ...]) -> None:
         for event in events:
             logger.info("%s: %s", event.kind, event.text)
-        self.driver.observed(self.desk.show(picture, events))
+        around = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
+        self.driver.observed(self.desk.show(picture.model_copy(update=around), events))
 
     def _told(self, events: Sequence[Event]) -> None:
         self.observer.note(events)

@@ -23,6 +23,7 @@ from garrison.cluster.core.manager.differences import events_between, is_urgent
 from garrison.cluster.core.manager.drawing import (
     Heard,
     Surroundings,
+    disagreements,
     draw_cluster,
     is_silent,
     with_answer,
@@ -57,6 +58,8 @@ EVENTS_KEPT_MAX = 500
 ASKED_AGAIN_MAX = 16
 NODES_MAX = 1_000
 """Further members are not observed, and the picture says so."""
+DISAGREEMENT_MS_MIN = 5_000
+"""Gossip settles what differs for a shorter time."""
 REFUSED_RETRY_S = 60.0
 """When a node is asked again for what it has refused before."""
 
@@ -104,6 +107,7 @@ class Observer:
         self._events: list[Event] = []
         self._problem = "no node has answered yet"
         self._first_drawn = False
+        self._disagreed_ms: int | None = None
 
     # What others may ask.
 
@@ -144,7 +148,9 @@ class Observer:
         now_ms = self._now_ms()
         heard = {node_id: each.heard for node_id, each in self._watched.items()}
         problems = (self._problem,) if self._problem else ()
-        around = Surroundings(self._desired(), (), problems)
+        around = Surroundings(
+            self._desired(), (), problems, self._lasting(disagreements(heard, now_ms), now_ms)
+        )
         drawn = draw_cluster(heard, now_ms, around)
         events = events_between(self.picture, drawn) if self._first_drawn else ()
         self._first_drawn = self._first_drawn or bool(drawn.nodes)
@@ -152,6 +158,15 @@ class Observer:
         self.picture = drawn.model_copy(update={"events": tuple(self._events)})
         self._seen(self.picture, events)
         return self.picture
+
+    def _lasting(self, found: tuple[str, ...], now_ms: int) -> tuple[str, ...]:
+        """Disagreements, when there were some for longer than gossip takes."""
+        if not found:
+            self._disagreed_ms = None
+        elif self._disagreed_ms is None:
+            self._disagreed_ms = now_ms
+        lasts = self._disagreed_ms is not None and now_ms - self._disagreed_ms >= DISAGREEMENT_MS_MIN
+        return found if lasts else ()
 
     async def _find_members(self) -> None:
         """Ask entry nodes, and then whoever was a member, for the table, until one answers."""
@@ -231,6 +246,7 @@ class Observer:
             if watched.node.ranges and now >= watched.refused.get("CLUSTER", 0.0):
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
+            commands += [("CONFIG", "GET", name) for name in self._desired().settings]
             watched.details_due_s = now + DETAILS_INTERVAL_S
         replies = await self._call(watched, commands)
         if replies is not None:
@@ -277,6 +293,7 @@ class Observer:
         load = load_between(watched.before, sample, self._lag(watched, sample, now))
         watched.before = sample
         watched.heard = replace(watched.heard, sample=sample, load=load)
+        self._take_settings(watched, replies)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
                 self._take_table(watched, reply)
@@ -287,6 +304,16 @@ class Observer:
                 self._take_slots(watched, command, reply, now)
         if sample.role != ("primary" if watched.node.is_primary else "replica"):
             watched.table_due_s = 0.0
+
+    def _take_settings(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+        found = {
+            name.decode(): value.decode("utf-8", "replace")
+            for command, reply in replies.items()
+            if command[0] == "CONFIG" and isinstance(reply, list)
+            for name, value in zip(reply[::2], reply[1::2], strict=False)
+        }
+        if found or not self._desired().settings:
+            watched.heard = replace(watched.heard, settings=found)
 
     def _lag(self, watched: _Watched, sample: Sample, now: float) -> tuple[int | None, int | None]:
         if sample.role == "primary":

@@ -34,8 +34,8 @@ def demand_guarded(listen: Address, tokens: Tokens) -> None:
     if tokens or _is_loopback(listen.host):
         return
     raise UsageProblem(
-        f"--listen {listen} is reached from other machines: give --token-file (and --tls-cert, --tls-key), or "
-        "listen on 127.0.0.1"
+        f"--listen {listen} is reached from other machines: give --token-file (and --tls-cert, --tls-key) "
+        "or listen on 127.0.0.1"
     )
 
 

@@ -66,7 +66,7 @@ async def replication_of(admin: LeasedClient, address: Address) -> dict[str, str
 
 
 async def wait_in_sync(context: StepContext, admin: LeasedClient, node: Node, timeout_s: float) -> None:
-    """Wait until a replica has all that its primary had when its link came up. ManagerError after `timeout_s`."""
+    """Wait until a replica has all that its primary had when its link came up. ManagerError."""
     deadline = time.monotonic() + timeout_s
     goal: int | None = None
     why = "it has not answered"

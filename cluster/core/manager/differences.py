@@ -21,15 +21,13 @@ def events_between(before: Picture | None, now: Picture) -> tuple[Event, ...]:
     """The events that lead from one picture to the next, the most important first."""
     if before is None:
         return ()
-    return tuple(
-        [
-            *_failovers(before, now),
-            *_coverage(before, now),
-            *_states(before, now),
-            *_members(before, now),
-            *_roles(before, now),
-            *_moved_slots(before, now),
-        ]
+    return (
+        *_failovers(before, now),
+        *_coverage(before, now),
+        *_states(before, now),
+        *_members(before, now),
+        *_roles(before, now),
+        *_moved_slots(before, now),
     )
 
 

@@ -1,11 +1,11 @@
 """Draw the picture of a cluster from what its nodes said, each at its own moment.
 
-BACKGROUND  Nodes are asked at different times and answer late or not at all. Each has its own table, and after
-            a failover some tables are older than others for a second.
+BACKGROUND  Nodes are asked at different times and answer late or not at all. Each has its own table, and
+            after a failover some tables are older than others for a second.
 INVARIANTS  Who owns a slot is settled as the nodes settle it (:mod:`garrison.cluster.core.cluster_state`): by
-            the greatest configuration epoch among those that claim it for themselves. The table of a node that
-            does not answer counts as hearsay of others only. A node is `failed` when more than half of the
-            primaries that were heard say so, so that one node that lies condemns nobody.
+            the greatest configuration epoch among those that claim it for themselves. The table of a node
+            that does not answer counts as hearsay of others only. A node is `failed` when more than half
+            of the primaries that were heard say so, so that one node that lies condemns nobody.
 BEHAVIOUR   A pure function: what was heard, the wishes and the time in; a :class:`Picture` out.
 """
 
@@ -34,6 +34,8 @@ SLOW_ANSWER_MS_MIN = 500.0
 """Beyond this an answer is late, and its figures are shown as such."""
 SILENT_AFTER_MS = 2_000
 """Without an answer for so long, a node is silent; a single late answer is not silence."""
+TABLE_AGE_MS_MAX = 3_000
+"""Older tables are not compared with others."""
 SLOT_LOADS_MAX = 1_024
 SLOW_COMMANDS_MAX = 200
 PROBLEMS_MAX = 20
@@ -47,7 +49,7 @@ class Heard:
     view: View | None = None
     view_at_ms: int = 0
     sample: Sample | None = None
-    load: NodeLoad = NodeLoad()
+    load: NodeLoad = field(default_factory=NodeLoad)
     answered_at_ms: int = 0
     answered_in_ms: float | None = None
     silent_since_ms: int | None = None
@@ -55,6 +57,7 @@ class Heard:
     error: str = ""
     slot_loads: tuple[SlotLoad, ...] = ()
     slow_commands: tuple[SlowCommand, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,21 @@ class Surroundings:
     desired: DesiredState = field(default_factory=DesiredState)
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = ()
+
+
+def disagreements(heard: Mapping[str, Heard], now_ms: int) -> tuple[str, ...]:
+    """About what the tables that are new differ, each with one that differs; gossip settles most of it."""
+    fresh = [
+        each.view
+        for each in heard.values()
+        if each.view is not None and now_ms - each.view_at_ms <= TABLE_AGE_MS_MAX
+    ]
+    if len({view.signature for view in fresh}) < 2:
+        return ()
+    first = fresh[0]
+    other = next(view for view in fresh if view.signature != first.signature)
+    return (f"{first.myself.address} and {other.myself.address} have different owners for some slots",)
 
 
 def draw_cluster(
@@ -100,6 +118,7 @@ def draw_cluster(
         slot_load=tuple(loads[:SLOT_LOADS_MAX]),
         events=around.events,
         slow_commands=newest_slow_commands(heard.values()),
+        disagreements=around.disagreements,
         majority_answers=answering * 2 > len(owning) if owning else bool(nodes),
         problems=(*around.problems, *refused_figures(heard, nodes))[:PROBLEMS_MAX],
     )
@@ -182,6 +201,7 @@ def _draw_node(
         link_up=None if node.is_primary or sample is None else sample.link_up,
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,
+        settings=dict(heard.settings),
         load=heard.load,
         as_of_ms=heard.answered_at_ms,
         answered_in_ms=heard.answered_in_ms,

@@ -32,7 +32,7 @@ from garrison.cluster.core.manager.harm import cost_of, price_of
 from garrison.cluster.core.manager.jobs import Job, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.picture import Picture
-from garrison.cluster.core.manager.premises import doubt_about
+from garrison.cluster.core.manager.premises import Doubt, doubt_about
 from garrison.cluster.core.manager.windows import may_begin_ms
 
 Key = tuple[str, int]
@@ -62,6 +62,10 @@ class Moment:
     """The manager is sure of the picture, and nobody has paused it."""
     offers: tuple[Job, ...] = ()
     """The jobs of the plan, when they may be taken up without a person."""
+
+    def doubt_about(self, step: Step) -> Doubt | None:
+        """What speaks against beginning this step now."""
+        return doubt_about(step, self.picture, self.desired.replicas_per_shard)
 
 
 @dataclass(slots=True)
@@ -141,7 +145,7 @@ class JobRunner:
             if step.kind is StepKind.VERIFY:
                 self._verify(key, step, moment)
                 continue
-            if not is_ready(step) or doubt_about(step, moment.picture):
+            if not is_ready(step) or moment.doubt_about(step):
                 self._waits_since_ms.setdefault(key, moment.now_ms)
                 continue
             self._waits_since_ms.pop(key, None)
@@ -184,14 +188,13 @@ class JobRunner:
         index = _next_index(job)
         if index is None:
             return ""
-        doubt = doubt_about(job.steps[index], moment.picture)
-        if doubt:
-            return doubt.why
         harm = moment.desired.harm
         cost = cost_of(job.steps[index:], harm)
         if cost > harm.points_per_hour_max:
             cost = price_of(job.steps[index], harm)
-        return harm_budget.why_too_much(records, harm, cost, moment.unix_ms)
+        why = harm_budget.why_too_much(records, harm, cost, moment.unix_ms)
+        doubt = None if why else moment.doubt_about(job.steps[index])
+        return doubt.why if doubt else why
 
     def why_rests(self, records: Records, job: Job, unix_ms: int) -> str:
         """Why a job of the plan is not taken up although it could begin."""
@@ -242,7 +245,7 @@ class JobRunner:
         if step.state is Progress.RUNNING:
             judged = step.kind is StepKind.VERIFY
             if not judged and key not in self.running and self._has_waited_too_long(key, moment):
-                doubt = doubt_about(step, moment.picture)
+                doubt = moment.doubt_about(step)
                 why = doubt.why if doubt else "its target was not told of lease and records in time"
                 return with_job(records, _stopped(job, index, moment.unix_ms, f"not sure: {why}"))
             if key not in self.running and job.epoch != moment.epoch:
@@ -250,7 +253,7 @@ class JobRunner:
             return records
         if not moment.may_begin:
             return records
-        doubt = doubt_about(step, moment.picture)
+        doubt = moment.doubt_about(step)
         if doubt and (doubt.final or self._has_waited_too_long(key, moment)):
             return with_job(records, _stopped(job, index, moment.unix_ms, f"not sure: {doubt.why}"))
         if doubt:
@@ -290,7 +293,7 @@ class JobRunner:
         if not moment.may_begin:
             return records
         index = _next_index(job)
-        doubt = doubt_about(job.steps[index], moment.picture) if index is not None else None
+        doubt = moment.doubt_about(job.steps[index]) if index is not None else None
         if doubt and doubt.final:
             job = job_states.job_moved(job, Progress.STOPPED, ended_ms=moment.unix_ms, why=doubt.why)
             return with_job(records, job)

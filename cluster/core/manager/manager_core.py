@@ -79,6 +79,9 @@ class ManagerCore:
         """Whether it was made by a picture newer than the last step, so that it may be carried out."""
         self._plan_is_due = True
         self._plan_at_ms = now_ms
+        self._is_new = True
+        """Whether something has come by which jobs may go on."""
+        self._change_at_ms = now_ms
         self._offered: list[Plan] = []
         self._desired = ("", DesiredState())
         self._no_desired = ""
@@ -96,7 +99,8 @@ class ManagerCore:
     def observed(self, picture: Picture, now_ms: int) -> None:
         """A new picture, complete; wanted at least every `picture_age_ms_max` / 2."""
         self._clock(now_ms)
-        self._picture, self._seen_ms, self._plan_is_due = picture, now_ms, True
+        self._picture, self._seen_ms = picture, now_ms
+        self._is_new = self._plan_is_due = True
         self._conditions.feed(self.desired, picture)
         if not self._is_alone:
             voters = voters_of(picture)
@@ -292,7 +296,10 @@ class ManagerCore:
         records = self._keeper.records
         self._effects.begins += self._runner.begins(records, moment, self._is_ready)
         self._effects.cancels += self._runner.cancels(records)
-        self._change(records, moment)
+        is_due = self._is_new or self._queue or self._runner.ended or self._now_ms >= self._change_at_ms
+        if is_due:
+            self._is_new, self._change_at_ms = False, self._now_ms + TURN_EVERY_MS
+            self._change(records, moment)
 
     def _count(self) -> None:
         """What is stored counts: answer those who asked for it, and tell what has changed."""
@@ -305,6 +312,7 @@ class ManagerCore:
             self._effects.answers += self._answers
             self._answers = None
         if self._keeper.records is not self._counted:
+            self._is_new = True
             self._tell_changes(self._counted, self._keeper.records)
             self._counted = self._keeper.records
 

@@ -27,7 +27,7 @@ class ManagerSettings(Document):
     desired_before_max: int = Field(default=16, ge=1)
     requests_max: int = Field(default=64, ge=1, description="that wait to be stored")
     picture_age_ms_max: int = Field(default=10_000, ge=100, description="nothing begins by an older picture")
-    plan_every_ms: int = Field(default=1_000, ge=1)
+    plan_every_ms: int = Field(default=5_000, ge=1, description="while nothing else happens")
     step_attempts_max: int = Field(default=4, ge=1)
     step_retry_ms: int = Field(default=2_000, ge=1, description="before the first retry; doubled each time")
     step_retry_ms_max: int = Field(default=60_000, ge=1)

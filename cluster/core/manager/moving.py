@@ -142,8 +142,10 @@ def describe(moves: Iterable[Move]) -> str:
     return f"{count} slots from {len(sources)} to {len(targets)} shards"
 
 
-def dissolve(shard: Shard, draft: Draft) -> tuple[list[Move], bool]:
+def dissolve(shard: Shard, draft: Draft, points_kept: int = 0) -> tuple[list[Move], bool]:
     """Moves that take the slots of a shard away, and whether these are all: the budget may end before.
+
+    `points_kept` are for the other steps of the job.
 
     No moves, and an explanation, when the others have no room for all: a shard that is half dissolved would
     only be filled again.
@@ -171,5 +173,6 @@ def dissolve(shard: Shard, draft: Draft) -> tuple[list[Move], bool]:
             f"{len(shard.slots)} slots."
         )
         return [], False
-    cut = bounded(fitting, draft, Room(situation))
+    points = max(situation.desired.harm.points_per_hour_max - points_kept, 0)
+    cut = bounded(fitting, draft, Room(situation), points_max=points)
     return cut, slot_count(cut) == len(shard.slots)

@@ -119,9 +119,9 @@ def read_sample(
             counters[name] = value
         elif name in info:
             problems.append(f"{name} is {info[name][:40]!r}")
-    for name in ("used_memory", "used_memory_rss", "maxmemory"):
-        if name in info and _whole(info[name], BYTES_MAX) is None:
-            problems.append(f"{name} is {info[name][:40]!r}")
+    sizes = ("used_memory", "used_memory_rss", "maxmemory")
+    wrong = (name for name in sizes if name in info and _whole(info[name], BYTES_MAX) is None)
+    problems.extend(f"{name} is {info[name][:40]!r}" for name in wrong)
     cpu_s = _cpu_s(info)
     return Sample(at_s, info, cluster_info, counters, cpu_s, _read_histogram(histogram), tuple(problems))
 
@@ -301,7 +301,7 @@ def _read_histogram(reply: Any) -> dict[str, dict[float, int]]:
 
 
 def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, float | None]:
-    """Of all commands together, over the time between the samples; (None, None) when nothing was called."""
+    """Of all commands together, over the time between the samples; (None, None) without calls."""
     counts: dict[float, int] = {}
     for name, buckets in now.buckets.items():
         earlier = before.buckets.get(name, {}) if before is not None else {}

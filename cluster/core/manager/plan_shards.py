@@ -10,6 +10,7 @@ BEHAVIOUR   All new shards are made by one job: adding them one by one would mov
 from garrison.cluster.core.manager import placement, steps
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.expectations import expectation
+from garrison.cluster.core.manager.harm import cost_of
 from garrison.cluster.core.manager.jobs import JobKind, Step
 from garrison.cluster.core.manager.moving import Room, as_steps, bounded, describe, dissolve, shards_of
 from garrison.cluster.core.manager.picture import NodePicture
@@ -38,7 +39,7 @@ def _scale_out(asked: int, draft: Draft) -> None:
     if draft.moves_slots:
         draft.explain("Scaling out waits until the other job that moves slots has ended.")
         return
-    missing = asked - len(situation.serving)
+    missing, harm = asked - len(situation.serving), situation.desired.harm
     wanted = situation.desired.replicas_per_shard
     replicas = max(len(shard.live) for shard in situation.serving) if wanted is None else wanted
     begun = [shard for shard in situation.shards.values() if not shard.slots and draft.is_free(shard)]
@@ -58,12 +59,15 @@ def _scale_out(asked: int, draft: Draft) -> None:
             assert replica is not None
             team.append(replica)
             free.remove(replica)
-        made += [steps.meet(each.spare) for each in team if each.spare and not each.spare.is_member]
-        made += [steps.replicate(each.name, first.name, situation) for each in team[1:]]
+        joining = [steps.meet(each.spare) for each in team if each.spare and not each.spare.is_member]
+        joining += [steps.replicate(each.name, first.name, situation) for each in team[1:]]
+        if used and cost_of([*made, *joining], harm) >= harm.points_per_hour_max:
+            break
+        made += joining
         primaries.append(first.place)
         new.append(first.name)
         used += team
-    if len(new) < missing:
+    if len(new) < missing and len(free) <= replicas:
         draft.explain(
             f"{missing - len(new)} of {asked} shards cannot be made: each needs {replicas + 1} nodes, and "
             f"{len(free)} are free. Add some to `spares`."
@@ -74,7 +78,9 @@ def _scale_out(asked: int, draft: Draft) -> None:
     weights = {shard.id: situation.wish_of(shard.primary).weight for shard in situation.serving}
     for name in new:
         owned[name], weights[name] = (), situation.wish_of_name(name).weight or 1.0
-    moves = bounded(plan_rebalance(owned, weights, threshold_percent=0).moves, draft, Room(situation))
+    goals = plan_rebalance(owned, weights, threshold_percent=0).moves
+    points = max(harm.points_per_hour_max - cost_of(made, harm), 0)
+    moves = bounded(goals, draft, Room(situation), points_max=points)
     if not moves:
         return
     if draft.add(
@@ -96,13 +102,13 @@ def _scale_in(asked: int, draft: Draft) -> None:
         draft.explain("Scaling in waits until the other job that moves slots has ended.")
         return
     shard = min(situation.serving, key=lambda each: _rank(each, draft))
-    moves, is_whole = dissolve(shard, draft)
+    freed, hosts = _freed(shard, draft)
+    moves, is_whole = dissolve(shard, draft, points_kept=cost_of(freed, situation.desired.harm))
     if not moves:
         return
     made = as_steps(moves, situation)
     touched = shards_of(moves)
     if is_whole:
-        freed, hosts = _freed(shard, draft)
         made += freed
         touched += hosts
     draft.add(

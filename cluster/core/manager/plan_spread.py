@@ -36,9 +36,8 @@ def misplaced(shard: Shard, situation: Situation) -> NodePicture | None:
     """A replica that shares a host with another node of its shard, or a zone with too many of them."""
     members = [shard.primary, *shard.live]
     found = {node.id: place_of(node, situation) for node in members}
-    known = {situation.zone_of(node) for node in situation.picture.nodes} - {""}
-    zones = set(situation.desired.zones) or known
-    zone_max = -(-len(members) // len(zones)) if zones else len(members)
+    zones = len(situation.zones)
+    zone_max = -(-len(members) // zones) if zones else len(members)
     worst: tuple[tuple[int, int], NodePicture] | None = None
     for node in reversed(shard.live):
         others = [place for node_id, place in found.items() if node_id != node.id]
@@ -49,6 +48,12 @@ def misplaced(shard: Shard, situation: Situation) -> NodePicture | None:
     return worst[1] if worst else None
 
 
+def is_better(place: Place, others: list[Place], now: tuple[int, int]) -> bool:
+    """Whether a place stands better beside `others` than one that is crowded as `now` says."""
+    host, zone = crowding(place, others)
+    return host < now[0] or (host == now[0] == 0 and bool(place[1]) and zone < now[1])
+
+
 def _spread(shard: Shard, draft: Draft) -> None:
     situation = draft.situation
     node = misplaced(shard, situation)
@@ -57,7 +62,7 @@ def _spread(shard: Shard, draft: Draft) -> None:
     others = places([n for n in (shard.primary, *shard.live) if n is not node], situation)
     now = crowding(place_of(node, situation), others)
     chosen = placement.best(_fitting(node, shard, draft), others)
-    if chosen is not None and crowding(chosen.place, others) < now:
+    if chosen is not None and is_better(chosen.place, others, now):
         _exchange(node, chosen, shard, now, draft)
         return
     partner = _partner(node, others, now, shard, draft)
@@ -118,8 +123,12 @@ def _partner(
                 continue
             rest = places([n for n in (other.primary, *other.live) if n is not replica], situation)
             there = crowding(place_of(replica, situation), rest)
-            here = crowding(place_of(replica, situation), others)
-            if here < now and crowding(place, rest) <= there and crowding(place, rest)[0] == 0:
+            here = place_of(replica, situation)
+            if (
+                is_better(here, others, now)
+                and crowding(place, rest) <= there
+                and not crowding(place, rest)[0]
+            ):
                 return replica, other
     return None
 

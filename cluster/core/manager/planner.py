@@ -47,6 +47,7 @@ PLANNERS: tuple[Callable[[Draft], None], ...] = (
     plan_balance,
 )
 NOTHING_SEEN = Observations()
+EXPLANATIONS_MAX = 200
 NOT_HASHED = ("since_ms",)
 """Arguments that differ each time a plan is made."""
 
@@ -83,9 +84,14 @@ def _plan(jobs: tuple[Job, ...], explanations: list[str], now_ms: int) -> Plan:
         id=plan_id(jobs),
         made_ms=now_ms,
         jobs=jobs,
-        explanations=tuple(explanations),
+        explanations=_bounded(explanations),
         harm=sum(job.harm for job in jobs if job.state is not Progress.REFUSED),
     )
+
+
+def _bounded(explanations: list[str]) -> tuple[str, ...]:
+    more = len(explanations) - EXPLANATIONS_MAX
+    return (*explanations[:EXPLANATIONS_MAX], *([f"And {more} more."] if more > 0 else []))
 
 
 def plan_id(jobs: tuple[Job, ...]) -> str:

@@ -6,6 +6,7 @@ planner plans anew.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from garrison.cluster.core.manager.jobs import Step, StepKind
@@ -30,17 +31,17 @@ class Doubt:
     """Whether waiting does not help."""
 
 
-def doubt_about(step: Step, picture: Picture) -> Doubt | None:
-    """What speaks against beginning this step; None if nothing does."""
+def doubt_about(step: Step, picture: Picture, replicas: int | None) -> Doubt | None:
+    """What speaks against beginning this step; None if nothing does. `replicas` are wanted of a shard."""
     match step.kind:
         case StepKind.MOVE_SLOTS:
             return _of_a_move(step, picture)
         case StepKind.HAND_OVER:
             return _of_a_hand_over(step, picture)
         case StepKind.REPLICATE:
-            return _of_a_replica(step, picture)
+            return _of_a_replica(step, picture) or _of_its_shard(step, picture, replicas)
         case StepKind.RESET | StepKind.FORGET:
-            return _of_an_end(step, picture)
+            return _of_an_end(step, picture) or _of_its_shard(step, picture, replicas)
         case StepKind.CONFIGURE | StepKind.RESTART:
             return _missing(picture, step.arguments.get("node", ""))
         case _:
@@ -54,8 +55,9 @@ def _missing(picture: Picture, node_id: str) -> Doubt | None:
     return Doubt(f"{node.address} is {node.state}") if node.state in UNFIT else None
 
 
-def _slots(text: str) -> set[int]:
-    return set(to_slots(parse_ranges(text))) if text else set()
+@lru_cache(maxsize=1_024)
+def _slots(text: str) -> frozenset[int]:
+    return frozenset(to_slots(parse_ranges(text))) if text else frozenset()
 
 
 def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
@@ -82,7 +84,7 @@ def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
     return None
 
 
-def _others_own(picture: Picture, slots: set[int], but: set[str]) -> bool:
+def _others_own(picture: Picture, slots: frozenset[int], but: set[str]) -> bool:
     return any(slots & _slots(node.slots) for node in picture.nodes if node.id not in but)
 
 
@@ -131,3 +133,22 @@ def _of_an_end(step: Step, picture: Picture) -> Doubt | None:
     if followers and step.kind is StepKind.RESET:
         return Doubt(f"{node.address} has the replica {followers[0]}")
     return None
+
+
+def _of_its_shard(step: Step, picture: Picture, replicas: int | None) -> Doubt | None:
+    """A replica in sync leaves its shard only when enough others stay."""
+    node = named(picture, step.arguments["node"])
+    if node is None or not _is_in_sync(node) or not _owns(named(picture, node.primary_id or "")):
+        return None
+    if step.kind is StepKind.REPLICATE and step.arguments["primary"] == node.primary_id:
+        return None
+    others = [n for n in picture.nodes if n.primary_id == node.primary_id and n.id != node.id]
+    staying = sum(map(_is_in_sync, others))
+    wanted = len(others) if replicas is None else replicas
+    if staying >= wanted:
+        return None
+    return Doubt(f"{node.address} is in sync, and without it its shard has {staying} of {wanted} replicas")
+
+
+def _is_in_sync(node: NodePicture) -> bool:
+    return node.role == "replica" and bool(node.link_up) and node.state not in UNFIT

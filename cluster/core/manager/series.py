@@ -33,13 +33,13 @@ Figures = dict[str, list[float | None]]
 class Series(Document):
     """Figures over time: each list has one entry for each of `at_ms`; None where nothing is known."""
 
-    at_ms: list[int] = []
+    at_ms: list[int] = Field(default=[])
     step_ms: int = STEP_MS
     whole: Figures = Field(
         default={},
         description="sums over primaries; of hit_rate the lowest, of p99_us and lag_ms the highest",
     )
-    nodes: dict[str, Figures] = {}
+    nodes: dict[str, Figures] = Field(default={})
 
 
 class SeriesKeeper:

@@ -7,7 +7,7 @@ what nodes say about themselves, so that a picture with an old list of shards do
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from garrison.cluster.core.manager.conditions import Observations
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
@@ -69,8 +69,14 @@ def is_live(node: NodePicture) -> bool:
 
 def slots_of(node: NodePicture) -> tuple[int, ...]:
     """The slots of a node; none when what it says cannot be read (`certainty` says so)."""
+    return _slots_of(node.slots)
+
+
+@lru_cache(maxsize=4_096)
+def _slots_of(text: str) -> tuple[int, ...]:
+    """Pictures come each second, and ranges seldom change."""
     try:
-        return tuple(to_slots(parse_ranges(node.slots))) if node.slots else ()
+        return tuple(to_slots(parse_ranges(text))) if text else ()
     except ValueError:
         return ()
 
@@ -193,6 +199,12 @@ class Situation:
 
     def zone_of(self, node: NodePicture) -> str:
         return self.wish_of(node).zone or node.zone
+
+    @cached_property
+    def zones(self) -> frozenset[str]:
+        """The zones of the desired state, else all that nodes stand in."""
+        found = self.desired.zones or map(self.zone_of, self.picture.nodes)
+        return frozenset(found) - {""}
 
     @cached_property
     def spares(self) -> tuple[Spare, ...]:

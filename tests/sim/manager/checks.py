@@ -13,6 +13,8 @@ from garrison.cluster.core.ranges import SLOT_COUNT
 from .model import Model, ModelNode
 
 HOUR_MS = 3_600_000
+KNOWN_MS = 15_000
+"""So old may be what a manager knows of a node."""
 
 
 class BrokenInvariantError(Exception):
@@ -109,7 +111,7 @@ class Checks:
         primary = model.nodes.get(node.primary)
         if primary is None or not primary.slots:
             return
-        if model.copies(primary) - 1 < self.copies_wanted:
+        if model.copies(primary, model.now_ms - KNOWN_MS) - 1 < self.copies_wanted:
             self._broken(f"{node.id} is taken from {primary.id}, which then has too few copies")
 
     copies_wanted: int = 2

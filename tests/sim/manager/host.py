@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 ASK_TIMEOUT_MS = 2_000
-OBSERVE_QUIET_MS = 4_000
+OBSERVE_QUIET_MS = 5_000
+PLAN_EVERY_MS = 10_000
 UNIX_MS = 1_800_000_000_000
 
 Ask = AskLease | ReleaseLease | ReadRecords | StoreRecords
@@ -79,7 +80,7 @@ class ManagerHost:
         self._steps.clear()
         self._led = False
         self._observer = Observer(self.model, self.id)
-        settings = ManagerSettings(id=self.id, **self.sim.settings)
+        settings = ManagerSettings(id=self.id, plan_every_ms=PLAN_EVERY_MS, **self.sim.settings)
         rng = random.Random(f"{self.sim.seed} {self.id} {self.life}")
         offset_ms = UNIX_MS - self.now_ms + self.sim.events.now_ms + self.skew_ms
         self._core = ManagerCore(settings, rng, self.now_ms, wall_offset_ms=offset_ms)

@@ -100,6 +100,8 @@ class ModelNode:
     slow_ms: int = 0
     synced_at_ms: int | None = None
     """When it is in sync with its primary; None while it is not on its way."""
+    good_at_ms: int = 0
+    """When it last lived and, as a replica, was in sync."""
     has_failed: bool = False
     """The cluster has declared it failed."""
     lies: bool = False
@@ -177,10 +179,10 @@ class Model:
         node.claim = self.claims
         node.slots |= slots
 
-    def copies(self, primary: ModelNode) -> int:
-        """How many living nodes have this primary's data."""
-        following = (n for n in self.nodes.values() if n.primary == primary.id and n.in_sync(self.now_ms))
-        return primary.alive + sum(node.alive for node in following)
+    def copies(self, primary: ModelNode, since_ms: int) -> int:
+        """How many nodes of this shard have lived and been in sync at some time since then."""
+        shard = (n for n in self.nodes.values() if n is primary or n.primary == primary.id)
+        return sum(node.good_at_ms >= since_ms for node in shard)
 
     # What nodes do by themselves.
 
@@ -206,6 +208,8 @@ class Model:
                 self._fail_over(node, owners)
         for node in self.nodes.values():
             self._follow(node)
+            if node.answers and (node.role == "primary" or node.in_sync(now_ms)):
+                node.good_at_ms = now_ms
 
     def _is_heard(self, node: ModelNode, by: ModelNode) -> bool:
         return by.answers and self.hears(node.id, by.id)

@@ -145,9 +145,13 @@ class ClusterModel:
         by_address = {node.address: node for node in self.nodes.values()}
         return self.nodes.get(name) or by_address[name]
 
-    def carry_out(self, step: Step) -> None:
-        """Make true what a step says; AssertionError when that would break what must hold."""
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """Make true what the steps of a job say; AssertionError when one would break what must hold."""
         before = self._copies_by_slot()
+        for step in steps:
+            self._carry_out(step, before)
+
+    def _carry_out(self, step: Step, before: Mapping[int, int]) -> None:
         getattr(self, f"_{step.kind.name.lower()}")(step.arguments)
         self.steps.append(step)
         owned = sorted(slot for node in self.primaries() for slot in node.slots)
@@ -205,7 +209,7 @@ class ClusterModel:
                 node.primary = heir.id
 
     def _forget(self, words: Mapping[str, str]) -> None:
-        node = self.nodes.pop(words["node"])
+        node = self.nodes.pop(self.named(words["node"]).id)
         assert not node.slots
         if not node.is_failed:
             node.primary = None
@@ -235,7 +239,7 @@ class ClusterModel:
         assert unmet(words["expect"], self.picture()) == []
 
 
-def plan_for(model: ClusterModel, desired: DesiredState, *, held_s: float = 3600) -> Plan:
+def plan_for(model: ClusterModel, desired: DesiredState, *, held_s: float = 120) -> Plan:
     """The plan for a model whose conditions have all held for so long."""
     conditions = Conditions()
     picture = model.picture()
@@ -261,13 +265,12 @@ def settle(model: ClusterModel, desired: DesiredState, *, held_s: float = 120) -
         if not [job for job in plan.jobs if job.state is not Progress.REFUSED]:
             return done
         for job in ready[: desired.harm.jobs_at_once_max]:
-            for step in job.steps:
-                model.carry_out(step)
+            model.carry_out(job.steps)
             model.spent.append((model.now_ms, job.harm))
             done.append(job)
         within_hour = sum(cost for at_ms, cost in model.spent if at_ms > model.now_ms - 3_600_000)
         assert within_hour <= desired.harm.points_per_hour_max
-        model.now_ms += 1_000 if ready else 600_000
+        model.now_ms += 1_000 if ready else 1_200_000
     raise AssertionError(f"no end after {ROUNDS_MAX} plans: {[job.title for job in done[-6:]]}")
 
 

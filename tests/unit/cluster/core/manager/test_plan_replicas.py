@@ -22,7 +22,7 @@ def test_failed_replica_is_replaced_by_spare() -> None:
         StepKind.FORGET,
         StepKind.VERIFY,
     ]
-    assert "3600 s" in job.reason
+    assert "120 s" in job.reason
     assert job.harm == 5
     assert "CLUSTER REPLICATE" in job.command
 
