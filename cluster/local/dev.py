@@ -381,12 +381,13 @@ def _keys(watch: "Watch") -> Iterator[None]:
 
 def how_to_connect(cluster: "LocalCluster") -> str:
     entry = cluster.nodes[0].address
+    watched = f"--manager {cluster.manager.url}" if cluster.manager else str(entry)
     return "\n".join(
         [
             f"{len(cluster.nodes)} nodes serve at {', '.join(str(node.address) for node in cluster.nodes)}",
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
-            f"  garrison top {entry}",
+            f"  garrison top {watched}",
             f'  client = await garrison.client.connect("{cluster.url}")',
             *([f"the manager's page is at {cluster.manager.url}"] if cluster.manager else []),
             "Ctrl-C stops them",
