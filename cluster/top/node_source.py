@@ -123,7 +123,7 @@ class NodeSource:
         def take(picture: Picture, events: tuple[Event, ...]) -> None:
             seen(picture)
 
-        observer = Observer([self._entry], self._access, take)
+        observer = Observer([self._entry], self._access, take, slot_figures=False)
         task = asyncio.create_task(observer.run(), name="garrison: observe")
         try:
             yield observer, task

@@ -27,7 +27,8 @@ class FakeObserver:
     error: Exception | None = None
     ended = 0
 
-    def __init__(self, entries: Sequence[Address], access: Access, seen: Any) -> None:
+    def __init__(self, entries: Sequence[Address], access: Access, seen: Any, *, slot_figures: bool) -> None:
+        assert not slot_figures, "nobody who looks at nodes reads the figures of single slots"
         self._left = list(self.drawn)
         self._seen = seen
 
