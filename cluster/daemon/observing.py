@@ -100,7 +100,7 @@ class Observer:
         clock: Callable[[], float] = time.time,
         slot_figures: bool = True,
     ) -> None:
-        """`slot_figures`: whether CLUSTER SLOT-STATS is asked for, which planners need and a mere look does not."""
+        """`slot_figures`: whether CLUSTER SLOT-STATS is asked for, which planners need."""
         self.entries = list(entries)
         self.picture = Picture(at_ms=0, problems=("no node has answered yet",))
         self._admin = AdminClient(self.entries[0], replace(access, timeout_s=NODE_TIMEOUT_S))
