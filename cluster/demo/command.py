@@ -20,7 +20,7 @@ import typer
 from garrison.base.command_line import run_app
 from garrison.base.plain_help import PlainApp
 
-DEMO_TIMEOUT_S = 180.0
+DEMO_TIMEOUT_S = 240.0
 
 app = PlainApp()
 

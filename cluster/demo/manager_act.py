@@ -1,8 +1,8 @@
 """The demo's act of the manager: it relieves a hot shard and replaces a dead replica, by itself.
 
 All load goes to the keys of one shard, which is beyond the limit that the desired state sets; then a replica
-is killed for good, beside an idle node that the manager may take. What is measured is how long each takes, and
-what the callers saw.
+is killed for good, beside an idle node that the manager may take. What is measured is how long each takes,
+and what the callers saw.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from garrison.cluster.local.ports import HOST, free_ports
 
 SETTINGS = {"cluster-node-timeout": "1000", "cluster-slot-stats-enabled": "yes"}
 MEASURE_S = 4.0
-LIMIT_FRACTION = 0.7
+LIMIT_FRACTION = 0.5
 """The limit of a shard, as a part of the load that all goes to one."""
 LOAD_WINDOW_S = 3.0
 DEAD_AFTER_S = 2.0
@@ -130,7 +130,7 @@ async def _tell_the_story(cluster: LocalCluster, spare: LocalNode, desk: Desk, s
         killed_at = time.monotonic()
         story.tell(f"SIGKILL for the replica {victim.address}, which never comes back")
         await desk.wait_for(
-            JobKind.REPLACE_REPLICA, story, lambda seen: _is_replaced(seen, victim.id, spare.address)
+            JobKind.REPLACE_REPLICA, story, lambda seen: is_replaced(seen, victim.id, spare.address)
         )
         measured.replaced_s = time.monotonic() - killed_at
         story.tell(f"{spare.address} has its place, in sync, {measured.replaced_s:.1f} s later")
@@ -163,7 +163,7 @@ async def _rate(desk: Desk, node_id: str) -> float:
     return node.load.ops_per_s or 0.0 if node is not None else 0.0
 
 
-def _is_replaced(seen: Picture, victim: str, spare: Address) -> bool:
+def is_replaced(seen: Picture, victim: str, spare: Address) -> bool:
     heirs = [node for node in seen.nodes if node.address == str(spare) and node.role == "replica"]
     return seen.node(victim) is None and any(node.link_up for node in heirs)
 
