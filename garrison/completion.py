@@ -303,6 +303,8 @@ PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "doctor": _application("garrison.cluster.doctor.doctor_cli"),
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),
+    "status": _application("garrison.cluster.top.status_cli"),
+    "top": _application("garrison.cluster.top.top_cli"),
     "node": _node,
     "sentinel": _sentinel,
     "functions": lambda before: (Candidate("test"), Candidate("--help")),
