@@ -13,9 +13,9 @@ import pytest
 from tests.conftest import COMPONENTS
 from tests.sources import parsed
 
-NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto"}
+NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto", "types_PyYAML"}
 """Tools that are run, or plugins of pytest, rather than imported."""
-IMPORTED_AS = {"python_redis_lock": "redis_lock"}
+IMPORTED_AS = {"python_redis_lock": "redis_lock", "pyyaml": "yaml"}
 """Distributions whose module has another name."""
 
 
