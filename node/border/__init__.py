@@ -34,6 +34,7 @@ from garrison.node.border.events import (
 from garrison.node.border.plane import Plane
 from garrison.node.border.requests import (
     Apply,
+    CloseClients,
     ClusterState,
     DropSlots,
     Empty,
@@ -64,6 +65,7 @@ __all__ = [
     "Applied",
     "Apply",
     "ClientInfo",
+    "CloseClients",
     "ClusterState",
     "Command",
     "DropSlots",

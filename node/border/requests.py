@@ -198,6 +198,14 @@ class DropSlots:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseClients:
+    """Close the connections of these clients at once: nothing that they have sent is executed any more."""
+
+    ids: list[int]
+    """As `ClientInfo.id`; a client that has gone is passed over."""
+
+
+@dataclass(frozen=True, slots=True)
 class InfoFields:
     """Fields of INFO that only the process knows, such as config_file."""
 
@@ -236,6 +244,7 @@ Request = (
     | FunctionCommit
     | Publish
     | DropSlots
+    | CloseClients
     | InfoFields
     | Serve
     | Persist

@@ -27,6 +27,7 @@ from garrison.node.core.command_values import RefusedError, integer
 from garrison.node.core.context import Context
 from garrison.node.core.describe import Descriptions
 from garrison.node.core.lease import Lease
+from garrison.node.core.manager_records import ManagerRecords
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
@@ -57,12 +58,14 @@ class Commands:
         manual: ManualFailover,
         lease: Lease,
         migrations: SlotMigrations,
+        records: ManagerRecords,
     ) -> None:
         self._context = context
         self._descriptions = descriptions
         self._ownership = ownership
         self._manual = manual
         self._lease = lease
+        self._records = records
         slots = SlotCommands(context, migrations)
         self._set_slot = slots.set_slot
         self._handlers: dict[str, Callable[[Request], Any]] = {
@@ -259,6 +262,7 @@ class Commands:
             context.drop_node(node)
         me.slots = sl.NO_SLOTS
         self._lease.withdraw()
+        self._records.forget()
         if option == "HARD":
             self._start_anew()
         context.changed(sync=True)

@@ -12,7 +12,7 @@ then cost one fsync, and each reply still leaves after it.
     core.link_up(link_id, local_ip, now_ms)                        # a Connect effect succeeded
     core.link_down(link_id, now_ms)                                # it failed, or the peer closed
     core.frame(link_id, data, now_ms)          # one whole frame of bus_stream.FrameSplitter
-    core.command(ticket, argv, now_ms, protocol=2, facts={"keys_total": n, "keys_in_slot": n})
+    core.command(ticket, argv, now_ms, protocol=2, facts={"keys_total": n, "keys_in_slot": n}, client=id)
     core.replication(facts, now_ms)            # the engine's offset, link, pause (also with tick)
     core.publish(channel, message, sharded, now_ms)                # a local client published
     core.configure(settings, now_ms)           # CONFIG SET
@@ -46,13 +46,15 @@ from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.cluster_commands import Commands
 from garrison.node.core.cluster_figures import ClusterFigures, figures
+from garrison.node.core.command_values import SUPERSEDED
 from garrison.node.core.context import AWAKE_STEP_MS_MAX, Context, Randomness, ReplicationFacts
 from garrison.node.core.describe import Descriptions
-from garrison.node.core.effects import Effects
+from garrison.node.core.effects import Effects, Promised
 from garrison.node.core.election import Election
 from garrison.node.core.failure import Failures
 from garrison.node.core.heartbeat import Heartbeats
 from garrison.node.core.lease import Lease
+from garrison.node.core.manager_records import ManagerRecords
 from garrison.node.core.manual_failover import ManualFailover
 from garrison.node.core.nodes import Node
 from garrison.node.core.ownership import Ownership
@@ -67,6 +69,7 @@ TICK_MS_MAX: Final = 100
 NO_TYPE: Final = -1
 ALL_TYPES: Final = -2
 """What `ignore_frames` takes beside the type of a frame."""
+MANAGER: Final = b"MANAGER"
 
 
 class ClusterCore:
@@ -82,6 +85,8 @@ class ClusterCore:
         wall_ms: int,
         has_data: bool = False,
         counters: BusCounters | None = None,
+        saved_records: str | None = None,
+        records_path: str = "the file of the manager register",
     ) -> None:
         loaded = nodes_file.load(saved) if saved else None
         mine = loaded.me() if loaded is not None else None
@@ -114,12 +119,20 @@ class ClusterCore:
             self._migrations,
         )
         self._descriptions = Descriptions(context, self._serving, self._lease, counters or BusCounters())
+        self._records = ManagerRecords(context, self._lease, records_path)
         self._commands = Commands(
-            context, self._descriptions, self._ownership, self._manual, self._lease, self._migrations
+            context,
+            self._descriptions,
+            self._ownership,
+            self._manual,
+            self._lease,
+            self._migrations,
+            self._records,
         )
         self._next_timer_ms = now_ms
         self._ignored_type = NO_TYPE
         self._start(loaded is not None, has_data)
+        self._records.start(saved_records)
 
     def _start(self, restarted: bool, has_data: bool) -> None:
         context = self._context
@@ -182,6 +195,7 @@ class ClusterCore:
         self._manual.tick()
         self._election.tick(self._manual.ready, bool(self._manual.end_ms))
         self._election.reconsider()
+        self._records.look()
 
     def next_deadline_ms(self) -> int:
         """When (core clock) the next tick is due at the latest."""
@@ -190,7 +204,11 @@ class ClusterCore:
         suspicion = self._failures.next_deadline()
         if suspicion is not None:
             due = min(due, now_ms + suspicion)
-        for deadline in (self._election.next_deadline(), self._migrations.next_deadline()):
+        for deadline in (
+            self._election.next_deadline(),
+            self._migrations.next_deadline(),
+            self._records.next_deadline(),
+        ):
             if deadline is not None:
                 due = min(due, deadline)
         return max(due, now_ms + 1)
@@ -279,15 +297,28 @@ class ClusterCore:
         *,
         protocol: int = 2,
         facts: Mapping[str, int] | None = None,
+        client: int = 0,
     ) -> None:
         """A client's CLUSTER command; its reply comes with the effects, under `ticket`."""
-        self._context.pass_time(now_ms)
+        context = self._context
+        context.pass_time(now_ms)
 
         def answer(value: object) -> None:
-            self._context.effects.replies.append((ticket, reply.encode(value, protocol)))
+            context.effects.replies.append((ticket, reply.encode(value, protocol)))
 
-        self._commands.run(argv, facts or {}, answer)
+        if self._records.is_closed(client):
+            answer(SUPERSEDED)
+        elif argv[1].upper() == MANAGER:
+            value = self._records.command(argv[2:], client)
+            context.effects.promised.append(Promised(ticket, reply.encode(value, protocol)))
+        else:
+            self._commands.run(argv, facts or {}, answer)
         self._advance()
+
+    def is_closed(self, client: int, now_ms: int) -> bool:
+        """Whether a client spoke for a manager's lease that has ended: nothing of it may be carried out."""
+        self._context.pass_time(now_ms)
+        return self._records.is_closed(client)
 
     def publish(self, channel: bytes, message: bytes, sharded: bool, now_ms: int) -> None:
         """A local client published: pass it on, to all nodes or to the shard."""
@@ -332,6 +363,7 @@ class ClusterCore:
             context.recheck_due = False
             self._serving.update()
         effects = context.effects
+        effects.records = self._records.news()
         if context.save_due:
             effects.persist = nodes_file.write(nodes_file.from_context(context))
             effects.persist_sync = context.sync_due
@@ -368,7 +400,7 @@ class ClusterCore:
     @property
     def cluster_commands(self) -> set[str]:
         """The subcommands of CLUSTER that are answered here."""
-        return self._commands.names
+        return self._commands.names | {MANAGER.decode()}
 
     @property
     def context(self) -> Context:

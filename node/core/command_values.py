@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from garrison.base.reply import Error
 from garrison.node.core import slots as sl
+
+SUPERSEDED: Final = Error("STALEMANAGER the lease that this connection spoke for has ended here")
+"""What a command is answered that a manager sent before its connection was closed."""
 
 
 class RefusedError(Exception):

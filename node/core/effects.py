@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from garrison.node.border import (
+    CloseClients,
     DropSlots,
     Empty,
     ExtendLease,
@@ -55,6 +56,14 @@ class Drop:
     link_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A reply to a manager, which may leave when the register that it rests on is on the disk."""
+
+    ticket: int
+    reply: bytes
+
+
 PlaneAction = Follow | Promote | Pause | Unpause | DropSlots | Empty
 WireAction = Connect | Send | Drop
 
@@ -78,25 +87,35 @@ class Effects:
     """5. The new end of the write lease on the core's clock; None: as before."""
     deliver: list[Publish] = field(default_factory=list)
     """6. Messages for local subscribers."""
+    closes: list[int] = field(default_factory=list)
+    """7. Clients whose connections are closed before anybody is answered: a manager's that was superseded."""
     replies: list[tuple[int, bytes]] = field(default_factory=list)
-    """7. (ticket, RESP bytes) for clients that wait."""
+    """8. (ticket, RESP bytes) for clients that wait."""
+    records: str | None = None
+    """9. The new text of the manager register's file, for `records_queue.RecordsQueue`: it is written and
+    synced beside everything else. A failure is not fatal."""
+    promised: list[Promised] = field(default_factory=list)
+    """10. Replies to managers, for the same queue: they wait for that file, and for nothing else."""
     logs: list[tuple[str, str]] = field(default_factory=list)
-    """8. (level, line); levels are debug, verbose, notice, warning."""
+    """11. (level, line); levels are debug, verbose, notice, warning."""
 
     def __bool__(self) -> bool:
         return bool(
             self.persist is not None or self.wire or self.slot_table is not None or self.plane
             or self.writes_until_ms is not None or self.deliver or self.replies or self.logs
+            or self.records is not None or self.closes or self.promised
         )  # fmt: skip
 
     def requests(self) -> Iterator[Request]:
-        """Fields 3 to 7 as requests to the engine, in their order."""
+        """Fields 3 to 8 as requests to the engine, in their order."""
         if self.slot_table is not None:
             yield InstallSlots(self.slot_table)
         yield from self.plane
         if self.writes_until_ms is not None:
             yield ExtendLease(self.writes_until_ms)
         yield from self.deliver
+        if self.closes:
+            yield CloseClients(self.closes)
         for ticket, reply in self.replies:
             yield Reply(ticket, reply)
 
@@ -105,6 +124,8 @@ class Effects:
         if later.persist is not None:
             self.persist = later.persist
         self.persist_sync |= later.persist_sync
+        if later.records is not None:
+            self.records = later.records
         self.wire += later.wire
         if later.slot_table is not None:
             self.slot_table = later.slot_table
@@ -112,5 +133,7 @@ class Effects:
         if later.writes_until_ms is not None:
             self.writes_until_ms = later.writes_until_ms
         self.deliver += later.deliver
+        self.closes += later.closes
         self.replies += later.replies
+        self.promised += later.promised
         self.logs += later.logs

@@ -137,6 +137,10 @@ class Lease:
             return voter.granted_ms
         return NEVER_MS if context.now_ms - voter.voted_ms < context.vote_window_ms() else context.now_ms
 
+    def is_held(self) -> bool:
+        """Whether a majority promises, up to now, that nobody is elected in this primary's place."""
+        return self._context.me.votes() and self._context.now_ms < self._compute()
+
     def tick(self) -> None:
         """Note for how long this primary has been without its lease, and say so when that is long."""
         context = self._context

@@ -51,6 +51,12 @@ class ClusterSettings:
     cluster_nodes_max: int = 16_384
     """A table larger than this takes no more nodes from gossip."""
 
+    cluster_manager_lease_ms_max: int = 30_000
+    """Ours: the longest lease that a manager gets, and how long a node that may have forgotten one waits."""
+    cluster_manager_records_bytes_max: int = 1 << 20
+    cluster_manager_connections_max: int = 256
+    """Ours: most connections that speak for a manager's lease at once; beyond it the oldest is closed."""
+
     def __post_init__(self) -> None:
         if self.cluster_preferred_endpoint_type not in ENDPOINT_TYPES:
             raise ValueError(

@@ -134,4 +134,27 @@ ROWS = (
         C,
         "Most bytes that wait on one bus link; 0 for the limits of Garrison alone.",
     ),
+    Directive(
+        "cluster-manager-lease-ms-max",
+        Integer(1000, 3_600_000),
+        "30000",
+        C,
+        "Longest lease of a cluster manager, in milliseconds; the same at all nodes. A node that has just "
+        "become a primary, or has lost its file of such leases, grants none for so long.",
+        immutable=True,
+    ),
+    Directive(
+        "cluster-manager-records-bytes-max",
+        Memory(4096, 64 << 20),
+        "1048576",
+        C,
+        "Most bytes of records that the cluster's managers may store at a node.",
+    ),
+    Directive(
+        "cluster-manager-connections-max",
+        Integer(1, 65_536),
+        "256",
+        C,
+        "Most connections of a cluster manager that a node knows as such; beyond it the oldest is closed.",
+    ),
 )

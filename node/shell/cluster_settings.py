@@ -22,6 +22,9 @@ _NUMBERS = (
     "cluster-announce-port",
     "cluster-announce-bus-port",
     "cluster-bus-frame-bytes-max",
+    "cluster-manager-lease-ms-max",
+    "cluster-manager-records-bytes-max",
+    "cluster-manager-connections-max",
 )
 _TEXTS = (
     "cluster-announce-ip",

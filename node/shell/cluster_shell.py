@@ -2,7 +2,8 @@
 
 INVARIANTS. Effects are carried out one record after the other. While a record's promise is on its way to the
 disk, inputs go on and their effects gather; nothing that came later overtakes. So whatever a frame promises
-is synced before the frame leaves, and all commands of a batch cost one fsync.
+is synced before the frame leaves, and all commands of a batch cost one fsync. Answers to managers rest on a
+file of their own, which holds up nothing else (see `records_saver`).
 BEHAVIOUR. The sync runs in a thread: the loop goes on reading. A record without a promise waits for no disk.
 A text that cannot be saved is fatal, since the promise in it must not be made.
 """
@@ -19,17 +20,19 @@ from garrison.base import disk
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.base.listen import listen
 from garrison.base.log import Log
-from garrison.node.border import Command, InfoFields, Loaded, ReplicationStatus
+from garrison.node.border import Command, InfoFields, Loaded, ReplicationStatus, Reply
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.cluster_figures import ClusterFigures
 from garrison.node.core.effects import Connect, Drop, Effects, Send
+from garrison.node.core.manager_records_file import SUFFIX as RECORDS_SUFFIX
 from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.bus_sockets import Bus
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
 from garrison.node.shell.hand_over import Heir
+from garrison.node.shell.records_saver import RecordsSaver
 from garrison.node.shell.replication_facts import facts_of
 from garrison.node.shell.saver import Saver
 
@@ -60,6 +63,7 @@ class Cluster:
         self._path = os.path.abspath(config.text("cluster-config-file"))
         self._lock = disk.FileLock(self._path + ".lock")
         self._saver = Saver(self._path, loop, self._not_saved)
+        self._records = RecordsSaver(self._path + RECORDS_SUFFIX, loop, log, self._answer)
         self._bus = bus_from(config, self)
         self._listeners: list[socket.socket] = []
         self._core: ClusterCore
@@ -88,6 +92,8 @@ class Cluster:
                 now_ms=now,
                 wall_ms=wall_ms(),
                 counters=self._bus.counters,
+                saved_records=self._records.read(),
+                records_path=self._records.path,
             )
         except DamagedNodesFileError as error:
             raise ConfigError(f"{self._path}: {error}") from None
@@ -153,15 +159,27 @@ class Cluster:
             self._timer.cancel()
         self._bus.close()
         self._saver.close()
+        self._records.close()
         self._lock.release()
 
     # -- inputs --------------------------------------------------------------------------------------------
 
     def command(self, command: Command) -> None:
         self._core.command(
-            command.ticket, command.args, boot_ms(), protocol=command.client.resp, facts=command.facts
+            command.ticket,
+            command.args,
+            boot_ms(),
+            protocol=command.client.resp,
+            facts=command.facts,
+            client=command.client.id,
         )
         self._carry_soon()
+
+    def is_closed(self, client: int) -> bool:
+        """Whether a client spoke for a manager's lease that has ended: nothing of it may be carried out."""
+        is_closed = self._core.is_closed(client, boot_ms())
+        self._carry_soon()
+        return is_closed
 
     def ignore_packets(self, kind: int) -> None:
         """DEBUG: frames of this type are ignored from now on; -1: none, -2: all."""
@@ -276,6 +294,9 @@ class Cluster:
         self._closed = True
         self._fail(why)
 
+    def _answer(self, ticket: int, reply: bytes) -> None:
+        self._bridge.post(Reply(ticket, reply))
+
     def _carry_out(self, effects: Effects) -> None:
         """Everything after the disk, in the order of the record's fields."""
         bus, bridge = self._bus, self._bridge
@@ -292,5 +313,6 @@ class Cluster:
             bridge.post(InfoFields({"shard_id": self._shard_id}))
         for request in effects.requests():
             bridge.post(request)
+        self._records.carry_out(effects)
         for level, line in effects.logs:
             self._log.write(level, line)

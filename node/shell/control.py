@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrison.base.descriptors import make_room
@@ -46,6 +46,7 @@ from garrison.node.title import show_title
 if TYPE_CHECKING:
     from garrison.node.shell.cluster_shell import Cluster
 
+ZONE = "availability-zone"
 STOP_TIMEOUT_S = 5.0
 """How long the data plane may take to write what is buffered and end."""
 
@@ -198,6 +199,8 @@ class ControlPlane:
                 self._log.set_level(changes["loglevel"])
             if not error and "proc-title-template" in changes:
                 show_title(self._config, changes["proc-title-template"])
+            if not error and ZONE in changes:
+                self.bridge.post(InfoFields(zone_info(changes)))
             if not error:
                 self._python.configure(self._config.values | changes)
             if not error and self._cluster is not None and settings is not None:
@@ -275,6 +278,11 @@ class ControlPlane:
         self.fail("an error in the control plane that it was not made for, see above")
 
 
+def zone_info(values: Mapping[str, str]) -> dict[str, str]:
+    """What INFO and HELLO show of the zone."""
+    return {"availability_zone": values[ZONE]}
+
+
 def process_info(config: Config) -> dict[str, str]:
     """What INFO shows of this process and only the outside of the engine knows."""
     system = os.uname()
@@ -285,6 +293,7 @@ def process_info(config: Config) -> dict[str, str]:
         "process_supervised": config.text("supervised"),
         "run_id": os.urandom(20).hex(),
         "os": f"{system.sysname} {system.release} {system.machine}",
+        **zone_info(config.values),
     }
 
 

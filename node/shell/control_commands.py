@@ -11,6 +11,7 @@ from typing import Protocol
 
 from garrison.base.reply import OK, Error
 from garrison.node.border import Command
+from garrison.node.core.command_values import SUPERSEDED
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.debug_commands import BusUnderTest, DebugCommands
@@ -27,6 +28,7 @@ class ClusterCommands(BusUnderTest, Protocol):
     """Answers CLUSTER on a node of a cluster; the reply comes later, by ticket."""
 
     def command(self, command: Command) -> None: ...
+    def is_closed(self, client: int) -> bool: ...
 
 
 class Commands:
@@ -50,7 +52,9 @@ class Commands:
         def done(value: object) -> None:
             self._bridge.reply(command.ticket, client, value)
 
-        if name == b"CLUSTER":
+        if self._cluster is not None and self._cluster.is_closed(client.id):
+            done(SUPERSEDED)
+        elif name == b"CLUSTER":
             self._answer_cluster(command)
         elif name == b"CONFIG":
             self._config.answer(argv, client.addr.startswith(LOOPBACK), done)

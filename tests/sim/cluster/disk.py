@@ -1,5 +1,5 @@
-"""A simulated disk with one file, nodes.conf: what was synced survives a crash, what was only written
-perhaps."""
+"""A simulated disk with nodes.conf and the manager register: what was synced survives a crash, what was only
+written perhaps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,41 @@ _EPOCHS = re.compile(r"vars currentEpoch (\d+) lastVoteEpoch (\d+)")
 _OWN_EPOCH = re.compile(r"myself,\S+ \S+ \d+ \d+ (\d+) ")
 SLOW_SYNC_MS = 400
 SYNC_DELAY_MS = round(1000 * SYNC_DELAY_S)
+
+
+class RecordsDisk:
+    """The file of the manager register. `slow` makes syncs take long, `failing` makes them fail."""
+
+    def __init__(self, rng: Random, schedule: Callable[[int, Callable[[], None]], None]) -> None:
+        self._rng = rng
+        self._schedule = schedule
+        self.synced: str | None = None
+        self._under_way: str | None = None
+        self.slow = self.failing = False
+
+    def replace(self, text: str, done: Callable[[str], None]) -> None:
+        """Write and sync; `done` hears what went wrong, at once or after a while."""
+        self._under_way = text
+        if self.slow:
+            self._schedule(self._rng.randrange(1, SLOW_SYNC_MS), lambda: self._finish(text, done))
+        else:
+            self._finish(text, done)
+
+    def _finish(self, text: str, done: Callable[[str], None]) -> None:
+        if self._under_way is not text:
+            return  # The machine went down meanwhile.
+        self._under_way = None
+        if self.failing:
+            done("input/output error")
+            return
+        self.synced = text
+        done("")
+
+    def crash(self) -> None:
+        """The machine goes down: a text that was not synced is there or not."""
+        if self._under_way is not None and not self.failing and self._rng.random() < 0.5:
+            self.synced = self._under_way
+        self._under_way = None
 
 
 class Disk:

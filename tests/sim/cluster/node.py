@@ -7,13 +7,14 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from garrison.node.border import ClusterState, SlotTable
+from garrison.node.border import ClusterState, Reply, SlotTable
 from garrison.node.core.cluster_core import ClusterCore
 from garrison.node.core.context import ReplicationFacts
 from garrison.node.core.effects import Connect, Drop, Effects, Send
+from garrison.node.core.records_queue import RecordsQueue
 from garrison.node.core.settings import ClusterSettings
 
-from .disk import Disk
+from .disk import Disk, RecordsDisk
 from .network import BUS, CLIENTS, Connection
 from .plane import Plane
 from .writer import Writer
@@ -39,6 +40,8 @@ class SimNode:
         self.address = address
         self.settings = settings.with_changes(cluster_announce_ip=address)
         self.disk = Disk(sim.rng, sim.schedule)
+        # Random numbers of its own: runs without managers are the same with and without it.
+        self.records_disk = RecordsDisk(Random(f"{sim.seed} {name}"), sim.schedule)
         self.life = 0
         self.up = False
         self.paused = False
@@ -47,6 +50,7 @@ class SimNode:
         self.core: ClusterCore
         self.plane: Plane
         self.writer: Writer
+        self._records: RecordsQueue
         self.slot_table: SlotTable | None = None
         self.writes_until_ms = 0
         self.crash_at_next_sync = False
@@ -76,7 +80,9 @@ class SimNode:
             saved=self.disk.cached,
             now_ms=self.now_ms(),
             wall_ms=self.sim.wall_ms,
+            saved_records=self.records_disk.synced,
         )
+        self._records = RecordsQueue("nodes.conf.manager")
         self.writer = Writer(self)
         self._admin = self.plane.open_local("admin")
         self.heal()
@@ -86,6 +92,7 @@ class SimNode:
             return
         self.up = False
         self.disk.crash()
+        self.records_disk.crash()
         self.sim.network.crashed(self)
         self.sim.trace(self.name, "crashes")
 
@@ -278,7 +285,24 @@ class SimNode:
             self.writes_until_ms = effects.writes_until_ms
         for request in effects.requests():
             self.plane.post(request)
+        self._records.add(effects.records, effects.promised)
+        self._write_records()
         self.sim.checks.after_step(self)
+
+    def _write_records(self) -> None:
+        """Write the manager register beside everything else, and answer who has waited for that."""
+        life, records = self.life, self._records
+
+        def written(error: str) -> None:
+            if self.life == life and self.up:
+                records.ended(error)
+                self.input(self._write_records)
+
+        text = records.begin()
+        if text is not None:
+            self.records_disk.replace(text, written)
+        for ticket, reply in records.take():
+            self.plane.post(Reply(ticket, reply))
 
     def _wire(self, effects: Effects) -> None:
         for action in effects.wire:

@@ -159,7 +159,14 @@ class Plane:
         now_ms = node.now_ms()
         if isinstance(event, Command):
             protocol = event.client.resp
-            node.core.command(event.ticket, event.args, now_ms, protocol=protocol, facts=event.facts)
+            node.core.command(
+                event.ticket,
+                event.args,
+                now_ms,
+                protocol=protocol,
+                facts=event.facts,
+                client=event.client.id,
+            )
         elif isinstance(event, Replication):
             node.core.replication(facts_of(event.status), now_ms)
         elif isinstance(event, Published):

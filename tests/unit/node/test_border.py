@@ -41,6 +41,7 @@ REQUESTS: tuple[border.Request, ...] = (
     border.FunctionCommit(12, [[b"SET", b"k", b"v"]], [b"*1\r\n", b""], [0]),
     border.Publish(b"news", b"hello", True),
     border.DropSlots(((1, 2), (5, 5))),
+    border.CloseClients([3, 1 << 40]),
     border.InfoFields({"config_file": "/etc/garrison.conf"}),
     border.Serve(),
     border.Persist(10, True),

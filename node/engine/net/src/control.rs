@@ -83,6 +83,7 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
             engine.publish(&channel, &message, sharded);
         }
         Request::DropSlots { ranges } => engine.drop_slots(&ranges),
+        Request::CloseClients { ids } => engine.close_clients(&ids),
         Request::Empty => engine.empty(),
         Request::InfoFields { values } => engine.host.facts.extend(values),
         Request::Serve => engine.serve_loaded(),

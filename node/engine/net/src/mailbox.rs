@@ -120,6 +120,11 @@ pub enum Request {
         /// First and last slot of each range.
         ranges: Vec<(u16, u16)>,
     },
+    /// Close the connections of these clients at once.
+    CloseClients {
+        /// As CLIENT ID tells them; one that has gone is passed over.
+        ids: Vec<u64>,
+    },
     /// Delete all keys.
     Empty,
     /// Fields of INFO that only the process knows.

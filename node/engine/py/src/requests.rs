@@ -55,6 +55,7 @@ requests! {
     FunctionCommit { ticket, commands, pieces, holes }
     Publish { channel, message, sharded }
     DropSlots { ranges }
+    CloseClients { ids }
     InfoFields { values }
     Serve {}
     Persist { ticket, snapshot }

@@ -41,7 +41,7 @@ def test_the_fields_of_effects_are_in_the_order_of_doing() -> None:
     order = [field.name for field in dataclasses.fields(Effects)]
     assert order == [
         *("persist", "persist_sync", "wire", "slot_table", "plane"),
-        *("writes_until_ms", "deliver", "replies", "logs"),
+        *("writes_until_ms", "deliver", "closes", "replies", "records", "promised", "logs"),
     ]
 
 

@@ -123,6 +123,12 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Describes the links of the cluster bus.",
     ),
+    control("manager", -3, CHANGE).tips("nondeterministic_output").docs(
+        "7.2.0",
+        "O(N) with the length of the content",
+        "subcommand=<LEASE manager epoch ttl-ms | RELEASE manager epoch | READ | STORE manager epoch version content | AS manager epoch>",
+        "Keeps the lease and the records of the cluster's managers, and marks a manager's connection.",
+    ),
     control("meet", -4, CHANGE).docs(
         "3.0.0",
         "O(1)",

@@ -109,6 +109,20 @@ impl Engine {
             self.effects.actions.push(Action::Flush(key));
         }
     }
+
+    /// Closes the clients of these ids for the control plane: none of their commands is executed any more.
+    pub fn close_clients(&mut self, ids: &[u64]) {
+        let keys: Vec<SessionKey> = self
+            .clients
+            .sessions
+            .iter()
+            .filter(|session| session.origin != Origin::Control && ids.contains(&session.id))
+            .map(|session| session.key)
+            .collect();
+        for key in keys {
+            self.close_soon(key);
+        }
+    }
 }
 
 const UNBLOCKED_BY_CLIENT: Failure = Failure::Text("UNBLOCKED client unblocked via CLIENT UNBLOCK");

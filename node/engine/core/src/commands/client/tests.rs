@@ -45,6 +45,17 @@ fn filters_choose_whom_to_close() {
 }
 
 #[test]
+fn control_plane_closes_clients_by_id() {
+    let mut bench = Bench::new(&[]);
+    let (client, other) = (bench.client(), bench.client());
+    let id = bench.session(other).id;
+    bench.engine.close_clients(&[id, 4_000]);
+    assert!(bench.session(other).close_now);
+    assert!(bench.engine.effects.actions.contains(&Action::Flush(other)));
+    assert!(!bench.session(client).close_now);
+}
+
+#[test]
 fn replies_are_turned_off_and_on() {
     let mut bench = Bench::new(&[]);
     let client = bench.client();

@@ -37,6 +37,7 @@ pub(super) fn server(engine: &Engine, out: &mut Fields) {
     out.field("executable", fact("executable", ""));
     out.field("config_file", fact("config_file", ""));
     out.field("io_threads_active", 0);
+    out.field("availability_zone", fact("availability_zone", ""));
 }
 
 pub(super) fn clients(engine: &Engine, out: &mut Fields) {
