@@ -19,6 +19,7 @@ usage: garrison <command> [arguments]
   cluster   create, check and reshard a cluster
   manager   watch a cluster, plan and act; its page, its API, and commands that ask it
   backup    back up a cluster or node, verify and restore backups
+  doctor    say what is wrong or unwise with a cluster, Sentinels or a node, and what to type
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
@@ -94,6 +95,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "backup": _part("garrison.cluster.backup.backup_cli"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),
+    "doctor": _part("garrison.cluster.doctor.doctor_cli"),
     "dev": _part("garrison.cluster.local.dev"),
     "demo": _part("garrison.cluster.demo.command"),
     "functions": _part("garrison.functions.testing"),

@@ -300,6 +300,7 @@ SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
 PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "cli": _cli,
     **{name: _group(module) for name, module in GROUPS.items()},
+    "doctor": _application("garrison.cluster.doctor.doctor_cli"),
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),
     "node": _node,

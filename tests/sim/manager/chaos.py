@@ -115,7 +115,9 @@ class Chaos:
             nodes=wishes,
             balance=Balance(threshold_percent=5.0),
             windows=() if everywhere else (Window(),),
-            harm=Harm(points_per_hour_max=rng.choice([60, 100, 200]), jobs_at_once_max=rng.choice([1, 1, 2, 3])),
+            harm=Harm(
+                points_per_hour_max=rng.choice([60, 100, 200]), jobs_at_once_max=rng.choice([1, 1, 2, 3])
+            ),
             backups=(BackupWish(target="/backup", every_s=3_600),) if not last and rng.random() < 0.2 else (),
         )
 
@@ -124,7 +126,9 @@ class Chaos:
     def _node(self) -> ModelNode:
         return self.rng.choice([node for node in self.sim.model.nodes.values()])
 
-    def _for_a_while(self, end: Callable[[], None], least_ms: int = 2_000, most_ms: int = 5 * MINUTE_MS) -> None:
+    def _for_a_while(
+        self, end: Callable[[], None], least_ms: int = 2_000, most_ms: int = 5 * MINUTE_MS
+    ) -> None:
         self.sim.events.schedule(self.rng.randint(least_ms, most_ms), end)
 
     def _kill_node(self) -> None:

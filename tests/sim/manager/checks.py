@@ -59,7 +59,9 @@ class Checks:
         """A manager changes something."""
         self.effects += 1
         if begin.epoch < self.granted:
-            self._broken(f"{manager} acts ({what}) under {begin.epoch}; {self.granted} was granted by a majority")
+            self._broken(
+                f"{manager} acts ({what}) under {begin.epoch}; {self.granted} was granted by a majority"
+            )
         if begin.epoch < self.newest_acting[0]:
             self._broken(f"{manager} acts ({what}) under {begin.epoch}, after {self.newest_acting}")
         self.newest_acting = (begin.epoch, manager)

@@ -52,7 +52,9 @@ class Register:
         votes = counts and not self.is_behind
         return StoredRecords(epoch, holder, self.version, self.written_epoch, self.content, left_ms, votes)
 
-    def store(self, manager: str, epoch: int, version: int, content: bytes, now_ms: float, counts: bool) -> str:
+    def store(
+        self, manager: str, epoch: int, version: int, content: bytes, now_ms: float, counts: bool
+    ) -> str:
         why = self.accepts(manager, epoch, now_ms)
         if why:
             return why

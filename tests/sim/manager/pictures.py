@@ -70,7 +70,9 @@ class Observer:
             if node.role == "primary"
         )
         spares = tuple(
-            SparePicture(address=node.address, usable=node.id in reached, why="" if node.id in reached else "gone")
+            SparePicture(
+                address=node.address, usable=node.id in reached, why="" if node.id in reached else "gone"
+            )
             for node in self._model.nodes.values()
             if not node.is_member
         )
@@ -98,7 +100,9 @@ class Observer:
             slot_count=count,
             keys=count * 10 * (1000 if node.lies else 1),
             link_up=node.in_sync(self._model.now_ms) if role == "replica" else None,
-            load=NodeLoad(memory_bytes=count * MEMORY_PER_SLOT, memory_max_bytes=SLOT_COUNT * MEMORY_PER_SLOT * 4),
+            load=NodeLoad(
+                memory_bytes=count * MEMORY_PER_SLOT, memory_max_bytes=SLOT_COUNT * MEMORY_PER_SLOT * 4
+            ),
         )
 
     def _state(self, node: ModelNode, reached: set[str]) -> NodeState:

@@ -60,6 +60,7 @@ def test_usage_names_every_command() -> None:
         ["aof", "fix"],
         ["backup"],
         ["backup", "restore"],
+        ["doctor"],
         ["version"],
         ["--install-completion"],
         [],

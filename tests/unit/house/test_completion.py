@@ -44,6 +44,8 @@ def words_for(line: str) -> list[str]:
         ("node --cluster-enabled ", ["yes", "no"]),
         ("node --help maxmemory-p", ["maxmemory-policy"]),
         ("backup ver", ["verify"]),
+        ("doctor 7000 --min-severity ", ["error", "warning", "note"]),
+        ("doctor 7000 --de", ["--deep"]),
         ("backup restore --un", ["--until"]),
         ("sentinel st", ["status"]),
         ("sentinel status --js", ["--json"]),
