@@ -28,8 +28,8 @@ class StepKind(StrEnum):
     """What a step makes true. The words in brackets are the names of its arguments.
 
     Nodes are named by id; a spare that is not a member yet by host:port. FORGET and RESET say the `address`
-    too, for a node that nobody knows any more. BACKUP says how many to `keep`. What VERIFY expects is described
-    in `expectations`.
+    too, for a node that nobody knows any more. BACKUP says how many to `keep`. What VERIFY expects is in
+    `expectations`.
     """
 
     MOVE_SLOTS = "move-slots"
