@@ -27,8 +27,9 @@ INVARIANTS.
 BEHAVIOUR. One that follows does not knock: it reads (`heard`), and asks only when most primaries answer and
 no other manager holds most of them; after a random delay, so that two seldom meet. It then asks every node
 for the lease with the newest epoch known plus one. Without a majority after a third of the lease it gives
-back what it got and waits longer. The holder renews each third of the lease. At most one request is under way
-to a node.
+back what it got and waits longer. Two that asked with one epoch share the nodes; a node that granted it to
+the other, who gave it back, never grants it to the holder, who therefore asks anew with a newer one. The
+holder renews each third of the lease. At most one request is under way to a node.
 """
 
 from dataclasses import dataclass
@@ -133,6 +134,9 @@ class Lease:
                 self._asks.append(ReleaseLease(node_id, epoch))
             return
         self.heard(node_id, answer.epoch, answer.holder, answer.left_ms)
+        if self.held and answer.epoch == epoch == self.epoch and not answer.holder:
+            self.lose(f"{node_id} gave the epoch {epoch} to another before; a newer one is needed")
+            self._not_before_ms = self._now_ms
 
     def heard(self, node_id: str, epoch: int, holder: str, left_ms: int) -> None:
         """A node has said who holds the lease there."""

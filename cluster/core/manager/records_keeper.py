@@ -140,7 +140,8 @@ class RecordsKeeper:
             return
         self._round_ms = now_ms + self._third_ms
         if self.state is Keeping.FOLLOWING:
-            self._read_everybody()
+            for shard in self._voters.shards:
+                self._read(shard.primary_id)
         elif self.state is Keeping.READING:
             for node_id in self._voters.node_ids:
                 if node_id not in self._answered or node_id in self._damaged:

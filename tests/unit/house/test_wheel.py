@@ -12,7 +12,6 @@ import pytest
 
 from tests.conftest import COMPONENTS
 
-
 PAGE_SUFFIXES = {".html", ".css", ".js", ".svg"}
 
 

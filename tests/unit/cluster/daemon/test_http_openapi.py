@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from garrison.cluster.daemon.http_api import ROUTES
-from garrison.cluster.daemon.http_openapi import make_document
 from garrison.cluster.daemon.http_limits import App, HttpLimits
+from garrison.cluster.daemon.http_openapi import make_document
 from tests.unit.cluster.daemon.desks import ACT, make_desk, site_on
 
 with warnings.catch_warnings():
