@@ -51,7 +51,7 @@ def test_event_without_end_is_given_up(visitor: Visitor) -> None:
 
 def test_figures_are_written_with_three_digits(visitor: Visitor) -> None:
     page = visitor.open()
-    cases = {
+    cases: dict[str, list[tuple[float | None, str]]] = {
         "count": [(0, "0"), (999, "999"), (12345, "12.3 k"), (999_600, "1.00 M"), (None, "\u2013")],
         "bytes": [(0, "0 B"), (1536, "1.50 KiB"), (1024**4, "1 TiB"), (None, "\u2013")],
         "percent": [(0, "0 %"), (0.9876, "98.8 %"), (1, "100 %"), (None, "\u2013")],
@@ -89,9 +89,9 @@ def check_places(page: Page, data: st.DataObject) -> None:
         )
     )
     path: list[str] = []
-    value = document
+    value: Any = document
     while isinstance(value, list | dict) and value:
-        keys = list(range(len(value))) if isinstance(value, list) else list(value)
+        keys: list[Any] = list(range(len(value))) if isinstance(value, list) else list(value)
         key = data.draw(st.sampled_from(keys))
         path.append(str(key))
         value = value[key]
