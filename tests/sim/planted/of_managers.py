@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from .fault import Change, Directed, Fault
+from .fault import Change, Directed, Fault, Seeds
 
 REGISTER: Final = "node/core/manager_records.py"
 FIELD: Final = "tests/unit/node/core/test_manager_records_field.py"
 UNIT: Final = "tests/unit/node/core/test_manager_records.py"
-SIMULATED: Final = "tests/sim/cluster/test_managers.py"
 ONE_LEADER: Final = "two managers never hold the leases of majorities at once"
 
 MANAGERS: Final = (
@@ -40,6 +39,13 @@ MANAGERS: Final = (
         ),
         Directed(FIELD),
         quick=True,
+    ),
+    Fault(
+        "superseded-manager-stays-connected",
+        "The connections of an older manager epoch are not closed.",
+        "nothing of a superseded manager is carried out at the nodes that granted the newer lease",
+        (Change(REGISTER, "        self._context.effects.closes += clients\n", ""),),
+        Seeds("cluster", "managers"),
     ),
     Fault(
         "manager-lease-forgotten-at-restart",
