@@ -17,6 +17,7 @@ usage: garrison <command> [arguments]
 
   node      start a data node (takes redis-server's config file and options)
   cluster   create, check and reshard a cluster
+  manager   watch a cluster, plan and act; its page, its API, and commands that ask it
   backup    back up a cluster or node, verify and restore backups
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
@@ -89,6 +90,7 @@ def _completion(action: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "node": _node,
     "cluster": _part("garrison.cluster.__main__"),
+    "manager": _part("garrison.cluster.daemon.manager_cli"),
     "backup": _part("garrison.cluster.backup.backup_cli"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),

@@ -286,6 +286,7 @@ GROUPS = {
     "rdb": "garrison.node.files.rdb_cli",
     "aof": "garrison.node.files.aof_cli",
     "backup": "garrison.cluster.backup.backup_cli",
+    "manager": "garrison.cluster.daemon.manager_cli",
 }
 """The typer applications with subcommands."""
 

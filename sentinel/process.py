@@ -20,6 +20,7 @@ from garrison.base.config_text import ConfigError, read_text
 from garrison.base.daemon import Readiness
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
+from garrison.base.metrics.service import MetricsService
 from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
 from garrison.base.reply import Error
 from garrison.sentinel.config.config import Config
@@ -28,6 +29,7 @@ from garrison.sentinel.server.acl import Users, read_users
 from garrison.sentinel.server.dispatch import Commands
 from garrison.sentinel.server.info_command import Info
 from garrison.sentinel.server.pubsub import PUT
+from garrison.sentinel.server.sentinel_metrics import SentinelMetrics
 from garrison.sentinel.server.server import Server
 from garrison.sentinel.shell.driver import Sentinel
 
@@ -96,6 +98,12 @@ class _Process:
             config, config.settings(), log, loop, lambda: self._server.users, self._server.publish
         )
         info = Info(config, self._server, secrets.token_hex(20), self._of_core)
+        metrics = SentinelMetrics(info.reply, self._sentinel.core.figures, self._sentinel.failovers)
+        self._pages = MetricsService(
+            loop, log, metrics.collect, metrics.why_not_ready, config.text("metrics-token")
+        )
+        bind = config.text("metrics-bind") or config.text("bind")
+        self._page_sockets = MetricsService.take(bind, config.integer("metrics-port"))
         Commands(self._server, self._sentinel.ask, info.reply, self._shutdown, self._sentinel.scripts.pending)
         self._watch_signals(loop)
 
@@ -112,11 +120,13 @@ class _Process:
     async def live(self, readiness: Readiness) -> int:
         await self._server.start()
         self._sentinel.start()
+        self._pages.adopt(self._page_sockets)
         # What lives now lives long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         readiness.notify()
         await self._stopped.wait()
+        self._pages.close()
         await self._sentinel.close()
         await self._server.stop()
         self._log.warning("Sentinel is now ready to exit, bye bye...")

@@ -55,14 +55,14 @@ def format_slots(slots: Iterable[int], *, limit: int | None = None) -> str:
 
 def parse_ranges(text: str) -> tuple[Range, ...]:
     """Read ``0-99,205``. ValueError names the part that is wrong and what is allowed."""
-    return to_ranges(slot for part in text.split(",") for slot in _parse_part(part.strip()))
+    return merge_ranges(_parse_part(part.strip()) for part in text.split(","))
 
 
-def _parse_part(part: str) -> range:
+def _parse_part(part: str) -> Range:
     first, dash, last = part.partition("-")
     if not (first.isdecimal() and (last.isdecimal() or not dash)):
         raise ValueError(f"{part!r} is not a slot range; write 5 or 0-99, and a comma between several")
     low, high = int(first), int(last or first)
     if low > high or high >= SLOT_COUNT:
         raise ValueError(f"slot range {part!r} must rise and end at {SLOT_COUNT - 1} or below")
-    return range(low, high + 1)
+    return low, high

@@ -19,6 +19,7 @@ from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.creation import plan_creation
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
+from garrison.cluster.local.local_manager import LocalManager
 from garrison.cluster.local.ports import HOST
 from garrison.cluster.local.process import LocalProcess, LocalServers, remembered_ports
 from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
@@ -72,10 +73,11 @@ class LocalCluster(LocalServers):
         super().__init__(directory, LAYOUT_FILE)
         chosen = self._choose_ports(primaries * (replicas + 1), ports)
         self.nodes = [LocalNode(Address(HOST, port), self.directory / str(port)) for port in chosen]
+        self.manager: LocalManager | None = None
 
     @property
     def processes(self) -> list[LocalProcess]:
-        return list(self.nodes)
+        return [*self.nodes, *([self.manager] if self.manager else [])]
 
     @property
     def url(self) -> str:
@@ -84,6 +86,13 @@ class LocalCluster(LocalServers):
     @property
     def access(self) -> Access:
         return Access(password=self.settings.get("requirepass") or None)
+
+    def add_manager(self, port: int, *words: str) -> LocalManager:
+        """A manager that starts and stops with the nodes; ``words`` are further options of it."""
+        entries = [node.address for node in self.nodes]
+        place, folder = Address(HOST, port), self.directory / "manager"
+        self.manager = LocalManager(place, folder, entries, self.access.password, words)
+        return self.manager
 
     def admin(self) -> AdminClient:
         """Connections to its nodes, from the first one that runs."""
@@ -99,14 +108,24 @@ class LocalCluster(LocalServers):
         await asyncio.gather(*(node.start(self.command, self.settings) for node in self.nodes))
         await asyncio.gather(*map(self.wait_ready, self.nodes))
         if known:
-            return await self.wait_healthy()
+            state = await self.wait_healthy()
+            await self._start_manager()
+            return state
         plan = plan_creation([node.address for node in self.nodes], self.replicas)
         state = await form(plan, self.access, lambda text: None)
-        self._remember_ports()
+        self._remember_ports(self.nodes)
+        await self._start_manager()
         return state
 
     async def start_again(self, process: LocalProcess) -> None:
+        if process is self.manager:
+            await self.manager.start()
+            return
         await self.restart(self.node(process.address))
+
+    async def _start_manager(self) -> None:
+        if self.manager is not None:
+            await self.manager.start()
 
     async def restart(self, node: LocalNode) -> None:
         await node.start(self.command, self.settings)

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import garrison
-from garrison.base.about import COMPATIBILITY_URL
 from garrison.base.command_line import EXIT_STOPPED, run_app
 from garrison.base.descriptors import RESERVED, files_max, make_room
 from garrison.base.plain_help import PlainApp
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 7000
 FIRST_SENTINEL_PORT = 26379
+MANAGER_PORT = 7380
 SENTINELS = 3
 DESCRIPTORS_MIN = 256
 """Open files that a node needs, with some clients; a process that is started inherits our limit."""
@@ -34,10 +33,8 @@ DESCRIPTORS_WANTED = 1024
 STEP_TO_OTHER_PORTS = 100
 KEY_TO_START_AGAIN = "r"
 
-DATA_IS_NOT_KEPT = (
-    f"--dir keeps identities, slots and configuration; the DATA IS NOT KEPT, as Garrison "
-    f"{garrison.__version__} writes none to disk yet (see {COMPATIBILITY_URL})"
-)
+SETTINGS_OF_A_FOLDER = {"appendonly": "yes"}
+"""With --dir the nodes keep their data as well."""
 
 app = PlainApp()
 
@@ -59,7 +56,7 @@ def dev(
         typer.Option(
             "--dir",
             metavar="FOLDER",
-            help="Keep the nodes' identities here, and start from them again; not their data.",
+            help="Keep the nodes here with their data (append-only files), and start from them again.",
         ),
     ] = None,
     port: Annotated[
@@ -74,6 +71,19 @@ def dev(
             metavar="PORT",
             help=f"First port of the Sentinels: {FIRST_SENTINEL_PORT} if not given, or as much higher "
             f"as --port is above {FIRST_PORT}.",
+            min=1,
+            max=65535,
+        ),
+    ] = None,
+    manager: Annotated[
+        bool, typer.Option(help="Whether a manager with a page looks after the cluster.")
+    ] = True,
+    manager_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            help=f"Port of the manager's page: {MANAGER_PORT} if not given, or as much higher as --port is "
+            f"above {FIRST_PORT}.",
             min=1,
             max=65535,
         ),
@@ -97,6 +107,8 @@ def dev(
     try:
         if sentinel_port and not sentinel:
             raise UsageProblem("--sentinel-port is for --sentinel")
+        if manager_port and (sentinel or not manager):
+            raise UsageProblem("--manager-port is for a cluster with a manager")
         _make_room()
         from garrison.cluster.local.cluster import GARRISON_NODE
 
@@ -111,8 +123,11 @@ def dev(
             count = 1 if replicas is None else replicas
             servers = cluster = _cluster(primaries, count, directory, port, node_timeout, command)
             title = f"{len(cluster.nodes)} nodes"
+            if manager:
+                cluster.add_manager(_manager_port(cluster.nodes[0].address.port, manager_port))
+                title += " and a manager"
             how = partial(how_to_connect, cluster)
-        code = asyncio.run(_keep(servers, title, how, restart, directory is not None))
+        code = asyncio.run(_keep(servers, title, how, restart))
     except ManagerError as error:
         print(f"garrison dev: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from error
@@ -157,9 +172,22 @@ def _cluster(
         replicas,
         directory=directory,
         command=command,
-        settings={"cluster-node-timeout": str(timeout_ms)},
+        settings={"cluster-node-timeout": str(timeout_ms), **_kept(directory)},
         ports=ports,
     )
+
+
+def _manager_port(first_node: int, asked: int | None) -> int:
+    """The port of the page. UsageProblem if there is none, PortInUseError if it is not free."""
+    from garrison.cluster.local.ports import PORT_MAX, demand_free
+
+    port = asked or MANAGER_PORT + first_node - FIRST_PORT
+    if not 0 < port <= PORT_MAX:
+        raise UsageProblem(
+            f"--port {first_node} would move the manager to {port}; say where with --manager-port"
+        )
+    demand_free([port], with_bus=False, advice=lambda: "end it, or use --manager-port or --no-manager")
+    return port
 
 
 def _group(
@@ -185,8 +213,13 @@ def _group(
         directory=directory,
         down_after_ms=timeout_ms,
         node_command=command,
+        settings=_kept(directory),
         ports=ports,
     )
+
+
+def _kept(directory: Path | None) -> dict[str, str]:
+    return SETTINGS_OF_A_FOLDER if directory is not None else {}
 
 
 def group_ports(port: int | None, sentinel_port: int | None, nodes: int) -> list[int]:
@@ -277,7 +310,6 @@ async def _keep(
     title: str,
     how: Callable[[], str],
     restarts: bool,
-    keeps_folders: bool,
 ) -> int:
     """Start the processes and keep them until a signal; the exit code."""
     from garrison.cluster.local.watch import Watch
@@ -287,8 +319,6 @@ async def _keep(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     print(f"starting {title} in {servers.directory}", flush=True)
-    if keeps_folders:
-        print(DATA_IS_NOT_KEPT, flush=True)
     starting: asyncio.Task[object] = asyncio.create_task(servers.start())
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -357,6 +387,7 @@ def how_to_connect(cluster: "LocalCluster") -> str:
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
             f'  client = await garrison.client.connect("{cluster.url}")',
+            *([f"the manager's page is at {cluster.manager.url}"] if cluster.manager else []),
             "Ctrl-C stops them",
         ]
     )

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,8 +45,8 @@ class LocalProcess:
     def running(self) -> bool:
         return self.process is not None and self.process.returncode is None
 
-    async def run(self, words: Sequence[str]) -> None:
-        """Run this command line. Raises ManagerError if it cannot be started."""
+    async def run(self, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Run this command line, with more environment. Raises ManagerError if it cannot be started."""
         self.make_directory()
         try:
             with self.log.open("ab") as log:
@@ -57,6 +57,7 @@ class LocalProcess:
                         stdin=asyncio.subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
+                        env={**os.environ, **(environment or {})},
                         start_new_session=True,
                         preexec_fn=_end_with_parent if sys.platform == "linux" else None,
                     )
@@ -174,8 +175,8 @@ class LocalServers(ABC):
             )
         return chosen
 
-    def _remember_ports(self) -> None:
-        ports = [process.address.port for process in self.processes]
+    def _remember_ports(self, processes: Sequence[LocalProcess]) -> None:
+        ports = [process.address.port for process in processes]
         self._layout.write_text(json.dumps({"ports": ports}))
 
 

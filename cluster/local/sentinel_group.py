@@ -75,7 +75,7 @@ class LocalGroup(LocalServers):
         await asyncio.gather(*map(self.start_node, self.nodes))
         await asyncio.gather(*map(self.start_sentinel, self.sentinels))
         await self.wait_watched()
-        self._remember_ports()
+        self._remember_ports(self.processes)
 
     async def start_again(self, process: LocalProcess) -> None:
         is_node = process in self.nodes

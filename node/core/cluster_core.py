@@ -45,6 +45,7 @@ from garrison.node.core import nodes_file
 from garrison.node.core.bus_counters import BusCounters
 from garrison.node.core.bus_fields import BadFrameError
 from garrison.node.core.cluster_commands import Commands
+from garrison.node.core.cluster_figures import ClusterFigures, figures
 from garrison.node.core.command_values import SUPERSEDED
 from garrison.node.core.context import AWAKE_STEP_MS_MAX, Context, Randomness, ReplicationFacts
 from garrison.node.core.describe import Descriptions
@@ -383,6 +384,14 @@ class ClusterCore:
     @property
     def is_replica(self) -> bool:
         return self._context.me.is_replica()
+
+    def figures(self) -> ClusterFigures:
+        """The state of the cluster in numbers, as of the last input."""
+        return figures(self._context, self._lease)
+
+    def info_text(self) -> str:
+        """What CLUSTER INFO says, without what only the engine knows."""
+        return self._descriptions.info_text({})
 
     @property
     def state_ok(self) -> bool:

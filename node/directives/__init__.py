@@ -8,6 +8,7 @@ today (:class:`~garrison.base.value_types.Use`); one that is accepted without ef
 from __future__ import annotations
 
 from garrison.base import tls_directives
+from garrison.base.metrics import metrics_directives
 from garrison.base.value_types import Directive, Use, ValueType
 from garrison.node.directives import (
     cluster,
@@ -23,7 +24,10 @@ __all__ = ["ALIASES", "DIRECTIVES", "Directive", "Use", "ValueType", "find"]
 
 DIRECTIVES: dict[str, Directive] = {
     row.name: row
-    for module in (server, memory, persistence, replication, cluster, tls_directives, garrison_only, sentinel)
+    for module in (
+        *(server, memory, persistence, replication, cluster),
+        *(tls_directives, metrics_directives, garrison_only, sentinel),
+    )
     for row in module.ROWS
 }
 

@@ -1,13 +1,20 @@
-"""Directives that Redis 7 does not have: our own limits and protections, and Redis 8's bf-*."""
+"""Directives that Redis 7 does not have: our own limits and protections, and Redis 8's bf-*, Valkey's zone."""
 
 from __future__ import annotations
 
-from garrison.base.value_types import Directive, Integer, Memory, Use, YesNo
+from garrison.base.value_types import Directive, Integer, Memory, Text, Use, YesNo
 from garrison.node.directives.lists import Rate
 
 C, E = Use.CONTROL, Use.ENGINE
 
 ROWS = (
+    Directive(
+        "availability-zone",
+        Text(pattern=r"[^\x00-\x1f\x7f]{1,128}", refusal="a name of up to 128 printable characters"),
+        "",
+        C,
+        "Where this node stands, for clients and managers; INFO and HELLO tell it, as Valkey's do.",
+    ),
     Directive(
         "aof-buffer-limit",
         Memory(1024 * 1024),

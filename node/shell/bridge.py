@@ -95,6 +95,11 @@ class Bridge:
         """Apply settings, all or nothing; `done` gets an empty text or what was wrong."""
         self.post(Apply(self._ticket(done), values))
 
+    @property
+    def waiting(self) -> int:
+        """How many requests the data plane has not answered yet."""
+        return len(self._waiting)
+
     def persist(self, done: Callable[[str], None], *, snapshot: bool) -> None:
         """Put the data on the disk; `done` gets an empty text or what failed."""
         self.post(Persist(self._ticket(done), snapshot))

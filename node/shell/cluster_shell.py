@@ -23,11 +23,13 @@ from garrison.base.log import Log
 from garrison.node.border import Command, InfoFields, Loaded, ReplicationStatus, Reply
 from garrison.node.config import Config, ConfigError
 from garrison.node.core.cluster_core import ClusterCore
+from garrison.node.core.cluster_figures import ClusterFigures
 from garrison.node.core.effects import Connect, Drop, Effects, Send
 from garrison.node.core.manager_records_file import SUFFIX as RECORDS_SUFFIX
 from garrison.node.core.nodes_file import PREVIOUS_SUFFIX, DamagedNodesFileError
 from garrison.node.core.settings import ClusterSettings
 from garrison.node.shell.bridge import Bridge
+from garrison.node.shell.bus_sockets import Bus
 from garrison.node.shell.cluster_settings import bus_from, cluster_settings, link_limits
 from garrison.node.shell.hand_over import Heir
 from garrison.node.shell.records_saver import RecordsSaver
@@ -137,6 +139,19 @@ class Cluster:
         return [
             Heir(host, port, user, password, ("CLUSTER", "FAILOVER")) for host, port in self._core.heirs()
         ]
+
+    def figures(self) -> ClusterFigures:
+        """The state of the cluster in numbers."""
+        return self._core.figures()
+
+    def info_text(self) -> str:
+        """What CLUSTER INFO says, but for what only the engine knows."""
+        return self._core.info_text()
+
+    @property
+    def bus(self) -> Bus:
+        """The bus, for its counters and queues."""
+        return self._bus
 
     def close(self) -> None:
         self._closed = True

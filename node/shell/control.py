@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
+from garrison.base.metrics.service import MetricsService
 from garrison.node import promises
 from garrison.node.border import (
     Follow,
@@ -31,6 +33,7 @@ from garrison.node.border import (
     Log as LogEvent,
 )
 from garrison.node.config import Config
+from garrison.node.metrics.node_metrics import NodeMetrics, why_not_ready
 from garrison.node.shell.bridge import Bridge
 from garrison.node.shell.config_commands import ConfigCommands
 from garrison.node.shell.control_commands import Commands
@@ -43,6 +46,7 @@ from garrison.node.title import show_title
 if TYPE_CHECKING:
     from garrison.node.shell.cluster_shell import Cluster
 
+ZONE = "availability-zone"
 STOP_TIMEOUT_S = 5.0
 """How long the data plane may take to write what is buffered and end."""
 
@@ -64,6 +68,15 @@ class ControlPlane:
         self._cluster = self._new_cluster() if config.flag("cluster-enabled") else None
         self._info_fields = process_info(config)
         self._sentinels = self._new_sentinels() if self._cluster is None else None
+        self._is_serving = False
+        self._metrics = NodeMetrics(config, self.bridge, self._cluster)
+        if self._sentinels is not None:
+            sentinels = self._sentinels
+            self._metrics.hold_text = lambda: sentinels.hold_text
+        self._pages = MetricsService(
+            loop, log, self._metrics.collect, self._why_not_ready, config.text("metrics-token")
+        )
+        self._page_sockets: list[socket.socket] = []
         self._commands = Commands(self.bridge, ConfigCommands(config, self), self.shutdown, self._cluster)
         self._python = PythonFunctions(config.values, log, self.bridge, loop)
         self.bridge.on(LogEvent, lambda event: log.write(event.level, event.message))
@@ -86,6 +99,7 @@ class ControlPlane:
         """Read and lock what is on disk. Raises ConfigError or OSError."""
         if self._cluster is not None:
             self._cluster.prepare()
+        self._page_sockets = self._take_pages(self._config.text("metrics-port"))
 
     async def start(self) -> bool:
         """Bind, read the files, and serve; False if the files cannot be read. Raises OSError."""
@@ -96,6 +110,7 @@ class ControlPlane:
             self._plane.start()
         self._plane_runs = True
         self.bridge.open()
+        self._pages.adopt(self._page_sockets)
         self.bridge.post(InfoFields(self._info_fields))
         await asyncio.wait((self._loaded, self._ended), return_when=asyncio.FIRST_COMPLETED)
         if self._ended.done() or self.shutdown.is_final:
@@ -111,11 +126,13 @@ class ControlPlane:
         self.shutdown.hand_over = self._hand_over
         self.bridge.flush()
         self.shutdown.may_save = True
+        self._is_serving = True
         return True
 
     async def wait(self) -> int:
         """Serve until the end; the exit code."""
         code = await self._ended
+        self._pages.close()
         self.bridge.close()
         self._python.close()
         if self._cluster is not None:
@@ -161,31 +178,55 @@ class ControlPlane:
             if "dir" in changes:
                 os.chdir(changes["dir"])
                 changes["dir"] = os.getcwd()
+            # Last, so that nothing else can fail and leave them open.
+            pages = self._take_pages(changes["metrics-port"]) if "metrics-port" in changes else None
         except ValueError as error:
             done(str(error))
             return
         except OSError as error:
+            os.chdir(former)
             done(str(error.strerror))
             return
 
         def applied(error: str) -> None:
             if error:
                 os.chdir(former)
+                for listener in pages or ():
+                    listener.close()
             for line in promises.at_change(changes) if not error else ():
                 self._log.warning(line)
             if not error and "loglevel" in changes:
                 self._log.set_level(changes["loglevel"])
             if not error and "proc-title-template" in changes:
                 show_title(self._config, changes["proc-title-template"])
+            if not error and ZONE in changes:
+                self.bridge.post(InfoFields(zone_info(changes)))
             if not error:
                 self._python.configure(self._config.values | changes)
             if not error and self._cluster is not None and settings is not None:
                 self._cluster.configure(settings, self._config.values | changes)
             if not error and self._sentinels is not None:
                 self._sentinels.configure(changes)
+            if not error and pages is not None:
+                self._pages.adopt(pages)
+            if not error:
+                self._pages.token = changes.get("metrics-token", self._pages.token)
             done(error)
 
         self.bridge.settings(changes, applied)
+
+    def _take_pages(self, port: str) -> list[socket.socket]:
+        """Sockets for metrics and health. Raises OSError."""
+        return MetricsService.take(self._config.text("metrics-bind") or self._config.text("bind"), int(port))
+
+    def _why_not_ready(self) -> str:
+        return why_not_ready(
+            is_serving=self._is_serving,
+            is_going_down=self.shutdown.in_progress,
+            status=self._plane.replication(),
+            figures=self._cluster.figures() if self._cluster is not None else None,
+            hold_text=self._metrics.hold_text(),
+        )
 
     # -- what the data plane reports ------------------------------------------------------------------------
 
@@ -197,6 +238,8 @@ class ControlPlane:
 
     def _replication_changed(self, event: Replication) -> None:
         primary = event.primary
+        if self._log.role == "S" and primary is None:
+            self._metrics.promotions += 1
         self._log.role = "S" if primary is not None else "M"
         if self._cluster is not None:
             self._cluster.replication_changed(event.status)
@@ -235,6 +278,11 @@ class ControlPlane:
         self.fail("an error in the control plane that it was not made for, see above")
 
 
+def zone_info(values: Mapping[str, str]) -> dict[str, str]:
+    """What INFO and HELLO show of the zone."""
+    return {"availability_zone": values[ZONE]}
+
+
 def process_info(config: Config) -> dict[str, str]:
     """What INFO shows of this process and only the outside of the engine knows."""
     system = os.uname()
@@ -245,6 +293,7 @@ def process_info(config: Config) -> dict[str, str]:
         "process_supervised": config.text("supervised"),
         "run_id": os.urandom(20).hex(),
         "os": f"{system.sysname} {system.release} {system.machine}",
+        **zone_info(config.values),
     }
 
 

@@ -93,6 +93,8 @@ class Sentinels:
         self._peers = peers
         self._run_id = run_id
         self._hold = Hold()
+        self.hold_text = ""
+        """What is waited for while writes are held; empty otherwise."""
         self._watch_ms = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -209,6 +211,7 @@ class Sentinels:
             self._peers.forget(effect.name)
             self._changed()
         elif isinstance(effect, Show):
+            self.hold_text = "" if effect.text == "no" else effect.text
             self._bridge.post(InfoFields({"sentinel_hold": effect.text}))
         elif isinstance(effect, Say):
             self._log.write(effect.level, effect.text)

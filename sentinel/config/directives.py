@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from garrison.base import tls_directives
 from garrison.base.list_value_types import BufferLimits, Repeated, Words
+from garrison.base.metrics import metrics_directives
 from garrison.base.value_types import UINT_MAX, Choice, Directive, Integer, Memory, Octal, Text, Use, YesNo
 
 C, N, R = Use.CONTROL, Use.NOTHING, Use.REFUSED
@@ -114,7 +115,9 @@ _OWN = (
 )
 
 ROWS: dict[str, Directive] = {
-    row.name: row for rows in (_PROCESS, _CLIENTS, _OWN, tls_directives.ROWS) for row in rows
+    row.name: row
+    for rows in (_PROCESS, _CLIENTS, _OWN, tls_directives.ROWS, metrics_directives.ROWS)
+    for row in rows
 }
 
 _NAMES = """

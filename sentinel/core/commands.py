@@ -159,11 +159,8 @@ class Commands:
 
     def ckquorum(self, words: list[str]) -> object:
         primary = self._named(words[0])
-        usable = explain.usable_sentinels(primary)
-        problem = explain.quorum_problem(primary)
-        if problem:
-            return Error(f"NOQUORUM {usable} usable Sentinels. {problem}")
-        return Simple(f"OK {usable} usable Sentinels. Quorum and failover authorization can be reached")
+        text = explain.quorum_text(primary)
+        return Error(text) if explain.quorum_problem(primary) else Simple(text)
 
     def status(self, words: list[str]) -> object:
         if len(words) > 1:

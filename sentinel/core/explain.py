@@ -101,6 +101,14 @@ def quorum_problem(primary: Primary) -> str:
     return ". ".join(problems)
 
 
+def quorum_text(primary: Primary) -> str:
+    """What SENTINEL CKQUORUM answers, begun by OK or NOQUORUM."""
+    usable, problem = usable_sentinels(primary), quorum_problem(primary)
+    if problem:
+        return f"NOQUORUM {usable} usable Sentinels. {problem}"
+    return f"OK {usable} usable Sentinels. Quorum and failover authorization can be reached"
+
+
 def usable_sentinels(primary: Primary) -> int:
     """This one and the others that are not down."""
     return 1 + sum(not peer.is_down for peer in primary.peers.values())

@@ -52,6 +52,7 @@ from garrison.sentinel.core.context import AWAKE_STEP_MS, AWAKE_STEP_MS_MAX, Con
 from garrison.sentinel.core.down import Down
 from garrison.sentinel.core.effects import Effects, Level, Send
 from garrison.sentinel.core.failover import Failovers
+from garrison.sentinel.core.figures import SentinelFigures, figures
 from garrison.sentinel.core.hello import Hellos
 from garrison.sentinel.core.instances import Address, Instance, Primary
 from garrison.sentinel.core.links import Links
@@ -257,6 +258,10 @@ class SentinelCore:
     def info_section(self, running_scripts: int = 0, queued_scripts: int = 0) -> str:
         """INFO sentinel, without its heading."""
         return describe.info_section(self._context, running_scripts, queued_scripts)
+
+    def figures(self) -> SentinelFigures:
+        """What is watched, in numbers."""
+        return figures(self._context)
 
     @property
     def my_id(self) -> str:

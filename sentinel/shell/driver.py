@@ -14,6 +14,7 @@ import asyncio
 import itertools
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -38,6 +39,9 @@ SAVE_MS_MAX: Final = 1_000
 HELD_EVENTS_MAX: Final = 10_000
 """Events, and scripts, that wait for the disk to take the configuration; older ones are dropped."""
 
+SWITCHED: Final = "+switch-master"
+"""The event that names a new primary; its text begins with the name under which it is watched."""
+
 Publish = Callable[[bytes, bytes], int]
 
 
@@ -60,6 +64,8 @@ class Sentinel:
         self._publish = publish
         self._file = StateFile(config.file)
         self._changed: dict[str, str] = {}
+        self.failovers: Counter[str] = Counter()
+        """How often each primary was replaced, by name."""
         self._tickets = itertools.count(1)
         self._asking: dict[int, Client] = {}
         self._held: Effects | None = None
@@ -234,6 +240,8 @@ class Sentinel:
 
     def _deliver(self, event: Event) -> None:
         self._log.write(event.level.value, f"{event.name} {event.text}" if event.name else event.text)
+        if event.name == SWITCHED:
+            self.failovers[event.text.partition(" ")[0]] += 1
         if event.name and event.level is not Level.DEBUG:
             self._publish(event.name.encode(), event.text.encode("utf-8", "surrogateescape"))
 

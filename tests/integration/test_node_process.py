@@ -199,6 +199,16 @@ def test_info_knows_the_process(start: Callable[..., Node], tmp_path: Path) -> N
     assert node_info["run_id"] != "0" * 40
 
 
+def test_zone_is_told_by_info_and_hello(start: Callable[..., Node]) -> None:
+    node = start("--availability-zone", "zone a")
+    assert b"availability_zone:zone a\r\n" in node.ask("INFO server")
+    assert node.ask("HELLO 3").endswith(b"$17\r\navailability_zone\r\n$6\r\nzone a\r\n")
+    assert node.ask("CONFIG SET availability-zone ''") == b"+OK\r\n"
+    assert b"availability_zone:\r\n" in node.ask("INFO server")
+    assert b"availability_zone" not in node.ask("HELLO 3")
+    assert node.ask(r'CONFIG SET availability-zone "a\x0ab"').startswith(b"-ERR")
+
+
 def test_room_for_clients_is_made_or_said_to_lack(start: Callable[..., Node]) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard > 1 << 24:

@@ -5,6 +5,7 @@ came out *after* a majority had stored its job; what is told to people comes las
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from garrison.cluster.core.manager.jobs import Step
 from garrison.cluster.core.manager.picture import Event
@@ -48,7 +49,7 @@ class StoreRecords:
 class BeginStep:
     """Carry out a step on connections that carry `epoch`; look first whether it is true already.
 
-    The shell answers with `step_progress` and exactly one `step_ended`, unless it is cancelled.
+    The shell answers with `step_progress` and exactly one `step_ended`, unless it is cancelled at once.
     """
 
     job_id: str
@@ -59,7 +60,10 @@ class BeginStep:
 
 @dataclass(frozen=True, slots=True)
 class CancelStep:
-    """End a step as soon as that is safe (a slot boundary), or at once when the lease is lost."""
+    """End a step as soon as that is safe (a slot boundary), or at once when the lease is lost.
+
+    `step_ended` is awaited (`cancelled`, or `done` when it was nearly so) unless it is `at_once`.
+    """
 
     job_id: str
     index: int
@@ -109,3 +113,18 @@ class StoredRecords:
     written_epoch: int
     """The epoch under which the version was stored."""
     content: bytes
+    left_ms: int = 0
+    """How long the holder's lease still holds there."""
+    votes: bool = True
+    """False for a node that may lack what a majority has stored, such as a new primary."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How a step ended."""
+
+    epoch: int
+    """That of its `BeginStep`."""
+    result: Literal["done", "failed", "unsure", "cancelled"]
+    """`failed` may be tried again; `unsure` stops the job: what the step found contradicts it."""
+    why: str = ""

@@ -11,6 +11,7 @@ The states of a job, and of a step::
              │           │          │  │                                           │
              └─> refused └─> stopped<┘  └──> failed                                └──> failed
 
+The whole table is :mod:`garrison.cluster.core.manager.job_states`, and `docs/manager.md` shows it.
 `waiting` waits for its window, for the budget of harm, for a person's consent or for another job (`waits_for`
 says which). `stopped` by a person, or because the manager is not sure; `why` says so.
 """
@@ -95,6 +96,7 @@ class Step(Document):
     began_ms: int | None = None
     ended_ms: int | None = None
     why: str = Field(default="", description="what went wrong, or what it waits for")
+    attempts: int = Field(default=0, ge=0, description="how often it was begun")
 
 
 class Job(Document):
@@ -119,6 +121,8 @@ class Job(Document):
     )
     command: str = Field(default="", description="the command line that does the same")
     epoch: int = Field(default=0, description="of the lease under which its last step was begun")
+    consented_by: str = Field(default="", description="who agreed to it; needed in the mode dry-run")
+    stopped_by: str = Field(default="", description="who has stopped it, until somebody resumes it")
 
     @property
     def done_fraction(self) -> float:

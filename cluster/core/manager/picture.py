@@ -82,6 +82,9 @@ class NodePicture(Document):
     link_up: bool | None = Field(default=None, description="a replica's link to its primary")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
+    settings: dict[str, str] = Field(
+        default={}, description="what CONFIG GET says of the directives that the desired state names"
+    )
     load: NodeLoad = NodeLoad()
     as_of_ms: int = Field(default=0, description="when it last answered; 0 for never")
     answered_in_ms: float | None = None
@@ -129,6 +132,14 @@ class ManagerPicture(Document):
     as_of_ms: int = 0
 
 
+class LeasePicture(Document):
+    """Who has the lease, as the manager that shows this knows it."""
+
+    holder: str = Field(default="", description="the id of the manager that has it; empty for none")
+    epoch: int = 0
+    left_ms: int | None = Field(default=None, description="when this was made; None when it is not known")
+
+
 class Event(Document):
     """Something that happened: a line of the timeline."""
 
@@ -167,6 +178,24 @@ class OpenSlotPicture(Document):
     target: str = ""
 
 
+class SparePicture(Document):
+    """An idle node outside the cluster that the desired state lets the manager take."""
+
+    address: str
+    usable: bool = Field(default=True, description="it answers, owns nothing, has no keys and knows nobody")
+    why: str = Field(default="", description="one sentence when it is not usable")
+    version: str = ""
+
+
+class BackupPicture(Document):
+    """What stands at one target of the desired state's backups."""
+
+    target: str
+    newest_ms: int | None = Field(default=None, description="when the newest backup was finished")
+    proved_ms: int | None = Field(default=None, description="when one was last restored and compared")
+    count: int = 0
+
+
 class Picture(Document):
     """The whole deployment."""
 
@@ -187,8 +216,19 @@ class Picture(Document):
     slow_commands: tuple[SlowCommand, ...] = ()
     big_keys: tuple[NotableKey, ...] = ()
     hot_keys: tuple[NotableKey, ...] = ()
+    spares: tuple[SparePicture, ...] = Field(default=(), description="those of the desired state")
+    backups: tuple[BackupPicture, ...] = ()
+    disagreements: tuple[str, ...] = Field(
+        default=(), description="about what the nodes' tables differ, one sentence each"
+    )
+    shown_by: str = Field(default="", description="the id of the manager that shows this")
+    lease: LeasePicture | None = Field(default=None, description="None where a manager works alone")
+    mode: Literal["", "dry-run", "act", "paused"] = Field(default="", description="empty: not known")
+    paused_by: str = ""
     majority_answers: bool = True
-    read_only: bool = Field(default=False, description="the manager that shows this may not act")
+    read_only: bool = Field(
+        default=False, description="the manager that shows this, or the token that asked, may not act"
+    )
     problems: tuple[str, ...] = Field(
         default=(), description="what the manager itself lacks, one sentence each"
     )

@@ -1,5 +1,6 @@
-"""What `garrison dev` refuses, in one line that says what to do; processes are started elsewhere."""
+"""What `garrison dev` refuses, in one line that says what to do, and what its folder keeps."""
 
+import asyncio
 import json
 import os
 import resource
@@ -7,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from garrison.client import connect
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.local.dev import group_ports, main
 from garrison.cluster.local.ports import HOST, are_free, free_ports
@@ -142,3 +144,32 @@ def test_ctrl_c_during_the_start_is_one_line() -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "garrison dev: stopped before it served\n"
+
+
+def in_folder(folder: Path, port: int, use: Callable[[str], Awaitable[None]]) -> None:
+    """Run `garrison dev` on the folder, use it by its URL, and end it in order."""
+    process = run_dev("--dir", str(folder), "--port", str(port))
+    assert process.stdout is not None
+    try:
+        while not (line := process.stdout.readline()).startswith("Ctrl-C stops"):
+            assert line, process.stderr and process.stderr.read()
+        asyncio.run(asyncio.wait_for(use(f"redis://{HOST}:{port}"), 30))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_folder_keeps_the_data(tmp_path: Path) -> None:
+    port = free_range()
+
+    async def write(url: str) -> None:
+        async with await connect(url) as client:
+            await client.set("city", "Oslo")
+
+    async def read(url: str) -> None:
+        async with await connect(url) as client:
+            assert await client.get("city") == b"Oslo"
+
+    in_folder(tmp_path / "kept", port, write)
+    in_folder(tmp_path / "kept", port, read)

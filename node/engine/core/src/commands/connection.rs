@@ -174,8 +174,10 @@ fn describe(ctx: &mut Ctx<'_>) {
     let version = i64::from(ctx.session.resp);
     let mode = if ctx.engine.settings.cluster_enabled { "cluster" } else { "standalone" };
     let role = if ctx.engine.replication.is_replica() { "replica" } else { "master" };
+    // Only where there is one, as Valkey 8.1 does: clients then prefer replicas of their own zone.
+    let zone = ctx.engine.host.facts.get("availability_zone").filter(|zone| !zone.is_empty()).cloned();
     let mut reply = ctx.reply();
-    reply.map(7);
+    reply.map(7 + usize::from(zone.is_some()));
     for (field, value) in [("server", "redis"), ("version", crate::REDIS_VERSION)] {
         reply.bulk(field.as_bytes());
         reply.bulk(value.as_bytes());
@@ -190,6 +192,10 @@ fn describe(ctx: &mut Ctx<'_>) {
     }
     reply.bulk(b"modules");
     reply.array(0);
+    if let Some(zone) = zone {
+        reply.bulk(b"availability_zone");
+        reply.bulk(zone.as_bytes());
+    }
 }
 
 fn reset(ctx: &mut Ctx<'_>) -> Outcome {

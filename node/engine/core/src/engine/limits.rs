@@ -23,6 +23,8 @@ pub const CLIENTS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const CLIENTS_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// An output of this size makes the sum of all be looked at at once.
 const LARGE_OUTPUT_BYTES: usize = 1024 * 1024;
+/// `output_limit_parts_max` counts parts of which so many make a limit.
+pub const OUTPUT_LIMIT_PARTS: u64 = 10_000;
 /// All clients are looked through this often.
 const CLIENTS_CHECK_MS: i64 = 100;
 
@@ -65,6 +67,15 @@ fn breach(session: &Session, limit: OutputLimit) -> Breach {
         () if limit.soft_bytes > 0 && bytes > limit.soft_bytes => Breach::Soft,
         () => Breach::None,
     }
+}
+
+/// How much of its output limit a session uses, in parts of `OUTPUT_LIMIT_PARTS`; the lower limit counts.
+///
+/// Above `OUTPUT_LIMIT_PARTS` while a session is over its softer limit for less than the time it has.
+fn parts_of_limit(session: &Session, limit: OutputLimit) -> u64 {
+    let limits = [limit.hard_bytes, limit.soft_bytes];
+    let lowest = limits.into_iter().filter(|&bytes| bytes > 0).min();
+    lowest.map_or(0, |bytes| session.out.len() as u64 * OUTPUT_LIMIT_PARTS / bytes)
 }
 
 impl Engine {
@@ -142,6 +153,9 @@ impl Engine {
         self.stats.counters.clients_bytes = sum;
         let replicas = self.clients.sessions.iter().filter(|session| session.origin == Origin::Replica);
         self.stats.counters.replicas_bytes = replicas.map(|session| session.out.capacity() as u64).sum();
+        let all = self.clients.sessions.iter();
+        self.stats.counters.output_limit_parts_max =
+            all.map(|session| parts_of_limit(session, self.settings.output_limit(session))).max().unwrap_or(0);
         if sum <= limit {
             return;
         }
@@ -234,6 +248,23 @@ mod tests {
         bench.session(other).out.clear();
         bench.engine.cron();
         assert_eq!(bench.session(other).over_soft_limit_since_ms, 0);
+    }
+
+    #[test]
+    fn the_nearest_limit_is_told() {
+        let mut bench = Bench::new(&[("client-output-buffer-limit", "normal 0 0 0 pubsub 40000 30000 60")]);
+        let (normal, listener) = (bench.client(), bench.client());
+        bench.say(listener, "SUBSCRIBE a");
+        fill(&mut bench, normal, 50_000);
+        fill(&mut bench, listener, 24_000);
+        bench.engine.cron();
+        assert_eq!(bench.engine.stats.counters.output_limit_parts_max, 8_000);
+        let asker = bench.client();
+        assert!(bench.say(asker, "INFO clients").contains("client_output_buffer_limit_nearest:0.8000"));
+        bench.session(listener).out.clear();
+        bench.advance(200);
+        bench.engine.cron();
+        assert_eq!(bench.engine.stats.counters.output_limit_parts_max, 0);
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub struct Stats {
     pub query_buffer_bytes_max: u64,
     /// Largest output buffer seen recently, in bytes.
     pub output_buffer_bytes_max: u64,
+    /// How near a client or replica recently came to its output limit: parts in 10,000 of that limit.
+    pub output_limit_parts_max: u64,
     /// Bytes that all clients held together when they were last looked through.
     pub clients_bytes: u64,
     /// Bytes of the output of all replicas at that time, beside the stream that they share.

@@ -4,6 +4,7 @@ use super::{human, Fields};
 use crate::base::unfreed;
 use crate::clients::origin::Origin;
 use crate::clients::session::Suspension;
+use crate::engine::limits::OUTPUT_LIMIT_PARTS;
 use crate::engine::Engine;
 use crate::scripting::state::Kind;
 
@@ -36,6 +37,7 @@ pub(super) fn server(engine: &Engine, out: &mut Fields) {
     out.field("executable", fact("executable", ""));
     out.field("config_file", fact("config_file", ""));
     out.field("io_threads_active", 0);
+    out.field("availability_zone", fact("availability_zone", ""));
 }
 
 pub(super) fn clients(engine: &Engine, out: &mut Fields) {
@@ -52,6 +54,8 @@ pub(super) fn clients(engine: &Engine, out: &mut Fields) {
     out.field("maxclients", engine.settings.maxclients);
     out.field("client_recent_max_input_buffer", engine.stats.counters.query_buffer_bytes_max);
     out.field("client_recent_max_output_buffer", engine.stats.counters.output_buffer_bytes_max);
+    let nearest = engine.stats.counters.output_limit_parts_max as f64 / OUTPUT_LIMIT_PARTS as f64;
+    out.field("client_output_buffer_limit_nearest", format_args!("{nearest:.4}"));
     out.field("blocked_clients", blocked.count());
     out.field("tracking_clients", 0);
     out.field("pubsub_clients", pubsub.count());

@@ -1,0 +1,92 @@
+"""What `garrison manager` shows to people: plans, jobs, status and history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+
+from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Progress
+from garrison.cluster.core.manager.status import ManagerStatus
+from garrison.cluster.render import fitting_table
+
+TIME = "%Y-%m-%d %H:%M:%S"
+STYLES = {
+    Progress.DONE: "green",
+    Progress.FAILED: "red",
+    Progress.STOPPED: "yellow",
+    Progress.RUNNING: "bold",
+}
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Each job with reason and steps."""
+    if not plan.jobs:
+        console.print("nothing is to be done")
+    for number, job in enumerate(plan.jobs, 1):
+        console.print(f"[bold]{number}. {escape(job.title)}[/bold]  [dim]{job.kind}, harm {job.harm}[/dim]")
+        console.print(f"   because {escape(job.reason)}")
+        for step in job.steps:
+            console.print(f"   - {escape(step.explanation or step.kind)}")
+        if job.waits_for:
+            console.print(f"   [yellow]waits for {escape(job.waits_for)}[/yellow]")
+    for line in plan.explanations:
+        console.print(f"[dim]{escape(line)}[/dim]")
+    console.print(f"plan {plan.id}, harm {plan.harm}")
+
+
+def show_status(status: ManagerStatus, console: Console) -> None:
+    """One screen."""
+    role = "leads" if status.leads else f"{status.leader} leads" if status.leader else "nobody leads"
+    console.print(f"manager   {escape(status.id)}, {escape(role)}, epoch {status.epoch}")
+    paused = f" by {status.paused_by}" if status.paused_by else ""
+    console.print(f"mode      {status.mode}{escape(paused)}")
+    console.print(f"records   kept in the {status.keeping}")
+    console.print(f"slots     {status.slots_covered} served")
+    console.print(f"jobs      {status.jobs_open} open")
+    if status.why_idle:
+        console.print(f"idle      {escape(status.why_idle)}")
+    for problem in status.problems:
+        console.print(f"[red]problem   {escape(problem)}[/red]")
+
+
+def show_jobs(jobs: Sequence[Job], console: Console) -> None:
+    """A table of jobs, the newest last."""
+    if not jobs:
+        console.print("no jobs")
+        return
+    rows = [
+        {
+            "job": job.id,
+            "state": f"[{STYLES.get(job.state, 'default')}]{job.state}[/]",
+            "done": f"{job.done_fraction:.0%}",
+            "left": "" if job.seconds_left is None else f"{job.seconds_left:.0f} s",
+            "what": escape(job.title),
+            "why": escape(job.why or job.waits_for),
+        }
+        for job in jobs
+    ]
+    console.print(fitting_table(console, rows, ("left", "why")))
+
+
+def show_job(job: Job, console: Console) -> None:
+    """One job with its steps."""
+    console.print(f"[bold]{escape(job.id)}[/bold] {job.state}: {escape(job.title)}")
+    console.print(f"because {escape(job.reason)}")
+    for step in job.steps:
+        why = f": {escape(step.why)}" if step.why else ""
+        console.print(
+            f"- {step.state}, {step.done_fraction:.0%}: {escape(step.explanation or step.kind)}{why}"
+        )
+    if job.command:
+        console.print(f"[dim]by hand: {escape(job.command)}[/dim]")
+
+
+def show_history(entries: Sequence[AuditEntry], console: Console) -> None:
+    """The audit log, the newest first."""
+    for entry in entries:
+        at = datetime.fromtimestamp(entry.at_ms / 1000).astimezone().strftime(TIME)
+        subject = f" ({entry.subject})" if entry.subject else ""
+        console.print(f"{at}  {escape(entry.by)}: {escape(entry.what)}{escape(subject)}")
+    if not entries:
+        console.print("nothing yet")

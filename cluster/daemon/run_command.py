@@ -1,0 +1,119 @@
+"""`garrison manager run`: from options to the process."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import socket
+import ssl
+import sys
+from pathlib import Path
+
+from garrison.cluster.core.topology import Address
+from garrison.cluster.daemon.http_tokens import Tokens, read_tokens
+from garrison.cluster.daemon.manager_process import RunOptions, run_manager
+from garrison.cluster.errors import UsageProblem
+from garrison.cluster.manager.admin_client import Access
+
+MANAGER_ID_CHARACTERS_MAX = 64
+
+
+def read_all_tokens(act: Path | None, read: Path | None) -> Tokens:
+    """The tokens of both files. UsageProblem when one token stands in both."""
+    tokens = [
+        *(read_tokens(act, "act") if act is not None else ()),
+        *(read_tokens(read, "read") if read is not None else ()),
+    ]
+    if len({token.digest for token in tokens}) < len(tokens):
+        raise UsageProblem("one token stands twice in --token-file and --read-token-file")
+    return Tokens(tokens)
+
+
+def demand_guarded(listen: Address, tokens: Tokens) -> None:
+    """UsageProblem when others than this machine could act without a token."""
+    if tokens or _is_loopback(listen.host):
+        return
+    raise UsageProblem(
+        f"--listen {listen} is reached from other machines: give --token-file (and --tls-cert, --tls-key) "
+        "or listen on 127.0.0.1"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def server_tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """TLS of the HTTP server; None without a certificate. UsageProblem."""
+    if cert is None:
+        if key is not None:
+            raise UsageProblem("--tls-key needs --tls-cert")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageProblem(f"cannot use --tls-cert and --tls-key: {error}") from error
+    return context
+
+
+def manager_id(given: str | None, advertised: Address) -> str:
+    """`name@host:port`: it tells the others where this manager is, and stays the same over restarts."""
+    name = given or socket.gethostname().partition(".")[0] or "manager"
+    found = f"{name}@{advertised}"
+    if len(found) > MANAGER_ID_CHARACTERS_MAX or not all("!" <= letter <= "~" for letter in found):
+        raise UsageProblem(
+            f"the id {found!r} must have at most {MANAGER_ID_CHARACTERS_MAX} printable ASCII characters; "
+            "give a shorter --id"
+        )
+    return found
+
+
+def run(
+    entries: list[Address],
+    access: Access,
+    *,
+    listen: Address,
+    advertise: Address | None,
+    name: str | None,
+    tokens: Tokens,
+    tls: ssl.SSLContext | None,
+    records: Path | None,
+    watch_only: bool,
+    allow_hosts: list[str],
+    lease_ms: int,
+) -> None:
+    """Run the manager until a signal ends it. ManagerError."""
+    demand_guarded(listen, tokens)
+    advertised = advertise or listen
+    options = RunOptions(
+        entries=entries,
+        id=manager_id(name, advertised),
+        listen=listen,
+        access=access,
+        tokens=tokens,
+        tls=tls,
+        records=records,
+        watch_only=watch_only,
+        names=frozenset({*allow_hosts, advertised.host, listen.host}),
+        lease_ms=lease_ms,
+    )
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    scheme = "https" if tls else "http"
+
+    def ready() -> None:
+        print(f"manager {options.id} (pid {os.getpid()}): {scheme}://{listen}/", flush=True)
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_manager(options, ready))

@@ -1,0 +1,98 @@
+"""The steps that change or restart one node: configure and restart."""
+
+import json
+import time
+
+from garrison.client import ReplyError
+from garrison.cluster.core.cluster_state import ClusterState
+from garrison.cluster.core.topology import Node
+from garrison.cluster.daemon.leased import LeasedClient
+from garrison.cluster.daemon.step_context import StepContext, UnsureError, find_member, wait_in_sync
+from garrison.cluster.errors import ManagerError, UnreachableError
+from garrison.cluster.manager.admin_client import read_fields
+
+RESTART_TIMEOUT_S = 180.0
+"""How long a supervisor may take to start a node again, its loading included."""
+SYNC_AFTER_RESTART_TIMEOUT_S = 3_600.0
+
+
+async def configure(context: StepContext) -> None:
+    """Set what differs from `settings`, and write it to the node's file if it has one."""
+    try:
+        settings = {str(name): str(value) for name, value in json.loads(context.word("settings")).items()}
+    except (ValueError, AttributeError) as error:
+        raise UnsureError(f"`settings` is not a JSON object: {error}") from error
+    async with context.admin() as admin:
+        node = find_member(await admin.cluster_state(), context.word("node"))
+        present = await read_settings(admin, node, settings)
+        unknown = settings.keys() - present.keys()
+        if unknown:
+            raise UnsureError(f"{node.label} has no directive {', '.join(sorted(unknown))}")
+        different = {name: value for name, value in settings.items() if present[name] != value}
+        if different:
+            context.demand_going_on()
+            pairs = [word for pair in different.items() for word in pair]
+            reply = (await admin.call_many(node.address, [("CONFIG", "SET", *pairs)]))[0]
+            if isinstance(reply, ReplyError):
+                raise UnsureError(f"{node.label} refuses CONFIG SET: {reply}")
+        reply = (await admin.call_many(node.address, [("CONFIG", "REWRITE")]))[0]
+        if isinstance(reply, ReplyError) and "without a config file" not in reply.message:
+            raise ManagerError(f"{node.label} cannot write its file: {reply}")
+
+
+async def read_settings(admin: LeasedClient, node: Node, names: dict[str, str]) -> dict[str, str]:
+    """What CONFIG GET says of each name."""
+    found: dict[str, str] = {}
+    replies = await admin.demand_many(node.address, [("CONFIG", "GET", name) for name in names])
+    for reply in replies:
+        pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+        found |= {name.decode(): value.decode("utf-8", "replace") for name, value in pairs}
+    return found
+
+
+async def restart(context: StepContext) -> None:
+    """Shut `node` down unless it was started after `since_ms`; wait until it is back and in sync."""
+    since_ms = int(context.word("since_ms"))
+    async with context.admin() as admin:
+        state = await admin.cluster_state()
+        node = find_member(state, context.word("node"))
+        started_ms = await _started_ms(admin, node)
+        if started_ms is None or started_ms <= since_ms:
+            _demand_may_go(state, node)
+            context.demand_going_on()
+            try:
+                await admin.call(node.address, "SHUTDOWN")
+            except UnreachableError:
+                pass  # It has gone without an answer, as it shall.
+        await _wait_back(context, admin, node, since_ms)
+        view = await admin.view(node.address)
+        if not view.myself.is_primary:
+            await wait_in_sync(context, admin, view.myself, SYNC_AFTER_RESTART_TIMEOUT_S)
+
+
+def _demand_may_go(state: ClusterState, node: Node) -> None:
+    if node.is_primary and state.slots_of.get(node.id):
+        raise UnsureError(f"{node.label} is a primary that owns slots: hand its shard over first")
+
+
+async def _started_ms(admin: LeasedClient, node: Node) -> int | None:
+    """When a node was started, on this machine's clock; None when it does not answer."""
+    try:
+        fields = read_fields(await admin.call(node.address, "INFO", "server"))
+    except ManagerError:
+        return None
+    return int(time.time() * 1000) - int(fields.get("uptime_in_seconds", "0")) * 1000
+
+
+async def _wait_back(context: StepContext, admin: LeasedClient, node: Node, since_ms: int) -> None:
+    deadline = time.monotonic() + RESTART_TIMEOUT_S
+    while time.monotonic() < deadline:
+        started_ms = await _started_ms(admin, node)
+        if started_ms is not None and started_ms > since_ms:
+            fields = read_fields(await admin.call(node.address, "INFO", "persistence"))
+            if fields.get("loading") != "1":
+                return
+        await context.pause()
+    raise ManagerError(
+        f"{node.label} is not back {RESTART_TIMEOUT_S:.0f} s after its shutdown: does a supervisor start it?"
+    )

@@ -1,0 +1,36 @@
+// The command line that does what a button does. What comes from the cluster is quoted for a shell.
+
+const PLAIN = /^[\w@%+=:,./-]+$/;
+
+/** A word as a POSIX shell takes it literally. */
+export function quoted(word) {
+  return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function line(...parts) {
+  return ["garrison", "manager", ...parts.map(quoted)].join(" ");
+}
+
+export const commands = {
+  pause: () => line("pause"),
+  resume: () => line("resume"),
+  undo: () => line("undo"),
+  plan: () => line("plan"),
+  status: () => line("status"),
+  consent: (planId) => line("apply", "--plan", planId),
+  check: (file) => line("plan", file),
+  apply: (file) => line("apply", file),
+  stop: (jobId) => line("stop", jobId),
+  resumeJob: (jobId) => line("resume", jobId),
+  history: () => line("history"),
+  move: (source, target, slots) => line("move", "--from", source, "--to", target, "--slots", slots),
+  slow: (address) => `garrison cli ${hostAndPort(address)} SLOWLOG GET 32`,
+  bigKeys: (address) => `garrison cli ${hostAndPort(address)} --bigkeys`,
+  hotKeys: (address) => `garrison cli ${hostAndPort(address)} --hotkeys`,
+  start: () => "garrison manager HOST:PORT",
+};
+
+function hostAndPort(address) {
+  const colon = address.lastIndexOf(":");
+  return `-h ${quoted(address.slice(0, colon).replace(/^\[|\]$/g, ""))} -p ${quoted(address.slice(colon + 1))}`;
+}

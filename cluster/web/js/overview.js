@@ -1,0 +1,151 @@
+// The overview: the figures of the whole, the slots with their shards, replicas and zones, and the timeline.
+
+import { shadeClass } from "./colours.js";
+import { fill, h, keyed, setAttribute, setText } from "./dom.js";
+import { enableDragging } from "./dragging.js";
+import { count, plural, whole } from "./format.js";
+import { commandLine, message, showMessage, signOf } from "./parts.js";
+import { createFigures } from "./figures.js";
+import { SlotPicture } from "./slot_picture.js";
+import { SLOT_COUNT } from "./slots.js";
+import { createTimeline } from "./timeline.js";
+import { commands } from "./commands.js";
+
+/** With more zones than this, a node says its zone itself. */
+const ZONE_COLUMNS_MAX = 4;
+
+export function createOverview(store, { showNode, showReshard }) {
+  const root = document.getElementById("view-overview");
+  const figures = createFigures(store);
+  const slots = new SlotPicture(store, { onMove: showReshard });
+  const timeline = createTimeline(store, { showNode });
+  const empty = h("div", { hidden: true });
+  const state = h("p", { class: "coverage" });
+  const head = h("tr");
+  const body = h("tbody");
+  const caption = h("caption", { class: "visually-hidden" }, "Shards: their slots, and their nodes by zone");
+  const table = h("table", { class: "shards" }, caption, h("thead", {}, head), body);
+  const move = h("button", { type: "button", onclick: () => showReshard(null, null, null) }, "Move slots…");
+  const help = h(
+    "p",
+    { class: "hint", id: "slots-help" },
+    "Drag slots of one shard onto another to plan a move. By keyboard: arrows look, Shift selects, Enter moves.",
+  );
+  const content = h(
+    "div",
+    {},
+    figures.element,
+    h(
+      "div",
+      { class: "panel picture" },
+      h(
+        "div",
+        { class: "panel-head" },
+        h("h3", {}, "Slots and shards"),
+        state,
+        h("label", { class: "switch" }, slots.loadSwitch, "Load"),
+        move,
+      ),
+      h("div", { class: "square" }, slots.canvas, slots.readout, help),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shards" }, table),
+    ),
+    timeline.element,
+  );
+  root.append(h("h2", { id: "head-overview", class: "visually-hidden" }, "Overview"), empty, content);
+  enableDragging(store, slots, root, showReshard);
+  let zonesShown = null;
+  const narrow = matchMedia("(max-width: 640px)");
+  narrow.addEventListener("change", () => store.changed());
+
+  function makeRow() {
+    const name = h("span", { class: "shard-name" });
+    const handle = h("span", { class: "handle", "data-handle": "true", title: "Drag onto another shard" }, name);
+    const bar = h("span", { class: "bar" });
+    const number = h("span", { class: "figure" });
+    const load = h("td", { class: "figure" });
+    const slotsCell = h("td", { class: "slot-cell" }, number, h("span", { class: "track", "aria-hidden": "true" }, bar));
+    const places = zonesShown.map(() => h("td"));
+    const title = h("th", { scope: "row" }, handle);
+    const element = h("tr", {}, title, slotsCell, load, ...places);
+    const update = ({ shard, members }) => {
+      const index = store.names.number(shard.id);
+      setAttribute(element, "data-shard", shard.id);
+      setText(name, `S${index}`);
+      setAttribute(name, "class", `shard-name ${shadeClass(index)}`);
+      setText(number, whole(shard.slot_count));
+      setAttribute(slotsCell, "title", shard.slots);
+      bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
+      setAttribute(bar, "class", `bar ${shadeClass(index)}`);
+      setText(load, `${count(shard.ops_per_s)}/s`);
+      zonesShown.forEach((zone, at) => {
+        const there = members.filter((node) => zone === null || node.zone === zone);
+        keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
+      });
+    };
+    return { element, update };
+  }
+
+  function update() {
+    const { picture } = store;
+    const isEmpty = picture.nodes.length === 0;
+    content.hidden = isEmpty;
+    if (isEmpty !== !empty.hidden) showMessage(empty, ...(isEmpty ? [emptyMessage()] : []));
+    if (isEmpty) return;
+    figures.update();
+    const zones = [...new Set(picture.nodes.map((node) => node.zone))].sort();
+    const single = narrow.matches || zones.length > ZONE_COLUMNS_MAX || zones.join("") === "";
+    const columns = single ? [null] : zones;
+    if (columns.join("\n") !== zonesShown?.join("\n")) {
+      zonesShown = columns;
+      const names = columns.map((zone) => (zone === null ? "Nodes" : zone || "no zone"));
+      fill(head, ["Shard", "Slots", "Load", ...names].map((text) => h("th", { scope: "col" }, text)));
+      keyed(body, [], String, makeRow);
+    }
+    const members = new Map(picture.shards.map((shard) => [shard.id, []]));
+    for (const node of picture.nodes) members.get(node.role === "primary" ? node.id : node.primary_id)?.push(node);
+    const rows = picture.shards.map((shard) => ({ shard, members: members.get(shard.id) }));
+    // A shard keeps its row over a failover: the key is its name, not the id of its primary.
+    keyed(body, rows, ({ shard }) => store.names.number(shard.id), makeRow);
+    slots.update();
+    const missing = SLOT_COUNT - picture.slots_covered;
+    const open = picture.open_slots?.length ?? 0;
+    const parts = [missing ? `${plural(missing, "slot")} served by nobody` : "all 16,384 slots served"];
+    if (open) parts.push(`${plural(open, "slot")} moving`);
+    if (picture.kind !== "cluster") parts.splice(0, 1, "no cluster: slots do not apply");
+    setText(state, parts.join(" · "));
+    setAttribute(state, "data-tone", missing && picture.kind === "cluster" ? "bad" : null);
+    timeline.update();
+  }
+  return { root, update };
+}
+
+function emptyMessage() {
+  return message(
+    "The manager knows no nodes yet.",
+    h("p", {}, "Start it with the address of one node of the cluster; it finds the others."),
+    commandLine(commands.start()).element,
+  );
+}
+
+/** A node as a small button: role, address, state. */
+export function nodeChip(store, showNode, withZone) {
+  const sign = h("span", { class: "sign", "aria-hidden": "true" });
+  const role = h("span", { class: "role", "aria-hidden": "true" });
+  const label = h("span", { class: "address" });
+  const hidden = h("span", { class: "visually-hidden" });
+  let id = "";
+  const element = h("button", { type: "button", class: "chip", onclick: () => showNode(id) }, sign, role, label, hidden);
+  const update = (node) => {
+    id = node.id;
+    const [glyph, tone] = signOf(node.state);
+    setText(sign, glyph);
+    setText(role, node.role === "primary" ? "P" : "R");
+    setText(label, withZone && node.zone ? `${node.address} ${node.zone}` : node.address);
+    setText(hidden, `, ${node.role}, ${node.state}`);
+    setAttribute(element, "data-tone", tone);
+    setAttribute(element, "data-role", node.role);
+    setAttribute(element, "title", node.why || null);
+  };
+  return { element, update };
+}
+

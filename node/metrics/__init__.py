@@ -1,0 +1,1 @@
+"""What a node tells of itself to those who watch it: metrics and readiness."""

@@ -1,0 +1,28 @@
+"""The directives that a manager may set are directives of a node that can be set."""
+
+from garrison.cluster.core.manager.settable import SETTABLE
+from garrison.node.directives import DIRECTIVES
+
+
+def test_each_can_be_changed_while_a_node_runs() -> None:
+    rows = [DIRECTIVES[name] for name in sorted(SETTABLE)]
+    assert [row.name for row in rows if row.immutable or row.protected or row.file_only] == []
+
+
+def test_no_secret_and_nothing_of_a_single_node() -> None:
+    assert [name for name in sorted(SETTABLE) if DIRECTIVES[name].sensitive] == []
+    own = {
+        "port",
+        "tls-port",
+        "bind",
+        "requirepass",
+        "masterauth",
+        "masteruser",
+        "dir",
+        "replicaof",
+        "logfile",
+    }
+    assert own & SETTABLE == set()
+    assert [
+        name for name in SETTABLE if name.startswith(("cluster-announce", "replica-announce", "tls-"))
+    ] == []
