@@ -280,7 +280,11 @@ def test_reset_forgets_the_register(solo: Solo) -> None:
     solo.ask("ADDSLOTSRANGE", 0, 16383)
     promised(solo, "LEASE", "m1", 4, 3000)
     promised(solo, "STORE", "m1", 4, 1, "x")
-    solo.ask("RESET")
+    for client in (7, 8):
+        promised(solo, "AS", "m1", 4, client=client)
+    solo.core.command(2, [b"CLUSTER", b"RESET"], solo.now_ms, client=7)
+    solo.effects = solo.core.take()
+    assert solo.effects.closes == [8], "whoever says it is answered"
     assert solo.effects.records is not None
     assert "epoch 0\nholder \n" in solo.effects.records
     assert b"content\r\n$0\r\n" in promised(solo, "READ")[0]
