@@ -1,6 +1,7 @@
 """Records as bytes: what a node stores for the managers and does not look into.
 
-A line with a mark and a CRC-32, then compact JSON, or the same compressed when that is worth it::
+A line with a mark and a CRC-32, then compact JSON, or the same compressed, in base 85, when that is worth it.
+It is always text::
 
     GMR1 json 0f3a9c11
     {"desired":"...","jobs":[...]}
@@ -9,6 +10,7 @@ Old things are dropped until it fits: ended jobs and audit entries, then former 
 first.
 """
 
+import base64
 import zlib
 
 from pydantic import ValidationError
@@ -35,7 +37,7 @@ def encoded(records: Records) -> bytes:
     text = records.model_dump_json(exclude_defaults=True).encode()
     if len(text) < COMPRESSED_FROM_BYTES:
         return b"%s json %08x\n%s" % (MARK, zlib.crc32(text), text)
-    return b"%s zlib %08x\n%s" % (MARK, zlib.crc32(text), zlib.compress(text))
+    return b"%s zlib %08x\n%s" % (MARK, zlib.crc32(text), base64.b85encode(zlib.compress(text)))
 
 
 def decoded(content: bytes) -> Records:
@@ -57,8 +59,8 @@ def decoded(content: bytes) -> Records:
 def _unpacked(body: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        text = unpacker.decompress(body, UNPACKED_BYTES_MAX)
-    except zlib.error as error:
+        text = unpacker.decompress(base64.b85decode(body), UNPACKED_BYTES_MAX)
+    except (zlib.error, ValueError) as error:
         raise DamagedRecordsError(str(error)) from error
     if unpacker.unconsumed_tail or not unpacker.eof:
         raise DamagedRecordsError("they are cut short or too large")

@@ -35,6 +35,7 @@ def test_records_come_back_as_they_were(ended: int) -> None:
     records = full(ended, ended)
     content = encoded(records)
     assert decoded(content) == records
+    assert content.decode("ascii")
     assert (b"zlib" in content[:10]) == (ended > 0)
 
 
