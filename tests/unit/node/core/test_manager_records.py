@@ -125,7 +125,7 @@ def test_records_that_are_too_large_are_refused(machine: Machine) -> None:
     assert machine.ask(100_000, "READ")["version"] == 1
 
 
-def test_promoted_replica_votes_on_records_when_a_leader_has_stored_at_it() -> None:
+def test_promoted_replica_votes_when_a_leader_has_stored_at_it() -> None:
     machine = Machine(1, 0, is_primary=False)
     machine.ask(100_000, "LEASE", "m1", 5, 3000)
     assert machine.ask(100_000, "STORE", "m1", 5, 1, b"x") == OK
@@ -151,9 +151,7 @@ def test_newer_epoch_closes_the_connections_of_older_ones(machine: Machine) -> N
 
 
 @pytest.mark.parametrize("words", [("AS", "m2", 2), ("STORE", "m2", 2, 1, b"x")])
-def test_newer_epoch_is_believed_where_nobody_else_holds_the_lease(
-    machine: Machine, words: tuple[object, ...]
-) -> None:
+def test_newer_epoch_is_believed_where_the_lease_is_free(machine: Machine, words: tuple[object, ...]) -> None:
     machine.ask(100_000, "LEASE", "m1", 1, 3000)
     machine.ask(100_000, "AS", "m1", 1, client=11)
     assert is_error(machine.ask(102_999, *words, client=12), "MANAGERHELD the lease of epoch 1 is held by m1")
@@ -253,7 +251,7 @@ def test_node_that_knows_no_other_one_counts_at_once(solo: Solo) -> None:
     assert promised(solo, "READ")[1].records is None
 
 
-def test_commands_of_a_connection_that_is_being_closed_are_refused(solo: Solo) -> None:
+def test_commands_of_a_closed_connection_are_refused(solo: Solo) -> None:
     solo.ask("ADDSLOTSRANGE", 0, 16383)
     promised(solo, "LEASE", "m1", 1, 3000)
     promised(solo, "AS", "m1", 1, client=7)
