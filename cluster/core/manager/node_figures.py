@@ -314,7 +314,7 @@ def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, floa
 
 
 def _apart(buckets: Buckets, earlier: Buckets) -> list[tuple[float, int]]:
-    """(bound, calls in this bucket alone) that came since `earlier`; both count up from the smallest bound."""
+    """(bound, calls in this bucket alone) since `earlier`; both count up from the smallest bound."""
     found, below_now, below_then = [], 0, 0
     for bound in sorted(buckets):
         fresh_now = buckets[bound] - below_now

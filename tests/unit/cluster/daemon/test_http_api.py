@@ -115,7 +115,7 @@ async def test_what_is_no_document_is_refused(
 async def test_reshard_is_planned_then_carried_out_by_consent(client: httpx.AsyncClient, desk: Desk) -> None:
     move = {"source": "a" * 40, "target": "b" * 40, "slots": "0-9"}
     plan = (await client.post("/api/reshard", json={"moves": [move]})).json()
-    assert [step["kind"] for step in plan["jobs"][0]["steps"]][0] == "move-slots"
+    assert plan["jobs"][0]["steps"][0]["kind"] == "move-slots"
     assert desk.jobs() == ()
     assert (await client.post(f"/api/plan/{plan['id']}/consent")).status_code == 200
     jobs = (await client.get("/api/jobs")).json()

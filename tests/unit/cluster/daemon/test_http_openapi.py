@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from garrison.cluster.daemon.http_api import ROUTES
-from garrison.cluster.daemon.http_openapi import make_document
 from garrison.cluster.daemon.http_limits import App, HttpLimits
+from garrison.cluster.daemon.http_openapi import make_document
 from tests.unit.cluster.daemon.desks import ACT, make_desk, site_on
 
 with warnings.catch_warnings():
@@ -49,7 +49,8 @@ schema = schemathesis.openapi.from_dict(make_document())
 
 
 def operations() -> list[Any]:
-    found = [result.ok() for result in schema.get_all_operations()]
+    results: list[Any] = list(schema.get_all_operations())
+    found = [result.ok() for result in results]
     return [operation for operation in found if operation.path != "/api/events"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from garrison.client import ReplyError
 from garrison.cluster.core.topology import Address
-from garrison.cluster.daemon.leased import Lease, LeasedClient, LeaseLostError, LeasedSession
+from garrison.cluster.daemon.leased import Lease, LeasedClient, LeasedSession, LeaseLostError
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import AdminClient
 

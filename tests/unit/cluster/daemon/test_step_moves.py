@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from garrison.cluster.core.manager.jobs import Step, StepKind
-from garrison.cluster.core.ranges import to_ranges, format_ranges
+from garrison.cluster.core.ranges import format_ranges, to_ranges
 from garrison.cluster.daemon.step_context import StepContext, UnsureError
 from garrison.cluster.daemon.step_moves import move_slots
 from garrison.cluster.errors import StoppedError

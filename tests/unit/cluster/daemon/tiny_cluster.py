@@ -1,4 +1,4 @@
-"""A cluster in memory that knows the commands about membership, roles and settings, for steps and observer."""
+"""A cluster in memory that knows the commands about members, roles and settings, for steps and observer."""
 
 from __future__ import annotations
 
