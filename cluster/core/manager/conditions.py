@@ -12,29 +12,26 @@ BEHAVIOUR   :meth:`Conditions.feed` with each picture; :attr:`Conditions.observa
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.jobs import Records
+from garrison.cluster.core.manager.observations import Observations
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
+from garrison.cluster.core.manager.situation import Situation
+
+__all__ = ["Conditions", "Observations", "beyond", "failed", "use_of"]
 
 CLEAR_FRACTION = 0.9
 """Below this part of a limit a shard counts as relieved, and up to it others may be filled."""
 GAP_MS_MAX = 30_000
 FAILED = "failed"
+UNEVEN = "uneven"
+"""The condition that load is spread beyond the threshold of a balance by load."""
+UNEVEN_CLEAR_FRACTION = 0.5
+"""Within this part of the threshold it is even again."""
 MEASURES = ("memory", "cpu", "ops", "slots")
 """The limits of a shard, in the order in which they are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """Since when each condition holds, as Unix times in milliseconds; what is not in it does not hold."""
-
-    since_ms: Mapping[str, int] = field(default_factory=dict)
-
-    def held_ms(self, condition: str, now_ms: int) -> int:
-        """How long a condition has held; 0 when it does not."""
-        return max(now_ms - self.since_ms[condition], 0) if condition in self.since_ms else 0
 
 
 def failed(node_id: str) -> str:
@@ -110,3 +107,26 @@ class Conditions:
                     yield beyond(measure, node.id), None
                 else:
                     yield beyond(measure, node.id), use > 1
+        if desired.balance.by == "load":
+            yield UNEVEN, _is_uneven(desired, picture)
+
+
+def _is_uneven(desired: DesiredState, picture: Picture) -> bool | None:
+    """Whether some primary is off its share of the load by more than the threshold; None between."""
+    situation = Situation(desired, picture, Records(), Observations(), picture.at_ms)
+    members = [shard.primary for shard in situation.serving]
+    members = [node for node in members if not situation.wish_of(node).drain]
+    loads = [node.load.cpu_fraction for node in members]
+    weights = [situation.wish_of(node).weight for node in members]
+    known = [load for load in loads if load is not None and math.isfinite(load) and load >= 0]
+    whole, share = sum(known), sum(weights)
+    if len(known) < len(members) or not whole or not share:
+        return None
+    threshold = desired.balance.threshold_percent / 100
+    goals = [whole * weight / share for weight in weights]
+    gaps = [abs(load - goal) - threshold * goal for load, goal in zip(known, goals, strict=True)]
+    calm = UNEVEN_CLEAR_FRACTION * threshold
+    if max(gaps) > 0:
+        return True
+    is_calm = all(abs(load - goal) <= calm * goal for load, goal in zip(known, goals, strict=True))
+    return False if is_calm else None

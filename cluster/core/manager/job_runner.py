@@ -136,6 +136,7 @@ class JobRunner:
     def begins(self, records: Records, moment: Moment, is_ready: Callable[[Step], bool]) -> list[BeginStep]:
         """The steps to begin. `is_ready` says whether the step's target is told of lease and records."""
         if not moment.may_begin:
+            self._waits_since_ms.clear()
             return []
         found = []
         for job, index in _running_steps(records):
@@ -243,8 +244,8 @@ class JobRunner:
         if job.stopped_by and key not in self.running and key not in self.ended:
             return with_job(records, _stopped(job, index, moment.unix_ms, f"stopped by {job.stopped_by}"))
         if step.state is Progress.RUNNING:
-            judged = step.kind is StepKind.VERIFY
-            if not judged and key not in self.running and self._has_waited_too_long(key, moment):
+            is_waiting = step.kind is not StepKind.VERIFY and key not in self.running and moment.may_begin
+            if is_waiting and self._has_waited_too_long(key, moment):
                 doubt = moment.doubt_about(step)
                 why = doubt.why if doubt else "its target was not told of lease and records in time"
                 return with_job(records, _stopped(job, index, moment.unix_ms, f"not sure: {why}"))

@@ -27,8 +27,9 @@ INVARIANTS.
 BEHAVIOUR. One that follows does not knock: it reads (`heard`), and asks only when most primaries answer and
 no other manager holds most of them; after a random delay, so that two seldom meet. It then asks every node
 for the lease with the newest epoch known plus one. Without a majority after a third of the lease it gives
-back what it got and waits longer. The holder renews each third of the lease. At most one request is under way
-to a node.
+back what it got and waits longer. Two that asked with one epoch share the nodes; a node that granted it to
+the other, who gave it back, never grants it to the holder, who therefore asks anew with a newer one. The
+holder renews each third of the lease. At most one request is under way to a node.
 """
 
 from dataclasses import dataclass
@@ -78,8 +79,8 @@ class Lease:
         self.state = LeaseState.FOLLOWING
         self.epoch = 0
         self.newest_epoch = 0
-        self.act_after_ms = 0
-        """Before this nothing is begun under a lease just won."""
+        self._won_ms = 0
+        self._others_until_ms = 0
         self.why_lost = ""
         self._bid_at_ms: int | None = None
         self._not_before_ms = now_ms
@@ -133,6 +134,9 @@ class Lease:
                 self._asks.append(ReleaseLease(node_id, epoch))
             return
         self.heard(node_id, answer.epoch, answer.holder, answer.left_ms)
+        if self.held and answer.epoch == epoch == self.epoch and not answer.holder:
+            self.lose(f"{node_id} gave the epoch {epoch} to another before; a newer one is needed")
+            self._not_before_ms = self._now_ms
 
     def heard(self, node_id: str, epoch: int, holder: str, left_ms: int) -> None:
         """A node has said who holds the lease there."""
@@ -175,6 +179,12 @@ class Lease:
     def expires_ms(self) -> int:
         """When the own lease ends, unless it is renewed."""
         return self._voters.primaries_agree_until(self._counts_until_ms)
+
+    @property
+    def act_after_ms(self) -> int:
+        """Before this nothing is begun under a lease just won."""
+        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
+        return max(self._others_until_ms, self._won_ms + self._settings.lease_ms if unheard else 0)
 
     def is_known_at(self, node_id: str) -> bool:
         """Whether this node has granted the lease, or, where that does not count, has noted it."""
@@ -254,9 +264,7 @@ class Lease:
             return
         self.state = LeaseState.HELD
         others = [h.until_ms for h in self._holders.values() if h.id not in ("", self._settings.id)]
-        unheard = any(not self._has_said(shard.primary_id) for shard in self._voters.shards)
-        unknown_ms = self._settings.lease_ms if unheard else 0
-        self.act_after_ms = max([self._now_ms + unknown_ms, *others])
+        self._won_ms, self._others_until_ms = self._now_ms, max([self._now_ms, *others])
 
     def _has_said(self, node_id: str) -> bool:
         """Whether it has granted this lease, or refused it: then we know how long another holds it there."""

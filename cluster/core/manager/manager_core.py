@@ -74,6 +74,7 @@ class ManagerCore:
         self._answers: list[tuple[int, str]] | None = None
         """Those of the change that is being stored; None when none is."""
         self._counted = Records()
+        self._told = ""
         self._plan: Plan | None = None
         self._plan_is_fresh = False
         """Whether it was made by a picture newer than the last step, so that it may be carried out."""
@@ -338,8 +339,11 @@ class ManagerCore:
             self._keeper.change(changed)
         except RecordsTooLargeError as error:
             self._effects.answers += [(ticket, why or str(error)) for ticket, why in answers]
-            self._tell("manager", f"the records do not fit: {error}", "error")
+            if str(error) != self._told:
+                self._told = str(error)
+                self._tell("manager", f"cannot store its records: {error}", "error")
             return
+        self._told = ""
         self._runner.forget_ended()
         self._answers = answers
 

@@ -4,7 +4,8 @@ By slots the shared planner of `garrison cluster rebalance` decides. By the othe
 and the costliest slot that fits goes from whoever has most beyond its goal to whoever lacks most: never so
 much that the giver falls below its goal or the taker rises above it. So no slot is moved twice, each move
 brings both nearer, and a plan made after the last one was carried out finds nothing. It begins beyond the
-threshold and ends within half of it, so that load that swings a little does not start it again.
+threshold and ends within half of it, so that load that swings a little does not start it again; load must be
+uneven for `load_window_s` besides.
 """
 
 import heapq
@@ -12,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping
 
 from garrison.cluster.core.creation import PlanError
+from garrison.cluster.core.manager.conditions import UNEVEN
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.jobs import JobKind
 from garrison.cluster.core.manager.moving import Room, as_steps, bounded, describe, shards_of
@@ -87,7 +89,11 @@ def _by_cost(members: list[Shard], weights: Mapping[str, float], draft: Draft) -
     if draft.doubts.figures:
         draft.explain(f"A rebalance by {balance.by} waits: {draft.doubts.figures[0]}.")
         return []
-    prices = price_slots(draft.situation, MEASURED_BY[balance.by])
+    situation = draft.situation
+    held_s = situation.observations.held_ms(UNEVEN, situation.now_ms) / 1000
+    if balance.by == "load" and held_s < situation.desired.limits.load_window_s:
+        return []
+    prices = price_slots(situation, MEASURED_BY[balance.by])
     unknown = [shard.primary.address for shard in members if shard.id not in prices.of_shard]
     if unknown:
         draft.explain(f"A rebalance by {balance.by} waits: {unknown[0]} does not say its {prices.measure}.")

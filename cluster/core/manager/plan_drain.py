@@ -36,6 +36,15 @@ def _drain(shard: Shard, leaving: list[NodePicture], draft: Draft) -> None:
     asked = situation.desired.replicas_per_shard
     copies = shard.copies if asked is None else min(shard.copies, asked + 1)
     names = ", ".join(node.address for node in leaving)
+    away = [node for node in shard.replicas if not is_live(node)]
+    if away or (asked is not None and len(shard.live) < asked):
+        what = (
+            f"{away[0].address} is not in sync"
+            if away
+            else f"its shard has {len(shard.live)} of {asked} replicas"
+        )
+        draft.explain(f"{names} is not drained yet: {what}.")
+        return
     chosen = _replacements(shard, staying, copies - len(staying), draft)
     if chosen is None:
         if not staying and len(shard.members) == 1 and shard.slots:

@@ -27,7 +27,7 @@ CROWD_MAX = 1
 def plan_spread(draft: Draft) -> None:
     """Add the jobs."""
     for shard in draft.situation.serving:
-        if draft.is_free(shard):
+        if draft.is_free(shard) and len(shard.live) == len(shard.replicas):
             _spread(shard, draft)
     _hand_over(draft)
 

@@ -5,7 +5,8 @@ A line with a mark and a CRC-32, then compact JSON, or the same compressed when 
     GMR1 json 0f3a9c11
     {"desired":"...","jobs":[...]}
 
-Old things are dropped until it fits: ended jobs and audit entries, the oldest first.
+Old things are dropped until it fits: ended jobs and audit entries, then former desired states, the oldest
+first.
 """
 
 import zlib
@@ -72,6 +73,9 @@ def trimmed(records: Records, settings: ManagerSettings, bytes_max: int) -> tupl
         content = encoded(records)
         if len(content) <= bytes_max:
             return records, content
+        if jobs_max == audit_max == 0 and records.desired_before:
+            records = records.model_copy(update={"desired_before": records.desired_before[1:]})
+            continue
         if jobs_max == audit_max == 0:
             raise RecordsTooLargeError(
                 f"desired state and open jobs take {len(content)} bytes of at most {bytes_max}"

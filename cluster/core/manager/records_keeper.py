@@ -93,7 +93,8 @@ class RecordsKeeper:
         self._current = Copy(0, 0)
         self._content = b""
         self._copies: dict[str, Copy] = {}
-        self._reads: set[str] = set()
+        self._reads: dict[str, Copy | None] = {}
+        """Who is being asked, and what it was known to have then."""
         self._stale_reads: set[str] = set()
         self._stores: dict[str, Copy] = {}
         self._turn = 0
@@ -129,7 +130,7 @@ class RecordsKeeper:
             if isinstance(ask, StoreRecords):
                 self._stores.pop(ask.node_id, None)
             else:
-                self._reads.discard(ask.node_id)
+                self._reads.pop(ask.node_id, None)
         self._asks = []
 
     def tick(self, now_ms: int) -> None:
@@ -139,7 +140,8 @@ class RecordsKeeper:
             return
         self._round_ms = now_ms + self._third_ms
         if self.state is Keeping.FOLLOWING:
-            self._read_everybody()
+            for shard in self._voters.shards:
+                self._read(shard.primary_id)
         elif self.state is Keeping.READING:
             for node_id in self._voters.node_ids:
                 if node_id not in self._answered or node_id in self._damaged:
@@ -154,7 +156,7 @@ class RecordsKeeper:
 
     def read(self, node_id: str, answer: StoredRecords | None) -> None:
         """A node has said what it has."""
-        self._reads.discard(node_id)
+        known = self._reads.pop(node_id, None)
         if node_id in self._stale_reads:
             self._stale_reads.discard(node_id)
             if self.state is Keeping.READING:
@@ -166,7 +168,7 @@ class RecordsKeeper:
             self._show(answer)
         elif self.state is Keeping.READING:
             self._take_up(node_id, answer)
-        else:
+        elif known == self._current:
             self._compare(node_id, answer)
         self._look()
 
@@ -243,7 +245,7 @@ class RecordsKeeper:
 
     def _read(self, node_id: str) -> None:
         if node_id not in self._reads:
-            self._reads.add(node_id)
+            self._reads[node_id] = self._copies.get(node_id)
             self._asks.append(ReadRecords(node_id))
 
     def _store(self, node_id: str) -> None:

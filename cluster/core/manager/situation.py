@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from garrison.cluster.core.manager.conditions import Observations
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
 from garrison.cluster.core.manager.jobs import Job, Records, Step
+from garrison.cluster.core.manager.observations import Observations
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
 from garrison.cluster.core.ranges import parse_ranges, to_slots
 

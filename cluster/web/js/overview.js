@@ -3,7 +3,7 @@
 import { shadeClass } from "./colours.js";
 import { fill, h, keyed, setAttribute, setText } from "./dom.js";
 import { enableDragging } from "./dragging.js";
-import { count, plural, whole } from "./format.js";
+import { plural, rate, whole } from "./format.js";
 import { commandLine, message, showMessage, signOf } from "./parts.js";
 import { createFigures } from "./figures.js";
 import { SlotPicture } from "./slot_picture.js";
@@ -63,7 +63,12 @@ export function createOverview(store, { showNode, showReshard }) {
     const bar = h("span", { class: "bar" });
     const number = h("span", { class: "figure" });
     const load = h("td", { class: "figure" });
-    const slotsCell = h("td", { class: "slot-cell" }, number, h("span", { class: "track", "aria-hidden": "true" }, bar));
+    const slotsCell = h(
+      "td",
+      { class: "slot-cell" },
+      number,
+      h("span", { class: "track", "aria-hidden": "true" }, bar),
+    );
     const places = zonesShown.map(() => h("td"));
     const title = h("th", { scope: "row" }, handle);
     const element = h("tr", {}, title, slotsCell, load, ...places);
@@ -76,7 +81,7 @@ export function createOverview(store, { showNode, showReshard }) {
       setAttribute(slotsCell, "title", shard.slots);
       bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
       setAttribute(bar, "class", `bar ${shadeClass(index)}`);
-      setText(load, `${count(shard.ops_per_s)}/s`);
+      setText(load, rate(shard.ops_per_s));
       zonesShown.forEach((zone, at) => {
         const there = members.filter((node) => zone === null || node.zone === zone);
         keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
@@ -134,7 +139,14 @@ export function nodeChip(store, showNode, withZone) {
   const label = h("span", { class: "address" });
   const hidden = h("span", { class: "visually-hidden" });
   let id = "";
-  const element = h("button", { type: "button", class: "chip", onclick: () => showNode(id) }, sign, role, label, hidden);
+  const element = h(
+    "button",
+    { type: "button", class: "chip", onclick: () => showNode(id) },
+    sign,
+    role,
+    label,
+    hidden,
+  );
   const update = (node) => {
     id = node.id;
     const [glyph, tone] = signOf(node.state);

@@ -23,8 +23,9 @@ from .simulation import Simulation
 
 MINUTE_MS = 60_000
 CHAOS_MS = 60 * MINUTE_MS
-QUIET_MS = 300 * MINUTE_MS
-"""The budget of harm may make it wait some hours."""
+QUIET_MS = 120 * MINUTE_MS
+LAST_POINTS = 2_000
+"""The last wish does not wait for the budget."""
 PAUSE_MS_MAX = 6 * MINUTE_MS
 
 
@@ -116,7 +117,8 @@ class Chaos:
             balance=Balance(threshold_percent=5.0),
             windows=() if everywhere else (Window(),),
             harm=Harm(
-                points_per_hour_max=rng.choice([60, 100, 200]), jobs_at_once_max=rng.choice([1, 1, 2, 3])
+                points_per_hour_max=LAST_POINTS if last else rng.choice([60, 100, 200]),
+                jobs_at_once_max=rng.choice([1, 1, 2, 3]),
             ),
             backups=(BackupWish(target="/backup", every_s=3_600),) if not last and rng.random() < 0.2 else (),
         )
@@ -124,7 +126,7 @@ class Chaos:
     # Faults of nodes.
 
     def _node(self) -> ModelNode:
-        return self.rng.choice([node for node in self.sim.model.nodes.values()])
+        return self.rng.choice(list(self.sim.model.nodes.values()))
 
     def _for_a_while(
         self, end: Callable[[], None], least_ms: int = 2_000, most_ms: int = 5 * MINUTE_MS
@@ -191,7 +193,7 @@ class Chaos:
         leader = self.sim.leader
         if leader is not None and self.rng.random() < 0.6:
             return leader
-        return self.rng.choice([host for host in self.sim.managers.values()])
+        return self.rng.choice(list(self.sim.managers.values()))
 
     def _kill_manager(self) -> None:
         host = self._host()

@@ -51,7 +51,6 @@ class ManagerHost:
         self.acts = 0
         """What the core has asked for, for tests that kill it at each of them."""
         self.kill_at_act: int | None = None
-        self.lines: list[str] = []
         self._core: ManagerCore | None = None
         self._steps: dict[tuple[str, int], Execution] = {}
         self._wanted_tick_ms = -1
@@ -141,7 +140,7 @@ class ManagerHost:
         if self._steps.get(key) is not step:
             return
         del self._steps[key]
-        self.lines.append(f"{self.id} {key[0]}/{key[1]} {outcome.result} {outcome.why}".rstrip())
+        self.sim.tell(f"{self.id} {key[0]}/{key[1]} {outcome.result} {outcome.why}")
         self.core.step_ended(*key, outcome, self.now_ms)
         self._drain()
         if self.alive:
@@ -187,7 +186,8 @@ class ManagerHost:
         for event in effects.events:
             if event.text.endswith(f"holds the lease under the epoch {self.core.epoch}"):
                 self._won_ms = self.sim.events.now_ms
-            self.lines.append(f"{event.kind}: {event.text}")
+            text = event.text if event.text.startswith(self.id) else f"{self.id} {event.text}"
+            self.sim.tell(text)
         for ticket, error in effects.answers:
             self.sim.answered(ticket, error)
 
@@ -195,7 +195,7 @@ class ManagerHost:
         self.checks.begun(self.id, begin)
         key = (begin.job_id, begin.index)
         assert key not in self._steps, f"{key} is under way already"
-        self.lines.append(f"{self.id} {key[0]}/{key[1]} begins: {begin.step.explanation}")
+        self.sim.tell(f"{self.id} {key[0]}/{key[1]} begins: {begin.step.explanation}")
         step = self._steps[key] = Execution(self, begin)
         self.later(self.sim.latency_ms(), step.go_on)
 
@@ -204,6 +204,8 @@ class ManagerHost:
         if step is None:
             return
         step.is_cancelled = True
+        when = "at once" if cancel.at_once else "at a safe moment"
+        self.sim.tell(f"{self.id} {cancel.job_id}/{cancel.index} is cancelled {when}")
         if cancel.at_once:
             step.is_over = True
             del self._steps[cancel.job_id, cancel.index]
@@ -246,7 +248,8 @@ class ManagerHost:
                     self.checks.grant(node, ask.epoch)
                 return answer
             case ReleaseLease():
-                return register.release(self.id, ask.epoch)
+                register.release(self.id, ask.epoch)
+                return None
             case ReadRecords():
                 return register.read(clock, counts)
             case StoreRecords():

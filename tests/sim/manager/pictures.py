@@ -1,4 +1,5 @@
-"""What a manager sees of the model: what it reaches answers itself, of the rest it knows what the others say."""
+"""What a manager sees of the model: what it reaches answers itself, of the rest it knows what the others
+say."""
 
 from __future__ import annotations
 

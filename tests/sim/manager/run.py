@@ -40,8 +40,7 @@ def main() -> int:
         simulated_ms += chaos.sim.events.now_ms
         effects += chaos.sim.checks.effects
         if options.trace:
-            for host in chaos.sim.managers.values():
-                print("\n".join(host.lines))
+            print("\n".join(chaos.sim.lines))
         if count % 100 == 0:
             print(f"... {count} seeds after {time.monotonic() - began:.0f} s", flush=True)
         if failed and options.until_failure:

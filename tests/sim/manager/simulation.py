@@ -33,6 +33,8 @@ class Simulation:
         self._tickets: dict[int, Request] = {}
         self._ticket = 0
         self.answers: dict[int, str] = {}
+        self.lines: list[str] = []
+        """What managers told, and steps, with seconds before them."""
         for number in range(1, managers + 1):
             rate, skew_ms = self.rng.uniform(0.97, 1.03), self.rng.randint(-20_000, 20_000)
             self.managers[f"m{number}"] = ManagerHost(self, f"m{number}", rate, skew_ms)
@@ -46,6 +48,9 @@ class Simulation:
         self._tick_model()
         for host in self.managers.values():
             host.start()
+
+    def tell(self, text: str) -> None:
+        self.lines.append(f"{self.events.now_ms / 1000:8.1f}  {text}".rstrip())
 
     def latency_ms(self) -> int:
         return self.rng.randint(1, self.latency_max_ms)

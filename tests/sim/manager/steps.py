@@ -1,4 +1,5 @@
-"""Steps carried out on the model: each looks first whether what it says is true, and goes on in small pieces."""
+"""Steps carried out on the model: each looks first whether what it says is true, and goes on in small
+pieces."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ class Execution:
         if fraction >= 1:
             self._end("done", "")
         elif self.is_cancelled:
-            self._end("cancelled", "cancelled")
+            self._end("cancelled", "")
         elif self._pieces > PIECES_MAX:
             self._end("failed", "it took too long")
         else:

@@ -10,7 +10,9 @@ SEEDS_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Caught by a simulator: some seed of `simulator` ("cluster" or "sentinel") of a `kind` fails."""
+    """Caught by a simulator: some seed of `simulator` ("cluster", "sentinel" or "manager") of a `kind`
+    fails.
+    """
 
     simulator: str
     kind: str = "chaos"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from garrison.cluster.core.manager.certainty import Doubts, doubts_about
@@ -15,7 +17,7 @@ from tests.unit.cluster.core.manager.cluster_model import NOW_MS, ClusterModel
 FIRST = f"{0:040x}"
 
 
-def doubts(records: Records | None = None, **changes: object) -> Doubts:
+def doubts(records: Records | None = None, **changes: Any) -> Doubts:
     picture = ClusterModel.of(3, 1).picture().model_copy(update=changes)
     return doubts_about(Situation(DesiredState(), picture, records or Records(), Observations(), NOW_MS))
 
@@ -41,7 +43,7 @@ def test_healthy_picture_raises_no_doubt() -> None:
         ({"nodes": ()}, "No node is known."),
     ],
 )
-def test_doubt_about_everything(changes: dict[str, object], said: str) -> None:
+def test_doubt_about_everything(changes: dict[str, Any], said: str) -> None:
     assert doubts(**changes).everything == (said,)
 
 

@@ -1,7 +1,7 @@
 """Since when something holds."""
 
-from garrison.cluster.core.manager.conditions import Conditions, beyond, failed
-from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.conditions import UNEVEN, Conditions, beyond, failed
+from garrison.cluster.core.manager.desired import Balance, DesiredState
 from garrison.cluster.core.manager.picture import NodeLoad, NodePicture, NodeState, Picture
 
 DESIRED = DesiredState()
@@ -70,3 +70,19 @@ def test_impossible_figure_begins_nothing() -> None:
     conditions = Conditions()
     assert [fed(conditions, at, cpu=cpu) for at, cpu in ((0, float("nan")), (10, -1.0))] == [0, 0]
     assert conditions.observations.since_ms == {}
+
+
+def test_uneven_load_lasts_until_it_is_even_again() -> None:
+    conditions = Conditions()
+    desired = DesiredState(balance=Balance(by="load", threshold_percent=10))
+    held = []
+    for at_s, low in enumerate((0.5, 0.35, 0.36, 0.39, 0.35)):
+        nodes = [
+            NodePicture(
+                id=name, address=f"{name}:1", role="primary", slots=slots, load=NodeLoad(cpu_fraction=cpu)
+            )
+            for name, slots, cpu in (("a", "0-9", low), ("b", "10-19", 0.4))
+        ]
+        seen = conditions.feed(desired, Picture(at_ms=at_s * 1000, nodes=tuple(nodes)))
+        held.append(seen.since_ms.get(UNEVEN))
+    assert held == [0, 0, 0, None, None]

@@ -138,6 +138,22 @@ def test_winner_waits_for_older_leases_to_run_out() -> None:
     assert lease.act_after_ms == 4_000 + 7_500
 
 
+def test_epoch_that_a_node_gave_to_another_is_left() -> None:
+    lease = holding()
+    lease.take()
+    lease.tick(7_000)
+    lease.answered("replica", LeaseAnswer(False, 5, "other", 3_000))
+    assert lease.held, "the other will give it back"
+    lease.tick(10_000)
+    lease.take()
+    lease.answered("replica", LeaseAnswer(False, 5, "", 0))
+    assert not lease.held
+    for node in ("a", "b"):
+        lease.heard(node, 5, "", 0)
+    lease.tick(13_500)
+    assert AskLease("replica", 6, 9_000) in lease.take()
+
+
 def test_winner_waits_a_lease_for_a_silent_primary() -> None:
     lease = bidding()
     lease.take()

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.cluster.core.manager.desired import Balance, DesiredState, Harm, NodeWish
+from garrison.cluster.core.manager.desired import Balance, DesiredState, Harm, Limits, NodeWish
+from garrison.cluster.core.manager.jobs import Records
 from garrison.cluster.core.manager.plan_balance import even_out
-from tests.unit.cluster.core.manager.cluster_model import ClusterModel, plan_for, settle
+from garrison.cluster.core.manager.planner import make_plan
+from tests.unit.cluster.core.manager.cluster_model import NOW_MS, ClusterModel, plan_for, settle
 
 
 def skewed() -> ClusterModel:
@@ -78,8 +80,21 @@ def test_receiver_without_replica_gets_nothing() -> None:
 
 def test_unknown_figure_stops_a_rebalance_by_it() -> None:
     model = ClusterModel.of(3, 1)
-    plan = plan_for(model, DesiredState(balance=Balance(by="load")))
-    assert plan.explanations == ("A rebalance by load waits: 10.0.0.1:7000 does not say its cpu.",)
+    silent = model.picture()
+    nodes = tuple(node.model_copy(update={"keys": None}) for node in silent.nodes)
+    plan = make_plan(
+        DesiredState(balance=Balance(by="keys")),
+        silent.model_copy(update={"nodes": nodes}),
+        Records(),
+        NOW_MS,
+    )
+    assert plan.explanations == ("A rebalance by keys waits: 10.0.0.1:7000 does not say its keys.",)
+
+
+def test_short_unevenness_of_load_moves_nothing() -> None:
+    desired = DesiredState(balance=Balance(by="load"), limits=Limits(load_window_s=60))
+    assert plan_for(skewed(), desired, held_s=40).jobs == ()
+    assert len(plan_for(skewed(), desired, held_s=60).jobs) == 1
 
 
 COSTS = st.dictionaries(st.integers(0, 400), st.floats(0, 100), min_size=1, max_size=40)

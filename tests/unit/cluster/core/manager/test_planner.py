@@ -57,7 +57,7 @@ def situations(draw: st.DrawFn) -> tuple[ClusterModel, DesiredState]:
     return model, desired
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(situations())
 def test_plans_converge_without_losing_a_copy(situation: tuple[ClusterModel, DesiredState]) -> None:
     model, desired = situation

@@ -1,5 +1,7 @@
 """Records as bytes."""
 
+import random
+
 import pytest
 
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, JobKind, Progress, Records
@@ -64,6 +66,14 @@ def test_more_is_dropped_until_it_fits() -> None:
     assert len(content) <= 1_500
     assert records.jobs[-1].state is Progress.RUNNING
     assert 0 < len(records.audit) < 100
+
+
+def test_former_wishes_are_dropped_last() -> None:
+    before = tuple(random.Random(n).randbytes(100).hex() for n in range(10))
+    records, _ = trimmed(full(5, 5).model_copy(update={"desired_before": before}), SETTINGS, 500)
+    assert records.audit == ()
+    assert records.desired_before == before[len(before) - len(records.desired_before) :]
+    assert 0 < len(records.desired_before) < 10
 
 
 def test_what_cannot_be_dropped_is_too_large() -> None:
