@@ -41,9 +41,9 @@ async def test_stream_begins_with_the_picture_and_goes_on_with_events() -> None:
         return {"type": "http.disconnect"}
 
     async def text() -> str:
-        return (await asyncio.wait_for(sent.get(), 5))["body"].decode()
+        return bytes((await asyncio.wait_for(sent.get(), 5))["body"]).decode()
 
-    task = asyncio.create_task(site(scope, receive, sent.put))  # type: ignore[arg-type]
+    task: asyncio.Task[None] = asyncio.create_task(site(scope, receive, sent.put))  # type: ignore[arg-type]
     assert (await asyncio.wait_for(sent.get(), 5))["status"] == 200
     first = await text()
     assert first.startswith("event: picture")

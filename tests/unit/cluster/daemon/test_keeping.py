@@ -100,14 +100,16 @@ class Node:
 async def test_each_question_gets_one_answer_in_order() -> None:
     node, answers = Node(), list[tuple[Ask, Answer]]()
     places = {"n": Address("h", 1), "dead": Address("h", 2)}
-    keeper = ClusterKeeper(node, "m", places.get, lambda *got: answers.append(got))  # type: ignore[arg-type]
+    admin: Any = node
+    keeper = ClusterKeeper(admin, "m", places.get, lambda *got: answers.append(got))
     stores = [StoreRecords("n", 1, version, b"") for version in range(3)]
-    for ask in (
-        *stores,
+    others: list[Ask] = [
         StoreRecords("dead", 1, 1, b""),
         StoreRecords("unknown", 1, 1, b""),
         ReadRecords("dead"),
-    ):
+    ]
+    asks: list[Ask] = [*stores, *others]
+    for ask in asks:
         keeper.ask(ask)
     node.may_answer.set()
     await keeper.drain(1.0)
@@ -123,12 +125,8 @@ async def test_each_question_gets_one_answer_in_order() -> None:
 
 async def test_questions_at_a_node_are_bounded() -> None:
     node, answers = Node(), list[tuple[Ask, Answer]]()
-    keeper = ClusterKeeper(
-        node,
-        "m",
-        lambda name: Address("h", 1),
-        lambda *got: answers.append(got),  # type: ignore[arg-type]
-    )
+    admin: Any = node
+    keeper = ClusterKeeper(admin, "m", lambda name: Address("h", 1), lambda *got: answers.append(got))
     for _ in range(QUESTIONS_MAX + 10):
         keeper.ask(ReadRecords("n"))
     await asyncio.sleep(0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from garrison.cluster.backup import backup_commands
 from garrison.cluster.backup.core.record import BackupRecord
 from garrison.cluster.backup.target import FolderTarget
 from garrison.cluster.daemon import step_backups
@@ -28,7 +29,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def create(session: Any, target: Any, entry: Any) -> None:
         taken.append(target.name)
 
-    monkeypatch.setattr(step_backups.backup_commands, "create", create)
+    monkeypatch.setattr(backup_commands, "create", create)
     return taken
 
 

@@ -61,7 +61,7 @@ def test_each_change_has_its_kind(after: Picture, kinds: list[str]) -> None:
     assert [event.kind for event in events_between(BEFORE, after)] == kinds
 
 
-def test_silence_that_becomes_failure_is_told_twice_and_return_once() -> None:
+def test_silence_failure_and_return_are_told() -> None:
     silent, failed = replaced(b=node("b", state="silent")), replaced(b=node("b", state="failed"))
     assert [event.kind for event in events_between(silent, failed)] == ["node-down"]
     assert events_between(failed, silent) == ()
