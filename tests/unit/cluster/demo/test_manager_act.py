@@ -24,7 +24,7 @@ def test_slow_help_breaks_a_promise() -> None:
     assert [row.holds for row in promises(late)] == [False, None, False]
 
 
-def test_replica_is_replaced_when_its_heir_is_in_sync_and_nobody_knows_it() -> None:
+def test_replica_is_replaced_when_its_heir_is_in_sync() -> None:
     dead = NodePicture(id="dead", address="127.0.0.1:1", role="replica")
     heir = NodePicture(id="heir", address=str(SPARE), role="replica", link_up=True)
     filling = heir.model_copy(update={"link_up": False})
