@@ -82,12 +82,27 @@ export function createOverview(store, { showNode, showReshard }) {
       bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
       setAttribute(bar, "class", `bar ${shadeClass(index)}`);
       setText(load, rate(shard.ops_per_s));
-      zonesShown.forEach((zone, at) => {
-        const there = members.filter((node) => zone === null || node.zone === zone);
-        keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
-      });
+      placeNodes(places, members);
     };
     return { element, update };
+  }
+
+  /** Nodes that belong to no shard: a primary that came back, or did not, without its slots; a spare. */
+  function makeStrayRow() {
+    const places = zonesShown.map(() => h("td"));
+    const title = h("th", { scope: "row" }, "No shard");
+    const update = ({ members }) => {
+      setAttribute(title, "colspan", narrow.matches ? 2 : 3);
+      placeNodes(places, members);
+    };
+    return { element: h("tr", {}, title, ...places), update };
+  }
+
+  function placeNodes(places, members) {
+    zonesShown.forEach((zone, at) => {
+      const there = members.filter((node) => zone === null || node.zone === zone);
+      keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
+    });
   }
 
   function update() {
@@ -107,10 +122,15 @@ export function createOverview(store, { showNode, showReshard }) {
       keyed(body, [], String, makeRow);
     }
     const members = new Map(picture.shards.map((shard) => [shard.id, []]));
-    for (const node of picture.nodes) members.get(node.role === "primary" ? node.id : node.primary_id)?.push(node);
+    const strays = [];
+    for (const node of picture.nodes) {
+      (members.get(node.role === "primary" ? node.id : node.primary_id) ?? strays).push(node);
+    }
     const rows = picture.shards.map((shard) => ({ shard, members: members.get(shard.id) }));
+    if (strays.length) rows.push({ shard: null, members: strays });
     // A shard keeps its row over a failover: the key is its name, not the id of its primary.
-    keyed(body, rows, ({ shard }) => store.names.number(shard.id), makeRow);
+    const keyOf = ({ shard }) => (shard ? store.names.number(shard.id) : "stray");
+    keyed(body, rows, keyOf, ({ shard }) => (shard ? makeRow() : makeStrayRow()));
     slots.update();
     const missing = SLOT_COUNT - picture.slots_covered;
     const open = picture.open_slots?.length ?? 0;

@@ -219,6 +219,19 @@ def test_failover_keeps_the_name_and_row_of_the_shard(manager: FakeManager, visi
     expect(page.locator("#announcer")).to_contain_text("took the place of")
 
 
+def test_node_of_no_shard_is_shown(manager: FakeManager, visitor: Visitor) -> None:
+    """A failed primary owns nothing after the failover, and is still there to be seen."""
+    after = samples.failed_over(manager.picture, 2)
+    lost = {"role": "primary", "primary_id": None}
+    nodes = [node.model_copy(update=lost) if node.id == samples.node_id(2) else node for node in after.nodes]
+    manager.picture = after.model_copy(update={"nodes": tuple(nodes)})
+    page = visitor.open()
+    row = page.locator(".shards tbody tr").last
+    expect(row.locator("th")).to_have_text("No shard")
+    expect(row.locator(".chip")).to_contain_text(samples.address(2))
+    assert page.locator(".shards .chip").count() == 15
+
+
 def test_first_events_are_not_announced(manager: FakeManager, visitor: Visitor) -> None:
     """A page that opens tells what happens from then on, not the history."""
     manager.picture = samples.busy_picture(manager.now_ms)
