@@ -155,6 +155,22 @@ def info(context: typer.Context, entry: Entry) -> None:
 
 
 @app.command()
+def picture(context: typer.Context, entry: Entry) -> None:
+    """Print slots, shards, replicas and zones as an SVG: garrison cluster picture 7000 > cluster.svg"""
+    import asyncio
+
+    from garrison.cluster.top.node_source import NodeSource
+    from garrison.cluster.top.picture_sources import SourceError
+
+    source = NodeSource(parse_address(entry), make_session(context).access)
+    try:
+        drawn = asyncio.run(source.once())
+    except SourceError as error:
+        fail(context, str(error), 3)
+    print(drawn.model_dump_json(indent=2) if context.obj.json else drawn._repr_svg_())
+
+
+@app.command()
 def check(
     context: typer.Context,
     entry: Entry,

@@ -17,8 +17,11 @@ usage: garrison <command> [arguments]
 
   node      start a data node (takes redis-server's config file and options)
   cluster   create, check and reshard a cluster
+  status    one screen about a cluster, a Sentinel group or a server; exit code for scripts
+  top       the same live, in the terminal
   manager   watch a cluster, plan and act; its page, its API, and commands that ask it
   backup    back up a cluster or node, verify and restore backups
+  doctor    say what is wrong or unwise with a cluster, Sentinels or a node, and what to type
   dev       keep a local cluster of six nodes until Ctrl-C
   cli       send commands: a prompt, or one by one (takes redis-cli's options)
   health    does a node answer? exit code 0 or 1, for health checks
@@ -90,10 +93,13 @@ def _completion(action: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "node": _node,
     "cluster": _part("garrison.cluster.__main__"),
+    "status": _part("garrison.cluster.top.status_cli"),
+    "top": _part("garrison.cluster.top.top_cli"),
     "manager": _part("garrison.cluster.daemon.manager_cli"),
     "backup": _part("garrison.cluster.backup.backup_cli"),
     "cli": _part("garrison.cli.__main__"),
     "health": _part("garrison.node.health"),
+    "doctor": _part("garrison.cluster.doctor.doctor_cli"),
     "dev": _part("garrison.cluster.local.dev"),
     "demo": _part("garrison.cluster.demo.command"),
     "functions": _part("garrison.functions.testing"),

@@ -300,8 +300,11 @@ SUBCOMMANDS: dict[str, Callable[[], list[str]]] = {
 PARTS: dict[str, Callable[[Sequence[str]], Iterable[Candidate]]] = {
     "cli": _cli,
     **{name: _group(module) for name, module in GROUPS.items()},
+    "doctor": _application("garrison.cluster.doctor.doctor_cli"),
     "dev": _application("garrison.cluster.local.dev"),
     "demo": _application("garrison.cluster.demo.command"),
+    "status": _application("garrison.cluster.top.status_cli"),
+    "top": _application("garrison.cluster.top.top_cli"),
     "node": _node,
     "sentinel": _sentinel,
     "functions": lambda before: (Candidate("test"), Candidate("--help")),

@@ -73,7 +73,7 @@ class HttpServer:
         self.evicted = 0
         """Connections that were closed because as many as may be were open."""
         self._servers: list[asyncio.AbstractServer] = []
-        self._turns = asyncio.Lock()
+        self._queue = asyncio.Lock()
         self._next_turn_s = 0.0
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
@@ -91,7 +91,7 @@ class HttpServer:
 
     async def take_turn(self) -> None:
         """Wait until one more answer keeps to the rate. Who goes away gives up its place in the queue."""
-        async with self._turns:
+        async with self._queue:
             wait_s = self._next_turn_s - self.loop.time()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)

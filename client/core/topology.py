@@ -16,10 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from garrison.client.core.slots import SLOT_COUNT
 from garrison.client.errors import TopologyError
+
+if TYPE_CHECKING:
+    from garrison.client.core.topology_svg import DrawnShard
 
 __all__ = ["Address", "Topology", "parse_cluster_shards", "parse_cluster_slots"]
 
@@ -59,6 +63,39 @@ class Topology:
     def nodes(self) -> list[Address]:
         """Primaries, then replicas."""
         return [*self.primaries, *(replica for replicas in self.replicas.values() for replica in replicas)]
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows: slots, primaries and replicas."""
+        from garrison.client.core.topology_svg import draw_svg
+
+        return draw_svg(*self._drawn())
+
+    def _repr_html_(self) -> str:
+        from garrison.client.core.topology_svg import draw_html
+
+        return draw_html(*self._drawn())
+
+    def _drawn(self) -> tuple[str, list[DrawnShard]]:
+        """The title and the shards of the drawing."""
+        from garrison.client.core.topology_svg import DrawnNode, DrawnShard
+
+        ranges: dict[Address, list[tuple[int, int]]] = {primary: [] for primary in self.primaries}
+        for owner, run in groupby(enumerate(self.owners), key=lambda pair: pair[1]):
+            slots = [slot for slot, _ in run]
+            if owner is not None:
+                ranges.setdefault(owner, []).append((slots[0], slots[-1]))
+        shards = [
+            DrawnShard(
+                DrawnNode(str(primary)),
+                tuple(owned),
+                tuple(DrawnNode(str(replica)) for replica in self.replicas.get(primary, ())),
+            )
+            for primary, owned in ranges.items()
+        ]
+        covered = sum(owner is not None for owner in self.owners)
+        count = sum(map(len, self.replicas.values()))
+        title = f"{len(ranges)} primaries, {count} replicas, {covered} of {SLOT_COUNT} slots covered"
+        return title, shards
 
 
 def parse_cluster_slots(reply: Any, *, asked_host: str) -> Topology:

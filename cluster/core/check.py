@@ -2,19 +2,20 @@
 
 Each finding says what is wrong, where, how bad it is and what to do. ``error`` means that some slot is
 not served or may stop being served; ``warning`` that the cluster works but stands on fewer legs than
-it could. :mod:`garrison.cluster.core.repair` plans the repair of those that a tool may repair.
+it could; ``note``, which only :mod:`garrison.cluster.core.doctor` gives, that something is unwise.
+:mod:`garrison.cluster.core.repair` plans the repair of those that a tool may repair.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.ranges import SLOT_COUNT, format_slots
 from garrison.cluster.core.topology import Node
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 RANGES_SHOWN = 5
 NAMES_SHOWN = 6
 FIX = "run 'garrison cluster fix'"
@@ -26,6 +27,14 @@ class Finding:
     code: str
     message: str
     advice: str = ""
+    where: str = ""
+    """The node that it is about; empty where it is about several."""
+    why: str = ""
+    """Why it matters."""
+    commands: tuple[str, ...] = ()
+    """What to type, in this order."""
+    evidence: Mapping[str, float | str] = field(default_factory=dict)
+    """The figures that it rests on, by name."""
 
 
 def check(state: ClusterState, *, search_multiple_owners: bool = True) -> list[Finding]:

@@ -6,14 +6,22 @@ BACKGROUND  A gossip cluster has no single truth: each node has its own table, a
 INVARIANTS  The owner of a slot is, of the primaries that claim it *for themselves*, the one with the
             greatest configuration epoch: the rule by which the nodes themselves settle the matter.
             Where no reachable node claims it, the newest hearsay counts.
-BEHAVIOUR   A state is a value: planners and checks are functions of it.
+BEHAVIOUR   A state is a value: planners and checks are functions of it. Who owns what is worked out once for
+            equal claims: an observer makes a state a second, and the claims hardly ever change.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+from garrison.cluster.core.ranges import Range, to_slots
 from garrison.cluster.core.topology import Address, Node, View
+
+SETTLED_KEPT_MAX = 4
+"""Sets of claims whose owners are remembered."""
+
+Claim = tuple[str, int, tuple[Range, ...]]
+"""A node, its configuration epoch and the slots that it claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +83,30 @@ class ClusterState:
     @cached_property
     def claims(self) -> Mapping[int, tuple[str, ...]]:
         """Slot -> who claims it for itself, the greatest epoch first."""
+        return _claimed(self._own_claims)
+
+    @cached_property
+    def _own_claims(self) -> tuple[Claim, ...]:
+        """What primaries claim for themselves, the greatest epoch first."""
         claimants = [view.myself for view in self.views.values() if view.myself.is_primary]
-        found: dict[int, tuple[str, ...]] = {}
-        for node in sorted(claimants, key=lambda node: (-node.epoch, node.id)):
-            alone = (node.id,)
-            for slot in node.slots:
-                found[slot] = (*found[slot], node.id) if slot in found else alone
-        return found
+        return tuple(map(_claim, sorted(claimants, key=lambda node: (-node.epoch, node.id))))
+
+    @cached_property
+    def _hearsay(self) -> tuple[Claim, ...]:
+        """What others say of nodes that did not answer, the smallest epoch first."""
+        nodes = sorted(self.nodes.values(), key=lambda node: node.epoch)
+        return tuple(_claim(node) for node in nodes if node.id not in self.views and node.ranges)
 
     @cached_property
     def owners(self) -> Mapping[int, str]:
         """Slot -> id of its owner."""
-        owners: dict[int, str] = {}
-        for node in sorted(self.nodes.values(), key=lambda node: node.epoch):
-            if node.id not in self.views:
-                owners.update(dict.fromkeys(node.slots, node.id))
-        owners.update({slot: claimants[0] for slot, claimants in self.claims.items()})
-        return owners
+        return _owners(self._own_claims, self._hearsay)
 
     @cached_property
     def slots_of(self) -> Mapping[str, frozenset[int]]:
         """Primary -> the slots that it owns; primaries without slots are there with none."""
-        owned: dict[str, set[int]] = {node.id: set() for node in self.primaries}
-        for slot, owner in self.owners.items():
-            owned.setdefault(owner, set()).add(slot)
-        return {node_id: frozenset(slots) for node_id, slots in owned.items()}
+        owned = dict.fromkeys((node.id for node in self.primaries), frozenset[int]())
+        return owned | _slots_of(self._own_claims, self._hearsay)
 
     @property
     def primaries(self) -> list[Node]:
@@ -137,6 +144,37 @@ class ClusterState:
         known = ", ".join(node.label for node in nodes)
         what = "names more than one node" if found else "is not a node of this cluster"
         raise LookupError(f"{text!r} {what}; name one by address or id: {known}")
+
+
+def _claim(node: Node) -> Claim:
+    return node.id, node.epoch, node.ranges
+
+
+@lru_cache(SETTLED_KEPT_MAX)
+def _claimed(own: tuple[Claim, ...]) -> Mapping[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for node_id, _, ranges in own:
+        alone = (node_id,)
+        for slot in to_slots(ranges):
+            found[slot] = (*found[slot], node_id) if slot in found else alone
+    return found
+
+
+@lru_cache(SETTLED_KEPT_MAX)
+def _owners(own: tuple[Claim, ...], hearsay: tuple[Claim, ...]) -> Mapping[int, str]:
+    owners: dict[int, str] = {}
+    for node_id, _, ranges in hearsay:
+        owners.update(dict.fromkeys(to_slots(ranges), node_id))
+    owners.update({slot: claimants[0] for slot, claimants in _claimed(own).items()})
+    return owners
+
+
+@lru_cache(SETTLED_KEPT_MAX)
+def _slots_of(own: tuple[Claim, ...], hearsay: tuple[Claim, ...]) -> dict[str, frozenset[int]]:
+    owned: dict[str, set[int]] = {}
+    for slot, owner in _owners(own, hearsay).items():
+        owned.setdefault(owner, set()).add(slot)
+    return {node_id: frozenset(slots) for node_id, slots in owned.items()}
 
 
 def _by_hostname(node: Node) -> str:

@@ -24,7 +24,6 @@ from garrison.cluster.daemon.step_context import StepContext, StepProgress, Unsu
 from garrison.cluster.daemon.step_members import forget, hand_over, meet, replicate, reset
 from garrison.cluster.daemon.step_moves import move_slots
 from garrison.cluster.daemon.step_settings import configure, restart
-from garrison.cluster.daemon.step_verify import verify
 from garrison.cluster.errors import ManagerError, StoppedError, UnreachableError
 from garrison.cluster.manager.admin_client import Access
 
@@ -39,9 +38,8 @@ CARRIERS = {
     "restart": restart,
     "backup": back_up,
     "prove": prove,
-    "verify": verify,
 }
-"""By the words of `StepKind`."""
+"""By the words of `StepKind`; `verify` is judged by the core."""
 
 logger = logging.getLogger("garrison.manager")
 
@@ -140,7 +138,7 @@ class Carrier:
                 self.progress(begun, fraction)
 
         session = LeasedSession(self.access, StepProgress(note), stop=stop, lease=lease)
-        return StepContext(begun.step, entry_of(picture), session, self.picture, note)
+        return StepContext(begun.step, entry_of(picture), session, note)
 
 
 def entry_of(picture: Picture) -> Address:

@@ -15,7 +15,7 @@ KEEP_ALIVE_S = 30
 
 
 def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
-    """A protocol whose connections end when a request's headers do not come in time, or there are too many."""
+    """A protocol whose connections end when headers do not come in time, or there are too many."""
     per_address: Counter[str] = Counter()
 
     class BoundedProtocol(H11Protocol):

@@ -60,7 +60,7 @@ def digest_of(token: str) -> bytes:
 
 
 def read_tokens(path: Path, right: Right) -> list[Token]:
-    """Read a file of tokens: one a line, or `name token`. UsageProblem says what is wrong, never the token."""
+    """Read a file of tokens: one a line, or `name token`. UsageProblem, which never shows a token."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -71,7 +71,8 @@ class ClusterKeeper:
         try:
             queue.put_nowait(ask)
         except asyncio.QueueFull:
-            self._answered(ask, unanswered(ask, "too many questions wait at this node"))
+            late = unanswered(ask, "ERR too many questions wait at this node")
+            asyncio.get_running_loop().call_soon(self._answered, ask, late)
 
     async def _work(self, queue: asyncio.Queue[Ask]) -> None:
         while True:

@@ -37,7 +37,7 @@ class LeasedClient(AdminClient):
             await link.call("CLUSTER", "MANAGER", "AS", self.lease.manager_id, self.lease.epoch)
         except ReplyError as error:
             await link.close()
-            if error.message.startswith(LEASE_ERRORS):
+            if str(error).startswith(LEASE_ERRORS):
                 raise LeaseLostError(f"{address} refuses this manager: {error}") from error
             raise ManagerError(f"{address} does not take a manager's commands: {error}") from error
         except ClientError as error:

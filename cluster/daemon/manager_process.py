@@ -11,6 +11,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from garrison.base.clock import boot_ms, wall_ms
+from garrison.cluster.core.manager.effects import BeginStep, StepOutcome
 from garrison.cluster.core.manager.jobs import Job
 from garrison.cluster.core.manager.manager_core import ManagerCore
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
@@ -33,6 +34,8 @@ from garrison.cluster.daemon.watching_core import WatchingCore
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient
 
+LOOKED_AT_MAX = 16
+"""In a larger cluster only the nodes of a step are looked at when it has ended."""
 logger = logging.getLogger("garrison.manager")
 
 
@@ -75,6 +78,7 @@ class ManagerProcess:
         self.surveyor = Surveyor(options.access, lambda: core.desired, lambda: core.records)
         self.observer = Observer(options.entries, options.access, self._seen, desired=lambda: core.desired)
         self._ended = asyncio.Event()
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Work until :meth:`end` is called; ManagerError when it cannot begin. The lease is then released."""
@@ -100,9 +104,9 @@ class ManagerProcess:
         try:
             yield tasks
         finally:
-            for task in tasks:
+            for task in (*tasks, *self._looking):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._looking, return_exceptions=True)
             if carrier is not None:
                 await carrier.close()
             if keeper is not None:
@@ -165,8 +169,19 @@ class ManagerProcess:
             self._options.records is None,
             lambda: self.desk.picture,
             self.driver.step_progress,
-            self.driver.step_ended,
+            self._step_ended,
         )
+
+    def _step_ended(self, begun: BeginStep, outcome: StepOutcome) -> None:
+        """Tell the core, and look at what was changed: the next step waits for a picture of it."""
+        self.driver.step_ended(begun, outcome)
+        node_ids = [node.id for node in self.desk.picture.nodes]
+        if len(node_ids) > LOOKED_AT_MAX:
+            named = set(begun.step.arguments.values())
+            node_ids = [node_id for node_id in node_ids if node_id in named]
+        task = asyncio.create_task(self.observer.look_again(node_ids))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
     def _address_of_node(self, node_id: str) -> Address | None:
         node = self.desk.picture.node(node_id)

@@ -75,6 +75,8 @@ class _Watched:
     heard: Heard = field(default_factory=Heard)
     before: Sample | None = None
     offsets: OffsetHistory = field(default_factory=OffsetHistory)
+    doubts: frozenset[str] = frozenset()
+    """Whom its last table suspects; read once with the table, as the question comes often."""
     slots_before: dict[int, dict[str, int]] = field(default_factory=dict)
     slots_at_s: float = 0.0
     details_due_s: float = 0.0
@@ -96,7 +98,9 @@ class Observer:
         *,
         desired: Callable[[], DesiredState] = DesiredState,
         clock: Callable[[], float] = time.time,
+        slot_figures: bool = True,
     ) -> None:
+        """`slot_figures`: whether CLUSTER SLOT-STATS is asked for, which planners need."""
         self.entries = list(entries)
         self.picture = Picture(at_ms=0, problems=("no node has answered yet",))
         self._admin = AdminClient(self.entries[0], replace(access, timeout_s=NODE_TIMEOUT_S))
@@ -106,6 +110,7 @@ class Observer:
         self._watched: dict[str, _Watched] = {}
         self._events: list[Event] = []
         self._problem = "no node has answered yet"
+        self._slot_figures = slot_figures
         self._first_drawn = False
         self._disagreed_ms: int | None = None
 
@@ -120,6 +125,17 @@ class Observer:
         """Put events of others (jobs, the lease) into the timeline."""
         self._events.extend(events)
         del self._events[:-EVENTS_KEPT_MAX]
+
+    async def look_again(self, node_ids: Sequence[str]) -> None:
+        """Ask these nodes at once, and draw: something was done to them."""
+        chosen = [self._watched[node_id] for node_id in node_ids if node_id in self._watched]
+        await asyncio.gather(*map(self._ask_everything, chosen))
+        self._settle_members()
+        self.draw()
+
+    async def _ask_everything(self, watched: _Watched) -> None:
+        watched.table_due_s = 0.0
+        await self._ask(watched, lane=1)
 
     # The tasks.
 
@@ -198,24 +214,14 @@ class Observer:
 
     def _to_ask_quickly(self) -> list[_Watched]:
         """A few nodes that answer, replicas of what is suspected first; none while all is well."""
-        suspected = {
-            node_id
-            for node_id, each in self._watched.items()
-            if each.heard.silent_since_ms is not None or self._is_doubted(node_id)
-        }
+        watched = self._watched
+        silent = {node_id for node_id in watched if watched[node_id].heard.silent_since_ms is not None}
+        suspected = silent.union(*(each.doubts for each in watched.values())) & watched.keys()
         if not suspected:
             return []
         answering = [each for each in self._watched.values() if each.heard.silent_since_ms is None]
         answering.sort(key=lambda each: each.node.primary_id not in suspected)
         return answering[:SUSPECTED_NODES_MAX]
-
-    def _is_doubted(self, node_id: str) -> bool:
-        return any(
-            each.heard.view is not None
-            and node_id in each.heard.view.nodes
-            and "fail?" in each.heard.view.nodes[node_id].flags
-            for each in self._watched.values()
-        )
 
     async def _poll(self, watched: _Watched) -> None:
         """Ask one node for ever."""
@@ -232,7 +238,7 @@ class Observer:
     def _interval_s(self) -> float:
         return max(DRAW_INTERVAL_S, len(self._watched) / INFO_PER_S_MAX)
 
-    async def _ask(self, watched: _Watched) -> None:
+    async def _ask(self, watched: _Watched, lane: int = 0) -> None:
         """One question for everything that is due."""
         now = asyncio.get_running_loop().time()
         commands: list[Command] = [("INFO",), ("CLUSTER", "INFO")]
@@ -243,12 +249,12 @@ class Observer:
             watched.table_due_s = now + max(0.0, len(self._watched) / TABLES_PER_S_MAX - 1.0)
         if now >= watched.details_due_s:
             commands.append(("SLOWLOG", "GET", SLOW_ASKED_MAX))
-            if watched.node.ranges and now >= watched.refused.get("CLUSTER", 0.0):
+            if self._slot_figures and watched.node.ranges and now >= watched.refused.get("CLUSTER", 0.0):
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
             commands += [("CONFIG", "GET", name) for name in self._desired().settings]
             watched.details_due_s = now + DETAILS_INTERVAL_S
-        replies = await self._call(watched, commands)
+        replies = await self._call(watched, commands, lane)
         if replies is not None:
             self._take(
                 watched, {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}
@@ -347,6 +353,7 @@ class Observer:
             )
             return
         watched.heard = replace(watched.heard, view=view, view_at_ms=self._now_ms())
+        watched.doubts = frozenset(node.id for node in view.nodes.values() if "fail?" in node.flags)
         self._take_view(view)
 
     def _take_view(self, view: View) -> None:

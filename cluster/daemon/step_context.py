@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.manager.jobs import Step
-from garrison.cluster.core.manager.picture import Picture
 from garrison.cluster.core.topology import Address, Node
 from garrison.cluster.daemon.leased import LeasedClient, LeasedSession
 from garrison.cluster.errors import ManagerError, StoppedError
@@ -29,7 +28,6 @@ class StepContext:
     step: Step
     entry: Address
     session: LeasedSession
-    picture: Callable[[], Picture]
     progress: Callable[[float], None]
 
     def word(self, name: str) -> str:

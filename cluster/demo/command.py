@@ -1,9 +1,9 @@
 """The main jobs on real traffic: ``make demo``, ``garrison demo``, ``python -m garrison.cluster.demo``.
 
-Four acts, each with a load through the client library and a table of what its callers saw: a cluster whose
+Five acts, each with a load through the client library and a table of what its callers saw: a cluster whose
 primary is killed and whose slots are moved, a cluster whose primary comes back at once without its data, a
-primary that Sentinels fail over, and a cluster that is killed as a whole. The exit code is 0 only if all that
-the tables promise holds.
+primary that Sentinels fail over, a cluster that is killed as a whole, and one that a manager looks after. The
+exit code is 0 only if all that the tables promise holds.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import typer
 from garrison.base.command_line import run_app
 from garrison.base.plain_help import PlainApp
 
-DEMO_TIMEOUT_S = 180.0
+DEMO_TIMEOUT_S = 240.0
 
 app = PlainApp()
 
@@ -33,13 +33,16 @@ class Act(StrEnum):
     RESTART = "restart"
     SENTINEL = "sentinel"
     FILES = "files"
+    MANAGER = "manager"
 
 
 @app.command()
 def demo(
     act: Annotated[
         Act,
-        typer.Option(metavar="all|cluster|restart|sentinel|files", help="Show only one of the four acts."),
+        typer.Option(
+            metavar="all|cluster|restart|sentinel|files|manager", help="Show only one of the five acts."
+        ),
     ] = Act.ALL,
     node_command: Annotated[
         str, typer.Option(help="What starts one node, instead of this Garrison's own.", hidden=True)
@@ -76,7 +79,7 @@ async def _guarded(act: Act, node_command: Sequence[str], sentinel_command: Sequ
 
 
 async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequence[str]) -> bool:
-    from garrison.cluster.demo import cluster_act, files_act, restart_act, sentinel_act
+    from garrison.cluster.demo import cluster_act, files_act, manager_act, restart_act, sentinel_act
     from garrison.cluster.demo.story import Story, verdict
     from garrison.cluster.local.cluster import GARRISON_NODE
     from garrison.cluster.local.sentinel_group import GARRISON_SENTINEL
@@ -92,6 +95,8 @@ async def _play(act: Act, node_command: Sequence[str], sentinel_command: Sequenc
         passed = await sentinel_act.play(story, node, sentinel_command or GARRISON_SENTINEL) and passed
     if act in (Act.ALL, Act.FILES):
         passed = await files_act.play(story, node) and passed
+    if act in (Act.ALL, Act.MANAGER):
+        passed = await manager_act.play(story, node) and passed
     verdict(passed, time.monotonic() - started)
     return passed
 

@@ -165,13 +165,13 @@ class Load:
 
 
 def _keys_in(shards: Sequence[ShardRecord], count: int) -> dict[Address, list[str]]:
-    """``count`` keys for each shard."""
+    """``count`` keys for each shard; slots of other shards are left out."""
     owner = {slot: shard.primary for shard in shards for slot in shard.slots}
     keys: dict[Address, list[str]] = {shard.primary: [] for shard in shards}
     number = 0
     while min(map(len, keys.values())) < count:
-        mine = keys[owner[key_slot(f"demo:{number}")]]
-        if len(mine) < count:
-            mine.append(f"demo:{number}")
+        place = owner.get(key_slot(f"demo:{number}"))
+        if place is not None and len(keys[place]) < count:
+            keys[place].append(f"demo:{number}")
         number += 1
     return keys

@@ -381,11 +381,13 @@ def _keys(watch: "Watch") -> Iterator[None]:
 
 def how_to_connect(cluster: "LocalCluster") -> str:
     entry = cluster.nodes[0].address
+    watched = f"--manager {cluster.manager.url}" if cluster.manager else str(entry)
     return "\n".join(
         [
             f"{len(cluster.nodes)} nodes serve at {', '.join(str(node.address) for node in cluster.nodes)}",
             f"  redis-cli -c -p {entry.port}",
             f"  garrison cluster check {entry}",
+            f"  garrison top {watched}",
             f'  client = await garrison.client.connect("{cluster.url}")',
             *([f"the manager's page is at {cluster.manager.url}"] if cluster.manager else []),
             "Ctrl-C stops them",
@@ -403,6 +405,7 @@ def how_to_connect_by_sentinel(group: "LocalGroup") -> str:
             f"Sentinels watch it as {NAME} from {', '.join(str(each.address) for each in group.sentinels)}",
             f"  redis-cli -p {sentinel.port} sentinel get-master-addr-by-name {NAME}",
             f"  garrison sentinel status --sentinel {sentinel}",
+            f"  garrison top {sentinel}",
             f'  client = await garrison.client.connect("{group.url}")',
             "Ctrl-C stops them",
         ]

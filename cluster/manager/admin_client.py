@@ -129,7 +129,7 @@ class AdminClient:
 
     async def view(self, address: Address) -> View:
         """Ask one node for its table."""
-        return _read_view(await self.call(address, "CLUSTER", "NODES"), address)
+        return read_view(await self.call(address, "CLUSTER", "NODES"), address)
 
     async def cluster_state(self) -> ClusterState:
         """Ask the entry node for the members, then ask all of them at once."""
@@ -160,19 +160,25 @@ class AdminClient:
     async def _ask(self, address: Address) -> tuple[View, NodeStatus]:
         commands = [("CLUSTER", "NODES"), ("CLUSTER", "INFO"), ("INFO",), ("DBSIZE",)]
         nodes, cluster, info, keys = await self.call_many(address, commands)
-        view = _read_view(accepted(nodes, address, commands[0]), address)
-        state = read_fields(cluster)
-        fields = read_fields(info)
-        return view, NodeStatus(
-            state_ok=state.get("cluster_state", "ok") == "ok",
-            keys=keys if isinstance(keys, int) else 0,
-            link_up=None if view.myself.is_primary else fields.get("master_link_status") == "up",
-            data_lost=state.get("cluster_data", "").startswith("lost"),
-            can_write=state.get("cluster_write_lease") != "lapsed",
-            stray_keys=int(state.get("cluster_keys_stray", 0)),
-            version=fields.get("garrison_version", "") or fields.get("redis_version", ""),
-            bytes_per_key=_bytes_per_key(fields, keys),
-        )
+        view = read_view(accepted(nodes, address, commands[0]), address)
+        return view, read_status(view, cluster, info, keys)
+
+
+def read_status(view: View, cluster: Any, info: Any, keys: Any) -> NodeStatus:
+    """What a node says about itself, from its replies to CLUSTER INFO, INFO and DBSIZE."""
+    state = read_fields(cluster)
+    fields = read_fields(info)
+    stray = state.get("cluster_keys_stray", "0")
+    return NodeStatus(
+        state_ok=state.get("cluster_state", "ok") == "ok",
+        keys=keys if isinstance(keys, int) else 0,
+        link_up=None if view.myself.is_primary else fields.get("master_link_status") == "up",
+        data_lost=state.get("cluster_data", "").startswith("lost"),
+        can_write=state.get("cluster_write_lease") != "lapsed",
+        stray_keys=int(stray) if stray.isdecimal() else 0,
+        version=fields.get("garrison_version", "") or fields.get("redis_version", ""),
+        bytes_per_key=_bytes_per_key(fields, keys),
+    )
 
 
 def accepted(reply: Any, address: Address, command: Command) -> Any:
@@ -192,7 +198,7 @@ def read_fields(reply: Any) -> dict[str, str]:
     """Read ``name:value`` lines, as of INFO and CLUSTER INFO; an error reply has none."""
     if not isinstance(reply, bytes | str):
         return {}
-    text = reply.decode() if isinstance(reply, bytes) else reply
+    text = reply.decode(errors="backslashreplace") if isinstance(reply, bytes) else reply
     pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
     return {name: value.strip() for name, colon, value in pairs if colon}
 
@@ -202,7 +208,10 @@ def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:
     return {node.id: node.address for node in primaries}
 
 
-def _read_view(reply: Any, address: Address) -> View:
+def read_view(reply: Any, address: Address) -> View:
+    """Read the reply to CLUSTER NODES. Raises ManagerError where it cannot be read."""
+    if not isinstance(reply, bytes):
+        raise ManagerError(f"{address} does not answer CLUSTER NODES with a table: {reply}")
     try:
         return parse_nodes(reply.decode(), address)
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""The manager's web page: plain files that the HTTP API serves, without a build step or an outside address."""
+"""The manager's web page: plain files that the HTTP API serves; no build step, no outside address."""

@@ -43,7 +43,7 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """All files of the page by their path below the page's address; the page itself is `""` and `index.html`."""
+    """All files of the page by their path below its address; the page is both `""` and `index.html`."""
     found = dict(_below(files("garrison.cluster.web"), ""))
     return {"": found["index.html"], **found}
 

@@ -41,6 +41,7 @@ class Request:
 
     words: list[str]
     facts: Mapping[str, int] = field(default_factory=dict)
+    client: int = 0
 
     @property
     def outside(self) -> bool:
@@ -100,7 +101,7 @@ class Commands:
         """The subcommands that are answered here, in upper case."""
         return self._handlers.keys() | {"SETSLOT"}
 
-    def run(self, argv: list[bytes], facts: Mapping[str, int], answer: Answer) -> None:
+    def run(self, argv: list[bytes], facts: Mapping[str, int], client: int, answer: Answer) -> None:
         """Carry out a CLUSTER command; `answer` gets the reply now or later, an error where it is refused.
 
         The engine has checked its name and the number of words by its table of commands.
@@ -111,7 +112,7 @@ class Commands:
             if name == "SETSLOT":
                 self._set_slot(words[2:], facts, answer)
             else:
-                answer(self._handlers[name](Request(words[2:], facts)))
+                answer(self._handlers[name](Request(words[2:], facts, client)))
         except RefusedError as refusal:
             answer(Error(f"ERR {refusal}"))
 
@@ -262,7 +263,7 @@ class Commands:
             context.drop_node(node)
         me.slots = sl.NO_SLOTS
         self._lease.withdraw()
-        self._records.forget()
+        self._records.forget(request.client)
         if option == "HARD":
             self._start_anew()
         context.changed(sync=True)

@@ -312,7 +312,7 @@ class ClusterCore:
             value = self._records.command(argv[2:], client)
             context.effects.promised.append(Promised(ticket, reply.encode(value, protocol)))
         else:
-            self._commands.run(argv, facts or {}, answer)
+            self._commands.run(argv, facts or {}, client, answer)
         self._advance()
 
     def is_closed(self, client: int, now_ms: int) -> bool:

@@ -32,15 +32,17 @@ connections of older ones are closed before the answer to the newer one leaves, 
 sent is carried out any more: the engine closes them at once (`CloseClients`), and what the control plane has
 of them is refused (`is_closed`). So once a manager has its lease from a majority, nothing of an older one is
 carried out at the nodes that granted it. When a lease ends at a node without a renewal its connections are
-closed too, as a majority may have granted another; so they are by RELEASE, but for the one that says it. A
-manager may renew a lease that has ended here and was not superseded, and say AS again.
+closed too, as a majority may have granted another; so they are by RELEASE and RESET, but for the one that
+says it. A manager may renew a lease that has ended here and was not superseded, and say AS again.
 
-BEHAVIOUR. AS and STORE under a newer epoch than is known here are taken at their word: that manager has a
-majority elsewhere. The node then counts the lease as held for L. Not covered is what an administrator
-overrules: a merge of two clusters by MEET, RESET of a primary, taking all slots from so many primaries within
-L that the others had no part in the lease. Records in a damaged file are not invented: READ is an error that
-names the file, until the holder of a lease of after the wait stores them anew. RESET forgets the register, as
-the node may go to another cluster; and a file of another node's id is not read."""
+BEHAVIOUR. AS and STORE under a newer epoch than is known here are taken at their word where nobody else holds
+the lease: that manager has a majority elsewhere. The node then counts the lease as held for L. Not covered is
+what an administrator overrules: a merge of two clusters by MEET, RESET of a primary, TAKEOVER in a cluster of
+one shard whose primary lives on unseen, taking all slots from so many primaries within L that the others had
+no part in the lease. What a connection had begun before it was closed, a MIGRATE under way, goes on. Records
+in a damaged file are not invented: READ is an error that names the file, until the holder of a lease of after
+the wait stores them anew. RESET forgets the register, as the node may go to another cluster; and a file of
+another node's id is not read."""
 
 from __future__ import annotations
 
@@ -190,8 +192,9 @@ class ManagerRecords:
             )
         )  # fmt: skip
 
-    def forget(self) -> None:
-        """RESET: this node leaves its cluster, and its managers."""
+    def forget(self, client: int) -> None:
+        """RESET, said by this client: this node leaves its cluster, and its managers."""
+        self._marks.pop(client, None)
         self._close_marks(self._epoch, "this node was reset")
         self._take(SavedRecords(self._context.me.node_id))
         self._waits_until_ms = NEVER_MS
@@ -217,9 +220,8 @@ class ManagerRecords:
     def _lease(self, words: list[bytes], client: int) -> object:
         manager, epoch = _manager(words[0]), _number(words[1], "epoch")
         ttl_ms = min(_number(words[2], "ttl-ms"), self._context.settings.cluster_manager_lease_ms_max)
-        is_free = not self._is_held() or self._holder == manager
         noted = epoch == self._epoch and manager == self._holder
-        if epoch > self._epoch and is_free:
+        if epoch > self._epoch and self._is_free(manager):
             self._learn(manager, epoch, ttl_ms, client)
             noted = True
         elif noted:
@@ -314,6 +316,10 @@ class ManagerRecords:
         """Whether this node counts the lease of its register as held."""
         return bool(self._holder) and self._context.now_ms < self._ends_ms
 
+    def _is_free(self, manager: str) -> bool:
+        """Whether this manager may have a newer epoch here: no other one holds the lease."""
+        return not self._is_held() or self._holder == manager
+
     def _counts(self) -> bool:
         """Whether a majority may be counted with this node's grant."""
         context = self._context
@@ -330,7 +336,7 @@ class ManagerRecords:
 
     def _believe(self, manager: str, epoch: int, client: int) -> None:
         """A manager acts under this epoch: it is known here, or a majority elsewhere has granted it."""
-        if epoch > self._epoch:
+        if epoch > self._epoch and self._is_free(manager):
             self._learn(manager, epoch, self._context.settings.cluster_manager_lease_ms_max, client)
         self._refuse_others(manager)
 

@@ -1,4 +1,4 @@
-"""Directives that Redis 7 does not have: our own limits and protections, and Redis 8's bf-*, Valkey's zone."""
+"""Directives that Redis 7 does not have: our own limits, Redis 8's bf-*, Valkey's availability-zone."""
 
 from __future__ import annotations
 

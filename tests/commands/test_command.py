@@ -77,6 +77,7 @@ DIFFERENCES = {
         )
     },
     ("cluster|ghost", "missing"): OURS,
+    ("cluster|manager", "missing"): OURS,
     ("cluster|migration-link", "missing"): OURS,
     ("cluster|serve-empty", "missing"): OURS,
     ("command|getkeys", "arity"): REDIS_7_2,

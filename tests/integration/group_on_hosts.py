@@ -222,9 +222,9 @@ def as_facts(reply: Any) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in pairs}
 
 
-async def until(holds: Callable[[], Awaitable[Any]], what: str) -> Any:
+async def until(holds: Callable[[], Awaitable[Any]], what: str, wait_s: float = WAIT_S) -> Any:
     """Wait until an awaitable condition gives something true, and raises nothing; that."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + wait_s
     while True:
         last: object = None
         try:
@@ -233,7 +233,7 @@ async def until(holds: Callable[[], Awaitable[Any]], what: str) -> Any:
                 return last
         except (ClientError, AssertionError) as error:
             last = error
-        assert time.monotonic() < deadline, f"not within {WAIT_S:.0f} s: {what}: {last}"
+        assert time.monotonic() < deadline, f"not within {wait_s:.0f} s: {what}: {last}"
         await asyncio.sleep(0.05)
 
 

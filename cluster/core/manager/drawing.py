@@ -11,6 +11,7 @@ BEHAVIOUR   A pure function: what was heard, the wishes and the time in; a :clas
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
@@ -38,6 +39,7 @@ TABLE_AGE_MS_MAX = 3_000
 SLOT_LOADS_MAX = 1_024
 SLOW_COMMANDS_MAX = 200
 PROBLEMS_MAX = 20
+SLOT_SETS_KEPT_MAX = 1_024
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _draw_node(
         why=why,
         host=wish.host or node.hostname or node.address.host,
         zone=wish.zone or (sample.fields.get("availability_zone", "") if sample else ""),
-        slots=format_slots(owned),
+        slots=_slots_text(owned),
         slot_count=len(owned),
         keys=sample.keys if sample else None,
         version=sample.version if sample else "",
@@ -204,6 +206,12 @@ def _draw_node(
         as_of_ms=heard.answered_at_ms,
         answered_in_ms=heard.answered_in_ms,
     )
+
+
+@lru_cache(SLOT_SETS_KEPT_MAX)
+def _slots_text(slots: frozenset[int]) -> str:
+    """As text; an observer asks a thousand times before it changes."""
+    return format_slots(slots)
 
 
 def _judgements(state: ClusterState) -> dict[str, str]:
@@ -245,7 +253,7 @@ def _draw_shards(nodes: Sequence[NodePicture]) -> tuple[ShardPicture, ...]:
 def _covered(state: ClusterState, nodes: Sequence[NodePicture]) -> int:
     """Slots whose owner serves: neither failed nor without its data."""
     down = {node.id for node in nodes if node.state in (NodeState.FAILED, NodeState.DATA_LOST)}
-    return sum(owner not in down for owner in state.owners.values())
+    return sum(len(slots) for owner, slots in state.slots_of.items() if owner not in down)
 
 
 def _open_slots(state: ClusterState) -> tuple[OpenSlotPicture, ...]:

@@ -25,7 +25,12 @@ from garrison.cluster.core.manager.picture import Document
 
 
 class StepKind(StrEnum):
-    """What a step makes true. The words in brackets are the names of its arguments."""
+    """What a step makes true. The words in brackets are the names of its arguments.
+
+    Nodes are named by id; a spare that is not a member yet by host:port. FORGET and RESET say the `address`
+    too, for a node that nobody knows any more. BACKUP says how many to `keep`. What VERIFY expects is in
+    `expectations`.
+    """
 
     MOVE_SLOTS = "move-slots"
     """`target` owns `slots` (ranges), which `source` owned when the plan was made."""

@@ -301,7 +301,7 @@ def _read_histogram(reply: Any) -> dict[str, dict[float, int]]:
 
 
 def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, float | None]:
-    """Of all commands together, over the time between the samples; (None, None) without calls."""
+    """Of all commands together, between the samples; (None, None) without calls."""
     counts: dict[float, int] = {}
     for name, buckets in now.buckets.items():
         earlier = before.buckets.get(name, {}) if before is not None else {}
@@ -314,7 +314,7 @@ def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, floa
 
 
 def _apart(buckets: Buckets, earlier: Buckets) -> list[tuple[float, int]]:
-    """(bound, calls in this bucket alone) that came since `earlier`; both count up from the smallest bound."""
+    """(bound, calls in this bucket alone) since `earlier`; both count up from the smallest bound."""
     found, below_now, below_then = [], 0, 0
     for bound in sorted(buckets):
         fresh_now = buckets[bound] - below_now

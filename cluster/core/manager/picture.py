@@ -236,3 +236,14 @@ class Picture(Document):
     def node(self, node_id: str) -> NodePicture | None:
         """The node with this id."""
         return next((node for node in self.nodes if node.id == node_id), None)
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        from garrison.cluster.core.manager.picture_svg import picture_svg
+
+        return picture_svg(self)
+
+    def _repr_html_(self) -> str:
+        from garrison.cluster.core.manager.picture_svg import picture_html
+
+        return picture_html(self)

@@ -141,7 +141,7 @@ def _line(step: Step, situation: Situation) -> str:
         case StepKind.BACKUP:
             return f"garrison backup create {quote(words['target'])} --from {entry}"
         case StepKind.PROVE:
-            return f"garrison backup verify {quote(words['target'])} NEWEST"
+            return f"garrison backup verify {quote(words['target'])} latest"
         case _:
             return ""
 

@@ -16,18 +16,18 @@ export const commands = {
   resume: () => line("resume"),
   undo: () => line("undo"),
   plan: () => line("plan"),
-  status: () => line("status"),
-  consent: (planId) => line("apply", "--plan", planId),
+  consent: (planId) => line("consent", planId),
   check: (file) => line("plan", file),
   apply: (file) => line("apply", file),
   stop: (jobId) => line("stop", jobId),
   resumeJob: (jobId) => line("resume", jobId),
-  history: () => line("history"),
-  move: (source, target, slots) => line("move", "--from", source, "--to", target, "--slots", slots),
+  move: (source, target, slots) => line("move", slots, "--from", source, "--to", target),
   slow: (address) => `garrison cli ${hostAndPort(address)} SLOWLOG GET 32`,
   bigKeys: (address) => `garrison cli ${hostAndPort(address)} --bigkeys`,
   hotKeys: (address) => `garrison cli ${hostAndPort(address)} --hotkeys`,
-  start: () => "garrison manager HOST:PORT",
+  /** With this, the commands above ask the manager that shows the page. */
+  where: () => `export GARRISON_MANAGER=${quoted(location.origin)}`,
+  start: () => "garrison manager run HOST:PORT",
 };
 
 function hostAndPort(address) {

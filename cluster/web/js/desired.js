@@ -10,21 +10,54 @@ const TYPES = { json: "application/json", yaml: "application/yaml" };
 
 export function createDesired(store, api, live) {
   const root = document.getElementById("view-desired");
-  const text = h("textarea", { id: "desired-text", spellcheck: false, rows: "24", autocomplete: "off", autocapitalize: "off", wrap: "off", oninput: typed, onkeydown: keyed });
+  const text = h(
+    "textarea",
+    {
+      id: "desired-text",
+      spellcheck: false,
+      rows: "24",
+      autocomplete: "off",
+      autocapitalize: "off",
+      wrap: "off",
+      oninput: typed,
+      onkeydown: keyed,
+    },
+  );
   const language = h("p", { class: "hint", id: "desired-language" });
   const problems = h("ul", { class: "refusals", id: "desired-problems", role: "alert" });
   const result = h("div", { class: "plan-box panel", hidden: true, tabindex: "-1" });
   const check = action(store, { label: "Check", command: commands.check("desired.json"), run: () => put(true) });
-  const save = action(store, { label: "Save", command: commands.apply("desired.json"), tone: "primary", run: () => put(false) });
+  const save = action(
+    store,
+    { label: "Save", command: commands.apply("desired.json"), tone: "primary", run: () => put(false) },
+  );
   const undo = action(store, { label: "Undo the last change", command: commands.undo(), run: undone });
   const reload = h("button", { type: "button", class: "quiet", onclick: () => load(true) }, "Take the stored one");
   root.append(
     h("h2", { id: "head-desired" }, "Desired state"),
-    h("p", { class: "hint" }, "What you want of the cluster. The manager compares, plans and explains; in the mode ", h("code", {}, "act"), " it also acts."),
+    h(
+      "p",
+      { class: "hint" },
+      "What you want of the cluster. The manager compares, plans and explains; in the mode ",
+      h("code", {}, "act"),
+      " it also acts.",
+    ),
     h(
       "div",
       { class: "editor" },
-      h("div", {}, h("div", { class: "panel-head" }, h("label", { for: "desired-text" }, "Document, JSON or YAML"), language, reload), text, problems),
+      h(
+        "div",
+        {},
+        h(
+          "div",
+          { class: "panel-head" },
+          h("label", { for: "desired-text" }, "Document, JSON or YAML"),
+          language,
+          reload,
+        ),
+        text,
+        problems,
+      ),
       h("div", { class: "editor-side" }, check.element, save.element, undo.element, result),
     ),
   );
@@ -74,7 +107,11 @@ export function createDesired(store, api, live) {
   async function put(dry) {
     const sent = text.value;
     try {
-      const plan = await api.request("PUT", `api/desired${dry ? "?dry_run=1" : ""}`, { body: sent, type: TYPES[kind()] });
+      const plan = await api.request(
+        "PUT",
+        `api/desired${dry ? "?dry_run=1" : ""}`,
+        { body: sent, type: TYPES[kind()] },
+      );
       show([]);
       checked = sent;
       result.hidden = false;
@@ -113,7 +150,13 @@ export function createDesired(store, api, live) {
       if (place) text.setSelectionRange(place[0], place[1]);
     };
     const where = place ? `line ${lineOf(text.value, place[0])}, ${path}` : path;
-    return h("li", {}, path ? h("button", { type: "button", class: "link", onclick: go }, where) : null, path ? ": " : null, error);
+    return h(
+      "li",
+      {},
+      path ? h("button", { type: "button", class: "link", onclick: go }, where) : null,
+      path ? ": " : null,
+      error,
+    );
   }
 
   function update() {

@@ -2,7 +2,9 @@
 
 /** The parts of a path as the manager writes it: dots and brackets, or a JSON pointer. */
 export function pathParts(path) {
-  if (path.startsWith("/")) return path.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  if (path.startsWith("/")) {
+    return path.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  }
   return path.replace(/^\$\.?/, "").replace(/\[(\d+)\]/g, ".$1").split(".").filter(Boolean);
 }
 

@@ -69,6 +69,12 @@ export function keyed(parent, items, keyOf, make) {
   for (const [key, row] of before) if (!now.has(key)) row.element.remove();
   let at = parent.firstElementChild;
   for (const row of now.values()) {
+    if (at && row.element === at.nextElementSibling) {
+      // The row at this place belongs further down: take it out, instead of moving all others past it.
+      const late = at;
+      at = row.element;
+      late.remove();
+    }
     if (row.element === at) at = at.nextElementSibling;
     else parent.insertBefore(row.element, at);
   }

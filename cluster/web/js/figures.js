@@ -1,12 +1,12 @@
 // The figures: what is measured, how it is written, and the tiles of the whole.
 
 import { fill, h, setAttribute, setText } from "./dom.js";
-import { bytes, count, micros, millis, percent } from "./format.js";
+import { bytes, micros, millis, percent, rate } from "./format.js";
 import { sparkline } from "./parts.js";
 
 /** name in NodeLoad, title, how a value is written. */
 export const FIGURES = [
-  ["ops_per_s", "Throughput", (value) => `${count(value)}/s`],
+  ["ops_per_s", "Throughput", rate],
   ["memory_bytes", "Memory", bytes],
   ["p99_us", "p99", micros],
   ["hit_rate", "Hit rate", percent],
@@ -32,7 +32,8 @@ export function history(series, figure, nodeId = null) {
 /** What the whole spends, as the series counts it: sums over primaries, else the worst of all nodes. */
 export function wholeLoad(nodes) {
   const primaries = nodes.filter((node) => node.role === "primary");
-  const known = (name, among = nodes) => among.map((node) => node.load?.[name] ?? null).filter((value) => value !== null);
+  const known = (name, among = nodes) =>
+    among.map((node) => node.load?.[name] ?? null).filter((value) => value !== null);
   const sum = (values) => (values.length ? values.reduce((a, b) => a + b, 0) : null);
   const maximum = known("memory_max_bytes", primaries);
   return {

@@ -26,6 +26,11 @@ export function count(value) {
   return threeDigits(value) + PREFIXES[step];
 }
 
+/** 12345 a second as `12.3 k/s`. */
+export function rate(value) {
+  return isKnown(value) ? `${count(value)}/s` : UNKNOWN;
+}
+
 /** 12345 as `12,345`. */
 export function whole(value) {
   return isKnown(value) ? Math.round(value).toLocaleString("en") : UNKNOWN;

@@ -99,8 +99,13 @@ export function createBanners(store, api, live) {
       const age = duration((api.now() - picture.at_ms) / 1000);
       found.push(["stale", "warn", `What is shown is ${age} old: the manager answers, and has nothing newer.`]);
     }
+    if (store.isLeaderless) {
+      found.push(["none", "warn", "No manager leads now: nothing is begun until one has the lease."]);
+    }
     if (store.followsLeader) found.push(["leader", "warn", "This manager does not lead. It shows, and cannot act."]);
-    else if (picture.read_only || store.forbidden) found.push(["read", "warn", "You may look, not act: this token only reads."]);
+    else if (picture.read_only || store.forbidden) {
+      found.push(["read", "warn", "You may look, not act: this token only reads."]);
+    }
     if (picture.majority_answers === false) {
       found.push(["majority", "bad", "No majority of primaries answers: nothing can be stored, and nothing is begun."]);
     }

@@ -27,7 +27,8 @@ export function stepList() {
     const why = h("span", { class: "why" });
     const update = ({ step }) => {
       badge.update(step.state);
-      const share = step.state === "running" && step.done_fraction > 0 ? ` (${Math.round(step.done_fraction * 100)} %)` : "";
+      const isUnderWay = step.state === "running" && step.done_fraction > 0;
+      const share = isUnderWay ? ` (${Math.round(step.done_fraction * 100)} %)` : "";
       setText(text, (step.explanation || words(step.kind)) + share);
       setText(why, step.why);
     };
@@ -79,9 +80,18 @@ function jobCard(store, api, first) {
     setText(reason, job.reason);
     setText(why, job.state === "waiting" && job.waits_for ? `Waits for ${job.waits_for}.` : job.why);
     why.hidden = why.textContent === "";
-    const left = job.state === "running" && job.seconds_left !== null && job.seconds_left !== undefined ? `about ${duration(job.seconds_left)} left` : "";
+    const isEstimated = job.state === "running" && Number.isFinite(job.seconds_left);
+    const left = isEstimated ? `about ${duration(job.seconds_left)} left` : "";
     const costs = job.harm ? `harm ${job.harm}` : "";
-    const parts = [job.id, words(job.kind), `by ${job.by}`, clock(job.began_ms ?? job.made_ms), span(job, store.picture.at_ms), left, costs];
+    const parts = [
+      job.id,
+      words(job.kind),
+      `by ${job.by}`,
+      clock(job.began_ms ?? job.made_ms),
+      span(job, store.picture.at_ms),
+      left,
+      costs,
+    ];
     setText(meta, parts.filter(Boolean).join(" · "));
     bar.element.hidden = !isOpen(job);
     bar.update(doneFraction(job));

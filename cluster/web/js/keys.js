@@ -2,7 +2,7 @@
 
 import { commands } from "./commands.js";
 import { fill, h, keyed, setText } from "./dom.js";
-import { bytes, clock, count, micros } from "./format.js";
+import { bytes, clock, micros, rate } from "./format.js";
 import { action } from "./parts.js";
 
 const SLOW_MAX = 100;
@@ -21,13 +21,26 @@ function table(caption, titles) {
 export function createKeys(store, api) {
   const root = document.getElementById("view-keys");
   const node = h("select", { id: "key-node", onchange: () => update() });
-  const slow = table("Slow commands, the slowest first", [["Duration", "figure"], ["Command"], ["Node"], ["When"], ["Client"]]);
+  const slow = table(
+    "Slow commands, the slowest first",
+    [["Duration", "figure"], ["Command"], ["Node"], ["When"], ["Client"]],
+  );
   const keys = table("Notable keys", [["Key"], ["Type"], ["Size", "figure"], ["Rate", "figure"], ["Node"]]);
   const noSlow = h("p", { class: "hint" }, "No slow command is known.");
-  const noKeys = h("p", { class: "hint" }, "Nobody has looked for big or hot keys. A search reads through one node, in bounded steps.");
+  const noKeys = h(
+    "p",
+    { class: "hint" },
+    "Nobody has looked for big or hot keys. A search reads through one node, in bounded steps.",
+  );
   const ask = action(store, { label: "Ask the node", command: commands.slow("HOST:PORT"), reads: true, run: askSlow });
-  const big = action(store, { label: "Search big keys", command: commands.bigKeys("HOST:PORT"), run: () => search("big") });
-  const hot = action(store, { label: "Search hot keys", command: commands.hotKeys("HOST:PORT"), run: () => search("hot") });
+  const big = action(
+    store,
+    { label: "Search big keys", command: commands.bigKeys("HOST:PORT"), run: () => search("big") },
+  );
+  const hot = action(
+    store,
+    { label: "Search hot keys", command: commands.hotKeys("HOST:PORT"), run: () => search("hot") },
+  );
   let asked = null;
   let found = null;
   root.append(
@@ -57,17 +70,34 @@ export function createKeys(store, api) {
   function slowRow() {
     const cells = [h("td", { class: "figure" }), h("td", { class: "code" }), h("td"), h("td"), h("td")];
     const update = (entry) => {
-      const texts = [micros(entry.duration_us), entry.words.join(" "), store.nodeName(entry.node_id), clock(entry.at_ms), entry.client || "–"];
+      const texts = [
+        micros(entry.duration_us),
+        entry.words.join(" "),
+        store.nodeName(entry.node_id),
+        clock(entry.at_ms),
+        entry.client || "–",
+      ];
       texts.forEach((text, at) => setText(cells[at], text));
     };
     return { element: h("tr", {}, cells), update };
   }
 
   function keyRow() {
-    const cells = [h("th", { scope: "row", class: "code" }), h("td"), h("td", { class: "figure" }), h("td", { class: "figure" }), h("td")];
+    const cells = [
+      h("th", { scope: "row", class: "code" }),
+      h("td"),
+      h("td", { class: "figure" }),
+      h("td", { class: "figure" }),
+      h("td"),
+    ];
     const update = (key) => {
-      const rate = key.ops_per_s === null || key.ops_per_s === undefined ? "–" : `${count(key.ops_per_s)}/s`;
-      [key.key, key.type || "–", bytes(key.bytes), rate, store.nodeName(key.node_id)].forEach((text, at) => setText(cells[at], text));
+      [
+        key.key,
+        key.type || "–",
+        bytes(key.bytes),
+        rate(key.ops_per_s),
+        store.nodeName(key.node_id),
+      ].forEach((text, at) => setText(cells[at], text));
     };
     return { element: h("tr", {}, cells), update };
   }
@@ -89,8 +119,14 @@ export function createKeys(store, api) {
     ask.update("Ask the node", commands.slow(address));
     big.update("Search big keys", commands.bigKeys(address));
     hot.update("Search hot keys", commands.hotKeys(address));
-    const entries = [...(asked ?? picture.slow_commands ?? [])].sort((a, b) => b.duration_us - a.duration_us).slice(0, SLOW_MAX);
-    keyed(slow.body, entries, (each) => `${each.node_id} ${each.at_ms} ${each.duration_us} ${each.words.join(" ")}`, slowRow);
+    const slowest = [...(asked ?? picture.slow_commands ?? [])].sort((a, b) => b.duration_us - a.duration_us);
+    const entries = slowest.slice(0, SLOW_MAX);
+    keyed(
+      slow.body,
+      entries,
+      (each) => `${each.node_id} ${each.at_ms} ${each.duration_us} ${each.words.join(" ")}`,
+      slowRow,
+    );
     noSlow.hidden = entries.length > 0;
     slow.element.hidden = entries.length === 0;
     const notable = found ?? [...(picture.big_keys ?? []), ...(picture.hot_keys ?? [])];

@@ -148,9 +148,10 @@ export class Live {
     }
   }
 
-  async #poll(link = this.#store.link === "live" ? "live" : "polling") {
+  async #poll(link = null) {
     const picture = await this.#api.get("api/picture");
-    this.#arrived(link);
+    // The stream may have begun meanwhile: then it is what brings the pictures.
+    this.#arrived(link ?? (this.#store.link === "live" ? "live" : "polling"));
     this.#store.takePicture(picture);
   }
 

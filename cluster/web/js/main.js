@@ -2,6 +2,7 @@
 
 import { Announcer, News } from "./announcer.js";
 import { Api } from "./api.js";
+import { commands } from "./commands.js";
 import { createDesired } from "./desired.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
 import { createBanners, createHeader } from "./header.js";
@@ -11,7 +12,7 @@ import { Live } from "./live.js";
 import { createNodePanel } from "./node_panel.js";
 import { createNodes } from "./nodes.js";
 import { createOverview } from "./overview.js";
-import { message } from "./parts.js";
+import { commandLine, message } from "./parts.js";
 import { createPlanAndJobs } from "./plan.js";
 import { createReshard } from "./reshard.js";
 import { Store } from "./store.js";
@@ -68,15 +69,28 @@ function showView() {
   views[name].opened?.();
 }
 
+/** What stands in the place of all views; empty for nothing. */
+function gateNow() {
+  if (store.link === "locked") return `locked ${store.linkError}`;
+  if (store.picture) return "";
+  return store.link === "lost" ? "lost" : "loading";
+}
+
 function showGate() {
-  const kind = store.link === "locked" ? `locked ${store.linkError}` : store.picture ? "" : store.link === "lost" ? "lost" : "loading";
+  const kind = gateNow();
   gate.hidden = kind === "";
   setAttribute(gate, "aria-busy", kind === "loading" ? "true" : null);
   if (kind === gateKind) return;
   gateKind = kind;
   if (store.link === "locked") fill(gate, tokenForm());
   else if (kind === "lost") {
-    fill(gate, message("The manager does not answer.", h("p", {}, "It may be starting, or stopped. This page tries again by itself.")));
+    fill(
+      gate,
+      message(
+        "The manager does not answer.",
+        h("p", {}, "It may be starting, or stopped. This page tries again by itself."),
+      ),
+    );
   } else if (kind === "loading") fill(gate, h("p", { class: "message" }, "Asking the manager…"));
 }
 
@@ -87,7 +101,11 @@ function tokenForm() {
     api.setToken(input.value.trim());
     live.restart();
   };
-  const wrong = store.linkError ? h("p", { class: "outcome", "data-tone": "bad", role: "alert" }, `Refused: ${store.linkError}`) : null;
+  const wrong = store.linkError ? h(
+    "p",
+    { class: "outcome", "data-tone": "bad", role: "alert" },
+    `Refused: ${store.linkError}`,
+  ) : null;
   const form = h(
     "form",
     { class: "message token", onsubmit: submit },
@@ -111,7 +129,10 @@ function update() {
   if (!store.picture) return;
   const nodes = store.picture.nodes;
   const troubled = nodes.filter((node) => node.state !== "ok").length;
-  setText(document.getElementById("count-nodes"), troubled ? `${troubled} of ${nodes.length} not ok` : String(nodes.length));
+  setText(
+    document.getElementById("count-nodes"),
+    troubled ? `${troubled} of ${nodes.length} not ok` : String(nodes.length),
+  );
   const open = [...store.jobs.values()].filter(isOpen).length;
   setText(document.getElementById("count-jobs"), open ? `${open} open` : "");
   views[viewName()].update();
@@ -129,5 +150,6 @@ setInterval(() => {
   header.updateAge();
   banners();
 }, 1000);
+document.getElementById("where").append(commandLine(commands.where()).element);
 update();
 live.start();

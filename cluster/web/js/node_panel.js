@@ -6,12 +6,22 @@ import { nodeFigures } from "./figures.js";
 import { clock, duration, millis, whole } from "./format.js";
 import { commandLine, stateBadge } from "./parts.js";
 
+const LINKS = new Map([
+  [true, "up"],
+  [false, "down"],
+]);
+
 export function createNodePanel(store) {
   const title = h("h2", { id: "node-title" });
   const content = h("div");
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Close");
   const dialog = closable(
-    h("dialog", { class: "side", "aria-labelledby": "node-title" }, h("div", { class: "panel-head" }, title, close), content),
+    h(
+      "dialog",
+      { class: "side", "aria-labelledby": "node-title" },
+      h("div", { class: "panel-head" }, title, close),
+      content,
+    ),
   );
   document.body.append(dialog);
   let id = "";
@@ -37,12 +47,16 @@ export function createNodePanel(store) {
       ["Clients", `${whole(node.load?.clients)}, ${whole(node.load?.clients_blocked)} blocked`],
       ["Version", node.version || "not known"],
       ["Running for", duration(node.uptime_s)],
-      ["Last save", node.last_save_age_s === null || node.last_save_age_s === undefined ? "not known" : `${duration(node.last_save_age_s)} ago`],
+      ["Last save", Number.isFinite(node.last_save_age_s) ? `${duration(node.last_save_age_s)} ago` : "not known"],
       ["Last answer", age === null ? "never" : `${age} before this picture, in ${millis(node.answered_in_ms)}`],
       ["Id", node.id],
     ];
-    if (node.role === "replica") rows.splice(1, 0, ["Link", node.link_up === null || node.link_up === undefined ? "not known" : node.link_up ? "up" : "down"]);
-    return h("dl", { class: "pairs" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    if (node.role === "replica") rows.splice(1, 0, ["Link", LINKS.get(node.link_up) ?? "not known"]);
+    return h(
+      "dl",
+      { class: "pairs" },
+      ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    );
   }
 
   function draw() {
@@ -59,7 +73,11 @@ export function createNodePanel(store) {
       nodeFigures(store, node),
       facts(node),
       events.length ? h("h3", {}, "Last events") : null,
-      events.length ? h("ol", { class: "events" }, events.map((event) => h("li", {}, h("time", {}, clock(event.at_ms)), " ", event.text))) : null,
+      events.length ? h(
+        "ol",
+        { class: "events" },
+        events.map((event) => h("li", {}, h("time", {}, clock(event.at_ms)), " ", event.text)),
+      ) : null,
       h("h3", {}, "To look closer"),
       commandLine(commands.slow(node.address)).element,
       commandLine(commands.bigKeys(node.address)).element,

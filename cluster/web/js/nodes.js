@@ -3,7 +3,7 @@
 
 import { shadeClass } from "./colours.js";
 import { h, keyed, setAttribute, setText } from "./dom.js";
-import { bytes, count, micros, millis, percent, plural } from "./format.js";
+import { bytes, count, micros, millis, percent, plural, rate } from "./format.js";
 import { history } from "./figures.js";
 import { sparkline, stateBadge } from "./parts.js";
 
@@ -34,7 +34,16 @@ export function createNodes(store, { showNode }) {
   let falling = false;
   const body = h("tbody");
   const found = h("p", { class: "hint", role: "status" });
-  const filter = h("input", { type: "search", id: "node-filter", placeholder: "address, zone, state…", autocomplete: "off", oninput: () => update() });
+  const filter = h(
+    "input",
+    {
+      type: "search",
+      id: "node-filter",
+      placeholder: "address, zone, state…",
+      autocomplete: "off",
+      oninput: () => update(),
+    },
+  );
   const heads = COLUMNS.map(([key, title, kind]) => {
     const button = h("button", { type: "button", class: "sort", onclick: () => sort(key) }, title);
     return h("th", { scope: "col", class: kind }, button);
@@ -56,7 +65,13 @@ export function createNodes(store, { showNode }) {
     h(
       "div",
       { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Nodes" },
-      h("table", { class: "nodes" }, h("caption", { class: "visually-hidden" }, "Nodes with state and load"), h("thead", {}, h("tr", {}, ...heads)), body),
+      h(
+        "table",
+        { class: "nodes" },
+        h("caption", { class: "visually-hidden" }, "Nodes with state and load"),
+        h("thead", {}, h("tr", {}, ...heads)),
+        body,
+      ),
     ),
   );
 
@@ -97,9 +112,13 @@ export function createNodes(store, { showNode }) {
       setAttribute(shard, "class", number ? `shard-name ${shadeClass(number)}` : null);
       setText(role, node.role);
       setText(cells.zone, node.zone || "–");
-      setText(ops, `${count(load.ops_per_s)}/s`);
+      setText(ops, rate(load.ops_per_s));
       setText(cells.memory, memoryText(load));
-      setAttribute(cells.memory, "data-tone", load.memory_bytes > 0.8 * load.memory_max_bytes && load.memory_max_bytes ? "warn" : null);
+      setAttribute(
+        cells.memory,
+        "data-tone",
+        load.memory_bytes > 0.8 * load.memory_max_bytes && load.memory_max_bytes ? "warn" : null,
+      );
       setText(cells.p99, micros(load.p99_us));
       setText(cells.hits, percent(load.hit_rate));
       setText(cells.lag, node.role === "replica" ? millis(load.lag_ms) : "–");
@@ -115,14 +134,22 @@ export function createNodes(store, { showNode }) {
     if (!store.picture) return;
     const wanted = filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const shown = store.picture.nodes.filter((node) => {
-      const text = `${node.address} ${node.hostname} ${node.id} ${node.zone} ${node.state} ${node.role} ${node.version} ${store.shardName(shardId(node))}`.toLowerCase();
+      const { address, hostname, id, zone, state, role, version } = node;
+      const shard = store.shardName(shardId(node));
+      const text = [address, hostname, id, zone, state, role, version, shard].join(" ").toLowerCase();
       return wanted.every((word) => text.includes(word));
     });
     const valueOf = COLUMNS.find((column) => column[0] === sortBy)[3];
     const values = new Map(shown.map((node) => [node, valueOf(node, store)]));
     shown.sort((a, b) => compare(values.get(a), values.get(b)) * (falling ? -1 : 1) || compare(a.address, b.address));
     keyed(body, shown, (node) => node.id, makeRow);
-    heads.forEach((head, at) => setAttribute(head, "aria-sort", COLUMNS[at][0] === sortBy ? (falling ? "descending" : "ascending") : null));
+    heads.forEach(
+      (head, at) => setAttribute(
+        head,
+        "aria-sort",
+        COLUMNS[at][0] === sortBy ? (falling ? "descending" : "ascending") : null,
+      ),
+    );
     const all = store.picture.nodes.length;
     setText(found, shown.length === all ? plural(all, "node") : `${shown.length} of ${plural(all, "node")}`);
   }

@@ -3,7 +3,7 @@
 import { shadeClass } from "./colours.js";
 import { fill, h, keyed, setAttribute, setText } from "./dom.js";
 import { enableDragging } from "./dragging.js";
-import { count, plural, whole } from "./format.js";
+import { plural, rate, whole } from "./format.js";
 import { commandLine, message, showMessage, signOf } from "./parts.js";
 import { createFigures } from "./figures.js";
 import { SlotPicture } from "./slot_picture.js";
@@ -63,7 +63,12 @@ export function createOverview(store, { showNode, showReshard }) {
     const bar = h("span", { class: "bar" });
     const number = h("span", { class: "figure" });
     const load = h("td", { class: "figure" });
-    const slotsCell = h("td", { class: "slot-cell" }, number, h("span", { class: "track", "aria-hidden": "true" }, bar));
+    const slotsCell = h(
+      "td",
+      { class: "slot-cell" },
+      number,
+      h("span", { class: "track", "aria-hidden": "true" }, bar),
+    );
     const places = zonesShown.map(() => h("td"));
     const title = h("th", { scope: "row" }, handle);
     const element = h("tr", {}, title, slotsCell, load, ...places);
@@ -76,13 +81,28 @@ export function createOverview(store, { showNode, showReshard }) {
       setAttribute(slotsCell, "title", shard.slots);
       bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
       setAttribute(bar, "class", `bar ${shadeClass(index)}`);
-      setText(load, `${count(shard.ops_per_s)}/s`);
-      zonesShown.forEach((zone, at) => {
-        const there = members.filter((node) => zone === null || node.zone === zone);
-        keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
-      });
+      setText(load, rate(shard.ops_per_s));
+      placeNodes(places, members);
     };
     return { element, update };
+  }
+
+  /** Nodes that belong to no shard: a primary that came back, or did not, without its slots; a spare. */
+  function makeStrayRow() {
+    const places = zonesShown.map(() => h("td"));
+    const title = h("th", { scope: "row" }, "No shard");
+    const update = ({ members }) => {
+      setAttribute(title, "colspan", narrow.matches ? 2 : 3);
+      placeNodes(places, members);
+    };
+    return { element: h("tr", {}, title, ...places), update };
+  }
+
+  function placeNodes(places, members) {
+    zonesShown.forEach((zone, at) => {
+      const there = members.filter((node) => zone === null || node.zone === zone);
+      keyed(places[at], there, (node) => node.id, () => nodeChip(store, showNode, zone === null));
+    });
   }
 
   function update() {
@@ -102,10 +122,15 @@ export function createOverview(store, { showNode, showReshard }) {
       keyed(body, [], String, makeRow);
     }
     const members = new Map(picture.shards.map((shard) => [shard.id, []]));
-    for (const node of picture.nodes) members.get(node.role === "primary" ? node.id : node.primary_id)?.push(node);
+    const strays = [];
+    for (const node of picture.nodes) {
+      (members.get(node.role === "primary" ? node.id : node.primary_id) ?? strays).push(node);
+    }
     const rows = picture.shards.map((shard) => ({ shard, members: members.get(shard.id) }));
+    if (strays.length) rows.push({ shard: null, members: strays });
     // A shard keeps its row over a failover: the key is its name, not the id of its primary.
-    keyed(body, rows, ({ shard }) => store.names.number(shard.id), makeRow);
+    const keyOf = ({ shard }) => (shard ? store.names.number(shard.id) : "stray");
+    keyed(body, rows, keyOf, ({ shard }) => (shard ? makeRow() : makeStrayRow()));
     slots.update();
     const missing = SLOT_COUNT - picture.slots_covered;
     const open = picture.open_slots?.length ?? 0;
@@ -134,7 +159,14 @@ export function nodeChip(store, showNode, withZone) {
   const label = h("span", { class: "address" });
   const hidden = h("span", { class: "visually-hidden" });
   let id = "";
-  const element = h("button", { type: "button", class: "chip", onclick: () => showNode(id) }, sign, role, label, hidden);
+  const element = h(
+    "button",
+    { type: "button", class: "chip", onclick: () => showNode(id) },
+    sign,
+    role,
+    label,
+    hidden,
+  );
   const update = (node) => {
     id = node.id;
     const [glyph, tone] = signOf(node.state);

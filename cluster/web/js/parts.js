@@ -73,6 +73,7 @@ async function copyText(text) {
 /** Why a button does nothing here, or empty. */
 export function hindrance(store) {
   if (store.mayAct) return "";
+  if (store.isLeaderless) return "No manager leads now: nothing can be begun.";
   if (store.followsLeader) return "This manager does not lead: act at the leader.";
   if (store.picture?.read_only || store.forbidden) return "You may look, not act: this token only reads.";
   return "Nothing is known of the cluster yet.";
@@ -159,6 +160,7 @@ export function sparkline() {
     if (known.length < 2) return;
     const top = Math.max(...known, 1e-9);
     const step = SPARK_WIDTH / (values.length - 1);
+    const first = values.findIndex((value) => value !== null && value !== undefined) * step;
     let line = "";
     let pen = "M";
     values.forEach((value, index) => {
@@ -166,11 +168,12 @@ export function sparkline() {
         pen = "M";
         return;
       }
-      line += `${pen}${(index * step).toFixed(1)} ${(SPARK_HEIGHT - 1.5 - (value / top) * (SPARK_HEIGHT - 3)).toFixed(1)}`;
+      const y = SPARK_HEIGHT - 1.5 - (value / top) * (SPARK_HEIGHT - 3);
+      line += `${pen}${(index * step).toFixed(1)} ${y.toFixed(1)}`;
       pen = "L";
     });
     setAttribute(path, "d", line);
-    setAttribute(area, "d", line.includes("M", 1) ? "" : `${line}V${SPARK_HEIGHT}H0Z`);
+    setAttribute(area, "d", line.includes("M", 1) ? "" : `${line}V${SPARK_HEIGHT}H${first.toFixed(1)}Z`);
   };
   update();
   return { element, update };

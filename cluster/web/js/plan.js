@@ -9,12 +9,17 @@ import { createJobs, stepList } from "./jobs.js";
 /** A plan as elements. */
 export function planPicture(plan) {
   if (!plan.jobs.length) {
-    return [h("p", { class: "nothing" }, "Nothing would be done: the cluster is as it is wanted."), explanations(plan)];
+    return [h("p", { class: "nothing" }, "Nothing would be done."), explanations(plan)];
   }
   const jobs = plan.jobs.map((job) => {
     const steps = stepList();
     steps.update(job.steps);
-    const meta = [words(job.kind), plural(job.steps.length, "step"), job.harm ? `harm ${job.harm}` : "", job.waits_for ? `waits for ${job.waits_for}` : ""];
+    const meta = [
+      words(job.kind),
+      plural(job.steps.length, "step"),
+      job.harm ? `harm ${job.harm}` : "",
+      job.waits_for ? `waits for ${job.waits_for}` : "",
+    ];
     return h(
       "li",
       { class: "planned" },
@@ -31,7 +36,12 @@ export function planPicture(plan) {
 function explanations(plan) {
   if (!plan.explanations?.length) return null;
   const items = plan.explanations.map((text) => h("li", {}, text));
-  return h("details", { class: "explanations" }, h("summary", {}, `Looked at, and left: ${plan.explanations.length}`), h("ul", {}, items));
+  return h(
+    "details",
+    { class: "explanations", open: plan.jobs.length === 0 },
+    h("summary", {}, `Looked at, and left: ${plan.explanations.length}`),
+    h("ul", {}, items),
+  );
 }
 
 /**
@@ -62,7 +72,10 @@ export function consentPicture(store, api, plan, { onDone, onChanged }) {
       return "It begins.";
     },
   });
-  return { elements: [...planPicture(plan), plan.jobs.length ? consent.element : null].filter(Boolean), update: () => armed || consent.update() };
+  return {
+    elements: [...planPicture(plan), plan.jobs.length ? consent.element : null].filter(Boolean),
+    update: () => armed || consent.update(),
+  };
 }
 
 function sentence(plan) {

@@ -10,9 +10,22 @@ import { expand, formatRanges, levelling } from "./slots.js";
 
 export function createReshard(store, api, live) {
   const source = h("select", { id: "move-source", onchange: sourceChosen });
-  const target = h("select", { id: "move-target", onchange: () => suggest() });
-  const number = h("input", { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount });
-  const ranges = h("input", { id: "move-slots", type: "text", autocomplete: "off", spellcheck: false, oninput: takeRanges, "aria-describedby": "move-effect" });
+  const target = h("select", { id: "move-target", onchange: targetChosen });
+  const number = h(
+    "input",
+    { id: "move-count", type: "number", min: "1", max: "16384", inputmode: "numeric", oninput: takeCount },
+  );
+  const ranges = h(
+    "input",
+    {
+      id: "move-slots",
+      type: "text",
+      autocomplete: "off",
+      spellcheck: false,
+      oninput: takeRanges,
+      "aria-describedby": "move-effect",
+    },
+  );
   const effect = h("p", { class: "hint", id: "move-effect" });
   const line = commandLine("");
   const plan = h("button", { type: "submit" }, "Show the plan");
@@ -22,7 +35,7 @@ export function createReshard(store, api, live) {
   const field = (label, input) => h("div", { class: "field" }, h("label", { for: input.id }, label), input);
   const form = h(
     "form",
-    { onsubmit: submit },
+    { onsubmit: submit, novalidate: true },
     h("div", { class: "fields" }, field("From", source), field("To", target), field("How many", number)),
     field("Which slots", ranges),
     effect,
@@ -30,11 +43,17 @@ export function createReshard(store, api, live) {
     outcome,
   );
   const dialog = closable(
-    h("dialog", { class: "reshard", "aria-labelledby": "move-title" }, h("div", { class: "panel-head" }, h("h2", { id: "move-title" }, "Move slots"), close), form, place),
+    h(
+      "dialog",
+      { class: "reshard", "aria-labelledby": "move-title" },
+      h("div", { class: "panel-head" }, h("h2", { id: "move-title" }, "Move slots"), close),
+      form,
+      place,
+    ),
   );
   document.body.append(dialog);
-  /** The slots that a drag or a selection took; they are suggested first. */
-  let gripped = null;
+  /** The slots were chosen by a person: another target does not change them. */
+  let chosen = false;
   let consent = null;
 
   function shardOf(select) {
@@ -46,13 +65,21 @@ export function createReshard(store, api, live) {
     setText(outcome, shards.length < 2 ? "There is only one shard: slots have nowhere to go." : "");
     setAttribute(outcome, "data-tone", null);
     for (const select of [source, target]) {
-      fill(select, shards.map((shard) => h("option", { value: shard.id }, `${store.shardName(shard.id)} · ${store.nodeName(shard.id)} · ${whole(shard.slot_count)} slots`)));
+      fill(
+        select,
+        shards.map(
+          (shard) => h(
+            "option",
+            { value: shard.id },
+            `${store.shardName(shard.id)} · ${store.nodeName(shard.id)} · ${whole(shard.slot_count)} slots`,
+          ),
+        ),
+      );
     }
     const giver = from ?? [...shards].sort((a, b) => b.slot_count - a.slot_count)[0];
     const taker = to ?? emptiestBut(giver);
     source.value = giver?.id ?? "";
     target.value = taker?.id ?? "";
-    gripped = grip ? formatRanges(slotsOf(grip)) : null;
     fill(place);
     consent = null;
     suggest(grip);
@@ -71,21 +98,26 @@ export function createReshard(store, api, live) {
     return others.sort((a, b) => a.slot_count - b.slot_count)[0];
   }
 
-  /** A whole run that was dragged means "some of these"; a selection means itself. */
+  function targetChosen() {
+    if (chosen) changed();
+    else suggest();
+  }
+
+  /** A whole shard that was dragged means "some of these"; a selection means itself. */
   function suggest(grip = null) {
     const from = shardOf(source);
     const to = shardOf(target);
     if (!from || !to) return;
-    const owned = expand(from.slots);
-    const taken = gripped && grip ? expand(gripped) : owned;
-    const isAll = taken.length === owned.length || taken.length >= from.slot_count;
-    const amount = isAll ? levelling(from.slot_count, to.slot_count) : taken.length;
+    const taken = grip ? slotsOf(grip) : expand(from.slots);
+    chosen = taken.length < from.slot_count;
+    const amount = chosen ? taken.length : levelling(from.slot_count, to.slot_count);
     number.value = String(amount);
     ranges.value = formatRanges(taken.slice(-amount));
     changed();
   }
 
   function takeCount() {
+    chosen = true;
     const from = shardOf(source);
     const amount = Number(number.value);
     if (from && amount >= 1) ranges.value = formatRanges(expand(from.slots).slice(-amount));
@@ -93,6 +125,7 @@ export function createReshard(store, api, live) {
   }
 
   function takeRanges() {
+    chosen = true;
     try {
       number.value = String(expand(ranges.value).length);
     } catch {
@@ -126,9 +159,10 @@ export function createReshard(store, api, live) {
     setAttribute(effect, "data-tone", wrong ? "bad" : null);
     if (wrong) return setText(effect, wrong);
     const amount = new Set(expand(ranges.value)).size;
-    const after = `${store.shardName(from.id)} keeps ${whole(from.slot_count - amount)}, ${store.shardName(to.id)} has ${whole(to.slot_count + amount)}.`;
+    const kept = `${store.shardName(from.id)} keeps ${whole(from.slot_count - amount)}`;
+    const after = `${kept}, ${store.shardName(to.id)} has ${whole(to.slot_count + amount)}.`;
     setText(effect, `${plural(amount, "slot")}: ${after}`);
-    line.update(commands.move(store.nodeName(from.id), store.nodeName(to.id), ranges.value));
+    line.update(commands.move(from.id, to.id, ranges.value));
   }
 
   async function submit(event) {

@@ -129,7 +129,14 @@ export class SlotPicture {
   }
 
   #key(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -SIDE, ArrowDown: SIDE, PageUp: -8 * SIDE, PageDown: 8 * SIDE };
+    const steps = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -SIDE,
+      ArrowDown: SIDE,
+      PageUp: -8 * SIDE,
+      PageDown: 8 * SIDE,
+    };
     let to = null;
     if (event.key in steps) to = this.cursor + steps[event.key];
     else if (event.key === "Home") to = runAround(this.owners, this.cursor)[0];

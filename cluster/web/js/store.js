@@ -57,6 +57,8 @@ export class Store {
   events = [];
   #views = [];
   #due = false;
+  #pictures = 0;
+  #arrivedAt = 0;
 
   /** Have `update()` called after each change. */
   subscribe(update) {
@@ -70,13 +72,21 @@ export class Store {
     requestAnimationFrame(() => {
       this.#due = false;
       for (const update of this.#views) update();
-      performance.mark("shown");
+      this.#measure();
     });
+  }
+
+  /** How long the newest picture took to be shown: for the browser's tools, and for tests. */
+  #measure() {
+    performance.clearMeasures("picture-shown");
+    const detail = { pictures: this.#pictures };
+    performance.measure("picture-shown", { start: this.#arrivedAt, end: performance.now(), detail });
   }
 
   takePicture(picture) {
     if (this.picture && picture.at_ms < this.picture.at_ms && picture.shown_by === this.picture.shown_by) return;
-    performance.mark("picture");
+    this.#pictures += 1;
+    this.#arrivedAt = performance.now();
     const shards = [...(picture.shards ?? [])].sort((a, b) => firstSlot(a) - firstSlot(b));
     this.names.learn(shards);
     picture.shards = shards.sort((a, b) => this.names.number(a.id) - this.names.number(b.id));
@@ -109,15 +119,21 @@ export class Store {
     this.changed();
   }
 
-  /** The shards with an open job or the page's own rights. */
+  /** Whether a button that acts would be answered. */
   get mayAct() {
-    return !this.forbidden && this.picture !== null && !this.picture.read_only && !this.followsLeader;
+    if (this.picture === null || this.picture.read_only || this.forbidden) return false;
+    return !this.followsLeader && !this.isLeaderless;
   }
 
   /** This manager shows the cluster, and another leads. */
   get followsLeader() {
     const leader = this.leadingManager;
     return Boolean(leader && this.picture.shown_by && leader.id !== this.picture.shown_by);
+  }
+
+  /** Managers are known, and none of them has the lease. */
+  get isLeaderless() {
+    return Boolean(this.picture?.managers?.length) && this.leadingManager === null;
   }
 
   get leadingManager() {

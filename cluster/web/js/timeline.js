@@ -18,9 +18,22 @@ function laneOf(event) {
 
 export function createTimeline(store, { showNode }) {
   let width = 1000;
-  const lanes = s("svg", { class: "lanes", viewBox: `0 0 ${width} ${LANES.length * LANE_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" });
+  const lanes = s(
+    "svg",
+    {
+      class: "lanes",
+      viewBox: `0 0 ${width} ${LANES.length * LANE_HEIGHT}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+      focusable: "false",
+    },
+  );
   const names = h("div", { class: "lane-names", "aria-hidden": "true" }, ...LANES.map((name) => h("span", {}, name)));
-  const axis = h("div", { class: "axis", "aria-hidden": "true" }, ...["60 min ago", "45", "30", "15", "now"].map((text) => h("span", {}, text)));
+  const axis = h(
+    "div",
+    { class: "axis", "aria-hidden": "true" },
+    ...["60 min ago", "45", "30", "15", "now"].map((text) => h("span", {}, text)),
+  );
   const list = h("ol", { class: "events" });
   const none = h("p", { class: "hint" }, "Nothing has happened since this manager began to watch.");
   const element = h(
@@ -43,7 +56,11 @@ export function createTimeline(store, { showNode }) {
     const badge = stateBadge(event.severity);
     const node = store.nodes.get(event.subject);
     const text = h("span", { class: "event-text" }, event.text);
-    const link = node ? h("button", { type: "button", class: "link", onclick: () => showNode(event.subject) }, node.address) : null;
+    const link = node ? h(
+      "button",
+      { type: "button", class: "link", onclick: () => showNode(event.subject) },
+      node.address,
+    ) : null;
     const when = h("time", { datetime: new Date(event.at_ms).toISOString() }, clock(event.at_ms));
     const kind = h("span", { class: "kind" }, words(event.kind));
     return { element: h("li", { "data-severity": event.severity }, when, badge.element, kind, text, link) };
@@ -64,7 +81,19 @@ export function createTimeline(store, { showNode }) {
       if (!job.began_ms || (job.ended_ms ?? now) < now - SPAN_MS) continue;
       const from = Math.max(0, at(job.began_ms));
       const length = Math.max(4, at(job.ended_ms ?? now) - from);
-      shapes.push(s("rect", { class: "lane-job", "data-state": job.state, x: from, y: 2.3 * LANE_HEIGHT, width: length, height: LANE_HEIGHT * 0.4 }));
+      shapes.push(
+        s(
+          "rect",
+          {
+            class: "lane-job",
+            "data-state": job.state,
+            x: from,
+            y: 2.3 * LANE_HEIGHT,
+            width: length,
+            height: LANE_HEIGHT * 0.4,
+          },
+        ),
+      );
     }
     for (const event of store.events) {
       if (event.at_ms < now - SPAN_MS) continue;

@@ -185,6 +185,7 @@ class Plane:
         if connection is None:
             return
         if data:
+            self._sim.watch_output(self._node, connection, data)
             self._sim.network.send(connection, 1, "data", data)
         if closes:
             self._forget_client(connection)

@@ -15,6 +15,7 @@ from tests.sim.common.hashing import fix_hashes
 
 from .chaos import Chaos
 from .checks import BrokenInvariantError
+from .manager_chaos import ManagerChaos
 from .scenario import KINDS, Scenario
 
 
@@ -25,11 +26,19 @@ def run_seed(seed: int) -> Chaos:
     return chaos
 
 
+def _new_run(seed: int, kind: str) -> Chaos | ManagerChaos | Scenario:
+    if kind == "chaos":
+        return Chaos(seed)
+    return ManagerChaos(seed) if kind == "managers" else Scenario(seed, kind)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.cluster.run", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
-    parser.add_argument("--kind", choices=["chaos", *KINDS], default="chaos", help="what happens in a run")
+    parser.add_argument(
+        "--kind", choices=["chaos", "managers", *KINDS], default="chaos", help="what happens in a run"
+    )
     parser.add_argument("--until-failure", action="store_true", help="stop at the first seed that fails")
     parser.add_argument("--trace", action="store_true", help="print what the nodes logged")
     options = parser.parse_args()
@@ -37,7 +46,7 @@ def main() -> int:
     failed = []
     began = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
-        run = Chaos(seed) if options.kind == "chaos" else Scenario(seed, options.kind)
+        run = _new_run(seed, options.kind)
         try:
             run.run()
         except Exception as error:

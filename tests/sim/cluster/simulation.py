@@ -9,7 +9,7 @@ from garrison.node.core.settings import ClusterSettings
 from tests.sim.common.events import Events
 
 from .checks import Checks
-from .network import Host, Network
+from .network import Connection, Host, Network
 from .node import SimNode
 
 RESTART_MS = (200, 4000)
@@ -31,6 +31,8 @@ class Simulation:
         self._values = 0
         self.quiet = False
         """Whether the nodes' own writers are to stop."""
+        self.watch_output: Callable[[SimNode, Connection, bytes], None] = lambda node, connection, data: None
+        """Sees what a node answers to a client before it leaves."""
         for index in range(nodes):
             self.add(chr(ord("A") + index), timeout_ms=timeout_ms, **settings)
 

@@ -25,7 +25,7 @@ def test_version(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
         ("clster", "; did you mean 'cluster'?"),
         ("helth", "; did you mean 'health'?"),
         ("reshard", "; did you mean 'garrison cluster reshard'?"),
-        ("status", "; did you mean 'garrison sentinel status'?"),
+        ("statsu", "; did you mean 'status'?"),
     ],
 )
 def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str], name: str, hint: str) -> None:
@@ -51,8 +51,11 @@ def test_usage_names_every_command() -> None:
         ["health"],
         ["dev"],
         ["demo"],
+        ["status"],
+        ["top"],
         ["cluster"],
         ["cluster", "reshard"],
+        ["cluster", "picture"],
         ["cluster", "functions"],
         ["cluster", "functions", "push"],
         ["rdb"],
@@ -60,6 +63,7 @@ def test_usage_names_every_command() -> None:
         ["aof", "fix"],
         ["backup"],
         ["backup", "restore"],
+        ["doctor"],
         ["version"],
         ["--install-completion"],
         [],

@@ -30,7 +30,6 @@ WITHOUT_TWIN = frozenset(
         "client/sentinel_router.py",
         "client/sinks.py",
         "client/wire.py",
-        "cluster/core/cluster_state.py",
         "cluster/core/ranges.py",
         "cluster/core/rebalance.py",
         "cluster/demo/cluster_act.py",
@@ -110,7 +109,7 @@ WITHOUT_TWIN = frozenset(
         "sentinel/status.py",
     ]
 )
-WITHOUT_TWIN_MAX = 97
+WITHOUT_TWIN_MAX = 96
 """Lower it when the list has shrunk."""
 
 

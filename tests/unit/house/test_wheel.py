@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import COMPONENTS
 
+PAGE_SUFFIXES = {".html", ".css", ".js", ".svg"}
+
 
 def expected_modules(root: Path) -> set[str]:
     found = {f"garrison/{path.name}" for path in (root / "garrison").glob("*.py")}
@@ -20,6 +22,8 @@ def expected_modules(root: Path) -> set[str]:
             relative = path.relative_to(root)
             if path.suffix in {".py", ".pyi"} and relative.parts[:2] != ("node", "engine"):
                 found.add(f"garrison/{relative}")
+    page = (root / "cluster" / "web").rglob("*")
+    found |= {f"garrison/{path.relative_to(root)}" for path in page if path.suffix in PAGE_SUFFIXES}
     return found | {"garrison/py.typed"}
 
 

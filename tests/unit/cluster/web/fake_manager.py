@@ -41,10 +41,12 @@ def as_event(name: str, document: object) -> str:
 class FakeManager:
     """Serves on a port of its own, from a thread of its own. Its attributes are its answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: int | None = None) -> None:
+        """`now_ms` is the time of its documents; given, its answers carry no date that would contradict."""
+        self._has_clock = now_ms is None
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.now_ms = time.time_ns() // 1_000_000
+        self.now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
         self.picture: Picture = samples.make_picture(self.now_ms)
         self.answers: dict[str, object] = {
             "jobs": [],
@@ -79,9 +81,9 @@ class FakeManager:
             Route("/api/{path:path}", self._api, methods=["GET", "PUT", "POST"]),
             Route("/{path:path}", self._file),
         ]
-        # Each connection is closed by the end of a process; the page must be able to take that.
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, log_level="warning", lifespan="off")
         config.timeout_graceful_shutdown = 1
+        config.date_header = self._has_clock
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, args=(self._server,), daemon=True)
         self._thread.start()

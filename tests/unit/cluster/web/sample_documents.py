@@ -1,4 +1,4 @@
-"""Documents of a deployment that is fit to be looked at: for tests of the page, and for the docs' pictures."""
+"""Documents of a deployment worth looking at: for tests of the page, and for the docs' pictures."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def make_job(at_ms: int, number: int = 17, state: Progress = Progress.RUNNING) -
         began_ms=at_ms - 500_000,
         ended_ms=ended,
         seconds_left=None if ended else 42,
-        command="garrison manager move --from 10.0.0.4:7000 --to 10.0.0.1:7000 --slots 9830-9920",
+        command="garrison manager move 9830-9920 --from 10.0.0.4:7000 --to 10.0.0.1:7000",
     )
 
 
@@ -262,11 +262,11 @@ def make_plan(at_ms: int, plan_id: str = "plan-1f3a") -> Plan:
         id="job-18",
         kind=JobKind.REPLACE_REPLICA,
         title="replace the replica 10.0.0.3:7000",
-        reason="it has been failed for 10 min; its shard has one replica of two, and a spare stands in zone-c",
+        reason="failed for 10 min; its shard has one replica of two, and a spare stands in zone-c",
         steps=steps,
         harm=5,
         made_ms=at_ms,
-        command="garrison manager apply --only job-18",
+        command="garrison manager consent plan-1f3a",
     )
     explanations = (
         "Slots are spread by load within 3.1 % of the weights; the threshold is 5 %.",

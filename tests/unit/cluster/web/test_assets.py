@@ -35,7 +35,7 @@ def test_nothing_else_is_served() -> None:
 
 def test_files_that_the_page_names_exist() -> None:
     named = re.findall(rb'(?:href|src)="([\w./]+)"', assets()[""].content)
-    own = {name.decode() for name in named} - {"openapi.json", "metrics"}
+    own = {name.decode() for name in named} - {"openapi.json"}
     assert {"page.css", "views.css", "js/main.js"} <= own
     assert own <= set(assets())
 

@@ -1,4 +1,4 @@
-"""The page and those who mean harm: names that are markup, addresses that are scripts, code from elsewhere."""
+"""The page and those who mean harm: names that are markup, addresses that are scripts, foreign code."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_command_lines_quote_what_the_cluster_says(manager: FakeManager, visitor
     """Whoever pastes a command runs that command only."""
     nodes = [node.model_copy(update={"address": "$(touch /tmp/x);'y:1"}) for node in manager.picture.nodes]
     manager.picture = manager.picture.model_copy(update={"nodes": tuple(nodes)})
-    page = visitor.open()
-    page.get_by_role("button", name="Move slots…").click()
-    line = page.get_by_role("dialog").locator(".action code").first
-    expect(line).to_contain_text("--from '$(touch /tmp/x);'\\''y:1' --to")
+    page = visitor.open("keys")
+    expect(page.locator("#view-keys .command code").first).to_have_text(
+        "garrison cli -h '$(touch /tmp/x);'\\''y' -p 1 SLOWLOG GET 32"
+    )
 
 
 def test_policy_stops_inline_code(visitor: Visitor) -> None:

@@ -19,7 +19,7 @@ def test_empty_deployment_says_what_to_type(manager: FakeManager, visitor: Visit
     manager.picture = Picture(at_ms=manager.now_ms)
     page = visitor.open()
     expect(page.locator("#view-overview .message")).to_contain_text("knows no nodes yet")
-    expect(page.locator("#view-overview .message code")).to_have_text("garrison manager HOST:PORT")
+    expect(page.locator("#view-overview .message code")).to_have_text("garrison manager run HOST:PORT")
 
 
 def test_slow_manager_shows_that_it_loads(manager: FakeManager, visitor: Visitor) -> None:
@@ -50,7 +50,7 @@ def test_figures_not_known_are_dashes(manager: FakeManager, visitor: Visitor) ->
     nodes = [node.model_copy(update={"load": type(node.load)()}) for node in manager.picture.nodes]
     manager.picture = manager.picture.model_copy(update={"nodes": tuple(nodes)})
     page = visitor.open()
-    assert [text.strip() for text in page.locator(".tiles .value").all_inner_texts()] == ["–/s", *["–"] * 4]
+    assert [text.strip() for text in page.locator(".tiles .value").all_inner_texts()] == ["\u2013"] * 5
 
 
 def test_uncovered_slots_are_said(manager: FakeManager, visitor: Visitor) -> None:
@@ -107,7 +107,7 @@ def test_age_grows_without_any_message(visitor: Visitor) -> None:
 def test_stream_that_breaks_is_opened_again(manager: FakeManager, visitor: Visitor) -> None:
     page = visitor.open()
     manager.end_streams()
-    page.wait_for_function("() => performance.getEntriesByName('picture').length > 2")
+    page.wait_for_function("() => performance.getEntriesByName('picture-shown')[0].detail.pictures > 2")
     assert manager.opened >= 2
     manager.show(manager.picture.model_copy(update={"name": "renamed", "at_ms": manager.now_ms + 500}))
     expect(page.locator("h1")).to_have_text("renamed")
@@ -125,7 +125,7 @@ def test_without_a_stream_the_page_polls(manager: FakeManager, visitor: Visitor)
 def test_broken_stream_text_does_not_end_the_page(manager: FakeManager, visitor: Visitor) -> None:
     page = visitor.open()
     manager.send_raw("event: picture\ndata: {half a docu\n\n")
-    page.wait_for_function("() => performance.getEntriesByName('picture').length > 2")
+    page.wait_for_function("() => performance.getEntriesByName('picture-shown')[0].detail.pictures > 2")
     manager.show(manager.picture.model_copy(update={"name": "after", "at_ms": manager.now_ms + 500}))
     expect(page.locator("h1")).to_have_text("after")
 
@@ -188,6 +188,15 @@ def test_leader_address_that_is_none_gives_no_link(manager: FakeManager, visitor
     expect(page.locator(".banner a")).to_have_count(0)
 
 
+def test_nothing_is_begun_without_a_leader(manager: FakeManager, visitor: Visitor) -> None:
+    nobody = tuple(each.model_copy(update={"leads": False}) for each in manager.picture.managers)
+    manager.picture = manager.picture.model_copy(update={"managers": nobody})
+    page = visitor.open()
+    expect(page.locator(".banner")).to_contain_text("No manager leads now")
+    expect(page.locator("[data-fact=leader] dd")).to_have_text("none")
+    assert_nothing_can_be_done(page, manager)
+
+
 def test_problems_and_lost_majority_are_said(manager: FakeManager, visitor: Visitor) -> None:
     lacks = {"majority_answers": False, "problems": ("the clock jumped by 40 s",)}
     manager.picture = manager.picture.model_copy(update=lacks)
@@ -208,6 +217,19 @@ def test_failover_keeps_the_name_and_row_of_the_shard(manager: FakeManager, visi
     expect(row.locator(".chip[data-tone=bad]")).to_contain_text("replica, failed")
     expect(page.locator(".events li")).to_have_count(1)
     expect(page.locator("#announcer")).to_contain_text("took the place of")
+
+
+def test_node_of_no_shard_is_shown(manager: FakeManager, visitor: Visitor) -> None:
+    """A failed primary owns nothing after the failover, and is still there to be seen."""
+    after = samples.failed_over(manager.picture, 2)
+    lost = {"role": "primary", "primary_id": None}
+    nodes = [node.model_copy(update=lost) if node.id == samples.node_id(2) else node for node in after.nodes]
+    manager.picture = after.model_copy(update={"nodes": tuple(nodes)})
+    page = visitor.open()
+    row = page.locator(".shards tbody tr").last
+    expect(row.locator("th")).to_have_text("No shard")
+    expect(row.locator(".chip")).to_contain_text(samples.address(2))
+    assert page.locator(".shards .chip").count() == 15
 
 
 def test_first_events_are_not_announced(manager: FakeManager, visitor: Visitor) -> None:

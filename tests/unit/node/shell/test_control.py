@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from garrison.base.log import Log
 from garrison.node.border import Apply, ClientInfo, Command, Pause, Persist, Replication, Stopped, Unpause
 from garrison.node.config import load
 from garrison.node.shell.control import ControlPlane
+from tests.conftest import find_free_port
 
 CLIENT = ClientInfo(1, "127.0.0.1:50000", "127.0.0.1:6379", 2, b"")
 
@@ -180,3 +182,49 @@ async def test_replication_is_known_to_config_rewrite(control: ControlPlane, pla
     assert b"10.0.0.1 7000" in (await ask(plane, b"CONFIG", b"GET", b"replicaof") or b"")
     plane.emit(Replication(plane.status, None))
     assert await ask(plane, b"CONFIG", b"GET", b"slaveof", ticket=8) == b"*2\r\n$7\r\nslaveof\r\n$0\r\n\r\n"
+
+
+async def page(port: int, path: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_metrics_port_is_set_while_the_node_runs(plane: Any, log_path: Path) -> None:
+    config = load(["--save", "", "--metrics-bind", "127.0.0.1"])
+    control = ControlPlane(config, Log(str(log_path)), plane, asyncio.get_running_loop())
+    control.prepare()
+    await control.start()
+    first, second = find_free_port(), find_free_port()
+    for ticket, port in enumerate((first, second), start=20):
+        set_port = (b"CONFIG", b"SET", b"metrics-port", str(port).encode())
+        assert await ask(plane, *set_port, ticket=ticket) == b"+OK\r\n"
+        assert (await page(port, "/readyz")).endswith(b"ready\n")
+    with pytest.raises(OSError, match=r"refused|Connect"):
+        await page(first, "/healthz")
+    with socket.create_server(("127.0.0.1", first)):
+        taken = (b"CONFIG", b"SET", b"metrics-port", str(first).encode())
+        assert b"cannot listen on 127.0.0.1" in (await ask(plane, *taken, ticket=30) or b"")
+    assert (await page(second, "/healthz")).endswith(b"ok\n")
+    assert b"immutable" in (await ask(plane, b"CONFIG", b"SET", b"metrics-bind", b"::1", ticket=31) or b"")
+    # What the data plane refuses leaves the port as it was.
+    plane.settings_error = "no"
+    third = find_free_port()
+    refused = (b"CONFIG", b"SET", b"metrics-port", str(third).encode())
+    assert b"no" in (await ask(plane, *refused, ticket=32) or b"")
+    assert (await page(second, "/healthz")).endswith(b"ok\n")
+    socket.create_server(("127.0.0.1", third)).close()
+    plane.settings_error = ""
+    assert await ask(plane, b"CONFIG", b"SET", b"metrics-port", b"0", ticket=33) == b"+OK\r\n"
+    with pytest.raises(OSError, match=r"refused|Connect"):
+        await page(second, "/healthz")
+    control.bridge.close()
+
+
+async def test_a_replica_that_becomes_primary_is_counted(control: ControlPlane, plane: Any) -> None:
+    for primary in (("10.0.0.1", 7000), None, None, ("10.0.0.1", 7000), None):
+        plane.emit(Replication(plane.status, primary))
+        await turns()
+    assert control._metrics.promotions == 2

@@ -202,3 +202,11 @@ async def test_a_late_tick_lets_replies_come_first(bench: Bench) -> None:
         while "tick" not in bench.core.calls:
             await asyncio.sleep(0.001)
     assert bench.core.calls == ["answered 7", "tick"]
+
+
+async def test_replaced_primaries_are_counted_by_name(bench: Bench) -> None:
+    switches = [("+switch-master", f"{name} 10.0.0.1 6379 10.0.0.2 6379") for name in ("g", "h", "g")]
+    events = [Event(Level.WARNING, *words) for words in (*switches, ("+sdown", "master g"))]
+    bench.core.next = Effects(events=events)
+    bench.ask()
+    assert bench.sentinel.failovers == {"g": 2, "h": 1}

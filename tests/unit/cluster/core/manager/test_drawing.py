@@ -1,0 +1,98 @@
+"""The picture is drawn from what was heard."""
+
+from __future__ import annotations
+
+from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.drawing import (
+    Heard,
+    Surroundings,
+    disagreements,
+    draw_cluster,
+    with_answer,
+    without_answer,
+)
+from garrison.cluster.core.manager.node_figures import read_sample
+from garrison.cluster.core.topology import parse_nodes
+from garrison.cluster.manager.admin_client import read_fields
+from tests.unit.cluster.daemon.desks import picture_of
+from tests.unit.cluster.daemon.tiny_cluster import TinyCluster
+
+
+def heard_of(cluster: TinyCluster, now_ms: int) -> dict[str, Heard]:
+    return {
+        node.id: Heard(
+            view=parse_nodes(cluster.table(node), node.address),
+            view_at_ms=now_ms,
+            sample=read_sample(0.0, read_fields(cluster.info(node)), {}),
+            answered_at_ms=now_ms,
+        )
+        for node in cluster.nodes.values()
+    }
+
+
+def test_whole_cluster_is_drawn() -> None:
+    picture = picture_of(TinyCluster.of("a", "b", "a>c"))
+    assert picture.slots_covered == 16384
+    assert [(shard.id[0], len(shard.replica_ids)) for shard in picture.shards] == [("a", 1), ("b", 0)]
+    assert {node.state.value for node in picture.nodes} == {"ok"}
+    assert picture.majority_answers
+
+
+def test_newest_claim_wins_before_the_loser_hears_of_it() -> None:
+    cluster = TinyCluster.of("a", "b", "a>c")
+    cluster.node("c").primary_id, cluster.node("c").slots = None, cluster.node("a").slots
+    cluster.node("c").epoch = 9
+    picture = picture_of(cluster)
+    owners = {node.id[0]: node.slot_count for node in picture.nodes}
+    assert owners == {"a": 0, "b": 8192, "c": 8192}
+
+
+def test_one_liar_condemns_nobody() -> None:
+    cluster = TinyCluster.of("a", "b", "c")
+    cluster.node("a").failed = {"b" * 40}
+    node = picture_of(cluster).node("b" * 40)
+    assert node is not None
+    assert node.state == "suspected"
+    cluster.node("c").failed = {"b" * 40}
+    picture = picture_of(cluster)
+    failed = picture.node("b" * 40)
+    assert failed is not None
+    assert failed.state == "failed"
+    assert picture.slots_covered < 16384
+
+
+def test_single_missed_answer_is_no_silence() -> None:
+    now = 100_000
+    heard = heard_of(TinyCluster.of("a", "b"), now)
+    heard["b" * 40] = without_answer(heard["b" * 40], now - 100, "no answer")
+    states = [draw_cluster(heard, at, Surroundings()).node("b" * 40) for at in (now, now + 5_000)]
+    assert [node.state.value for node in states if node] == ["suspected", "silent"]
+    heard["b" * 40] = with_answer(heard["b" * 40], now + 5_000, 700.0)
+    back = draw_cluster(heard, now + 5_000, Surroundings()).node("b" * 40)
+    assert back is not None
+    assert back.state == "slow"
+
+
+def test_majority_is_of_owners() -> None:
+    cluster = TinyCluster.of("a", "b", "c")
+    heard = heard_of(cluster, 1)
+    for name in "bc":
+        heard[name * 40] = without_answer(heard[name * 40], 1, "gone")
+    assert not draw_cluster(heard, 60_000, Surroundings()).majority_answers
+
+
+def test_wishes_name_zone_and_host() -> None:
+    wish = DesiredState.model_validate({"nodes": {"aaaa": {"zone": "z1", "host": "rack"}}, "zones": ["z1"]})
+    node = draw_cluster(heard_of(TinyCluster.of("a", "b"), 1), 1, Surroundings(wish)).node("a" * 40)
+    assert node is not None
+    assert (node.zone, node.host) == ("z1", "rack")
+
+
+def test_only_new_tables_are_compared() -> None:
+    cluster = TinyCluster.of("a", "b")
+    heard = heard_of(cluster, 1_000)
+    assert disagreements(heard, 1_000) == ()
+    cluster.node("a").slots = frozenset(range(100))
+    heard["a" * 40] = heard_of(cluster, 1_000)["a" * 40]
+    assert len(disagreements(heard, 1_000)) == 1
+    assert disagreements(heard, 60_000) == ()

@@ -1,0 +1,56 @@
+"""What people see."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from garrison.cluster.core.manager.jobs import AuditEntry, Job, JobKind, Plan, Progress, Step, StepKind
+from garrison.cluster.core.manager.status import ManagerStatus
+from garrison.cluster.daemon import manager_render as render
+
+STEP = Step(kind=StepKind.MEET, explanation="Introduce [bold]it", why="no answer", done_fraction=0.5)
+JOB = Job(
+    id="job-1",
+    kind=JobKind.DRAIN,
+    title="drain 10.0.0.1:7001",
+    reason="somebody asked",
+    steps=(STEP,),
+    state=Progress.RUNNING,
+    made_ms=1,
+    seconds_left=7.2,
+    command="garrison x",
+)
+
+
+def shown(show: object, *arguments: object) -> str:
+    console = Console(file=io.StringIO(), width=200, highlight=False)
+    show(*arguments, console)  # type: ignore[operator]
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_plan_shows_reason_steps_and_id() -> None:
+    text = shown(render.show_plan, Plan(id="p9", made_ms=1, jobs=(JOB,), explanations=("all well",)))
+    for part in ("1. drain 10.0.0.1:7001", "because somebody asked", "Introduce [bold]it", "all well", "p9"):
+        assert part in text
+
+
+def test_jobs_show_progress_and_time_left() -> None:
+    text = shown(render.show_jobs, [JOB])
+    assert "50%" in text
+    assert "7 s" in text
+    assert "no answer" in shown(render.show_job, JOB)
+    assert "by hand: garrison x" in shown(render.show_job, JOB)
+
+
+def test_status_says_why_nothing_is_done() -> None:
+    text = shown(render.show_status, ManagerStatus(id="m", leader="n", why_idle="n leads", problems=("[x]",)))
+    assert "n leads" in text
+    assert "[x]" in text
+
+
+def test_history_names_people() -> None:
+    assert "ann: pause" in shown(render.show_history, [AuditEntry(at_ms=1, by="ann", what="pause")])

@@ -1,0 +1,91 @@
+"""The observer over a model of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.daemon import observing
+from garrison.cluster.daemon.observing import Observer
+from garrison.cluster.manager.admin_client import Access
+from tests.unit.cluster.daemon.tiny_cluster import TinyCluster
+
+Seen = list[tuple[Picture, tuple[Event, ...]]]
+
+
+@contextlib.asynccontextmanager
+async def observed(
+    cluster: TinyCluster, monkeypatch: pytest.MonkeyPatch, desired: DesiredState | None = None
+) -> AsyncIterator[Callable[[Callable[[Picture], bool]], object]]:
+    """Observe quickly; the value waits for a picture that is as wanted."""
+    monkeypatch.setattr(observing, "DRAW_INTERVAL_S", 0.02)
+    monkeypatch.setattr(observing, "SUSPECTED_INTERVAL_S", 0.01)
+    news: asyncio.Queue[Picture] = asyncio.Queue()
+    entries = [node.address for node in cluster.nodes.values()]
+    observer = Observer(
+        entries,
+        Access(),
+        lambda picture, events: news.put_nowait(picture),
+        desired=lambda: desired or DesiredState(),
+    )
+    observer._admin = cluster  # type: ignore[assignment]
+    task = asyncio.create_task(observer.run())
+
+    async def wait(until: Callable[[Picture], bool]) -> Picture:
+        async with asyncio.timeout(10):
+            while True:
+                picture = await news.get()
+                if until(picture):
+                    return picture
+
+    try:
+        yield wait
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_failover_becomes_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = TinyCluster.of("a", "b", "d", "a>c")
+    async with observed(cluster, monkeypatch) as wait:
+        await wait(lambda picture: len(picture.nodes) == 4 and all(n.as_of_ms for n in picture.nodes))  # type: ignore[misc]
+        cluster.node("a").is_up = False
+        replica = cluster.node("c")
+        replica.primary_id, replica.slots, replica.epoch = None, cluster.node("a").slots, 9
+        for node in cluster.nodes.values():
+            node.failed = {"a" * 40}
+        picture = await wait(lambda found: any(e.kind == "node-down" for e in found.events))  # type: ignore[misc]
+    assert [event.subject[0] for event in picture.events if event.kind == "failover"] == ["c"]
+    assert picture.slots_covered == 16384
+
+
+async def test_member_that_all_forgot_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = TinyCluster.of("a", "b", "a>c")
+    async with observed(cluster, monkeypatch) as wait:
+        await wait(lambda picture: len(picture.nodes) == 3 and all(n.as_of_ms for n in picture.nodes))  # type: ignore[misc]
+        for name in "ab":
+            cluster.node(name).known.discard("c" * 40)
+        cluster.node("c").known = {"c" * 40}
+        await wait(lambda picture: len(picture.nodes) == 2)  # type: ignore[misc]
+
+
+async def test_settings_are_read_when_they_are_wished(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = TinyCluster.of("a", "b")
+    cluster.node("a").settings = {"hz": "10"}
+    wish = DesiredState(settings={"hz": "20"})
+    async with observed(cluster, monkeypatch, wish) as wait:
+        await wait(lambda picture: any(node.settings == {"hz": "10"} for node in picture.nodes))  # type: ignore[misc]
+
+
+async def test_picture_says_that_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = TinyCluster.of("a", "b")
+    for node in cluster.nodes.values():
+        node.is_up = False
+    async with observed(cluster, monkeypatch) as wait:
+        picture = await wait(lambda found: "no node answers" in "".join(found.problems))  # type: ignore[misc]
+    assert picture.nodes == ()
