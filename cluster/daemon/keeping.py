@@ -214,6 +214,7 @@ def read_answer(ask: Ask, reply: Any) -> Answer:
                 written_epoch=_number(fields, "written-epoch"),
                 content=content if isinstance(content, bytes) else str(content).encode(),
                 left_ms=_number(fields, "left-ms"),
+                votes=bool(fields.get("votes", 1)),
             )
     return ""
 

@@ -135,3 +135,17 @@ async def test_questions_at_a_node_are_bounded() -> None:
     await keeper.drain(1.0)
     assert len(answers) == QUESTIONS_MAX + 10
     await keeper.close()
+
+
+@pytest.mark.parametrize(("more", "votes"), [({b"votes": 0}, False), ({b"votes": 1}, True), ({}, True)])
+def test_node_that_may_lack_records_says_so(more: dict[bytes, int], votes: bool) -> None:
+    reply = {
+        b"epoch": 4,
+        b"holder": b"m",
+        b"left-ms": 900,
+        b"written-epoch": 3,
+        b"version": 9,
+        b"content": b"x",
+    }
+    answer = read_answer(ReadRecords("a"), reply | more)
+    assert answer == StoredRecords(4, "m", 9, 3, b"x", 900, votes)
