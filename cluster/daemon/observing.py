@@ -48,11 +48,12 @@ NODE_TIMEOUT_S = 1.0
 DRAW_INTERVAL_S = 1.0
 SUSPECTED_INTERVAL_S = 0.25
 SUSPECTED_NODES_MAX = 8
-INFO_PER_S_MAX = 40
-TABLES_PER_S_MAX = 8
+INFO_PER_S_MAX = 25
+TABLES_PER_S_MAX = 5
 DETAILS_INTERVAL_S = 5.0
-"""How often slot figures and slow logs are read."""
-SLOTS_ASKED_MAX = 512
+"""How often slot figures and slow logs are read, unless there are too many nodes for that."""
+DETAILS_PER_S_MAX = 6
+SLOTS_ASKED_MAX = 256
 SLOW_ASKED_MAX = 32
 EVENTS_KEPT_MAX = 500
 ASKED_AGAIN_MAX = 16
@@ -253,7 +254,7 @@ class Observer:
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
             commands += [("CONFIG", "GET", name) for name in self._desired().settings]
-            watched.details_due_s = now + DETAILS_INTERVAL_S
+            watched.details_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
         replies = await self._call(watched, commands, lane)
         if replies is not None:
             self._take(
