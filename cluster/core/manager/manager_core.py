@@ -26,6 +26,7 @@ from garrison.cluster.core.manager.holding import refusals, refusals_in
 from garrison.cluster.core.manager.job_runner import JobRunner, Moment, touched_by
 from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.person_requests import Move, desired_of, reshard_plan, with_request
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
@@ -215,6 +216,11 @@ class ManagerCore:
             except RequestError as error:
                 self._desired, self._no_desired = (text, DesiredState()), str(error)
         return self._desired[1]
+
+    @property
+    def observations(self) -> Observations:
+        """Since when conditions hold, as this manager has seen it: what the planner goes by."""
+        return self._conditions.observations
 
     @property
     def plan(self) -> Plan | None:
@@ -451,7 +457,7 @@ class ManagerCore:
 
     def _why_not_leading(self) -> str:
         if self.leader:
-            return f"{self.leader} leads"
+            return f"{shown_name(self.leader)} leads"
         if self._lease.state is LeaseState.ASKING:
             return "it is asking for the lease"
         return "nobody holds the lease of most primaries" + (
@@ -469,7 +475,7 @@ class ManagerCore:
     # Inner parts: what people are told.
 
     def _tell(self, kind: str, text: str, severity: str = "info", subject: str = "") -> None:
-        text = f"{self._settings.id} {text}" if kind in ("lease", "manager") else text
+        text = f"{shown_name(self._settings.id)} {text}" if kind in ("lease", "manager") else text
         event = Event.model_validate(
             {"at_ms": self._unix_ms, "kind": kind, "text": text, "subject": subject, "severity": severity}
         )
