@@ -12,6 +12,7 @@ from garrison.cluster.core.manager.holding import refusals_in
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Records
 from garrison.cluster.core.manager.manager_names import address_in
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.picture import (
     Event,
     LeasePicture,
@@ -27,6 +28,7 @@ from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refus
 from garrison.cluster.daemon.broadcast import Broadcast, ShownPicture
 from garrison.cluster.daemon.driving import Driver, TicketError, TicketTimeoutError
 from garrison.cluster.daemon.http_limits import HttpLimits
+from garrison.cluster.daemon.watching_core import WHY
 
 SearchKeys = Callable[[KeySearch], Awaitable[tuple[NotableKey, ...]]]
 
@@ -122,20 +124,26 @@ class Desk:
             self._complete(self._seen)
             self.broadcast.tell(self._shown)
 
+    def why_watching(self, picture: Picture) -> str:
+        """Why this manager may not act here, whoever asks; empty where it may."""
+        return WHY if self.is_read_only else why_only_watching(picture, self.settings.keeping)
+
     def _claims_now(self) -> Claims:
         core = self.driver.core
         return Claims(core.leads, core.leader, core.epoch, self.mode, self.records.paused_by)
 
     def _complete(self, picture: Picture) -> Picture:
         claims = self._claims = self._claims_now()
+        why = self.why_watching(picture)
         completed = picture.model_copy(
             update={
                 "shown_by": self.settings.id,
                 "lease": None
-                if self.settings.keeping == "file"
+                if self.settings.keeping == "file" or picture.kind != "cluster"
                 else LeasePicture(holder=claims.leader, epoch=claims.epoch),
                 "mode": claims.mode,
-                "read_only": self.is_read_only,
+                "read_only": bool(why),
+                "why_read_only": why,
                 "paused_by": claims.paused_by,
                 "managers": self._managers(),
                 "big_keys": self._found["big"],
@@ -231,6 +239,9 @@ class Desk:
     async def ask(self, request_of: Callable[[int], Request]) -> None:
         """Make a person's request of the core. NotPossibleError with 409 or 503."""
         core = self.driver.core
+        why = self.why_watching(self.picture)
+        if why and not self.is_read_only:
+            raise NotPossibleError(409, why)
         if not core.leads:
             if core.leader and core.leader != self.settings.id:
                 where = address_in(core.leader) or core.leader

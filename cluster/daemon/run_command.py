@@ -85,6 +85,7 @@ def run(
     watch_only: bool,
     allow_hosts: list[str],
     lease_ms: int,
+    sentinel_password: str | None = None,
 ) -> None:
     """Run the manager until a signal ends it. ManagerError."""
     demand_guarded(listen, tokens)
@@ -100,6 +101,7 @@ def run(
         watch_only=watch_only,
         names=frozenset({*allow_hosts, advertised.host, listen.host}),
         lease_ms=lease_ms,
+        sentinel_password=sentinel_password,
     )
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

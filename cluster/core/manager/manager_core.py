@@ -28,6 +28,7 @@ from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Ste
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
 from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.person_requests import Move, desired_of, reshard_plan, with_request
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
 from garrison.cluster.core.manager.planner import make_plan
@@ -104,7 +105,7 @@ class ManagerCore:
         self._picture, self._seen_ms = picture, now_ms
         self._is_new = self._plan_is_due = True
         self._conditions.feed(self.desired, picture)
-        if not self._is_alone:
+        if not self._is_alone and not self._only_watches:
             voters = voters_of(picture)
             self._lease.seen(voters)
             self._keeper.seen(voters)
@@ -234,6 +235,8 @@ class ManagerCore:
     @property
     def why_idle(self) -> str:
         """One sentence: why this manager does not act; empty when it does."""
+        if self._only_watches:
+            return self._only_watches
         if not self._has_lease:
             return self._why_not_leading()
         if not self._was_ready or not self._keeper.settled:
@@ -411,8 +414,8 @@ class ManagerCore:
         age_ms = self._now_ms - self._seen_ms
         if age_ms > self._settings.picture_age_ms_max:
             return f"the picture is {age_ms // 1000} s old"
-        if picture.kind != "cluster" and not self._is_alone:
-            return "these nodes are no cluster: the records have to be kept in a file"
+        if self._only_watches:
+            return self._only_watches
         if picture.read_only:
             return "this manager may only read"
         if not picture.majority_answers:
@@ -420,6 +423,10 @@ class ManagerCore:
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
             return "a picture made after the last step is awaited"
         return ""
+
+    @property
+    def _only_watches(self) -> str:
+        return why_only_watching(self._picture, self._settings.keeping) if self._picture else ""
 
     def _is_behind(self, node_id: str) -> bool:
         node = named(self._picture, node_id) if self._picture else None
