@@ -22,9 +22,9 @@ from garrison.cluster.manager.admin_client import Access, AdminClient
 from tests.integration.managers import RunningManager, calling
 from tests.integration.sentinels import redis_program
 
-KEYS = 30_000
-MOVED = "0-1199"
-MOVED_COUNT = 1_200
+KEYS = 12_000
+MOVED = "0-799"
+MOVED_COUNT = 800
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 
@@ -68,9 +68,9 @@ async def test_alone_it_reshards_plain_nodes_and_goes_on_by_its_file(
                 pipeline.set(f"key:{number}", str(number))
         first = RunningManager(cluster, "alone", tmp_path, "--records", str(records))
         await stack.enter_async_context(first)
+        picture = await first.wait("/api/picture", lambda found: found["slots_covered"] == SLOT_COUNT)
         status = await first.wait("/api/status", lambda found: found["leads"])
         assert (status["keeping"], status["problems"]) == ("file", [])
-        picture = await first.wait("/api/picture", lambda found: found["slots_covered"] == SLOT_COUNT)
         primaries = [node for node in picture["nodes"] if node["role"] == "primary"]
         source = next(node for node in primaries if node["slots"].startswith("0-"))
         target = next(node for node in primaries if node is not source)
