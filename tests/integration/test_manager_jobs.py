@@ -10,8 +10,14 @@ from garrison.cluster.local.cluster import LocalCluster
 from tests.integration.managers import RunningManager, calling
 from tests.integration.supervised import OTHER_RELEASE, other_release, supervised
 
-CALM: dict[str, Any] = {"mode": "act", "balance": {"enabled": False}, "harm": {"points_per_hour_max": 10_000}}
+CALM: dict[str, Any] = {
+    "mode": "act",
+    "balance": {"enabled": False},
+    "harm": {"points_per_hour_max": 10_000, "jobs_at_once_max": 3},
+}
 KEYS = 2_000
+BRIEF = {"cluster-manager-lease-ms-max": "1500"}
+"""A new primary grants no lease before this and a node timeout have passed; a hand-over waits for that."""
 
 
 def ended(jobs: list[dict[str, Any]], kind: str, count: int) -> bool:
@@ -20,7 +26,7 @@ def ended(jobs: list[dict[str, Any]], kind: str, count: int) -> bool:
 
 
 async def test_settings_and_release_are_rolled_over_all_nodes(tmp_path: Path) -> None:
-    async with LocalCluster(3, 1, directory=tmp_path / "nodes") as cluster:
+    async with LocalCluster(3, 1, directory=tmp_path / "nodes", settings=BRIEF) as cluster:
         async with (
             RunningManager(cluster, "one", tmp_path) as manager,
             supervised(cluster) as supervisor,
