@@ -81,6 +81,8 @@ class _Watched:
     slots_before: dict[int, dict[str, int]] = field(default_factory=dict)
     slots_at_s: float = 0.0
     details_due_s: float = 0.0
+    settings_due_s: float = 0.0
+    settings_asked: tuple[str, ...] = ()
     table_due_s: float = 0.0
     refused: dict[str, float] = field(default_factory=dict)
     """Command -> when it may be asked for again."""
@@ -135,7 +137,7 @@ class Observer:
         self.draw()
 
     async def _ask_everything(self, watched: _Watched) -> None:
-        watched.table_due_s = 0.0
+        watched.table_due_s = watched.settings_due_s = 0.0
         await self._ask(watched, lane=1)
 
     # The tasks.
@@ -253,8 +255,12 @@ class Observer:
             if self._slot_figures and watched.node.ranges and now >= watched.refused.get("CLUSTER", 0.0):
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
-            commands += [("CONFIG", "GET", name) for name in self._desired().settings]
             watched.details_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
+        settings = tuple(self._desired().settings)
+        if now >= watched.settings_due_s or settings != watched.settings_asked:
+            commands += [("CONFIG", "GET", name) for name in settings]
+            watched.settings_asked = settings
+            watched.settings_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
         replies = await self._call(watched, commands, lane)
         if replies is not None:
             self._take(
