@@ -18,6 +18,7 @@ from garrison.cluster.core.manager.situation import Shard, Situation
 from garrison.cluster.core.manager.slot_costs import Measure, Priced, price_slots
 from garrison.cluster.core.rebalance import plan_rebalance
 from garrison.cluster.core.reshard_plan import Move, slot_count
+from garrison.cluster.core.words import counted
 
 MEASURED_BY: Mapping[str, Measure] = {"memory": "bytes", "cpu": "cpu", "ops": "ops", "slots": "slots"}
 """Limit -> in what measure slots use it."""
@@ -135,11 +136,11 @@ def shards_of(moves: Iterable[Move]) -> list[str]:
 
 
 def describe(moves: Iterable[Move]) -> str:
-    """``300 slots from 2 to 1 shards``."""
+    """``300 slots from 2 shards to 1``."""
     listed = list(moves)
     count = sum(len(move.slots) for move in listed)
     sources, targets = ({getattr(move, end) for move in listed} for end in ("source", "target"))
-    return f"{count} slots from {len(sources)} to {len(targets)} shards"
+    return f"{counted(count, 'slot')} from {counted(len(sources), 'shard')} to {len(targets)}"
 
 
 def dissolve(shard: Shard, draft: Draft, points_kept: int = 0) -> tuple[list[Move], bool]:

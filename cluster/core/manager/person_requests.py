@@ -71,9 +71,11 @@ def with_request(
 ) -> Records:
     """The records with a request carried out; RequestError when it cannot be."""
     what: str
+    subject = ""
     match request:
         case Apply():
             records, what = _applied(records, request, settings), APPLY
+            subject = told_of(desired_of(records.desired))
         case Consent():
             records, what = _consented(records, request, plans, unix_ms), f"consent {request.plan_id}"
         case Pause():
@@ -88,7 +90,12 @@ def with_request(
             records, what = _job_resumed(records, request), f"resume {request.job_id}"
         case _:
             raise RequestError("the records can be read: nothing is to be adopted or begun anew")
-    return audited(records, request.by, what, unix_ms, epoch)
+    return audited(records, request.by, what, unix_ms, epoch, subject)
+
+
+def told_of(desired: DesiredState) -> str:
+    """What the history says of a desired state: its name and mode."""
+    return ", ".join(filter(None, (desired.name, f"mode {desired.mode}")))
 
 
 def audited(records: Records, by: str, what: str, unix_ms: int, epoch: int, subject: str = "") -> Records:

@@ -14,9 +14,10 @@ from garrison.cluster.core.manager.conditions import CLEAR_FRACTION, MEASURES, b
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.harm import slots_affordable
 from garrison.cluster.core.manager.jobs import JobKind
-from garrison.cluster.core.manager.moving import Room, as_steps, describe, has_copies_for, shards_of
+from garrison.cluster.core.manager.moving import Room, as_steps, has_copies_for, shards_of
 from garrison.cluster.core.manager.situation import Shard
-from garrison.cluster.core.reshard_plan import Move
+from garrison.cluster.core.reshard_plan import Move, slot_count
+from garrison.cluster.core.words import counted
 
 RECEIVERS_TRIED_MAX = 3
 """How many of the coolest shards are asked whether they have room for a slot."""
@@ -86,7 +87,7 @@ def _relieve(shard: Shard, measure: str, room: Room, draft: Draft) -> None:
         held_s = situation.observations.held_ms(beyond(measure, shard.id), situation.now_ms) / 1000
         draft.add(
             JobKind.RELIEVE,
-            f"relieve {address} by {describe(moves)}",
+            f"relieve {address} of {counted(slot_count(moves), 'slot')}",
             f"{said}, for {held_s:.0f} s; without these slots it is {rest:.0%}.",
             as_steps(moves, situation),
             subject=shard.id,
