@@ -428,7 +428,7 @@ class ManagerCore:
         if not picture.majority_answers:
             return "no majority of primaries answers"
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
-            return "a picture made after the last step is awaited"
+            return "it waits for a picture newer than its last step"
         return ""
 
     @property
