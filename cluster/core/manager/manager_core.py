@@ -6,7 +6,8 @@ keeps (`records_keeper`). This file ties lease, records, plan and jobs together.
 INVARIANTS.
 1. Nothing is begun, and no person is answered, before what it follows from is stored by a majority.
 2. Nothing is begun without the lease, by an old picture, or by one made before the last step ended.
-3. A step that brings slots to a node begins only when that node knows of the lease and has the records.
+3. A step that brings slots to a node begins only when that node knows of the lease and has the records. A
+   hand-over waits while the lease would be lost by it: the new primary grants nothing in its waiting time.
 
 BEHAVIOUR. Clocks: `now_ms` is a clock that never goes back and runs on while the machine sleeps
 (CLOCK_BOOTTIME); the lease is counted on it. Unix times in documents are `now_ms + wall_offset_ms`, which the
@@ -82,6 +83,8 @@ class ManagerCore:
         """Whether it was made by a picture newer than the last step, so that it may be carried out."""
         self._plan_is_due = True
         self._plan_at_ms = now_ms
+        self._eager_until_ms = 0
+        """Until then it plans by each picture: the desired state has changed, and nodes say more by it."""
         self._is_new = True
         """Whether something has come by which jobs may go on."""
         self._change_at_ms = now_ms
@@ -324,6 +327,9 @@ class ManagerCore:
         if self._keeper.records is not self._counted:
             self._is_new = True
             self._tell_changes(self._counted, self._keeper.records)
+            if self._keeper.records.desired != self._counted.desired:
+                self._plan_is_due, self._plan_at_ms = True, self._now_ms
+                self._eager_until_ms = self._now_ms + self._settings.plan_every_ms
             self._counted = self._keeper.records
 
     def _change(self, records: Records, moment: Moment) -> None:
@@ -399,7 +405,8 @@ class ManagerCore:
         records = self._keeper.records
         self._plan = self._make_plan(self.desired, self._picture, records, self._unix_ms, seen)
         self._plan_is_fresh, self._plan_is_due = True, False
-        self._plan_at_ms = self._now_ms + self._settings.plan_every_ms
+        is_eager = self._now_ms < self._eager_until_ms
+        self._plan_at_ms = self._now_ms + (0 if is_eager else self._settings.plan_every_ms)
 
     def _wants_fresh(self, nodes: set[str]) -> None:
         """Steps wait for a picture made from now on."""
@@ -421,7 +428,7 @@ class ManagerCore:
         if not picture.majority_answers:
             return "no majority of primaries answers"
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
-            return "a picture made after the last step is awaited"
+            return "it waits for a picture newer than its last step"
         return ""
 
     @property
@@ -435,6 +442,8 @@ class ManagerCore:
         return node.as_of_ms <= self._fresh_from_unix_ms
 
     def _is_ready(self, step: Step) -> bool:
+        if step.kind is StepKind.HAND_OVER:
+            return self._lease.allows_hand_over(step.arguments["from"])
         if step.kind is not StepKind.MOVE_SLOTS or self._is_alone:
             return True
         target = named(self._picture, step.arguments["target"]) if self._picture else None
