@@ -57,7 +57,7 @@ async def test_plain_nodes_are_only_watched_without_a_file(cluster: LocalCluster
         assert manager.log.read_text().count(status["why_idle"]) == 1
 
 
-async def test_alone_it_reshards_plain_nodes_and_goes_on_by_its_file(
+async def test_reshard_of_plain_nodes_resumes_by_the_file(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
     records = tmp_path / "records.json"
@@ -120,7 +120,7 @@ async def refuses_torn_file(cluster: LocalCluster, folder: Path, records: Path) 
         assert (await manager.wait("/api/status", lambda found: found["leads"]))["why_idle"]
 
 
-async def test_failover_by_sentinels_is_on_the_timeline_within_a_second(program: str, tmp_path: Path) -> None:
+async def test_sentinels_failover_is_seen_within_a_second(program: str, tmp_path: Path) -> None:
     sentinel_program = tmp_path / "redis-sentinel"
     sentinel_program.symlink_to(program)  # by this name it is one
     sentinel_command = [str(sentinel_program)]
