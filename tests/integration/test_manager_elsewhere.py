@@ -57,9 +57,7 @@ async def test_plain_nodes_are_only_watched_without_a_file(cluster: LocalCluster
         assert manager.log.read_text().count(status["why_idle"]) == 1
 
 
-async def test_reshard_of_plain_nodes_resumes_by_the_file(
-    cluster: LocalCluster, tmp_path: Path
-) -> None:
+async def test_reshard_of_plain_nodes_resumes_by_the_file(cluster: LocalCluster, tmp_path: Path) -> None:
     records = tmp_path / "records.json"
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(await connect(cluster.url))
