@@ -11,7 +11,7 @@ The states of a job, and of a step::
              │           │          │  │                                           │
              └─> refused └─> stopped<┘  └──> failed                                └──> failed
 
-The whole table is :mod:`garrison.cluster.core.manager.job_states`, and `docs/manager.md` shows it.
+The whole table is :mod:`garrison.cluster.core.manager.job_states`, and `docs/manager-reference.md` shows it.
 `waiting` waits for its window, for the budget of harm, for a person's consent or for another job (`waits_for`
 says which). `stopped` by a person, or because the manager is not sure; `why` says so.
 """
