@@ -2,8 +2,8 @@
 
     .venv/bin/python docs/manager_tables.py
 
-Each stands between `<!-- table: NAME -->` and `<!-- end -->`. A test (`tests/unit/house/test_manager_docs.py`)
-holds the document to them.
+Each stands between `<!-- table: NAME -->` and `<!-- end -->`. `tests/unit/house/test_manager_docs.py` holds
+the document to them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The HTTP API of the manager: one table of routes, from which the OpenAPI document is made too.
 
-BACKGROUND  docs/manager-reference.md describes it for people. Each route says who may call it and which documents go in
-            and out; nothing else in this package knows of HTTP methods and paths.
+BACKGROUND  docs/manager-reference.md describes it for people. Each route says who may call it and which
+            documents go in and out; nothing else in this package knows of HTTP methods and paths.
 INVARIANTS  No answer without the right that its route needs. Errors are a :class:`Refusal`, and never show
             what a token was or a traceback. What changes something needs the media type JSON or YAML,
             which another site's form cannot send.
