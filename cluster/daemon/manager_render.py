@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Progress
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.status import ManagerStatus
 from garrison.cluster.render import fitting_table
 
@@ -70,8 +71,10 @@ def show_stored(plan: Plan, console: Console) -> None:
 
 def show_status(status: ManagerStatus, console: Console) -> None:
     """One screen."""
-    role = "leads" if status.leads else f"{status.leader} leads" if status.leader else "nobody leads"
-    console.print(f"manager   {escape(status.id)}, {escape(role)}, epoch {status.epoch}")
+    role = (
+        "leads" if status.leads else f"{shown_name(status.leader)} leads" if status.leader else "nobody leads"
+    )
+    console.print(f"manager   {escape(shown_name(status.id))}, {escape(role)}, epoch {status.epoch}")
     paused = f" by {status.paused_by}" if status.paused_by else ""
     console.print(f"mode      {status.mode}{escape(paused)}")
     console.print(f"records   kept in the {status.keeping}")

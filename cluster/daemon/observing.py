@@ -82,6 +82,7 @@ class _Watched:
     slots_at_s: float = 0.0
     details_due_s: float = 0.0
     settings_due_s: float = 0.0
+    settings_asked: tuple[str, ...] = ()
     settings_from_s: float = 0.0
     """Settings count when they were asked for since then: before, something was done to the node."""
     table_due_s: float = 0.0
@@ -262,8 +263,10 @@ class Observer:
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
             watched.details_due_s = now + self._details_interval_s()
-        if now >= watched.settings_due_s:
-            commands += [("CONFIG", "GET", name) for name in self._desired().settings]
+        settings = tuple(self._desired().settings)
+        if now >= watched.settings_due_s or settings != watched.settings_asked:
+            commands += [("CONFIG", "GET", name) for name in settings]
+            watched.settings_asked = settings
             watched.settings_due_s = now + self._details_interval_s()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
