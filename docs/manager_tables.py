@@ -79,7 +79,7 @@ def limit_rows() -> Iterator[tuple[str, ...]]:
     for limit in fields(HttpLimits):
         yield f"`{limit.name}`", f"{limit.default:,}", "of the HTTP server"
     for name, setting in ManagerSettings.model_fields.items():
-        if name not in NOT_SET:
+        if name not in NOT_SET and isinstance(setting.default, (int, float)):
             yield f"`{name}`", f"{setting.default:,}", setting.description or ""
 
 

@@ -31,6 +31,7 @@ from garrison.cluster.cli_options import (
     tls_context,
 )
 from garrison.cluster.cli_running import fail
+from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from garrison.cluster.daemon.manager_commands import Work
@@ -44,8 +45,8 @@ TokenFile = Annotated[
     typer.Option(
         "--token-file",
         metavar="FILE",
-        envvar="GARRISON_MANAGER_TOKEN_FILE",
-        help="Its first line is the token.",
+        envvar=TOKEN_FILE_VARIABLE,
+        help=f"File with a token, as that of 'run'; else the variable {TOKEN_VARIABLE}.",
     ),
 ]
 NodeAddresses = Annotated[

@@ -197,9 +197,7 @@ class Lease:
 
     def allows_hand_over(self, primary_id: str) -> bool:
         """Whether the lease stays held while this primary's successor grants nothing; else it is waited for."""
-        return self._voters.without(
-            primary_id, lambda node_id: self._counts_until_ms(node_id) > self._now_ms
-        )
+        return self._voters.without(primary_id, lambda node_id: self._counts_until_ms(node_id) > self._now_ms)
 
     @property
     def holder(self) -> str:
