@@ -143,7 +143,7 @@ class Plan(Document):
     made_ms: int
     jobs: tuple[Job, ...] = ()
     explanations: tuple[str, ...] = Field(
-        (), description="what was looked at and needs nothing, or cannot be"
+        default=(), description="what was looked at and needs nothing, or cannot be"
     )
     harm: int = 0
 
