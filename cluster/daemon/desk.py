@@ -224,7 +224,9 @@ class Desk:
     def job(self, job_id: str) -> Job:
         found = next((job for job in self.records.jobs if job.id == job_id), None)
         if found is None:
-            raise NotPossibleError(404, "there is no such job; /api/jobs lists them")
+            raise NotPossibleError(
+                404, "there is no such job; 'garrison manager jobs' (GET /api/jobs) lists them"
+            )
         return found
 
     def audit(self, limit: int) -> list[AuditEntry]:

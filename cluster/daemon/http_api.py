@@ -1,7 +1,7 @@
 """The HTTP API of the manager: one table of routes, from which the OpenAPI document is made too.
 
-BACKGROUND  docs/manager.md describes it for people. Each route says who may call it and which documents go in
-            and out; nothing else in this package knows of HTTP methods and paths.
+BACKGROUND  docs/manager-reference.md describes it for people. Each route says who may call it and which
+            documents go in and out; nothing else in this package knows of HTTP methods and paths.
 INVARIANTS  No answer without the right that its route needs. Errors are a :class:`Refusal`, and never show
             what a token was or a traceback. What changes something needs the media type JSON or YAML,
             which another site's form cannot send.
@@ -159,7 +159,11 @@ async def resume_job(call: Call) -> Result:
     return call.desk.job(job.id)
 
 
-def _plain(request: type[asked.Pause] | type[asked.Resume] | type[asked.Undo]) -> Handler:
+Plain = type[asked.Pause | asked.Resume | asked.Undo | asked.Adopt | asked.StartAnew]
+"""Requests that say nothing but who asks."""
+
+
+def _plain(request: Plain) -> Handler:
     async def carry_out(call: Call) -> Result:
         await call.desk.ask(lambda ticket: request(call.caller.name, ticket))
         return call.desk.status()
@@ -222,6 +226,22 @@ ROUTES = (
     ApiRoute("POST", "/api/pause", "act", _plain(asked.Pause), ManagerStatus, "Begin nothing."),
     ApiRoute("POST", "/api/resume", "act", _plain(asked.Resume), ManagerStatus, "End a pause."),
     ApiRoute("POST", "/api/undo", "act", _plain(asked.Undo), ManagerStatus, "Take back the newest wish."),
+    ApiRoute(
+        "POST",
+        "/api/records/adopt",
+        "act",
+        _plain(asked.Adopt),
+        ManagerStatus,
+        "Go on with the newest records that can be read, when those of a majority cannot.",
+    ),
+    ApiRoute(
+        "POST",
+        "/api/records/start-anew",
+        "act",
+        _plain(asked.StartAnew),
+        ManagerStatus,
+        "Go on with empty records, when those of a majority cannot be read.",
+    ),
     ApiRoute(
         "GET",
         "/api/audit",

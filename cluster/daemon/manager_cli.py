@@ -6,7 +6,7 @@ Exit codes: those of ``garrison cluster``. This module defines the words of the 
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -31,6 +31,7 @@ from garrison.cluster.cli_options import (
     tls_context,
 )
 from garrison.cluster.cli_running import fail
+from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from garrison.cluster.daemon.manager_commands import Work
@@ -44,8 +45,8 @@ TokenFile = Annotated[
     typer.Option(
         "--token-file",
         metavar="FILE",
-        envvar="GARRISON_MANAGER_TOKEN_FILE",
-        help="Its first line is the token.",
+        envvar=TOKEN_FILE_VARIABLE,
+        help=f"File with a token, as that of 'run'; else the variable {TOKEN_VARIABLE}.",
     ),
 ]
 NodeAddresses = Annotated[
@@ -275,6 +276,24 @@ def undo(
 
 
 @app.command()
+def recover(
+    context: typer.Context,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Begin with empty records: no desired state, jobs or history.")
+    ] = False,
+    manager: ManagerUrl = None,
+    token_file: TokenFile = None,
+    node: NodeAddresses = None,
+    records: RecordsFile = None,
+) -> None:
+    """Go on with the newest records that can be read, when those of a majority are damaged."""
+    from garrison.cluster.daemon import manager_commands as commands
+
+    work = commands.change("/api/records/start-anew" if empty else "/api/records/adopt")
+    _run(context, Where(manager, token_file, node, records), work)
+
+
+@app.command()
 def history(
     context: typer.Context,
     limit: Annotated[int, typer.Option(metavar="COUNT", help="How many lines.", min=1, max=1000)] = 50,
@@ -340,8 +359,8 @@ def consent(
 def move(
     context: typer.Context,
     slots: Annotated[str, typer.Argument(metavar="RANGES", help="As 0-99,205.", show_default=False)],
-    source: Annotated[str, typer.Option("--from", metavar="ID", help="The primary that owns them.")],
-    target: Annotated[str, typer.Option("--to", metavar="ID", help="The primary that gets them.")],
+    source: Annotated[str, typer.Option("--from", metavar="NODE", help="The primary that owns them.")],
+    target: Annotated[str, typer.Option("--to", metavar="NODE", help="The primary that gets them.")],
     yes: Yes = False,
     dry_run: DryRun = False,
     manager: ManagerUrl = None,
@@ -372,6 +391,9 @@ def _run(context: typer.Context, where: Where, work: "Work") -> NoReturn:
     from garrison.cluster.daemon.manager_commands import run_work
     from garrison.cluster.errors import ManagerError
 
+    source = context.get_parameter_source("manager")
+    if where.nodes and source is not None and source.name == "ENVIRONMENT":
+        where = replace(where, manager=None)
     try:
         run_work(context.obj, where, work)
     except ManagerError as error:

@@ -17,6 +17,7 @@ from garrison.cluster.daemon import manager_render as render
 from garrison.cluster.daemon.manager_calls import Manager, RemoteManager, brief_manager
 from garrison.cluster.errors import ManagerError, UsageProblem
 from garrison.cluster.manager.admin_client import Access
+from garrison.cluster.manager_token import find_token
 from garrison.cluster.render import make_console
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ async def _manager(shared: Shared, where: "Where") -> AsyncIterator[Manager]:
     if where.manager:
         if where.nodes:
             raise UsageProblem("give --manager or --node, not both")
-        token = _read_token(where.token_file)
+        token = find_token(where.token_file)
         yield RemoteManager(where.manager, token, shared.tls, shared.timeout_s)
         return
     if not where.nodes:
@@ -63,20 +64,6 @@ async def _manager(shared: Shared, where: "Where") -> AsyncIterator[Manager]:
     entries = [parse_address(node) for node in where.nodes]
     async with brief_manager(entries, access, where.records) as manager:
         yield manager
-
-
-def _read_token(path: Path | None) -> str:
-    """The first token of a file: `TOKEN` or `NAME TOKEN`."""
-    if path is None:
-        return ""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageProblem(f"cannot read the token: {error}") from error
-    words = next((line.split() for line in lines if line.strip() and not line.startswith("#")), None)
-    if words is None:
-        raise UsageProblem(f"{path} has no token")
-    return words[-1]
 
 
 def _read_file(path: Path) -> tuple[bytes, str]:

@@ -2,21 +2,22 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from garrison.base.address_map import read_address_map
 from garrison.base.login_options import find_password
-from garrison.base.password_file import read_password_file
 from garrison.cluster.cli_options import SENTINEL_PASSWORD_VARIABLE, tls_context
+from garrison.cluster.errors import UsageProblem
+from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
 
 if TYPE_CHECKING:
     from garrison.cluster.top.picture_sources import PictureSource
 
 DEFAULT_PORT = 6379
 MANAGER_VARIABLE = "GARRISON_MANAGER"
-TOKEN_VARIABLE = "GARRISON_MANAGER_TOKEN"
 
 Entry = Annotated[
     str,
@@ -36,9 +37,10 @@ Manager = Annotated[
     ),
 ]
 TokenFile = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
         metavar="FILE",
+        envvar=TOKEN_FILE_VARIABLE,
         help=f"File with the manager's token in its first line; else the variable {TOKEN_VARIABLE}.",
     ),
 ]
@@ -55,7 +57,7 @@ class Asked:
 
     entry: str = ""
     manager: str | None = None
-    token_file: str | None = None
+    token_file: Path | None = None
     password: str | None = None
     password_file: str | None = None
     askpass: bool = False
@@ -85,14 +87,11 @@ def choose_source(asked: Asked) -> "PictureSource":
         raise typer.BadParameter(str(error), param_hint="--manager") from error
 
 
-def _token(file: str | None) -> str | None:
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
+def _token(file: Path | None) -> str | None:
     try:
-        return read_password_file(file)
-    except ValueError as error:
-        message = str(error).replace("password file", "token file")
-        raise typer.BadParameter(message, param_hint="--token-file") from error
+        return find_token(file) or None
+    except UsageProblem as error:
+        raise typer.BadParameter(str(error), param_hint="--token-file") from error
 
 
 def _nodes(asked: Asked) -> "PictureSource":

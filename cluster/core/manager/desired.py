@@ -41,8 +41,10 @@ class Limits(Wish):
 
     memory_percent_max: Percent = Field(default=80.0, description="of maxmemory")
     cpu_percent_max: float = Field(default=80.0, gt=0, description="of a core, averaged over `load_window_s`")
-    ops_per_s_max: int | None = Field(default=None, gt=0)
-    slots_max: int | None = Field(default=None, gt=0, le=16384)
+    ops_per_s_max: int | None = Field(
+        default=None, gt=0, description="commands a second; without it unlimited"
+    )
+    slots_max: int | None = Field(default=None, gt=0, le=16384, description="slots; without it unlimited")
     load_window_s: float = Field(
         default=10.0, gt=0, le=600, description="how long it must be beyond the limit"
     )
@@ -51,9 +53,13 @@ class Limits(Wish):
 class Balance(Wish):
     """How slots are spread over primaries by their weights."""
 
-    by: Literal["slots", "keys", "bytes", "load"] = "slots"
-    threshold_percent: float = Field(default=5.0, ge=0, le=100)
-    enabled: bool = True
+    by: Literal["slots", "keys", "bytes", "load"] = Field(
+        default="slots", description="what is spread: slots, keys, bytes or load (processor time)"
+    )
+    threshold_percent: float = Field(
+        default=5.0, ge=0, le=100, description="how far off its share a primary may be"
+    )
+    enabled: bool = Field(default=True, description="false: slots move only for other reasons")
 
 
 def _is_zone(name: str) -> str:
@@ -67,47 +73,53 @@ def _is_zone(name: str) -> str:
 class Window(Wish):
     """When jobs may begin. Without any window they may at any time."""
 
-    days: tuple[Weekday, ...] = WEEKDAYS
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS, description="on which it begins")
     begins: time = Field(default=time(0, 0), description="HH:MM")
     ends: time = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
-    timezone: Annotated[str, AfterValidator(_is_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(_is_zone)] = Field(
+        default="UTC", description="whose clock, as Europe/Berlin"
+    )
     jobs: tuple[JobKind, ...] = Field(default=(), description="which jobs; empty for all")
 
 
 class Harm(Wish):
     """How much disturbance is allowed: points within any hour, and how much each act costs."""
 
-    points_per_hour_max: int = Field(default=100, ge=0)
+    points_per_hour_max: int = Field(default=100, ge=0, description="the budget of any hour")
     hand_over: int = Field(
         default=10, ge=0, description="writes of one shard wait for some tenths of a second"
     )
     full_sync: int = Field(default=5, ge=0, description="a replica is filled from its primary")
     slots_moved_100: int = Field(default=1, ge=0, description="for each begun hundred slots")
-    restart: int = Field(default=5, ge=0)
-    backup: int = Field(default=2, ge=0)
-    jobs_at_once_max: int = Field(default=1, ge=1, le=64)
+    restart: int = Field(default=5, ge=0, description="a node starts again")
+    backup: int = Field(default=2, ge=0, description="all shards are copied")
+    jobs_at_once_max: int = Field(default=1, ge=1, le=64, description="jobs that may run at the same time")
 
 
 class BackupWish(Wish):
     """A schedule of backups."""
 
     target: str = Field(min_length=1, description="folder, or s3://bucket/prefix, as for `garrison backup`")
-    every_s: int = Field(default=86_400, ge=60)
-    keep: int = Field(default=7, ge=1)
+    every_s: int = Field(default=86_400, ge=60, description="from one backup to the next")
+    keep: int = Field(default=7, ge=1, description="how many are kept at the target")
     prove_every_s: int | None = Field(
-        default=604_800, ge=60, description="restore and compare; None for never"
+        default=604_800, ge=60, description="restore and compare; null for never"
     )
 
 
 class DesiredState(Wish):
     """The whole wish. `garrison.cluster.core.manager.holding` says whether it can hold."""
 
-    format: Literal["garrison-desired-state"] = "garrison-desired-state"
-    name: str = ""
-    mode: Literal["dry-run", "act"] = "dry-run"
-    shards: int | None = Field(default=None, ge=1, le=16384, description="None: as many as there are")
+    format: Literal["garrison-desired-state"] = Field(
+        default="garrison-desired-state", description="what kind of document it is"
+    )
+    name: str = Field(default="", description="what people call the cluster")
+    mode: Literal["dry-run", "act"] = Field(
+        default="dry-run", description="whether jobs begin by themselves or by consent only"
+    )
+    shards: int | None = Field(default=None, ge=1, le=16384, description="without it, as many as there are")
     replicas_per_shard: int | None = Field(
-        default=None, ge=0, le=16, description="None: as many as there are"
+        default=None, ge=0, le=16, description="without it, as many as there are"
     )
     zones: tuple[str, ...] = Field(default=(), description="all zones; a shard's nodes are spread over them")
     nodes: dict[str, NodeWish] = {}

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.holding import Refusal, refusals
 
+REFERENCE = "docs/manager-reference.md"
 DESIRED_BYTES_MAX = 262_144
 DEPTH_MAX = 12
 VALUES_MAX = 50_000
@@ -50,7 +51,7 @@ def load_desired(text: str | bytes) -> DesiredState | tuple[Refusal, ...]:
         return (error.refusal,)
     tree = {} if tree in (None, "") else tree
     if not isinstance(tree, dict):
-        return (Refusal("", "a desired state is made of lines such as `shards: 3`; see docs/manager.md"),)
+        return (Refusal("", f"a desired state is made of lines such as `shards: 3`; see {REFERENCE}"),)
     try:
         desired = DesiredState.model_validate(tree)
     except ValidationError as error:
@@ -196,7 +197,7 @@ def _reason(error: Mapping[str, Any]) -> str:
         return f"{shown} is not a list; write each entry on a line of its own, after a dash"
     if kind.startswith(("dict", "model")):
         return f"{shown} is not a part with names; write lines such as `name: value` under it"
-    return f"{shown} cannot stand here; see docs/manager.md"
+    return f"{shown} cannot stand here; see {REFERENCE}"
 
 
 def _unknown_word(path: Path) -> str:

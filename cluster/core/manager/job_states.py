@@ -1,6 +1,6 @@
 """The states of jobs and steps as tables; a pair that is not in them is a programmer's error.
 
-`docs/manager.md` shows them as diagrams, which a test holds to these tables.
+`docs/manager-reference.md` shows them as diagrams, which a test holds to these tables.
 """
 
 from collections.abc import Mapping

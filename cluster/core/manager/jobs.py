@@ -11,7 +11,7 @@ The states of a job, and of a step::
              │           │          │  │                                           │
              └─> refused └─> stopped<┘  └──> failed                                └──> failed
 
-The whole table is :mod:`garrison.cluster.core.manager.job_states`, and `docs/manager.md` shows it.
+The whole table is :mod:`garrison.cluster.core.manager.job_states`, and `docs/manager-reference.md` shows it.
 `waiting` waits for its window, for the budget of harm, for a person's consent or for another job (`waits_for`
 says which). `stopped` by a person, or because the manager is not sure; `why` says so.
 """
@@ -143,7 +143,7 @@ class Plan(Document):
     made_ms: int
     jobs: tuple[Job, ...] = ()
     explanations: tuple[str, ...] = Field(
-        (), description="what was looked at and needs nothing, or cannot be"
+        default=(), description="what was looked at and needs nothing, or cannot be"
     )
     harm: int = 0
 

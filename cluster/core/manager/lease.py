@@ -2,9 +2,9 @@
 
 BACKGROUND. Managers need no system of their own: the cluster's nodes grant the lease. A node grants it to one
 manager at a time, under an epoch that only grows and that it syncs to disk, until the time to live has passed
-since the request came (`docs/manager.md`). Connections of a manager carry its epoch, and a node refuses an
-epoch older than the newest it knows. So the lease keeps managers from working against each other, and the
-epoch keeps one that does not yet know better from doing harm.
+since the request came (`docs/manager-reference.md`). Connections of a manager carry its epoch, and a node
+refuses an epoch older than the newest it knows. So the lease keeps managers from working against each other,
+and the epoch keeps one that does not yet know better from doing harm.
 
 INVARIANTS.
 1. Held only while most primaries with slots have granted it under the own epoch (`Voters`); any two

@@ -195,7 +195,7 @@ class RecordsKeeper:
         if not self.can_adopt:
             raise ValueError("nothing is to be adopted: the records are not damaged")
         if self._best is None:
-            raise ValueError("no copy of the records can be read: start anew")
+            raise ValueError("no copy of the records can be read: start anew with 'recover --empty'")
         self._restore(self._best)
 
     def start_anew(self) -> None:
@@ -330,8 +330,8 @@ class RecordsKeeper:
         elif self._damaged:
             self.blocked = (
                 f"the records cannot be read at {', '.join(sorted(self._damaged))} "
-                f"({next(iter(self._damaged.values()))}), so that no majority of primaries has them: adopt "
-                "the newest readable ones, or start anew"
+                f"({next(iter(self._damaged.values()))}), so that no majority of primaries has them; "
+                "'garrison manager recover' goes on with the newest that can be read"
             )
         else:
             self.blocked = "no majority of primaries says what it has stored"

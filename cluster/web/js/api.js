@@ -1,4 +1,4 @@
-// The HTTP API of the manager (docs/manager.md), and its server-sent events read by `fetch`: an EventSource
+// The HTTP API of the manager (docs/manager-reference.md), and its server-sent events read by `fetch`: an EventSource
 // cannot carry the token in a header.
 
 const TOKEN_KEY = "garrison-token";

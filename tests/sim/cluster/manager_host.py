@@ -1,5 +1,7 @@
 """A scripted manager on a machine of its own: it asks for the lease, stores records and acts, by the rules of
-docs/manager.md. All that it does goes over simulated connections to real engines and real control planes."""
+docs/manager-reference.md. All that it does goes over simulated connections to real engines and
+control planes.
+"""
 
 from __future__ import annotations
 

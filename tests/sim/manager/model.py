@@ -1,7 +1,7 @@
 """A light model of a cluster for managers: nodes with slots, replicas and the managers' register.
 
 It knows no bytes. A node has a role and slots, hears others or not, lives, hangs or is dead. The model
-carries out failovers. The register follows the table of commands in `docs/manager.md`.
+carries out failovers. The register follows the table of commands in `docs/manager-reference.md`.
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Answering:
         (["pause"], [("POST", "/api/pause")], "dry-run"),
         (["resume"], [("POST", "/api/resume")], "dry-run"),
         (["undo"], [("POST", "/api/undo")], "dry-run"),
+        (["recover"], [("POST", "/api/records/adopt")], "dry-run"),
+        (["recover", "--empty"], [("POST", "/api/records/start-anew")], "dry-run"),
         (["history", "--limit", "5"], [("GET", "/api/audit?limit=5")], "ann: apply"),
         (["jobs"], [("GET", "/api/jobs")], "no jobs"),
         (["consent", "p1"], [("POST", "/api/plan/p1/consent")], "carried out"),
@@ -115,6 +117,17 @@ def test_somebody_must_be_asked(
     assert "--manager URL" in capsys.readouterr().err
     assert main(["manager", "status", "--manager", "http://127.0.0.1:1"]) == 3
     assert main(["manager", "plan", str(tmp_path / "none"), "--manager", "http://127.0.0.1:1"]) == 2
+
+
+def test_node_on_the_line_wins_over_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GARRISON_MANAGER", "http://127.0.0.1:1")
+    assert main(["manager", "status", "--node", "127.0.0.1:x"]) == 2
+    assert "not both" not in capsys.readouterr().err
+    words = ["--node", "127.0.0.1:1", "--manager", "http://127.0.0.1:1"]
+    assert main(["manager", "status", *words]) == 2
+    assert "not both" in capsys.readouterr().err
 
 
 def test_run_refuses_to_be_reached_by_everybody(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,18 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from garrison.cluster.daemon.manager_commands import FILE_BYTES_MAX, _read_file, _read_token
+from garrison.cluster.daemon.manager_commands import FILE_BYTES_MAX, _read_file
 from garrison.cluster.errors import UsageProblem
-
-
-def test_token_is_the_last_word_of_the_first_line(tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    path.write_text("# mine\n\nann secret\nother\n")
-    assert _read_token(path) == "secret"
-    assert _read_token(None) == ""
-    path.write_text("#\n")
-    with pytest.raises(UsageProblem, match="no token"):
-        _read_token(path)
 
 
 def test_file_is_bounded(tmp_path: Path) -> None:

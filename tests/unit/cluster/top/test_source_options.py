@@ -14,7 +14,13 @@ from garrison.cluster.top.source_options import Asked, choose_source
 
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GARRISON_MANAGER", "GARRISON_MANAGER_TOKEN", "GARRISON_PORT", "REDISCLI_AUTH"):
+    for name in (
+        "GARRISON_MANAGER",
+        "GARRISON_MANAGER_TOKEN",
+        "GARRISON_MANAGER_TOKEN_FILE",
+        "GARRISON_PORT",
+        "REDISCLI_AUTH",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -35,7 +41,7 @@ def test_token_comes_from_file_or_variable(tmp_path: Path, monkeypatch: pytest.M
     file = tmp_path / "token"
     file.write_text("of-file\n")
     tokens = []
-    for asked in (Asked(manager="http://m:1"), Asked(manager="http://m:1", token_file=str(file))):
+    for asked in (Asked(manager="http://m:1"), Asked(manager="http://m:1", token_file=file)):
         source = choose_source(asked)
         assert isinstance(source, ManagerSource)
         tokens.append(source._headers["Authorization"])
@@ -57,7 +63,7 @@ def test_login_comes_from_the_address_first(monkeypatch: pytest.MonkeyPatch) -> 
         Asked("7000", manager="http://m:1"),
         Asked("not an address:"),
         Asked(manager="ftp://m"),
-        Asked(manager="http://m:1", token_file="/nowhere"),
+        Asked(manager="http://m:1", token_file=Path("/nowhere")),
         Asked("7000", address_map=["a"]),
     ],
 )

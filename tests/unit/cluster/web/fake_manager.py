@@ -1,4 +1,4 @@
-"""A small manager that serves the page and says what a test tells it to: the HTTP API of docs/manager.md."""
+"""A small manager that serves the page and says what a test tells it to, by docs/manager-reference.md."""
 
 from __future__ import annotations
 

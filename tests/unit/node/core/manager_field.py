@@ -116,7 +116,7 @@ class Machine:
 
 @dataclass
 class Manager:
-    """A manager as docs/manager.md wants it: it counts from when it asked, and renews only what lasts."""
+    """A manager as docs/manager-reference.md wants it: it counts from its question, renews what lasts."""
 
     name: str
     epoch: int = 0

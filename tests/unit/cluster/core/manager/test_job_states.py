@@ -30,6 +30,6 @@ def test_a_done_step_is_never_begun_again() -> None:
 
 
 def test_docs_show_the_tables(root: Path) -> None:
-    text = (root / "docs" / "manager.md").read_text()
+    text = (root / "docs" / "manager-reference.md").read_text()
     for table in (job_states.JOB, job_states.STEP):
         assert job_states.diagram(table) in text

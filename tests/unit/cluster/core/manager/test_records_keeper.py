@@ -79,7 +79,7 @@ def test_majority_damaged_waits_for_a_person() -> None:
     keeper.read("c", copy("good", 8))
     keeper.tick(5_000)
     assert keeper.state is Keeping.READING
-    assert "adopt" in keeper.blocked
+    assert "manager recover" in keeper.blocked
     keeper.adopt()
     asks = [ask for ask in keeper.take() if isinstance(ask, StoreRecords)]
     assert {ask.version for ask in asks} == {10}, "newer than the damaged ones"
