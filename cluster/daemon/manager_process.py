@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,6 +31,7 @@ from garrison.cluster.daemon.key_search import search_keys
 from garrison.cluster.daemon.manager_metrics import write_metrics
 from garrison.cluster.daemon.observing import Observer
 from garrison.cluster.daemon.surveying import Surveyor
+from garrison.cluster.daemon.tracing import Tracing
 from garrison.cluster.daemon.watching_core import WatchingCore
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient
@@ -77,6 +79,7 @@ class ManagerProcess:
         )
         self.surveyor = Surveyor(options.access, lambda: core.desired, lambda: core.records)
         self.observer = Observer(options.entries, options.access, self._seen, desired=lambda: core.desired)
+        self.tracing = Tracing.of_environment(os.environ, lambda: core.leads)
         self._ended = asyncio.Event()
         self._looking: set[asyncio.Task[None]] = set()
 
@@ -109,6 +112,7 @@ class ManagerProcess:
             await asyncio.gather(*tasks, *self._looking, return_exceptions=True)
             if carrier is not None:
                 await carrier.close()
+            await self.tracing.close()
             if keeper is not None:
                 self.driver.release([node.id for node in self.desk.picture.nodes])
                 await keeper.close()
@@ -142,6 +146,7 @@ class ManagerProcess:
     def _seen(self, picture: Picture, events: tuple[Event, ...]) -> None:
         for event in events:
             logger.info("%s: %s", event.kind, event.text)
+        self.tracing.seen(picture, events)
         around = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
         self.driver.observed(self.desk.show(picture.model_copy(update=around), events))
 
@@ -152,6 +157,7 @@ class ManagerProcess:
             self.desk.broadcast.tell(event)
 
     def _changed(self, jobs: Sequence[Job]) -> None:
+        self.tracing.changed(jobs)
         for job in jobs:
             self.desk.broadcast.tell(job)
 

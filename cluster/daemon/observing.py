@@ -261,11 +261,11 @@ class Observer:
             commands += [("CONFIG", "GET", name) for name in settings]
             watched.settings_asked = settings
             watched.settings_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
+        asked_ms = self._now_ms()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
-            self._take(
-                watched, {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}
-            )
+            found = {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}
+            self._take(watched, found, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)
@@ -296,7 +296,7 @@ class Observer:
 
     # What came.
 
-    def _take(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+    def _take(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
         now = asyncio.get_running_loop().time()
         histogram = replies.get(("LATENCY", "HISTOGRAM"))
         if isinstance(histogram, ReplyError):
@@ -306,7 +306,7 @@ class Observer:
         load = load_between(watched.before, sample, self._lag(watched, sample, now))
         watched.before = sample
         watched.heard = replace(watched.heard, sample=sample, load=load)
-        self._take_settings(watched, replies)
+        self._take_settings(watched, replies, asked_ms)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
                 self._take_table(watched, reply)
@@ -318,7 +318,7 @@ class Observer:
         if sample.role != ("primary" if watched.node.is_primary else "replica"):
             watched.table_due_s = 0.0
 
-    def _take_settings(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+    def _take_settings(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
         found = {
             name.decode(): value.decode("utf-8", "replace")
             for command, reply in replies.items()
@@ -326,7 +326,7 @@ class Observer:
             for name, value in zip(reply[::2], reply[1::2], strict=False)
         }
         if found or not self._desired().settings:
-            watched.heard = replace(watched.heard, settings=found)
+            watched.heard = replace(watched.heard, settings=found, settings_as_of_ms=asked_ms)
 
     def _lag(self, watched: _Watched, sample: Sample, now: float) -> tuple[int | None, int | None]:
         if sample.role == "primary":
