@@ -189,11 +189,6 @@ def _names(desired: DesiredState, picture: Picture) -> Iterator[Refusal]:
             yield Refusal(path, f"is the same node as {seen[found[0].id]}; leave one out")
         elif found:
             seen[found[0].id] = name
-    for index, address in enumerate(desired.spares):
-        node = names.one(address)
-        if node is not None and (node.slots or node.role == "replica"):
-            doing = "owns slots" if node.slots else "is a replica"
-            yield Refusal(f"spares.{index}", f"{address} {doing} and is not idle; leave it out of `spares`")
 
 
 def _counts(desired: DesiredState, picture: Picture) -> Iterator[Refusal]:
@@ -262,6 +257,12 @@ def _warnings(desired: DesiredState, picture: Picture) -> Iterator[str]:
     situation = Situation(desired, picture, Records(), Observations(), picture.at_ms)
     if len(picture.nodes) > 1 and len({situation.host_of(node) for node in picture.nodes}) == 1:
         yield "All nodes are on one host; with it the whole cluster is lost."
+    names = Names(picture)
+    for address in desired.spares:
+        node = names.one(address)
+        if node is not None and (node.slots or node.role == "replica"):
+            doing = "owns slots" if node.slots else "is a replica"
+            yield f"{address} of `spares` {doing}: it is taken, and no spare until it is idle."
     if desired.windows:
         shut = [kind.value for kind in JobKind if may_begin_ms(desired.windows, kind, picture.at_ms) is None]
         if shut:
