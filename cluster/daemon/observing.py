@@ -264,7 +264,9 @@ class Observer:
         asked_ms = self._now_ms()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
-            found = {tuple(command): reply for command, reply in zip(commands, replies, strict=True)}
+            found: dict[Command, Any] = {
+                tuple(command): reply for command, reply in zip(commands, replies, strict=True)
+            }
             self._take(watched, found, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
