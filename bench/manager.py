@@ -1,18 +1,30 @@
-"""How long the cluster manager takes to plan.
+"""How long the cluster manager takes to plan, and what it costs while it leads.
 
     python bench/manager.py plan              # 1,000 nodes, five rounds a case
     python bench/manager.py plan --nodes 5000
+    python bench/manager.py cost             # a leading manager of 100 simulated nodes, for 60 s
 
 The cluster is on paper: shards of three nodes, each slot with keys and load, some replicas failed, some hosts
 crowded, three shards hot. The worst case asks for everything at once: weights, settings, a release, backups.
-Reading the picture, the conditions and the plan are measured apart."""
+Reading the picture, the conditions and the plan are measured apart.
+
+`cost` starts the nodes in one process and `garrison manager run` in another, which leads, plans every five
+seconds in the mode act, and follows load by slot. With `--followers` further managers follow it."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from top import cpu_s, resident_mb
 
 from garrison.cluster.core.manager.conditions import Conditions
 from garrison.cluster.core.manager.desired import BackupWish, Balance, DesiredState, NodeWish
@@ -126,6 +138,51 @@ def plan(nodes: int, rounds: int) -> None:
         print(f"{name}: {timed}; {len(made.jobs)} jobs ({kinds})")
 
 
+FIRST_PORT = 27380
+WISH = {"mode": "act", "balance": {"by": "load", "threshold_percent": 100}, "spares": ["127.0.0.1:1"]}
+
+
+def ask(port: int, method: str, path: str, document: object = None) -> Any:
+    """A JSON answer of a manager."""
+    body = None if document is None else json.dumps(document).encode()
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def cost(nodes: int, seconds: float, followers: int) -> None:
+    servers = Path(__file__).with_name("managed_nodes.py")
+    processes = [subprocess.Popen([sys.executable, servers, str(nodes)], stdout=subprocess.PIPE, text=True)]
+    assert processes[0].stdout is not None
+    entry = processes[0].stdout.readline().strip()
+    ports = [FIRST_PORT + at for at in range(1 + followers)]
+    try:
+        for port in ports:
+            words = ["run", entry, "--listen", f"127.0.0.1:{port}", "--id", f"m{port}"]
+            command = [sys.executable, "-m", "garrison", "manager", *words]
+            manager = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            processes.append(manager)
+            assert manager.stdout is not None
+            manager.stdout.readline()
+            while port == FIRST_PORT and not ask(port, "GET", "/api/status")["leads"]:
+                time.sleep(0.2)
+        ask(FIRST_PORT, "PUT", "/api/desired", WISH)
+        time.sleep(15)
+        managers = processes[1:]
+        before = [cpu_s(each.pid) for each in managers]
+        time.sleep(seconds)
+        status = ask(FIRST_PORT, "GET", "/api/status")
+        for each, spent in zip(managers, before, strict=True):
+            share, role = (cpu_s(each.pid) - spent) / seconds, "leads" if each is managers[0] else "follows"
+            print(f"{role}: {share:.1%} of a core, {resident_mb(each.pid):.0f} MB; {nodes} nodes")
+        print(f"why it does nothing: {status['why_idle'] or 'nothing is to be done'}")
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,8 +191,15 @@ def main() -> None:
     planning = commands.add_parser("plan", help="plans of a large cluster")
     planning.add_argument("--nodes", type=int, default=1000)
     planning.add_argument("--rounds", type=int, default=5)
+    leading = commands.add_parser("cost", help="CPU and memory of a manager that leads")
+    leading.add_argument("--nodes", type=int, default=100)
+    leading.add_argument("--seconds", type=float, default=60.0)
+    leading.add_argument("--followers", type=int, default=0)
     options = parser.parse_args()
-    plan(options.nodes, options.rounds)
+    if options.command == "plan":
+        plan(options.nodes, options.rounds)
+    else:
+        cost(options.nodes, options.seconds, options.followers)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -31,6 +32,7 @@ from garrison.cluster.daemon.keeping import ClusterKeeper, FileKeeper, Keeper
 from garrison.cluster.daemon.key_search import search_keys
 from garrison.cluster.daemon.manager_metrics import write_metrics
 from garrison.cluster.daemon.surveying import Surveyor
+from garrison.cluster.daemon.tracing import Tracing
 from garrison.cluster.daemon.watching_core import WatchingCore
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import Access, AdminClient
@@ -92,6 +94,7 @@ class ManagerProcess:
             desired=lambda: core.desired,
         )
         self._why_watching = ""
+        self.tracing = Tracing.of_environment(os.environ, lambda: core.leads)
         self._ended = asyncio.Event()
         self._looking: set[asyncio.Task[None]] = set()
 
@@ -124,6 +127,7 @@ class ManagerProcess:
             await asyncio.gather(*tasks, *self._looking, return_exceptions=True)
             if carrier is not None:
                 await carrier.close()
+            await self.tracing.close()
             if keeper is not None:
                 self.driver.release([node.id for node in self.desk.picture.nodes])
                 await keeper.close()
@@ -157,6 +161,7 @@ class ManagerProcess:
     def _seen(self, picture: Picture, events: tuple[Event, ...]) -> None:
         for event in events:
             logger.info("%s: %s", event.kind, event.text)
+        self.tracing.seen(picture, events)
         around: dict[str, object] = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
         why = why_only_watching(picture, self.desk.settings.keeping)
         if why and picture.kind == "cluster":
@@ -174,6 +179,7 @@ class ManagerProcess:
             self.desk.broadcast.tell(event)
 
     def _changed(self, jobs: Sequence[Job]) -> None:
+        self.tracing.changed(jobs)
         for job in jobs:
             self.desk.broadcast.tell(job)
 

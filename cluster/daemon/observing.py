@@ -83,8 +83,6 @@ class _Watched:
     details_due_s: float = 0.0
     settings_due_s: float = 0.0
     settings_asked: tuple[str, ...] = ()
-    settings_from_s: float = 0.0
-    """Settings count when they were asked for since then: before, something was done to the node."""
     table_due_s: float = 0.0
     refused: dict[str, float] = field(default_factory=dict)
     """Command -> when it may be asked for again."""
@@ -140,8 +138,6 @@ class Observer:
 
     async def _ask_everything(self, watched: _Watched) -> None:
         watched.table_due_s = watched.settings_due_s = 0.0
-        watched.settings_from_s = asyncio.get_running_loop().time()
-        watched.heard = replace(watched.heard, settings={})
         await self._ask(watched, lane=1)
 
     # The tasks.
@@ -268,14 +264,13 @@ class Observer:
             commands += [("CONFIG", "GET", name) for name in settings]
             watched.settings_asked = settings
             watched.settings_due_s = now + self._details_interval_s()
+        asked_ms = self._now_ms()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
-            by_command: dict[Command, Any] = {
+            found: dict[Command, Any] = {
                 tuple(command): reply for command, reply in zip(commands, replies, strict=True)
             }
-            self._take(watched, by_command)
-            if now >= watched.settings_from_s:
-                self._take_settings(watched, by_command)
+            self._take(watched, found, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)
@@ -306,7 +301,7 @@ class Observer:
 
     # What came.
 
-    def _take(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+    def _take(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
         now = asyncio.get_running_loop().time()
         histogram = replies.get(("LATENCY", "HISTOGRAM"))
         if isinstance(histogram, ReplyError):
@@ -316,6 +311,7 @@ class Observer:
         load = load_between(watched.before, sample, self._lag(watched, sample, now))
         watched.before = sample
         watched.heard = replace(watched.heard, sample=sample, load=load)
+        self._take_settings(watched, replies, asked_ms)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
                 self._take_table(watched, reply)
@@ -327,7 +323,7 @@ class Observer:
         if sample.role != ("primary" if watched.node.is_primary else "replica"):
             watched.table_due_s = 0.0
 
-    def _take_settings(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+    def _take_settings(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
         found = {
             name.decode(): value.decode("utf-8", "replace")
             for command, reply in replies.items()
@@ -335,7 +331,7 @@ class Observer:
             for name, value in zip(reply[::2], reply[1::2], strict=False)
         }
         if found or not self._desired().settings:
-            watched.heard = replace(watched.heard, settings=found)
+            watched.heard = replace(watched.heard, settings=found, settings_as_of_ms=asked_ms)
 
     def _lag(self, watched: _Watched, sample: Sample, now: float) -> tuple[int | None, int | None]:
         if sample.role == "primary":

@@ -58,7 +58,7 @@ async def _demand_log(context: StepContext, admin: LeasedClient, node: Node, *, 
         if "1" not in (fields.get("aof_rewrite_in_progress"), fields.get("aof_rewrite_scheduled")):
             if fields.get("aof_last_bgrewrite_status") == "err":
                 raise UnsureError(
-                    f"{node.label} cannot write its append-only file: its log says why; mend that, then resume"
+                    f"{node.label} cannot write its append-only file, its log says why: mend it, then resume"
                 )
             return
         await context.pause()
@@ -117,9 +117,9 @@ async def _wait_back(context: StepContext, admin: LeasedClient, node: Node, sinc
     deadline = time.monotonic() + RESTART_TIMEOUT_S
     while time.monotonic() < deadline:
         started_ms = await _started_ms(admin, node)
-        if started_ms is not None and started_ms > since_ms:
-            if (await _persistence(admin, node)).get("loading") != "1":
-                return
+        is_back = started_ms is not None and started_ms > since_ms
+        if is_back and (await _persistence(admin, node)).get("loading") != "1":
+            return
         await context.pause()
     raise ManagerError(
         f"{node.label} is not back {RESTART_TIMEOUT_S:.0f} s after its shutdown: does a supervisor start it?"

@@ -26,8 +26,10 @@ from garrison import __version__
 from garrison.client import Client, connect
 from garrison.cluster.core.check import check as find_problems
 from garrison.cluster.core.ranges import SLOT_COUNT
+from garrison.cluster.daemon.carrying import address_of
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.local.cluster import GARRISON_NODE, LocalCluster
+from garrison.cluster.manager.admin_client import AdminClient
 from garrison.cluster.manager.session import settled_state
 from tests.integration.managers import Caller, RunningManager, calling
 from tests.integration.supervised import OTHER_RELEASE, Supervisor, add_spare, other_release, supervised
@@ -102,7 +104,7 @@ class Campaign:
         await self.ask("PUT", "/api/desired", self.wish)
 
     async def finish(self, kind: str, known: set[str], until: Callable[[Document], bool]) -> list[Document]:
-        """Kill the leader at a random moment of the jobs of this kind; they, when the picture is as wanted."""
+        """Kill the leader at a random moment of these jobs; they, when the picture is as wanted."""
         deadline = time.monotonic() + JOB_S_MAX
         kill_at = time.monotonic() + self.random.uniform(0, KILL_AFTER_S_MAX)
         jobs: list[Document] = []
@@ -288,7 +290,9 @@ KINDS = {
 
 async def check(campaign: Campaign, client: Client[bytes], caller: Caller) -> None:
     """What is true after every job."""
-    async with campaign.cluster.admin() as admin:
+    picture = await campaign.ask("GET", "/api/picture")
+    member = address_of(serving(picture)[0]["address"])
+    async with AdminClient(member, campaign.cluster.access) as admin:
         state = await settled_state(admin)
     found = [str(finding) for finding in find_problems(state) if finding.severity == "error"]
     assert not found, found
@@ -303,23 +307,26 @@ async def run(rounds: int, kinds: list[str], seed: int) -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with LocalCluster(3, 1, directory=folder / "nodes", settings=SETTINGS) as cluster:
-            async with supervised(cluster) as supervisor, await connect(cluster.url) as client:
-                campaign = Campaign(cluster, supervisor, folder, seed)
-                campaign.spares = [str((await add_spare(cluster)).address) for _ in range(SPARES)]
-                async with client.pipeline() as pipeline:
-                    for number in range(KEYS):
-                        pipeline.set(f"key:{number}", str(number))
-                try:
-                    await campaign.start_manager()
-                    await campaign.start_manager()
-                    await campaign.apply()
-                    for at, kind in itertools.product(range(rounds), kinds):
-                        wrong += not await one(campaign, client, at, kind)
-                        if wrong:
-                            break
-                finally:
-                    await campaign.close()
+        async with (
+            LocalCluster(3, 1, directory=folder / "nodes", settings=SETTINGS) as cluster,
+            supervised(cluster) as supervisor,
+            await connect(cluster.url) as client,
+        ):
+            campaign = Campaign(cluster, supervisor, folder, seed)
+            campaign.spares = [str((await add_spare(cluster)).address) for _ in range(SPARES)]
+            async with client.pipeline() as pipeline:
+                for number in range(KEYS):
+                    pipeline.set(f"key:{number}", str(number))
+            try:
+                await campaign.start_manager()
+                await campaign.start_manager()
+                await campaign.apply()
+                for at, kind in itertools.product(range(rounds), kinds):
+                    wrong += not await one(campaign, client, at, kind)
+                    if wrong:
+                        break
+            finally:
+                await campaign.close()
     return wrong
 
 

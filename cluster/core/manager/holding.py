@@ -257,6 +257,12 @@ def _warnings(desired: DesiredState, picture: Picture) -> Iterator[str]:
     situation = Situation(desired, picture, Records(), Observations(), picture.at_ms)
     if len(picture.nodes) > 1 and len({situation.host_of(node) for node in picture.nodes}) == 1:
         yield "All nodes are on one host; with it the whole cluster is lost."
+    names = Names(picture)
+    for address in desired.spares:
+        node = names.one(address)
+        if node is not None and (node.slots or node.role == "replica"):
+            doing = "owns slots" if node.slots else "is a replica"
+            yield f"{address} of `spares` {doing}: it is taken, and no spare until it is idle."
     if desired.windows:
         shut = [kind.value for kind in JobKind if may_begin_ms(desired.windows, kind, picture.at_ms) is None]
         if shut:

@@ -196,7 +196,7 @@ class Lease:
         return self._voters.with_one_more(lambda node_id: self._counts_until_ms(node_id) > self._now_ms)
 
     def allows_hand_over(self, primary_id: str) -> bool:
-        """Whether the lease stays held while this primary's successor grants nothing; else it is waited for."""
+        """Whether the lease stays held while this primary's successor grants nothing."""
         return self._voters.without(primary_id, lambda node_id: self._counts_until_ms(node_id) > self._now_ms)
 
     @property

@@ -228,26 +228,28 @@ def slot_loads(
     """The slots of one node with what they cost since `before`; without a sample before, their keys alone."""
     loads = []
     for slot, figures in now.items():
-        earlier = before.get(slot, {})
-
-        def rate(
-            name: str, figures: Mapping[str, int] = figures, earlier: Mapping[str, int] = earlier
-        ) -> Any:
-            if span_s <= 0 or name not in figures or name not in earlier or figures[name] < earlier[name]:
-                return None
-            return (figures[name] - earlier[name]) / span_s
-
-        cpu_us = rate("cpu-usec")
+        earlier = before.get(slot) if span_s > 0 else None
+        cpu_us = _rate("cpu-usec", figures, earlier, span_s)
         loads.append(
             SlotLoad(
                 slot=slot,
                 keys=figures.get("key-count"),
                 cpu_fraction=None if cpu_us is None or cpu_us > CORES_MAX * 1e6 else round(cpu_us / 1e6, 6),
-                input_bytes_per_s=rate("network-bytes-in"),
-                output_bytes_per_s=rate("network-bytes-out"),
+                input_bytes_per_s=_rate("network-bytes-in", figures, earlier, span_s),
+                output_bytes_per_s=_rate("network-bytes-out", figures, earlier, span_s),
             )
         )
     return loads
+
+
+def _rate(name: str, now: Mapping[str, int], before: Mapping[str, int] | None, span_s: float) -> float | None:
+    """How much a counter has risen a second; None when one of them is missing, or it has fallen."""
+    if before is None:
+        return None
+    figure, earlier = now.get(name), before.get(name)
+    if figure is None or earlier is None or figure < earlier:
+        return None
+    return (figure - earlier) / span_s
 
 
 def read_slow_log(node_id: str, reply: Any) -> list[SlowCommand]:

@@ -4,7 +4,7 @@ INVARIANTS  A primary with slots is never restarted: a replica that has been res
             its role first. No restart while another node of the shard is not in sync. When one upgrade has
             failed, no other begins until somebody has looked, or some time has passed.
 BEHAVIOUR   Values are compared by their meaning: ``1gb`` is ``1073741824``. What a node does not say is not
-            guessed: a setting that has not been read yet, an unknown version.
+            guessed: a setting that has not been read yet, or was read before it was set; an unknown version.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,13 @@ from garrison.base.value_types import parse_memory
 from garrison.cluster.core.manager import steps
 from garrison.cluster.core.manager.draft import RETRY_AFTER_MS, Draft
 from garrison.cluster.core.manager.expectations import expectation
-from garrison.cluster.core.manager.jobs import JobKind, Progress, Step
+from garrison.cluster.core.manager.jobs import JobKind, Progress, Step, StepKind
 from garrison.cluster.core.manager.picture import NodePicture, NodeState
 from garrison.cluster.core.manager.situation import Shard
 from garrison.cluster.core.words import counted
+
+CLOCK_STEP_MS = 5
+"""What two readings of one clock may differ by: the end of a step and the question after it."""
 
 
 def plan_settings(draft: Draft) -> None:
@@ -29,6 +32,9 @@ def plan_settings(draft: Draft) -> None:
         said: list[str] = []
         for node in members:
             if node.state is NodeState.FAILED:
+                continue
+            if node.settings_as_of_ms and node.settings_as_of_ms + CLOCK_STEP_MS < _set_ms(node, draft):
+                draft.explain(f"{node.address} has not said its settings since they were set.")
                 continue
             unread = sorted(name for name in wanted if name not in node.settings)
             if unread:
@@ -46,6 +52,19 @@ def plan_settings(draft: Draft) -> None:
             reason = f"{'; '.join(said)}; {wanted_text(wanted)} is asked for."
             title = f"configure {counted(len(made), 'node')} of the shard of {members[-1].address}"
             draft.add(JobKind.CONFIGURE, title, reason, made, subject=subject, shards=shards)
+
+
+def _set_ms(node: NodePicture, draft: Draft) -> int:
+    """When a manager, perhaps another one, has set something there last."""
+    return max(
+        (
+            step.ended_ms or 0
+            for job in draft.situation.records.jobs
+            for step in job.steps
+            if step.kind is StepKind.CONFIGURE and step.arguments.get("node") == node.id
+        ),
+        default=0,
+    )
 
 
 def wanted_text(wanted: dict[str, str]) -> str:

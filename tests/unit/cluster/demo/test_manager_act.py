@@ -7,6 +7,7 @@ from garrison.cluster.core.topology import Address
 from garrison.cluster.demo.manager_act import (
     RELIEVED_S_MAX,
     REPLACED_S_MAX,
+    SEEN_S_MAX,
     Measured,
     is_replaced,
     promises,
@@ -20,8 +21,8 @@ def test_promises_hold_for_quick_help() -> None:
 
 
 def test_slow_help_breaks_a_promise() -> None:
-    late = Measured(relieved_s=RELIEVED_S_MAX + 1, replaced_s=REPLACED_S_MAX + 1)
-    assert [row.holds for row in promises(late)] == [False, None, False]
+    late = Measured(relieved_s=RELIEVED_S_MAX + 1, replaced_s=REPLACED_S_MAX + 1, seen_s=SEEN_S_MAX + 1)
+    assert [row.holds for row in promises(late)] == [False, None, False, False]
 
 
 def test_replica_is_replaced_when_its_heir_is_in_sync() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from garrison.cluster.core.manager.desired import DesiredState
-from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, StepKind
+from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.plan_roll import same_value
 from garrison.cluster.core.manager.planner import make_plan
 from tests.unit.cluster.core.manager.cluster_model import NOW_MS, ClusterModel, plan_for, settle
@@ -90,3 +90,25 @@ def test_failed_upgrade_stops_the_others() -> None:
     assert plan.explanations == (
         "Upgrades wait: job-9 failed, it did not come back; the next try is in 599 s.",
     )
+
+
+def test_settings_read_before_they_were_set_count_for_nothing() -> None:
+    """A new leader may have read them before the former one set them."""
+    model = ClusterModel.of(3, 1)
+    for node in model.nodes.values():
+        node.settings = {"hz": "10"}
+    picture = model.picture()
+    nodes = [node.model_copy(update={"settings_as_of_ms": NOW_MS - 2_000}) for node in picture.nodes]
+    picture = picture.model_copy(update={"nodes": tuple(nodes)})
+    step = Step(
+        kind=StepKind.CONFIGURE,
+        arguments={"node": f"{0:040x}"},
+        state=Progress.DONE,
+        ended_ms=NOW_MS - 1_000,
+    )
+    done = Job(
+        id="job-9", kind=JobKind.CONFIGURE, title="", reason="", steps=(step,), state=Progress.DONE, made_ms=1
+    )
+    plan = make_plan(DesiredState(settings={"hz": "20"}), picture, Records(jobs=(done,)), NOW_MS)
+    named = {step.arguments["node"] for job in plan.jobs for step in job.steps}
+    assert named == {f"{index:040x}" for index in range(1, 6)}
