@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from garrison.cluster.cli_options import Shared, parse_address
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan
 from garrison.cluster.core.manager.status import ManagerStatus
 from garrison.cluster.daemon import manager_render as render
+from garrison.cluster.daemon.http_tokens import TOKEN_VARIABLE
 from garrison.cluster.daemon.manager_calls import Manager, RemoteManager, brief_manager
 from garrison.cluster.errors import ManagerError, UsageProblem
 from garrison.cluster.manager.admin_client import Access
@@ -51,7 +53,7 @@ async def _manager(shared: Shared, where: "Where") -> AsyncIterator[Manager]:
     if where.manager:
         if where.nodes:
             raise UsageProblem("give --manager or --node, not both")
-        token = _read_token(where.token_file)
+        token = _read_token(where.token_file, os.environ)
         yield RemoteManager(where.manager, token, shared.tls, shared.timeout_s)
         return
     if not where.nodes:
@@ -65,10 +67,10 @@ async def _manager(shared: Shared, where: "Where") -> AsyncIterator[Manager]:
         yield manager
 
 
-def _read_token(path: Path | None) -> str:
-    """The first token of a file: `TOKEN` or `NAME TOKEN`."""
+def _read_token(path: Path | None, environment: Mapping[str, str]) -> str:
+    """The first token of a file, `TOKEN` or `NAME TOKEN`; without a file that of the variable, if any."""
     if path is None:
-        return ""
+        return environment.get(TOKEN_VARIABLE, "").strip()
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
