@@ -40,11 +40,14 @@ class Compose:
     file: str
     project: str
     settings: dict[str, str] = field(default_factory=dict)
+    variant: str = ""
+    """A Compose file that is added to it."""
 
     def run(self, *words: str, seconds: int = 300) -> str:
         """One command of Compose; its output, and a failure that shows it."""
+        variant = ("-f", self.variant) if self.variant else ()
         done = subprocess.run(
-            [*self.command, "-p", self.project, "-f", self.file, *words],
+            [*self.command, "-p", self.project, "-f", self.file, *variant, *words],
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -131,7 +134,13 @@ class Compose:
 
 def _environment() -> dict[str, str]:
     """This process's, without what would change the Compose files' defaults, which are under test."""
-    changes = ("GARRISON_PASSWORD", "GARRISON_PUBLISH", "GARRISON_OUTSIDE")
+    changes = (
+        "GARRISON_PASSWORD",
+        "GARRISON_PUBLISH",
+        "GARRISON_OUTSIDE",
+        "GARRISON_MANAGER_TOKEN",
+        "GARRISON_MANAGER_READ_TOKEN",
+    )
     return {name: value for name, value in os.environ.items() if name not in changes}
 
 
@@ -173,7 +182,7 @@ def cluster(root: Path) -> Compose:
         pytest.skip(f"the base image cannot be had: {made.stderr.strip()[-300:]}")
     command = compose_command()
     assert command is not None
-    settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000"}
+    settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000", "GARRISON_MANAGER_LEASE_MS": "3000"}
     cluster = Compose(docker.from_env(), command, root, "docker-compose.yml", "garrison-test", settings)
     with _alone():
         handed_in = _hand_in_authorities(root / "deploy/ca")
