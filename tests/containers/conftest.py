@@ -27,6 +27,13 @@ IMAGE = "garrison:latest"
 PASSWORD = "garrison"
 """The one that the Compose files set while GARRISON_PASSWORD is not given."""
 BUILD_SECONDS_MAX = 1500
+SCRAPE = """
+import sys, urllib.request
+name, *services = sys.argv[1:]
+for service in services:
+    lines = urllib.request.urlopen(f"http://{service}:9121/metrics", timeout=5).read().decode().splitlines()
+    print(*[line for line in lines if line.startswith(f"{name} ")])
+"""
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
 
@@ -86,6 +93,10 @@ class Compose:
         text = bytes(output).decode(errors="replace")
         assert code == 0, f"{service}: {' '.join(words)}: {text}"
         return text
+
+    def scrape(self, service: str, name: str, *targets: str) -> list[str]:
+        """Sample `name`, without labels, of each target's metrics port, asked from a service beside it."""
+        return self.inside(service, "python3", "-c", SCRAPE, name, *targets).splitlines()
 
     def health(self, service: str) -> str:
         """What the service's health check says."""

@@ -13,7 +13,8 @@ ACTS = "garrison-manager-acts"
 READS = "garrison-manager-reads"
 """What the Compose file sets while the variables GARRISON_MANAGER_TOKEN and _READ_TOKEN are not."""
 PORT = 7380
-WAIT_S = 60.0
+WAIT_S = 120.0
+"""A primary that was promoted, as on a busy machine, grants no lease for half a minute."""
 
 
 def ask(path: str, token: str = "", *, method: str = "GET", port: int = PORT) -> tuple[int, str]:

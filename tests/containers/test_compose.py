@@ -34,13 +34,6 @@ asyncio.run(main())
 """
 
 
-SCRAPE = """
-import sys, urllib.request
-for node in sys.argv[1:]:
-    lines = urllib.request.urlopen(f"http://{node}:9121/metrics", timeout=5).read().decode().splitlines()
-    print(*[line for line in lines if line.startswith("redis_up ")])
-"""
-
 SCRAPE_MANAGER = """
 import sys, urllib.request
 request = urllib.request.Request("http://manager:7380/metrics")
@@ -176,8 +169,7 @@ async def test_manager_answers_whoever_has_a_token(compose: Compose) -> None:
 async def test_metrics_are_served_to_containers_beside_it(compose: Compose) -> None:
     await wait_until_serving(compose)
     await leader_among({"manager": PORT})
-    found = compose.inside("manager", "python3", "-c", SCRAPE, *NODES).split()
-    assert found == ["redis_up", "1"] * len(NODES)
+    assert compose.scrape("manager", "redis_up", *NODES) == ["redis_up 1"] * len(NODES)
     as_prometheus = compose.inside("node-1", "python3", "-c", SCRAPE_MANAGER, READS)
     assert 'garrison_manager_leader{manager="manager@127.0.0.1:7380"} 1' in as_prometheus
 
@@ -219,7 +211,7 @@ async def test_a_lost_primary_is_replaced(compose: Compose, fault: str) -> None:
 
         def is_replaced(picture: dict[str, Any]) -> bool:
             lost = node_of(picture, service)
-            return lost["state"] == "failed" and lost["why"] and picture["slots_covered"] == 16_384
+            return bool(lost["why"]) and (lost["state"], picture["slots_covered"]) == ("failed", 16_384)
 
         await shown(is_replaced, f"{service} as failed, and its slots as served by another")
     finally:
