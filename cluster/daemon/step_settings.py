@@ -11,6 +11,8 @@ from garrison.cluster.daemon.step_context import StepContext, UnsureError, find_
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import read_fields
 
+LOG_TIMEOUT_S = 3_600.0
+"""How long a node may take to write the append-only file that was switched on."""
 RESTART_TIMEOUT_S = 180.0
 """How long a supervisor may take to start a node again, its loading included."""
 SYNC_AFTER_RESTART_TIMEOUT_S = 3_600.0
@@ -35,9 +37,36 @@ async def configure(context: StepContext) -> None:
             reply = (await admin.call_many(node.address, [("CONFIG", "SET", *pairs)]))[0]
             if isinstance(reply, ReplyError):
                 raise UnsureError(f"{node.label} refuses CONFIG SET: {reply}")
+        if settings.get("appendonly") == "yes":
+            await _demand_log(context, admin, node, is_new="appendonly" in different)
         reply = (await admin.call_many(node.address, [("CONFIG", "REWRITE")]))[0]
         if isinstance(reply, ReplyError) and "without a config file" not in reply.message:
             raise ManagerError(f"{node.label} cannot write its file: {reply}")
+
+
+async def _demand_log(context: StepContext, admin: LeasedClient, node: Node, *, is_new: bool) -> None:
+    """Wait until the append-only file stands: CONFIG SET says OK before the node has tried to write it.
+
+    One that could not be written before is tried once more.
+    """
+    if not is_new and (await _persistence(admin, node)).get("aof_last_bgrewrite_status") == "err":
+        context.demand_going_on()
+        await admin.call(node.address, "BGREWRITEAOF")
+    deadline = time.monotonic() + LOG_TIMEOUT_S
+    while time.monotonic() < deadline:
+        fields = await _persistence(admin, node)
+        if "1" not in (fields.get("aof_rewrite_in_progress"), fields.get("aof_rewrite_scheduled")):
+            if fields.get("aof_last_bgrewrite_status") == "err":
+                raise UnsureError(
+                    f"{node.label} cannot write its append-only file: its log says why; mend that, then resume"
+                )
+            return
+        await context.pause()
+    raise ManagerError(f"{node.label} has not written its append-only file in {LOG_TIMEOUT_S:.0f} s")
+
+
+async def _persistence(admin: LeasedClient, node: Node) -> dict[str, str]:
+    return read_fields(await admin.call(node.address, "INFO", "persistence"))
 
 
 async def read_settings(admin: LeasedClient, node: Node, names: dict[str, str]) -> dict[str, str]:
@@ -89,8 +118,7 @@ async def _wait_back(context: StepContext, admin: LeasedClient, node: Node, sinc
     while time.monotonic() < deadline:
         started_ms = await _started_ms(admin, node)
         if started_ms is not None and started_ms > since_ms:
-            fields = read_fields(await admin.call(node.address, "INFO", "persistence"))
-            if fields.get("loading") != "1":
+            if (await _persistence(admin, node)).get("loading") != "1":
                 return
         await context.pause()
     raise ManagerError(

@@ -189,11 +189,6 @@ def _names(desired: DesiredState, picture: Picture) -> Iterator[Refusal]:
             yield Refusal(path, f"is the same node as {seen[found[0].id]}; leave one out")
         elif found:
             seen[found[0].id] = name
-    for index, address in enumerate(desired.spares):
-        node = names.one(address)
-        if node is not None and (node.slots or node.role == "replica"):
-            doing = "owns slots" if node.slots else "is a replica"
-            yield Refusal(f"spares.{index}", f"{address} {doing} and is not idle; leave it out of `spares`")
 
 
 def _counts(desired: DesiredState, picture: Picture) -> Iterator[Refusal]:

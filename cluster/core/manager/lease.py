@@ -195,6 +195,12 @@ class Lease:
         """Whether a primary more, whose grant does not count yet, would leave the lease held."""
         return self._voters.with_one_more(lambda node_id: self._counts_until_ms(node_id) > self._now_ms)
 
+    def allows_hand_over(self, primary_id: str) -> bool:
+        """Whether the lease stays held while this primary's successor grants nothing; else it is waited for."""
+        return self._voters.without(
+            primary_id, lambda node_id: self._counts_until_ms(node_id) > self._now_ms
+        )
+
     @property
     def holder(self) -> str:
         """Who holds the lease at most primaries, as far as is known; empty for nobody."""
@@ -296,6 +302,9 @@ class LeaseOfOne(Lease):
 
     @property
     def allows_one_more(self) -> bool:
+        return True
+
+    def allows_hand_over(self, primary_id: str) -> bool:
         return True
 
     @property

@@ -6,7 +6,8 @@ keeps (`records_keeper`). This file ties lease, records, plan and jobs together.
 INVARIANTS.
 1. Nothing is begun, and no person is answered, before what it follows from is stored by a majority.
 2. Nothing is begun without the lease, by an old picture, or by one made before the last step ended.
-3. A step that brings slots to a node begins only when that node knows of the lease and has the records.
+3. A step that brings slots to a node begins only when that node knows of the lease and has the records. A
+   hand-over waits while the lease would be lost by it: the new primary grants nothing in its waiting time.
 
 BEHAVIOUR. Clocks: `now_ms` is a clock that never goes back and runs on while the machine sleeps
 (CLOCK_BOOTTIME); the lease is counted on it. Unix times in documents are `now_ms + wall_offset_ms`, which the
@@ -26,7 +27,9 @@ from garrison.cluster.core.manager.holding import refusals, refusals_in
 from garrison.cluster.core.manager.job_runner import JobRunner, Moment, touched_by
 from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.person_requests import Move, desired_of, reshard_plan, with_request
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
 from garrison.cluster.core.manager.planner import make_plan
@@ -80,6 +83,8 @@ class ManagerCore:
         """Whether it was made by a picture newer than the last step, so that it may be carried out."""
         self._plan_is_due = True
         self._plan_at_ms = now_ms
+        self._eager_until_ms = 0
+        """Until then it plans by each picture: the desired state has changed, and nodes say more by it."""
         self._is_new = True
         """Whether something has come by which jobs may go on."""
         self._change_at_ms = now_ms
@@ -103,7 +108,7 @@ class ManagerCore:
         self._picture, self._seen_ms = picture, now_ms
         self._is_new = self._plan_is_due = True
         self._conditions.feed(self.desired, picture)
-        if not self._is_alone:
+        if not self._is_alone and not self._only_watches:
             voters = voters_of(picture)
             self._lease.seen(voters)
             self._keeper.seen(voters)
@@ -217,6 +222,11 @@ class ManagerCore:
         return self._desired[1]
 
     @property
+    def observations(self) -> Observations:
+        """Since when conditions hold, as this manager has seen it: what the planner goes by."""
+        return self._conditions.observations
+
+    @property
     def plan(self) -> Plan | None:
         """What would be done now, each job with what it waits for."""
         if self._plan is None or self._picture is None:
@@ -228,6 +238,8 @@ class ManagerCore:
     @property
     def why_idle(self) -> str:
         """One sentence: why this manager does not act; empty when it does."""
+        if self._only_watches:
+            return self._only_watches
         if not self._has_lease:
             return self._why_not_leading()
         if not self._was_ready or not self._keeper.settled:
@@ -315,6 +327,9 @@ class ManagerCore:
         if self._keeper.records is not self._counted:
             self._is_new = True
             self._tell_changes(self._counted, self._keeper.records)
+            if self._keeper.records.desired != self._counted.desired:
+                self._plan_is_due, self._plan_at_ms = True, self._now_ms
+                self._eager_until_ms = self._now_ms + self._settings.plan_every_ms
             self._counted = self._keeper.records
 
     def _change(self, records: Records, moment: Moment) -> None:
@@ -390,7 +405,8 @@ class ManagerCore:
         records = self._keeper.records
         self._plan = self._make_plan(self.desired, self._picture, records, self._unix_ms, seen)
         self._plan_is_fresh, self._plan_is_due = True, False
-        self._plan_at_ms = self._now_ms + self._settings.plan_every_ms
+        is_eager = self._now_ms < self._eager_until_ms
+        self._plan_at_ms = self._now_ms + (0 if is_eager else self._settings.plan_every_ms)
 
     def _wants_fresh(self, nodes: set[str]) -> None:
         """Steps wait for a picture made from now on."""
@@ -405,15 +421,19 @@ class ManagerCore:
         age_ms = self._now_ms - self._seen_ms
         if age_ms > self._settings.picture_age_ms_max:
             return f"the picture is {age_ms // 1000} s old"
-        if picture.kind != "cluster" and not self._is_alone:
-            return "these nodes are no cluster: the records have to be kept in a file"
+        if self._only_watches:
+            return self._only_watches
         if picture.read_only:
             return "this manager may only read"
         if not picture.majority_answers:
             return "no majority of primaries answers"
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
-            return "a picture made after the last step is awaited"
+            return "it waits for a picture newer than its last step"
         return ""
+
+    @property
+    def _only_watches(self) -> str:
+        return why_only_watching(self._picture, self._settings.keeping) if self._picture else ""
 
     def _is_behind(self, node_id: str) -> bool:
         node = named(self._picture, node_id) if self._picture else None
@@ -422,6 +442,8 @@ class ManagerCore:
         return node.as_of_ms <= self._fresh_from_unix_ms
 
     def _is_ready(self, step: Step) -> bool:
+        if step.kind is StepKind.HAND_OVER:
+            return self._lease.allows_hand_over(step.arguments["from"])
         if step.kind is not StepKind.MOVE_SLOTS or self._is_alone:
             return True
         target = named(self._picture, step.arguments["target"]) if self._picture else None
@@ -451,7 +473,7 @@ class ManagerCore:
 
     def _why_not_leading(self) -> str:
         if self.leader:
-            return f"{self.leader} leads"
+            return f"{shown_name(self.leader)} leads"
         if self._lease.state is LeaseState.ASKING:
             return "it is asking for the lease"
         return "nobody holds the lease of most primaries" + (
@@ -469,7 +491,7 @@ class ManagerCore:
     # Inner parts: what people are told.
 
     def _tell(self, kind: str, text: str, severity: str = "info", subject: str = "") -> None:
-        text = f"{self._settings.id} {text}" if kind in ("lease", "manager") else text
+        text = f"{shown_name(self._settings.id)} {text}" if kind in ("lease", "manager") else text
         event = Event.model_validate(
             {"at_ms": self._unix_ms, "kind": kind, "text": text, "subject": subject, "severity": severity}
         )

@@ -55,6 +55,12 @@ class Voters:
         doing = sum(has(shard.primary_id) for shard in self.shards)
         return doing >= (len(self.shards) + 1) // 2 + 1
 
+    def without(self, primary_id: str, has: Callable[[str], bool]) -> bool:
+        """Whether those that do are most without this one; also if all others do, as waiting will not help."""
+        others = [shard.primary_id for shard in self.shards if shard.primary_id != primary_id]
+        doing = sum(map(has, others))
+        return doing >= self.majority or doing == len(others)
+
 
 ALONE = Voters((Shard(FILE_NODE),), (FILE_NODE,))
 """The voters of a manager that keeps its records in a file."""

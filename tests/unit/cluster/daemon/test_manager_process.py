@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from garrison.cluster.core.topology import Address
-from garrison.cluster.daemon import manager_calls, observing
+from garrison.cluster.daemon import deployment, manager_calls, observing
 from garrison.cluster.daemon.manager_calls import brief_manager
 from garrison.cluster.daemon.manager_process import ManagerProcess, RunOptions
 from garrison.cluster.errors import ManagerError
@@ -26,6 +26,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> TinyCluster:
         return cluster
 
     monkeypatch.setattr(observing, "AdminClient", client)
+    monkeypatch.setattr(deployment, "AdminClient", client)
     monkeypatch.setattr(observing, "DRAW_INTERVAL_S", 0.02)
     monkeypatch.setattr(manager_calls, "BRIEF_POLL_S", 0.005)
     return cluster
