@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from garrison.cluster.errors import UsageProblem
 TOKEN_CHARACTERS_MIN = 16
 TOKEN_CHARACTERS_MAX = 1_024
 TOKENS_MAX = 64
+READ_TOKEN_VARIABLE = "GARRISON_MANAGER_READ_TOKEN"
 Right = Literal["none", "read", "act"]
 
 
@@ -73,12 +74,30 @@ def read_tokens(path: Path, right: Right) -> list[Token]:
         if len(words) > 2:
             raise UsageProblem(f"{path}, line {number}: write TOKEN, or NAME TOKEN")
         name, token = words if len(words) == 2 else (path.stem, words[0])
-        if not TOKEN_CHARACTERS_MIN <= len(token) <= TOKEN_CHARACTERS_MAX or not token.isascii():
-            raise UsageProblem(
-                f"{path}, line {number}: a token has {TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} ASCII "
-                "characters; 'openssl rand -hex 32' makes one"
-            )
+        _demand_good(token, f"{path}, line {number}")
         tokens.append(Token(name, right, digest_of(token)))
     if not tokens or len(tokens) > TOKENS_MAX:
         raise UsageProblem(f"{path} has {len(tokens)} tokens; 1 to {TOKENS_MAX} are possible")
     return tokens
+
+
+def tokens_of_variable(variable: str, right: Right, environment: Mapping[str, str]) -> list[Token]:
+    """The token of an environment variable, named `environment`; none if it is empty or not set.
+
+    UsageProblem, which never shows the token.
+    """
+    token = environment.get(variable, "").strip()
+    if not token:
+        return []
+    _demand_good(token, f"the variable {variable}")
+    return [Token("environment", right, digest_of(token))]
+
+
+def _demand_good(token: str, where: str) -> None:
+    is_visible = all("!" <= letter <= "~" for letter in token)
+    if is_visible and TOKEN_CHARACTERS_MIN <= len(token) <= TOKEN_CHARACTERS_MAX:
+        return
+    raise UsageProblem(
+        f"{where}: a token has {TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} ASCII characters without "
+        "spaces; 'openssl rand -hex 32' makes one"
+    )

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.http_limits import Message
 from garrison.cluster.daemon.http_site import make_site
-from garrison.cluster.daemon.http_tokens import Tokens
+from garrison.cluster.daemon.http_tokens import TOKEN_VARIABLE, Tokens
 from garrison.cluster.daemon.manager_process import ManagerProcess, RunOptions
 from garrison.cluster.errors import ManagerError, UnreachableError, UsageProblem
 from garrison.cluster.manager.admin_client import Access
@@ -58,7 +58,9 @@ def _refusal(status: int, document: dict[str, Any]) -> ManagerError:
     ]
     text = "\n".join(line for line in lines if line) or f"the manager answered with status {status}"
     if status in (401, 403):
-        return UnreachableError(f"{text}; give the token's file with --token-file")
+        return UnreachableError(
+            f"{text}; give the token's file with --token-file, or the variable {TOKEN_VARIABLE}"
+        )
     return UsageProblem(text) if status in (400, 415, 422) else ManagerError(text)
 
 

@@ -119,10 +119,15 @@ def run(
         str | None, typer.Option("--id", metavar="NAME", help="This manager's name; the host's if not given.")
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Tokens that may act: TOKEN or NAME TOKEN a line.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tokens that may act: TOKEN or NAME TOKEN a line; else the variable GARRISON_MANAGER_TOKEN.",
+        ),
     ] = None,
     read_token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Tokens that may only read.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Tokens that may only read; else GARRISON_MANAGER_READ_TOKEN."),
     ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate of page and API.")
@@ -158,7 +163,7 @@ def run(
             listen=parse_address(listen),
             advertise=parse_address(advertise) if advertise else None,
             name=name,
-            tokens=run_command.read_all_tokens(token_file, read_token_file),
+            tokens=run_command.read_all_tokens(token_file, read_token_file, os.environ),
             tls=run_command.server_tls(tls_cert, tls_key),
             records=records,
             watch_only=watch_only,

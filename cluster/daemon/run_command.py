@@ -9,11 +9,18 @@ import secrets
 import socket
 import ssl
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from garrison.cluster.core.manager.manager_names import START_HEX_DIGITS, manager_id, shown_name
 from garrison.cluster.core.topology import Address
-from garrison.cluster.daemon.http_tokens import Tokens, read_tokens
+from garrison.cluster.daemon.http_tokens import (
+    READ_TOKEN_VARIABLE,
+    TOKEN_VARIABLE,
+    Tokens,
+    read_tokens,
+    tokens_of_variable,
+)
 from garrison.cluster.daemon.manager_process import RunOptions, run_manager
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.manager.admin_client import Access
@@ -22,14 +29,24 @@ GC_NEW_OBJECTS = 20_000
 """How many objects more there are before the collector looks at them."""
 
 
-def read_all_tokens(act: Path | None, read: Path | None) -> Tokens:
-    """The tokens of both files. UsageProblem when one token stands in both."""
+def read_all_tokens(act: Path | None, read: Path | None, environment: Mapping[str, str]) -> Tokens:
+    """The tokens of both files; where no file is given, that of its variable.
+
+    UsageProblem when one token is given twice.
+    """
     tokens = [
-        *(read_tokens(act, "act") if act is not None else ()),
-        *(read_tokens(read, "read") if read is not None else ()),
+        *(read_tokens(act, "act") if act else tokens_of_variable(TOKEN_VARIABLE, "act", environment)),
+        *(
+            read_tokens(read, "read")
+            if read
+            else tokens_of_variable(READ_TOKEN_VARIABLE, "read", environment)
+        ),
     ]
     if len({token.digest for token in tokens}) < len(tokens):
-        raise UsageProblem("one token stands twice in --token-file and --read-token-file")
+        raise UsageProblem(
+            "one token is given twice: those of --token-file and --read-token-file, or of their variables, "
+            "must differ"
+        )
     return Tokens(tokens)
 
 
@@ -38,8 +55,8 @@ def demand_guarded(listen: Address, tokens: Tokens) -> None:
     if tokens or _is_loopback(listen.host):
         return
     raise UsageProblem(
-        f"--listen {listen} is reached from other machines: give --token-file (and --tls-cert, --tls-key) "
-        "or listen on 127.0.0.1"
+        f"--listen {listen} is reached from other machines: give --token-file or the variable "
+        f"{TOKEN_VARIABLE} (and --tls-cert, --tls-key), or listen on 127.0.0.1"
     )
 
 

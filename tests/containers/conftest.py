@@ -27,6 +27,13 @@ IMAGE = "garrison:latest"
 PASSWORD = "garrison"
 """The one that the Compose files set while GARRISON_PASSWORD is not given."""
 BUILD_SECONDS_MAX = 1500
+SCRAPE = """
+import sys, urllib.request
+name, *services = sys.argv[1:]
+for service in services:
+    lines = urllib.request.urlopen(f"http://{service}:9121/metrics", timeout=5).read().decode().splitlines()
+    print(*[line for line in lines if line.startswith(f"{name} ")])
+"""
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 
 
@@ -40,11 +47,14 @@ class Compose:
     file: str
     project: str
     settings: dict[str, str] = field(default_factory=dict)
+    variant: str = ""
+    """A Compose file that is added to it."""
 
     def run(self, *words: str, seconds: int = 300) -> str:
         """One command of Compose; its output, and a failure that shows it."""
+        variant = ("-f", self.variant) if self.variant else ()
         done = subprocess.run(
-            [*self.command, "-p", self.project, "-f", self.file, *words],
+            [*self.command, "-p", self.project, "-f", self.file, *variant, *words],
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -83,6 +93,10 @@ class Compose:
         text = bytes(output).decode(errors="replace")
         assert code == 0, f"{service}: {' '.join(words)}: {text}"
         return text
+
+    def scrape(self, service: str, name: str, *targets: str) -> list[str]:
+        """Sample `name`, without labels, of each target's metrics port, asked from a service beside it."""
+        return self.inside(service, "python3", "-c", SCRAPE, name, *targets).splitlines()
 
     def health(self, service: str) -> str:
         """What the service's health check says."""
@@ -131,7 +145,13 @@ class Compose:
 
 def _environment() -> dict[str, str]:
     """This process's, without what would change the Compose files' defaults, which are under test."""
-    changes = ("GARRISON_PASSWORD", "GARRISON_PUBLISH", "GARRISON_OUTSIDE")
+    changes = (
+        "GARRISON_PASSWORD",
+        "GARRISON_PUBLISH",
+        "GARRISON_OUTSIDE",
+        "GARRISON_MANAGER_TOKEN",
+        "GARRISON_MANAGER_READ_TOKEN",
+    )
     return {name: value for name, value in os.environ.items() if name not in changes}
 
 
@@ -173,7 +193,7 @@ def cluster(root: Path) -> Compose:
         pytest.skip(f"the base image cannot be had: {made.stderr.strip()[-300:]}")
     command = compose_command()
     assert command is not None
-    settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000"}
+    settings = {"GARRISON_CLUSTER_NODE_TIMEOUT": "2000", "GARRISON_MANAGER_LEASE_MS": "3000"}
     cluster = Compose(docker.from_env(), command, root, "docker-compose.yml", "garrison-test", settings)
     with _alone():
         handed_in = _hand_in_authorities(root / "deploy/ca")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from garrison.client import Client, connect
 from garrison.client.errors import AuthenticationError
 from tests.containers.conftest import PASSWORD, Compose
+from tests.containers.manager_page import ACTS, PORT, READS, ask, leader_among, node_of, shown
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
 NODES = tuple(f"node-{number}" for number in range(1, 7))
@@ -30,6 +33,13 @@ async def main():
 asyncio.run(main())
 """
 
+
+SCRAPE_MANAGER = """
+import sys, urllib.request
+request = urllib.request.Request("http://manager:7380/metrics")
+request.add_header("Authorization", f"Bearer {sys.argv[1]}")
+print(urllib.request.urlopen(request, timeout=5).read().decode())
+"""
 
 ASK_FOR_NODES = """
 import asyncio, os
@@ -108,7 +118,7 @@ async def test_it_is_served_from_a_container_beside_it(compose: Compose) -> None
 
 
 async def test_it_listens_on_loopback_only(compose: Compose) -> None:
-    assert compose.published() == {("127.0.0.1", str(port)) for port in range(7001, 7007)}
+    assert compose.published() == {("127.0.0.1", str(port)) for port in (*range(7001, 7007), PORT)}
 
 
 @pytest.mark.parametrize("login", ["", ":wrong@"])
@@ -127,13 +137,57 @@ async def test_nodes_run_without_root(compose: Compose) -> None:
     assert compose.inside("node-1", "id", "-u").strip() == "10001"
 
 
-async def test_every_node_is_healthy(compose: Compose) -> None:
+async def test_every_node_and_the_manager_are_healthy(compose: Compose) -> None:
     await wait_until_serving(compose)
     deadline = time.monotonic() + 30
-    for service in NODES:
+    for service in (*NODES, "manager"):
         while compose.health(service) != "healthy":
             assert time.monotonic() < deadline, f"{service} is {compose.health(service)}"
             time.sleep(0.5)
+
+
+# Managers are tested before primaries are lost: a promoted one grants no lease for its waiting time.
+
+
+async def test_manager_answers_whoever_has_a_token(compose: Compose) -> None:
+    await wait_until_serving(compose)
+
+    def is_whole(picture: dict[str, Any]) -> bool:
+        roles = sorted(node["role"] for node in picture["nodes"] if node["state"] == "ok")
+        return roles == ["primary"] * 3 + ["replica"] * 3 and picture["slots_covered"] == 16_384
+
+    await shown(is_whole, "six nodes that are well")
+    assert await leader_among({"manager": PORT}) == "manager"
+    assert "<html" in ask("/")[1]
+    assert [ask("/healthz")[0], ask("/readyz")[0]] == [200, 200]
+    assert [ask("/api/picture", token)[0] for token in ("", "wrong", READS, ACTS)] == [401, 401, 200, 200]
+    assert ask("/api/pause", READS, method="POST")[0] == 403
+    assert "manager@127.0.0.1:7380, leads" in compose.inside("manager", "garrison", "manager", "status")
+    assert ACTS not in compose.inside("manager", "cat", "/proc/1/cmdline")
+
+
+async def test_metrics_are_served_to_containers_beside_it(compose: Compose) -> None:
+    await wait_until_serving(compose)
+    await leader_among({"manager": PORT})
+    assert compose.scrape("manager", "redis_up", *NODES) == ["redis_up 1"] * len(NODES)
+    as_prometheus = compose.inside("node-1", "python3", "-c", SCRAPE_MANAGER, READS)
+    assert 'garrison_manager_leader{manager="manager@127.0.0.1:7380"} 1' in as_prometheus
+
+
+async def test_another_manager_leads_when_the_leader_is_killed(compose: Compose) -> None:
+    await wait_until_serving(compose)
+    assert await leader_among({"manager": PORT}) == "manager"
+    others = {"manager-2": 7381, "manager-3": 7382}
+    replace(compose, variant="deploy/compose/managers.yml").run("up", "-d", "--no-recreate", *others)
+    try:
+        ports = (*range(7001, 7007), PORT, *others.values())
+        assert compose.published() == {("127.0.0.1", str(port)) for port in ports}
+        compose.container("manager").kill()
+        assert await leader_among(others) in others
+    finally:
+        compose.container("manager").start()
+        for name in others:
+            compose.container(name).remove(force=True, v=True)
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause", "cut"])
@@ -154,6 +208,12 @@ async def test_a_lost_primary_is_replaced(compose: Compose, fault: str) -> None:
         # Through node-1's published port unless it is the one that is gone: the client knows the others.
         assert await write_through(client, key) < FAILOVER_SECONDS_MAX
         assert await primary_of(client, key) != service
+
+        def is_replaced(picture: dict[str, Any]) -> bool:
+            lost = node_of(picture, service)
+            return bool(lost["why"]) and (lost["state"], picture["slots_covered"]) == ("failed", 16_384)
+
+        await shown(is_replaced, f"{service} as failed, and its slots as served by another")
     finally:
         if fault == "kill":
             container.start()

@@ -142,6 +142,14 @@ async def test_it_listens_on_loopback_only(compose: Compose) -> None:
     assert compose.published() == {("127.0.0.1", str(port)) for port in PORTS.values()}
 
 
+async def test_metrics_are_served_to_containers_beside_it(compose: Compose) -> None:
+    await settled()
+    assert compose.scrape("sentinel-1", "redis_up", *PORTS) == ["redis_up 1"] * len(PORTS)
+    assert compose.scrape("node-1", "garrison_sentinel_can_save", *SENTINELS) == [
+        "garrison_sentinel_can_save 1"
+    ] * len(SENTINELS)
+
+
 @pytest.mark.parametrize("password", [None, "wrong"])
 @pytest.mark.parametrize("service", ["node-1", "sentinel-1"])
 async def test_a_stranger_without_the_password_is_refused(

@@ -29,8 +29,11 @@ def test_rules_and_configuration_are_valid(root: Path, tmp_path: Path) -> None:
     assert "SUCCESS" in promtool("check", "rules", "garrison.rules.yml")
     # As Compose mounts it.
     (tmp_path / "targets").mkdir()
-    for name in ("prometheus.yml", "garrison.rules.yml"):
-        shutil.copy(folder / name, tmp_path)
+    shutil.copy(folder / "garrison.rules.yml", tmp_path)
+    (tmp_path / "manager-token").write_text("of a test")
+    configuration = (folder / "prometheus.yml").read_text()
+    assert "/run/garrison/manager-token" in configuration
+    (tmp_path / "prometheus.yml").write_text(configuration.replace("/run/garrison/", ""))
     for path in folder.glob("*.targets.yml"):
         shutil.copy(path, tmp_path / "targets")
     said = promtool("check", "config", "prometheus.yml", folder=tmp_path)

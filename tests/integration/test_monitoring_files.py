@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -98,15 +99,20 @@ def test_dashboard_panels_do_not_overlap(root: Path) -> None:
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
-@pytest.mark.parametrize(("first", "settings"), [
-    ("docker-compose.yml", {}),
-    ("deploy/compose/sentinel.yml", {"GARRISON_DEPLOY": "..", "GARRISON_MONITORED": "sentinel"}),
+@pytest.mark.parametrize(("files", "settings"), [
+    (("docker-compose.yml",), {}),
+    (("docker-compose.yml", "deploy/compose/managers.yml"), {"GARRISON_MONITORED": "managers"}),
+    (("deploy/compose/sentinel.yml",), {"GARRISON_DEPLOY": "..", "GARRISON_MONITORED": "sentinel"}),
 ])  # fmt: skip
-def test_compose_reads_the_variant(root: Path, first: str, settings: dict[str, str]) -> None:
+def test_compose_reads_the_variant(root: Path, files: tuple[str, ...], settings: dict[str, str]) -> None:
     if shutil.which("docker-compose") is None:
         pytest.skip("docker-compose is not installed: the variant with Prometheus is not read by it")
     done = subprocess.run(
-        ["docker-compose", "-f", first, "-f", "deploy/compose/monitoring.yml", "config"],
+        [
+            "docker-compose",
+            *(f"--file={file}" for file in (*files, "deploy/compose/monitoring.yml")),
+            "config",
+        ],
         cwd=root,
         capture_output=True,
         text=True,
@@ -122,14 +128,23 @@ def test_compose_reads_the_variant(root: Path, first: str, settings: dict[str, s
         for name in ("prometheus", "grafana")
         for volume in services[name]["volumes"]
     ]
-    files = [Path(source) for source in mounted if "/" in source]
-    assert len(files) == 5
-    assert [path for path in files if not path.exists()] == []
-    targets = yaml.safe_load(next(path for path in files if "targets" in path.name).read_text())
-    scraped = {target.partition(":")[0] for group in targets for target in group["targets"]}
-    with_metrics = {
-        name
-        for name, service in services.items()
-        if service.get("environment", {}).get("GARRISON_METRICS_PORT")
-    }
-    assert scraped == with_metrics
+    sources = [Path(source) for source in mounted if "/" in source]
+    assert len(sources) == 5
+    assert [path for path in sources if not path.exists()] == []
+    targets = yaml.safe_load(next(path for path in sources if "targets" in path.name).read_text())
+    jobs = {target: group["labels"]["job"] for group in targets for target in group["targets"]}
+    scraped = set(jobs)
+    assert {job.partition("-")[2] for job in jobs.values()} == {re.split(r"[-:]", one)[0] for one in scraped}
+    assert scraped == {target for name, service in services.items() for target in with_metrics(name, service)}
+
+
+def with_metrics(name: str, service: dict[str, Any]) -> set[str]:
+    """Where a service answers with metrics: a node or Sentinel at its port, a manager where it listens."""
+    environment, words = service.get("environment", {}), str(service.get("command", "")).split()
+    if words[:2] == ["manager", "run"]:
+        port = words[words.index("--listen") + 1].rpartition(":")[2]
+        assert words[words.index("--allow-host") + 1] == name
+        assert service["ports"] == [f"127.0.0.1:{port}:{port}/tcp"]
+        return {f"{name}:{port}"}
+    port = environment.get("GARRISON_METRICS_PORT")
+    return {f"{name}:{port}"} if port else set()

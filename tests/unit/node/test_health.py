@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -33,6 +34,36 @@ def test_node_that_asks_for_a_password_is_alive(port: int, form: str) -> None:
     assert main([form.format(port), "--timeout", "20"]) == 0
 
 
+class _Pages(BaseHTTPRequestHandler):
+    """/healthz is well, /readyz is not."""
+
+    def do_GET(self) -> None:
+        is_well = self.path == "/healthz"
+        self.send_response(200 if is_well else 503)
+        self.end_headers()
+        self.wfile.write(b"ok" if is_well else b"the picture is 12 s old")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_status_of_a_health_page_decides(site: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for well in (site, f"{site}/", f"{site}/healthz"):
+        assert main([well, "--timeout", "20"]) == 0
+    assert main([f"{site}/readyz", "--timeout", "20"]) == 1
+    assert "status 503: the picture is 12 s old" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", ["--help", "-h"])
 def test_help_is_help(capsys: pytest.CaptureFixture[str], word: str) -> None:
     assert main([word]) == 0
@@ -45,6 +76,9 @@ def test_help_is_help(capsys: pytest.CaptureFixture[str], word: str) -> None:
         (["--foo"], "there is no option '--foo'"),
         (["a:1", "b:2"], "one address, not 2"),
         (["nowhere"], "write host:port"),
+        (["http://"], "write http://host:port"),
+        (["http://user@host:1"], "write http://host:port"),
+        (["http://host:99999"], "Port out of range"),
         (["7000", "--timeout", "soon"], "--timeout soon: give a number of seconds"),
     ],
 )
@@ -62,4 +96,5 @@ def test_silent_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         unused.bind(("127.0.0.1", 0))
         number = unused.getsockname()[1]
         assert main([str(number)]) == 1
-    assert f"127.0.0.1:{number} does not answer" in capsys.readouterr().err
+        assert main([f"http://127.0.0.1:{number}"]) == 1
+    assert capsys.readouterr().err.count(f"127.0.0.1:{number} does not answer") == 2

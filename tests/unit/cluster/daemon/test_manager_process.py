@@ -113,7 +113,7 @@ async def guarded(cluster: TinyCluster, tmp_path: Path) -> AsyncIterator[Guarded
         entries=[cluster.node("a").address],
         id="m@h:1",
         listen=Address(HOST, port),
-        tokens=read_all_tokens(act, read),
+        tokens=read_all_tokens(act, read, {}),
         tls=server_tls(certificate, key),
         records=tmp_path / "records.json",
     )

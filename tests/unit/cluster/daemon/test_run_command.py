@@ -8,7 +8,7 @@ import pytest
 
 from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.topology import Address
-from garrison.cluster.daemon.http_tokens import Token, Tokens
+from garrison.cluster.daemon.http_tokens import Caller, Token, Tokens
 from garrison.cluster.daemon.run_command import demand_guarded, id_of_this_start, read_all_tokens, server_tls
 from garrison.cluster.errors import UsageProblem
 
@@ -37,9 +37,31 @@ def test_id_is_new_with_each_start_and_says_where() -> None:
 def test_token_cannot_have_two_rights(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("x" * 32)
-    assert read_all_tokens(path, None).caller("Bearer " + "x" * 32).right == "act"
+    assert read_all_tokens(path, None, {}).caller("Bearer " + "x" * 32).right == "act"
     with pytest.raises(UsageProblem, match="twice"):
-        read_all_tokens(path, path)
+        read_all_tokens(path, path, {})
+    with pytest.raises(UsageProblem, match="twice"):
+        read_all_tokens(path, None, {"GARRISON_MANAGER_READ_TOKEN": "x" * 32})
+
+
+def test_variable_is_the_token_where_no_file_is_given(tmp_path: Path) -> None:
+    environment = {"GARRISON_MANAGER_TOKEN": "a" * 20, "GARRISON_MANAGER_READ_TOKEN": "r" * 20}
+    tokens = read_all_tokens(None, None, environment)
+    assert tokens.caller("Bearer " + "a" * 20) == Caller("environment", "act")
+    assert tokens.caller("Bearer " + "r" * 20) == Caller("environment", "read")
+    path = tmp_path / "tokens"
+    path.write_text("f" * 20)
+    of_file = read_all_tokens(path, None, environment)
+    assert of_file.caller("Bearer " + "f" * 20).right == "act"
+    assert of_file.caller("Bearer " + "a" * 20).right == "none"
+    assert not read_all_tokens(None, None, {"GARRISON_MANAGER_TOKEN": " "})
+
+
+@pytest.mark.parametrize("token", ["short", "x" * 2_000, "with a space in between", "ü" * 20])
+def test_refusal_of_a_variable_shows_no_token(token: str) -> None:
+    with pytest.raises(UsageProblem, match="variable GARRISON_MANAGER_TOKEN") as refusal:
+        read_all_tokens(None, None, {"GARRISON_MANAGER_TOKEN": token})
+    assert token not in str(refusal.value)
 
 
 def test_tls_files_are_checked(tmp_path: Path) -> None:
