@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.http_limits import Message
 from garrison.cluster.daemon.http_site import make_site
-from garrison.cluster.daemon.http_tokens import TOKEN_VARIABLE, Tokens
+from garrison.cluster.daemon.http_tokens import Tokens
 from garrison.cluster.daemon.manager_process import ManagerProcess, RunOptions
 from garrison.cluster.errors import ManagerError, UnreachableError, UsageProblem
 from garrison.cluster.manager.admin_client import Access
+from garrison.cluster.manager_token import TOKEN_VARIABLE
 
 ANSWER_BYTES_MAX = 64 << 20
 BRIEF_TIMEOUT_S = 30.0

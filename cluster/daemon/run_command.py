@@ -16,7 +16,6 @@ from garrison.cluster.core.manager.manager_names import START_HEX_DIGITS, manage
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.http_tokens import (
     READ_TOKEN_VARIABLE,
-    TOKEN_VARIABLE,
     Tokens,
     read_tokens,
     tokens_of_variable,
@@ -24,6 +23,7 @@ from garrison.cluster.daemon.http_tokens import (
 from garrison.cluster.daemon.manager_process import RunOptions, run_manager
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.manager.admin_client import Access
+from garrison.cluster.manager_token import TOKEN_VARIABLE
 
 GC_NEW_OBJECTS = 20_000
 """How many objects more there are before the collector looks at them."""
