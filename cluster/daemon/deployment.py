@@ -50,8 +50,8 @@ async def ask_kind(entry: Address, access: Access) -> Found:
     """What it says that it is, with this access alone. Raises ManagerError."""
     async with AdminClient(entry, access) as admin:
         mode = read_fields(await admin.call(entry, "INFO", "server")).get("redis_mode", "")
-    kinds: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
-    return Found(entry, kinds.get(mode, "single"), access)
+    by_mode: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
+    return Found(entry, by_mode.get(mode, "single"), access)
 
 
 class DeploymentObserver:

@@ -152,8 +152,10 @@ async def configure(campaign: Campaign) -> None:
     jobs = await campaign.finish(
         "configure",
         known,
-        lambda picture: is_whole(picture)
-        and {node["settings"].get("slowlog-max-len") for node in picture["nodes"]} == {value},
+        lambda picture: (
+            is_whole(picture)
+            and {node["settings"].get("slowlog-max-len") for node in picture["nodes"]} == {value}
+        ),
     )
     assert len(jobs) == 3, f"{len(jobs)} jobs configured three shards"
 

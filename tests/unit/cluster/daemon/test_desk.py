@@ -138,7 +138,7 @@ async def test_pause_is_shown_at_once() -> None:
     assert desk.picture.at_ms == shown_at_ms
 
 
-def test_plan_for_another_wish_knows_since_when_a_replica_is_dead() -> None:
+def test_plan_for_a_wish_knows_how_long_a_replica_is_dead() -> None:
     now = wall_ms()
     nodes = (
         NodePicture(

@@ -10,6 +10,7 @@ import pytest
 from garrison.cluster.core.manager.picture import Event, NodePicture, NodeState, Picture
 from garrison.cluster.daemon import group_following
 from garrison.cluster.daemon.group_following import GroupFollower
+from garrison.cluster.daemon.observing import DRAW_INTERVAL_S, SUSPECTED_INTERVAL_S
 from garrison.cluster.errors import UnreachableError
 
 
@@ -87,6 +88,6 @@ async def test_nobody_answers_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_looks_more_often_while_somebody_is_suspected() -> None:
     follower = GroupFollower(Scripted(group("a:1"), group("a:1", NodeState.SUSPECTED)), lambda *seen: None)  # type: ignore[arg-type]
     await follower.look()
-    assert follower._interval_s() == group_following.DRAW_INTERVAL_S
+    assert follower._interval_s() == DRAW_INTERVAL_S
     await follower.look_again(["a:1"])
-    assert follower._interval_s() == group_following.SUSPECTED_INTERVAL_S
+    assert follower._interval_s() == SUSPECTED_INTERVAL_S

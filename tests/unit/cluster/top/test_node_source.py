@@ -58,8 +58,8 @@ def modes(monkeypatch: pytest.MonkeyPatch) -> list[str | Exception]:
         item = said.pop(0)
         if isinstance(item, Exception):
             raise item
-        kinds: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
-        return Found(entry, kinds.get(item, "single"), access)
+        by_mode: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
+        return Found(entry, by_mode.get(item, "single"), access)
 
     monkeypatch.setattr(deployment, "ask_kind", ask)
     monkeypatch.setattr(node_source, "Observer", FakeObserver)

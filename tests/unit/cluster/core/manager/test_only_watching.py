@@ -21,8 +21,8 @@ def cluster_of(*servers: str) -> Picture:
 
 def test_other_deployments_are_watched_wherever_records_are() -> None:
     for keeping in ("cluster", "file"):
-        assert why_only_watching(Picture(at_ms=1, kind="sentinel"), keeping) == SENTINELS  # type: ignore[arg-type]
-        assert why_only_watching(Picture(at_ms=1, kind="single"), keeping) == SINGLE  # type: ignore[arg-type]
+        assert why_only_watching(Picture(at_ms=1, kind="sentinel"), keeping) == SENTINELS
+        assert why_only_watching(Picture(at_ms=1, kind="single"), keeping) == SINGLE
 
 
 @pytest.mark.parametrize(

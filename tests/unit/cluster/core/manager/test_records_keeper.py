@@ -166,7 +166,7 @@ def test_follower_shows_the_newest_it_sees() -> None:
     assert keeper.records.paused_by == "new"
 
 
-def test_damaged_file_is_named_and_not_written_until_it_is_mended() -> None:
+def test_damaged_file_is_named_and_not_written() -> None:
     keeper = RecordsKeeper(ManagerSettings(id="me", keeping="file", records_file="/var/r.json"), 0)
     keeper.seen(ALONE)
     keeper.won(1)
