@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import garrison
 from garrison.base.clock import boot_ms, wall_ms
@@ -9,7 +10,9 @@ from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.desired_text import load_desired
 from garrison.cluster.core.manager.holding import refusals_in
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Records
+from garrison.cluster.core.manager.manager_names import address_in
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.picture import (
     Event,
     LeasePicture,
@@ -25,6 +28,7 @@ from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refus
 from garrison.cluster.daemon.broadcast import Broadcast, ShownPicture
 from garrison.cluster.daemon.driving import Driver, TicketError, TicketTimeoutError
 from garrison.cluster.daemon.http_limits import HttpLimits
+from garrison.cluster.daemon.watching_core import WHY
 
 SearchKeys = Callable[[KeySearch], Awaitable[tuple[NotableKey, ...]]]
 
@@ -40,6 +44,16 @@ class NotPossibleError(Exception):
         self.status = status
         self.path = path
         self.leader = leader
+
+
+class Claims(NamedTuple):
+    """What a picture says of the manager that shows it."""
+
+    leads: bool
+    leader: str
+    epoch: int
+    mode: str
+    paused_by: str
 
 
 class Desk:
@@ -60,10 +74,14 @@ class Desk:
         self.limits = limits
         self.broadcast = Broadcast(limits.event_clients_max, limits.events_waiting_max)
         self.series = SeriesKeeper()
-        self.shown = ShownPicture(Picture(at_ms=0, problems=("no node has answered yet",)))
+        self._shown = ShownPicture(Picture(at_ms=0, problems=("no node has answered yet",)))
         self._search_keys = search_keys
+        self._seen: Picture | None = None
+        """The newest picture, before it is completed by what the manager knows of itself."""
+        self._claims: Claims | None = None
         self._searching = 0
         self._found: dict[str, tuple[NotableKey, ...]] = {"big": (), "hot": ()}
+        driver.settled = self.refresh
 
     def now_ms(self) -> int:
         return wall_ms()
@@ -72,7 +90,15 @@ class Desk:
 
     @property
     def picture(self) -> Picture:
+        """The newest picture; what it says of the manager itself is true now."""
         return self.shown.picture
+
+    @property
+    def shown(self) -> ShownPicture:
+        """The same, to be sent."""
+        self.driver.catch_up()
+        self.refresh()
+        return self._shown
 
     @property
     def records(self) -> Records:
@@ -84,26 +110,47 @@ class Desk:
 
     def show(self, picture: Picture, events: Sequence[Event]) -> Picture:
         """Complete a picture by what the manager knows of itself, and tell of it."""
+        self._seen = picture
+        completed = self._complete(picture)
+        self.series.add(completed)
+        for event in events:
+            self.broadcast.tell(event)
+        self.broadcast.tell(self._shown)
+        return completed
+
+    def refresh(self) -> None:
+        """Complete the newest picture anew, and tell of it, if lease, mode or pause are not what it says."""
+        if self._seen is not None and self._claims_now() != self._claims:
+            self._complete(self._seen)
+            self.broadcast.tell(self._shown)
+
+    def why_watching(self, picture: Picture) -> str:
+        """Why this manager may not act here, whoever asks; empty where it may."""
+        return WHY if self.is_read_only else why_only_watching(picture, self.settings.keeping)
+
+    def _claims_now(self) -> Claims:
         core = self.driver.core
+        return Claims(core.leads, core.leader, core.epoch, self.mode, self.records.paused_by)
+
+    def _complete(self, picture: Picture) -> Picture:
+        claims = self._claims = self._claims_now()
+        why = self.why_watching(picture)
         completed = picture.model_copy(
             update={
                 "shown_by": self.settings.id,
                 "lease": None
-                if self.settings.keeping == "file"
-                else LeasePicture(holder=core.leader, epoch=core.epoch),
-                "mode": self.mode,
-                "read_only": self.is_read_only,
-                "paused_by": self.records.paused_by,
+                if self.settings.keeping == "file" or picture.kind != "cluster"
+                else LeasePicture(holder=claims.leader, epoch=claims.epoch),
+                "mode": claims.mode,
+                "read_only": bool(why),
+                "why_read_only": why,
+                "paused_by": claims.paused_by,
                 "managers": self._managers(),
                 "big_keys": self._found["big"],
                 "hot_keys": self._found["hot"],
             }
         )
-        self.shown = ShownPicture(completed)
-        self.series.add(completed)
-        for event in events:
-            self.broadcast.tell(event)
-        self.broadcast.tell(self.shown)
+        self._shown = ShownPicture(completed)
         return completed
 
     @property
@@ -113,22 +160,22 @@ class Desk:
     def _managers(self) -> tuple[ManagerPicture, ...]:
         core, now = self.driver.core, wall_ms()
         mine = ManagerPicture(
-            id=self.settings.id, address=address_of(self.settings.id), leads=core.leads, as_of_ms=now
+            id=self.settings.id, address=address_in(self.settings.id), leads=core.leads, as_of_ms=now
         )
         if core.leader in ("", self.settings.id):
             return (mine,)
-        other = ManagerPicture(id=core.leader, address=address_of(core.leader), leads=True, as_of_ms=now)
+        other = ManagerPicture(id=core.leader, address=address_in(core.leader), leads=True, as_of_ms=now)
         return (mine, other)
 
     def status(self) -> ManagerStatus:
-        core, picture = self.driver.core, self.picture
+        picture, core = self.picture, self.driver.core
         return ManagerStatus.model_validate(
             {
                 "id": self.settings.id,
                 "version": garrison.__version__,
                 "leads": core.leads,
                 "leader": core.leader,
-                "leader_address": address_of(core.leader),
+                "leader_address": address_in(core.leader),
                 "epoch": core.epoch,
                 "keeping": self.settings.keeping,
                 "mode": self.mode,
@@ -152,7 +199,7 @@ class Desk:
 
     def plan_for(self, desired: DesiredState) -> Plan:
         """What would be done if this were desired."""
-        return make_plan(desired, self.picture, self.records, wall_ms())
+        return make_plan(desired, self.picture, self.records, wall_ms(), self.driver.core.observations)
 
     def read_desired(self, body: bytes, *, is_json: bool) -> DesiredState:
         """The desired state in a text, which holds in this deployment. NotPossibleError 400, 422."""
@@ -192,9 +239,12 @@ class Desk:
     async def ask(self, request_of: Callable[[int], Request]) -> None:
         """Make a person's request of the core. NotPossibleError with 409 or 503."""
         core = self.driver.core
+        why = self.why_watching(self.picture)
+        if why and not self.is_read_only:
+            raise NotPossibleError(409, why)
         if not core.leads:
             if core.leader and core.leader != self.settings.id:
-                where = address_of(core.leader) or core.leader
+                where = address_in(core.leader) or core.leader
                 raise NotPossibleError(409, f"this manager does not lead; ask {where}", leader=where)
             why = core.why_idle or "this manager does not lead yet"
             raise NotPossibleError(503, why)
@@ -228,8 +278,3 @@ class Desk:
         others = tuple(key for key in self._found[search.what] if key.node_id != search.node)
         self._found[search.what] = (*found, *others)[:200]
         return found
-
-
-def address_of(manager_id: str) -> str:
-    """Where a manager's HTTP API is; its id says so behind an @."""
-    return manager_id.partition("@")[2]

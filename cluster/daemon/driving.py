@@ -24,6 +24,7 @@ from garrison.cluster.core.manager.effects import (
     StoreRecords,
 )
 from garrison.cluster.core.manager.jobs import Job, Plan, Records
+from garrison.cluster.core.manager.observations import Observations
 from garrison.cluster.core.manager.picture import Event, Picture
 from garrison.cluster.core.manager.requests import Request
 from garrison.cluster.daemon.carrying import Carrier
@@ -68,13 +69,18 @@ class Core(Protocol):
     @property
     def desired(self) -> DesiredState: ...
     @property
+    def observations(self) -> Observations: ...
+    @property
     def plan(self) -> Plan | None: ...
     @property
     def why_idle(self) -> str: ...
 
 
 class Driver:
-    """Connects the core with keeper and carrier. `told` gets events, `changed` the jobs that have changed."""
+    """Connects the core with keeper and carrier. `told` gets events, `changed` the jobs that have changed.
+
+    `settled` is called when all that followed from an input was carried out.
+    """
 
     def __init__(
         self,
@@ -85,6 +91,8 @@ class Driver:
         self.core = core
         self.keeper: Keeper | None = None
         self.carrier: Carrier | None = None
+        self.settled: Callable[[], None] = lambda: None
+        self._is_settling = False
         self._told = told
         self._changed = changed
         self._tickets: dict[int, asyncio.Future[str]] = {}
@@ -150,10 +158,7 @@ class Driver:
     async def run(self) -> None:
         """Let time pass for the core until cancelled."""
         while True:
-            now = boot_ms()
-            self.core.wall_offset_ms = wall_ms() - now
-            self.core.tick(now)
-            self._settle()
+            self._tick()
             self._wake.clear()
             pause_ms = min(TICK_INTERVAL_MS_MAX, max(1, self.core.next_deadline_ms() - boot_ms()))
             try:
@@ -162,12 +167,28 @@ class Driver:
             except TimeoutError:
                 pass
 
+    def catch_up(self) -> None:
+        """Let the time pass that has: after a sleep of the machine nobody is shown a lease that has ended."""
+        if not self._is_settling and boot_ms() >= self.core.next_deadline_ms():
+            self._tick()
+
+    def _tick(self) -> None:
+        now = boot_ms()
+        self.core.wall_offset_ms = wall_ms() - now
+        self.core.tick(now)
+        self._settle()
+
     def _settle(self) -> None:
-        effects = self.core.take()
-        if effects:
-            self._carry_out(effects)
-        self._compare_jobs()
-        self._wake.set()
+        self._is_settling = True
+        try:
+            effects = self.core.take()
+            if effects:
+                self._carry_out(effects)
+            self._compare_jobs()
+            self._wake.set()
+            self.settled()
+        finally:
+            self._is_settling = False
 
     def _carry_out(self, effects: Effects) -> None:
         """In the order of the record's fields."""

@@ -32,6 +32,7 @@ KEEPING_LANE = 2
 QUESTIONS_MAX = 64
 """That wait at one node; further ones are answered as unanswered at once."""
 FILE_BYTES_MAX = 4 << 20
+FILE_FORMAT = "garrison-manager-file"
 
 Ask = AskLease | ReleaseLease | ReadRecords | StoreRecords
 Answer = LeaseAnswer | StoredRecords | str | None
@@ -135,23 +136,26 @@ class FileKeeper:
 
     def _read(self) -> StoredRecords | None:
         try:
-            with open(self.path, encoding="utf-8") as file:
+            with open(self.path, "rb") as file:
                 text = file.read(FILE_BYTES_MAX)
         except FileNotFoundError:
             return StoredRecords(0, "", 0, 0, b"")
-        except (OSError, UnicodeDecodeError):
+        except OSError:
             return None
         try:
             found = json.loads(text)
             version, epoch, content = int(found["version"]), int(found["epoch"]), str(found["content"])
-        except (ValueError, KeyError, TypeError):
-            # Not a file of ours, or damaged: the core says so, and a person decides.
-            return StoredRecords(1, "", 1, 1, text.encode())
+            if found["format"] != FILE_FORMAT or version < 1 or epoch < 1:
+                raise ValueError("no manager has written this")
+        except (ValueError, KeyError, TypeError, RecursionError):
+            # Not a file of ours, or damaged: the core says so, and a person decides. It is never version 0,
+            # which would mean that there is nothing to be lost.
+            return StoredRecords(1, "", 1, 1, text)
         return StoredRecords(epoch, "", version, epoch, content.encode())
 
     def _store(self, ask: StoreRecords) -> str:
         document = {
-            "format": "garrison-manager-file",
+            "format": FILE_FORMAT,
             "epoch": ask.epoch,
             "version": ask.version,
             "content": ask.content.decode(),

@@ -184,6 +184,9 @@ async def _wait_ready(process: ManagerProcess) -> None:
     deadline = loop.time() + BRIEF_TIMEOUT_S
     while True:
         is_other = core.leader not in ("", desk.settings.id)
+        why = desk.why_watching(desk.picture)
+        if why:
+            raise UsageProblem(why)
         if desk.picture.nodes and (core.leads or (is_other and core.records.next_job)):
             return
         if loop.time() > deadline:

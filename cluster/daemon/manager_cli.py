@@ -3,6 +3,7 @@
 Exit codes: those of ``garrison cluster``. This module defines the words of the command line only.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,15 @@ from garrison.base.login_options import (
     find_password,
 )
 from garrison.base.plain_help import PlainApp
-from garrison.cluster.cli_options import DryRun, Shared, Yes, parse_address, parse_address_map, tls_context
+from garrison.cluster.cli_options import (
+    SENTINEL_PASSWORD_VARIABLE,
+    DryRun,
+    Shared,
+    Yes,
+    parse_address,
+    parse_address_map,
+    tls_context,
+)
 from garrison.cluster.cli_running import fail
 
 if TYPE_CHECKING:
@@ -154,6 +163,7 @@ def run(
             watch_only=watch_only,
             allow_hosts=allow_host or [],
             lease_ms=lease_ms,
+            sentinel_password=os.environ.get(SENTINEL_PASSWORD_VARIABLE),
         )
     except ManagerError as error:
         fail(context, str(error), error.exit_code)

@@ -108,8 +108,8 @@ def apply(file: Path, confirm: Callable[[], bool]) -> Work:
         document = (await manager.call("PUT", "/api/desired?dry_run=1", body, media_type)).document()
         show(lambda console: render.show_plan(Plan.model_validate(document), console))
         _demand(confirm)
-        stored = (await manager.call("PUT", "/api/desired", body, media_type)).document()
-        return stored, lambda console: console.print("stored")
+        stored = Plan.model_validate((await manager.call("PUT", "/api/desired", body, media_type)).document())
+        return stored.model_dump(mode="json"), lambda console: render.show_stored(stored, console)
 
     return work
 

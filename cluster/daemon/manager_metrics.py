@@ -6,6 +6,7 @@ from garrison.base.metrics.exposition import Family, Kind, counter, gauge, rende
 from garrison.base.metrics.info_families import number
 from garrison.base.metrics.info_names import METRICS, MICROSECONDS
 from garrison.cluster.core.manager.jobs import Progress
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.node_figures import Sample
 from garrison.cluster.core.manager.picture import NodeState, Picture
 from garrison.cluster.daemon.desk import Desk
@@ -22,7 +23,7 @@ def write_metrics(desk: Desk, samples: Mapping[str, Sample | None]) -> str:
 def _of_manager(desk: Desk) -> Iterator[Family]:
     core, picture = desk.driver.core, desk.picture
     leads = gauge("garrison_manager_leader", "Whether this manager leads.")
-    yield leads.add(int(core.leads), [("manager", desk.settings.id)])
+    yield leads.add(int(core.leads), [("manager", shown_name(desk.settings.id))])
     yield gauge("garrison_manager_lease_epoch", "The epoch of the lease that it knows.", core.epoch)
     jobs = gauge("garrison_manager_jobs", "Jobs by state.")
     for state in Progress:

@@ -7,7 +7,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -16,10 +16,12 @@ from garrison.cluster.core.manager.effects import BeginStep, StepOutcome
 from garrison.cluster.core.manager.jobs import Job
 from garrison.cluster.core.manager.manager_core import ManagerCore
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.picture import Event, NotableKey, Picture
 from garrison.cluster.core.manager.status import KeySearch
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.carrying import Carrier, address_of
+from garrison.cluster.daemon.deployment import DeploymentObserver
 from garrison.cluster.daemon.desk import Desk, NotPossibleError
 from garrison.cluster.daemon.driving import Core, Driver
 from garrison.cluster.daemon.http_limits import HttpLimits
@@ -29,7 +31,6 @@ from garrison.cluster.daemon.http_tokens import Tokens
 from garrison.cluster.daemon.keeping import ClusterKeeper, FileKeeper, Keeper
 from garrison.cluster.daemon.key_search import search_keys
 from garrison.cluster.daemon.manager_metrics import write_metrics
-from garrison.cluster.daemon.observing import Observer
 from garrison.cluster.daemon.surveying import Surveyor
 from garrison.cluster.daemon.tracing import Tracing
 from garrison.cluster.daemon.watching_core import WatchingCore
@@ -56,6 +57,8 @@ class RunOptions:
     names: frozenset[str] = frozenset()
     lease_ms: int = 9_000
     limits: HttpLimits = field(default_factory=HttpLimits)
+    sentinel_password: str | None = None
+    """Where Sentinels have one of their own."""
 
 
 class ManagerProcess:
@@ -66,7 +69,12 @@ class ManagerProcess:
         self._ready = ready
         keeping = "file" if options.records else "cluster"
         settings = ManagerSettings.model_validate(
-            {"id": options.id, "keeping": keeping, "lease_ms": options.lease_ms}
+            {
+                "id": options.id,
+                "keeping": keeping,
+                "records_file": str(options.records or ""),
+                "lease_ms": options.lease_ms,
+            }
         )
         core: Core = (
             WatchingCore()
@@ -78,8 +86,15 @@ class ManagerProcess:
             settings, self.driver, options.limits, self._search_keys, is_read_only=options.watch_only
         )
         self.surveyor = Surveyor(options.access, lambda: core.desired, lambda: core.records)
-        self.observer = Observer(options.entries, options.access, self._seen, desired=lambda: core.desired)
+        self.observer = DeploymentObserver(
+            options.entries,
+            options.access,
+            replace(options.access, password=options.sentinel_password or options.access.password),
+            self._seen,
+            desired=lambda: core.desired,
+        )
         self.tracing = Tracing.of_environment(os.environ, lambda: core.leads)
+        self._why_watching = ""
         self._ended = asyncio.Event()
         self._looking: set[asyncio.Task[None]] = set()
 
@@ -147,7 +162,14 @@ class ManagerProcess:
         for event in events:
             logger.info("%s: %s", event.kind, event.text)
         self.tracing.seen(picture, events)
-        around = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
+        around: dict[str, object] = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
+        why = why_only_watching(picture, self.desk.settings.keeping)
+        if why and picture.kind == "cluster":
+            around["problems"] = (why, *picture.problems)
+        if why != self._why_watching:
+            self._why_watching = why
+            if why:
+                logger.warning("%s", why)
         self.driver.observed(self.desk.show(picture.model_copy(update=around), events))
 
     def _told(self, events: Sequence[Event]) -> None:

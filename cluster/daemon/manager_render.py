@@ -5,12 +5,16 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
 
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Progress
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.status import ManagerStatus
 from garrison.cluster.render import fitting_table
 
 TIME = "%Y-%m-%d %H:%M:%S"
+JOB_INDENT = 3
 STYLES = {
     Progress.DONE: "green",
     Progress.FAILED: "red",
@@ -20,25 +24,57 @@ STYLES = {
 
 
 def show_plan(plan: Plan, console: Console) -> None:
-    """Each job with reason and steps."""
-    if not plan.jobs:
-        console.print("nothing is to be done")
+    """Each job with its reason and steps, then what was looked at and left, then the plan's id."""
     for number, job in enumerate(plan.jobs, 1):
         console.print(f"[bold]{number}. {escape(job.title)}[/bold]  [dim]{job.kind}, harm {job.harm}[/dim]")
-        console.print(f"   because {escape(job.reason)}")
+        _indented(f"because {escape(job.reason)}", console)
         for step in job.steps:
-            console.print(f"   - {escape(step.explanation or step.kind)}")
+            _listed(escape(step.explanation or step.kind), console, JOB_INDENT)
+        if job.command:
+            _indented(f"[dim]by hand: {escape(job.command)}[/dim]", console)
+        if job.why:
+            _indented(f"[red]{job.state}: {escape(job.why)}[/red]", console)
         if job.waits_for:
-            console.print(f"   [yellow]waits for {escape(job.waits_for)}[/yellow]")
+            _indented(f"[yellow]waits for {escape(job.waits_for)}[/yellow]", console)
+    if not plan.jobs:
+        console.print("nothing to do")
+    if plan.explanations:
+        console.print("looked at, and left:" if plan.jobs else "looked at:")
     for line in plan.explanations:
-        console.print(f"[dim]{escape(line)}[/dim]")
-    console.print(f"plan {plan.id}, harm {plan.harm}")
+        _listed(f"[dim]{escape(line)}[/dim]", console)
+    if plan.jobs:
+        console.print(f"plan {plan.id}, harm {plan.harm}")
+
+
+def _indented(text: str, console: Console) -> None:
+    """A paragraph that belongs to a job; folded lines stay below their first."""
+    console.print(Padding.indent(text, JOB_INDENT))
+
+
+def _listed(text: str, console: Console, indent: int = 0) -> None:
+    """An item of a list; folded lines stand below its text, not below its dash."""
+    row = Table.grid(padding=0)
+    row.add_row(" " * indent + "- ", text)
+    console.print(row)
+
+
+def show_stored(plan: Plan, console: Console) -> None:
+    """That a desired state is stored, and what happens now."""
+    needs_consent = any(job.waits_for.startswith("consent") for job in plan.jobs)
+    if needs_consent:
+        console.print(
+            f"stored; in the mode dry-run this is carried out by 'garrison manager consent {plan.id}'"
+        )
+    else:
+        console.print("stored; 'garrison manager jobs' shows what is done" if plan.jobs else "stored")
 
 
 def show_status(status: ManagerStatus, console: Console) -> None:
     """One screen."""
-    role = "leads" if status.leads else f"{status.leader} leads" if status.leader else "nobody leads"
-    console.print(f"manager   {escape(status.id)}, {escape(role)}, epoch {status.epoch}")
+    role = (
+        "leads" if status.leads else f"{shown_name(status.leader)} leads" if status.leader else "nobody leads"
+    )
+    console.print(f"manager   {escape(shown_name(status.id))}, {escape(role)}, epoch {status.epoch}")
     paused = f" by {status.paused_by}" if status.paused_by else ""
     console.print(f"mode      {status.mode}{escape(paused)}")
     console.print(f"records   kept in the {status.keeping}")

@@ -51,7 +51,7 @@ SUSPECTED_NODES_MAX = 8
 INFO_PER_S_MAX = 25
 TABLES_PER_S_MAX = 5
 DETAILS_INTERVAL_S = 5.0
-"""How often slot figures and slow logs are read, unless there are too many nodes for that."""
+"""How often slot figures, slow logs and settings are read, unless there are too many nodes for that."""
 DETAILS_PER_S_MAX = 6
 SLOTS_ASKED_MAX = 256
 SLOW_ASKED_MAX = 32
@@ -83,6 +83,8 @@ class _Watched:
     details_due_s: float = 0.0
     settings_due_s: float = 0.0
     settings_asked: tuple[str, ...] = ()
+    settings_from_s: float = 0.0
+    """Settings count when they were asked for since then: before, something was done to the node."""
     table_due_s: float = 0.0
     refused: dict[str, float] = field(default_factory=dict)
     """Command -> when it may be asked for again."""
@@ -138,6 +140,8 @@ class Observer:
 
     async def _ask_everything(self, watched: _Watched) -> None:
         watched.table_due_s = watched.settings_due_s = 0.0
+        watched.settings_from_s = asyncio.get_running_loop().time()
+        watched.heard = replace(watched.heard, settings={})
         await self._ask(watched, lane=1)
 
     # The tasks.
@@ -241,6 +245,9 @@ class Observer:
     def _interval_s(self) -> float:
         return max(DRAW_INTERVAL_S, len(self._watched) / INFO_PER_S_MAX)
 
+    def _details_interval_s(self) -> float:
+        return max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
+
     async def _ask(self, watched: _Watched, lane: int = 0) -> None:
         """One question for everything that is due."""
         now = asyncio.get_running_loop().time()
@@ -255,19 +262,21 @@ class Observer:
             if self._slot_figures and watched.node.ranges and now >= watched.refused.get("CLUSTER", 0.0):
                 order = "KEY-COUNT" if now < watched.refused.get("CPU-USEC", 0.0) else "CPU-USEC"
                 commands.append(("CLUSTER", "SLOT-STATS", "ORDERBY", order, "LIMIT", SLOTS_ASKED_MAX, "DESC"))
-            watched.details_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
+            watched.details_due_s = now + self._details_interval_s()
         settings = tuple(self._desired().settings)
         if now >= watched.settings_due_s or settings != watched.settings_asked:
             commands += [("CONFIG", "GET", name) for name in settings]
             watched.settings_asked = settings
-            watched.settings_due_s = now + max(DETAILS_INTERVAL_S, len(self._watched) / DETAILS_PER_S_MAX)
+            watched.settings_due_s = now + self._details_interval_s()
         asked_ms = self._now_ms()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
-            found: dict[Command, Any] = {
+            by_command: dict[Command, Any] = {
                 tuple(command): reply for command, reply in zip(commands, replies, strict=True)
             }
-            self._take(watched, found, asked_ms)
+            self._take(watched, by_command)
+            if now >= watched.settings_from_s:
+                self._take_settings(watched, by_command, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)
@@ -298,7 +307,7 @@ class Observer:
 
     # What came.
 
-    def _take(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
+    def _take(self, watched: _Watched, replies: dict[Command, Any]) -> None:
         now = asyncio.get_running_loop().time()
         histogram = replies.get(("LATENCY", "HISTOGRAM"))
         if isinstance(histogram, ReplyError):
@@ -308,7 +317,6 @@ class Observer:
         load = load_between(watched.before, sample, self._lag(watched, sample, now))
         watched.before = sample
         watched.heard = replace(watched.heard, sample=sample, load=load)
-        self._take_settings(watched, replies, asked_ms)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
                 self._take_table(watched, reply)

@@ -5,11 +5,13 @@ import gc
 import ipaddress
 import logging
 import os
+import secrets
 import socket
 import ssl
 import sys
 from pathlib import Path
 
+from garrison.cluster.core.manager.manager_names import START_HEX_DIGITS, manager_id, shown_name
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.http_tokens import Tokens, read_tokens
 from garrison.cluster.daemon.manager_process import RunOptions, run_manager
@@ -18,7 +20,6 @@ from garrison.cluster.manager.admin_client import Access
 
 GC_NEW_OBJECTS = 20_000
 """How many objects more there are before the collector looks at them."""
-MANAGER_ID_CHARACTERS_MAX = 64
 
 
 def read_all_tokens(act: Path | None, read: Path | None) -> Tokens:
@@ -66,16 +67,13 @@ def server_tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
-def manager_id(given: str | None, advertised: Address) -> str:
-    """`name@host:port`: it tells the others where this manager is, and stays the same over restarts."""
+def id_of_this_start(given: str | None, advertised: Address) -> str:
+    """The id of this process: `given` or the host's name, where it is, and what is new with each start."""
     name = given or socket.gethostname().partition(".")[0] or "manager"
-    found = f"{name}@{advertised}"
-    if len(found) > MANAGER_ID_CHARACTERS_MAX or not all("!" <= letter <= "~" for letter in found):
-        raise UsageProblem(
-            f"the id {found!r} must have at most {MANAGER_ID_CHARACTERS_MAX} printable ASCII characters; "
-            "give a shorter --id"
-        )
-    return found
+    try:
+        return manager_id(name, advertised, secrets.token_hex(START_HEX_DIGITS // 2))
+    except ValueError as error:
+        raise UsageProblem(f"{error}; give another --id") from error
 
 
 def _spare_the_collector() -> None:
@@ -101,13 +99,14 @@ def run(
     watch_only: bool,
     allow_hosts: list[str],
     lease_ms: int,
+    sentinel_password: str | None = None,
 ) -> None:
     """Run the manager until a signal ends it. ManagerError."""
     demand_guarded(listen, tokens)
     advertised = advertise or listen
     options = RunOptions(
         entries=entries,
-        id=manager_id(name, advertised),
+        id=id_of_this_start(name, advertised),
         listen=listen,
         access=access,
         tokens=tokens,
@@ -116,6 +115,7 @@ def run(
         watch_only=watch_only,
         names=frozenset({*allow_hosts, advertised.host, listen.host}),
         lease_ms=lease_ms,
+        sentinel_password=sentinel_password,
     )
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -125,7 +125,7 @@ def run(
 
     def ready() -> None:
         _spare_the_collector()
-        print(f"manager {options.id} (pid {os.getpid()}): {scheme}://{listen}/", flush=True)
+        print(f"manager {shown_name(options.id)} (pid {os.getpid()}): {scheme}://{listen}/", flush=True)
 
     import uvloop
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from garrison.cluster.core.manager.conditions import Conditions, Observations
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.effects import Effects, LeaseAnswer, StepOutcome, StoredRecords
 from garrison.cluster.core.manager.jobs import Plan, Records
@@ -24,13 +25,19 @@ class WatchingCore:
         self.desired = DesiredState()
         self.plan: Plan | None = None
         self.why_idle = WHY
+        self._conditions = Conditions()
         self._effects = Effects()
 
     def tick(self, now_ms: int) -> None:
         """Time changes nothing."""
 
     def observed(self, picture: Picture, now_ms: int) -> None:
-        """Nothing follows from a picture."""
+        """Remember since when conditions hold, for plans that are only shown."""
+        self._conditions.feed(self.desired, picture)
+
+    @property
+    def observations(self) -> Observations:
+        return self._conditions.observations
 
     def lease_answered(self, node_id: str, answer: LeaseAnswer | None, now_ms: int) -> None:
         raise AssertionError("no lease was asked for")

@@ -389,6 +389,7 @@ def how_to_connect(cluster: "LocalCluster") -> str:
             f"  garrison cluster check {entry}",
             f"  garrison top {watched}",
             f'  client = await garrison.client.connect("{cluster.url}")',
+            *([f"  garrison manager status --manager {cluster.manager.url}"] if cluster.manager else []),
             *([f"the manager's page is at {cluster.manager.url}"] if cluster.manager else []),
             "Ctrl-C stops them",
         ]

@@ -8,10 +8,11 @@ from dataclasses import replace
 from garrison.cluster.core.manager.jobs import Job
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
 from garrison.cluster.core.topology import Address
+from garrison.cluster.daemon.deployment import Found, find_kind
+from garrison.cluster.daemon.group_observing import GroupKind, GroupObserver
 from garrison.cluster.daemon.observing import Observer
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
-from garrison.cluster.top.group_observing import GroupObserver, Kind
+from garrison.cluster.manager.admin_client import Access
 from garrison.cluster.top.picture_sources import SourceError
 
 INTERVAL_S = 1.0
@@ -39,8 +40,8 @@ class NodeSource:
 
     async def once(self) -> Picture:
         try:
-            kind = await self._kind()
-            if kind is None:
+            kind = (await self._found()).kind
+            if kind == "cluster":
                 return await self._settled_cluster()
             async with contextlib.aclosing(self._group(kind)) as pictures:
                 await anext(pictures)
@@ -50,31 +51,18 @@ class NodeSource:
 
     async def pictures(self) -> AsyncIterator[Picture]:
         try:
-            kind = await self._kind()
-            followed = self._cluster() if kind is None else self._group(kind)
+            kind = (await self._found()).kind
+            followed = self._cluster() if kind == "cluster" else self._group(kind)
             async with contextlib.aclosing(followed) as pictures:
                 async for picture in pictures:
                     yield picture
         except ManagerError as error:
             raise SourceError(str(error)) from error
 
-    async def _kind(self) -> Kind | None:
-        """What the entry says that it is in INFO; None for a cluster. Raises ManagerError."""
-        try:
-            mode = await self._mode(self._access)
-        except ManagerError:
-            if self._sentinel_access == self._access:
-                raise
-            mode = await self._mode(self._sentinel_access)
-        if mode == "cluster":
-            return None
-        return "sentinel" if mode == "sentinel" else "single"
+    async def _found(self) -> Found:
+        return await find_kind(self._entry, self._access, self._sentinel_access)
 
-    async def _mode(self, access: Access) -> str:
-        async with AdminClient(self._entry, access) as admin:
-            return read_fields(await admin.call(self._entry, "INFO", "server")).get("redis_mode", "")
-
-    async def _group(self, kind: Kind) -> AsyncGenerator[Picture, None]:
+    async def _group(self, kind: GroupKind) -> AsyncGenerator[Picture, None]:
         observer = GroupObserver(kind, self._entry, self._access, self._sentinel_access)
         loop = asyncio.get_running_loop()
         try:

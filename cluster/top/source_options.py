@@ -9,7 +9,7 @@ import typer
 from garrison.base.address_map import read_address_map
 from garrison.base.login_options import find_password
 from garrison.base.password_file import read_password_file
-from garrison.cluster.cli_options import tls_context
+from garrison.cluster.cli_options import SENTINEL_PASSWORD_VARIABLE, tls_context
 
 if TYPE_CHECKING:
     from garrison.cluster.top.picture_sources import PictureSource
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 6379
 MANAGER_VARIABLE = "GARRISON_MANAGER"
 TOKEN_VARIABLE = "GARRISON_MANAGER_TOKEN"
-SENTINEL_PASSWORD_VARIABLE = "GARRISON_SENTINEL_PASSWORD"
 
 Entry = Annotated[
     str,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx
 
 from garrison.client import Client, ClientError
+from garrison.cluster.core.topology import Address
 from garrison.cluster.local.cluster import LocalCluster
 from garrison.cluster.local.ports import HOST, free_ports
 
@@ -24,18 +25,22 @@ WAIT_S = 60.0
 class RunningManager:
     """One process of `garrison manager run`. Use it as an async context manager."""
 
-    def __init__(self, cluster: LocalCluster, name: str, folder: Path, *options: str) -> None:
+    def __init__(
+        self, entries: LocalCluster | Sequence[Address], name: str, folder: Path, *options: str
+    ) -> None:
         (self.port,) = free_ports(1)
         self.name = name
         self.log = folder / f"{name}.log"
-        self._cluster = cluster
+        self._entries = entries
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
         self._client = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}", timeout=20)
 
     async def __aenter__(self) -> Self:
-        entries = [str(node.address) for node in self._cluster.nodes[:3]]
-        words = ["run", *entries, "--listen", f"{HOST}:{self.port}", "--id", self.name]
+        entries = self._entries
+        if isinstance(entries, LocalCluster):
+            entries = [node.address for node in entries.nodes[:3]]
+        words = ["run", *map(str, entries), "--listen", f"{HOST}:{self.port}", "--id", self.name]
         words += ["--lease-ms", str(LEASE_MS), *self._options]
         with self.log.open("w") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import counted
 from garrison.cluster.core.doctor.readings import NodeReading, as_number
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.words import counted
 
 SLOW_US = 100_000
 P99_US_MAX = 10_000

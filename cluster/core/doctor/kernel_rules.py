@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from garrison.cluster.core.doctor.printable import human, listed
+from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.words import listed
 
 SWAPPED_BYTES_MIN = 1024**2
 DESCRIPTORS_OF_ITS_OWN = 32

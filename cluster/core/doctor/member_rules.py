@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from garrison.cluster.core.check import Severity
 from garrison.cluster.core.cluster_state import ClusterState
-from garrison.cluster.core.doctor.printable import listed, shell_line
+from garrison.cluster.core.doctor.printable import shell_line
 from garrison.cluster.core.doctor.readings import Kind, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at
 from garrison.cluster.core.topology import Node
+from garrison.cluster.core.words import listed
 
 PRIMARIES_MIN = 3
 UNEVEN_FACTOR = 1.25

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import listed
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.words import listed
 
 SPOKEN_LEVEL = (7, 2)
 """The level of commands that Garrison speaks; servers below it are older than what the doctor knows best."""

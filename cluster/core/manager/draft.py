@@ -4,7 +4,7 @@ INVARIANTS  No two jobs touch one shard, neither two of a plan nor one of a plan
             A spare is taken once. What cannot be planned is said.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from garrison.cluster.core.manager.certainty import Doubts
@@ -12,7 +12,10 @@ from garrison.cluster.core.manager.harm import cost_of
 from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Step, StepKind
 from garrison.cluster.core.manager.situation import Shard, Situation, Spare
 from garrison.cluster.core.manager.steps import command_for
+from garrison.cluster.core.words import listed
 
+NAMED_MAX = 8
+"""How many nodes a sentence names."""
 RETRY_AFTER_MS = 600_000
 """How long a job that failed, or that a person stopped, is not planned again."""
 
@@ -24,7 +27,8 @@ class Draft:
     situation: Situation
     doubts: Doubts
     jobs: list[Job] = field(default_factory=list)
-    explanations: list[str] = field(default_factory=list)
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """Sentence, or the rest of one -> the nodes that it is about; none where it says that itself."""
     taken: dict[str, str] = field(default_factory=dict)
     """Shard -> which job or doubt has it."""
     free: list[Spare] = field(default_factory=list)
@@ -45,8 +49,20 @@ class Draft:
 
     def explain(self, text: str) -> None:
         """Say something once."""
-        if text not in self.explanations:
-            self.explanations.append(text)
+        self.said.setdefault(text, [])
+
+    def explain_of(self, address: str, text: str) -> None:
+        """Say something of a node: `text` goes on after its name. Nodes of which the same is true share a
+        sentence.
+        """
+        named = self.said.setdefault(text, [])
+        if address not in named:
+            named.append(address)
+
+    @property
+    def explanations(self) -> list[str]:
+        """The sentences, in the order in which they were first said."""
+        return [_sentence(named, text) for text, named in self.said.items()]
 
     def taker(self, shard_ids: Iterable[str]) -> str:
         """Who or what has one of these shards; empty when all are free."""
@@ -108,3 +124,11 @@ class Draft:
                 why = f" ({job.why})" if job.why else ""
                 return f"{job.id} {how}{why}; it is planned again in {left_ms / 1000:.0f} s"
         return ""
+
+
+def _sentence(named: Sequence[str], text: str) -> str:
+    if len(named) < 2:
+        return " ".join((*named, text))
+    if len(named) > NAMED_MAX:
+        return f"Each of {listed(named, NAMED_MAX)} {text}"
+    return f"Each of {', '.join(named[:-1])} and {named[-1]} {text}"

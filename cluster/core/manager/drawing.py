@@ -4,7 +4,8 @@ BACKGROUND  Nodes are asked at different times and answer late or not at all. Ea
             after a failover some tables are older than others for a second.
 INVARIANTS  Who owns a slot is settled as the nodes settle it (:mod:`garrison.cluster.core.cluster_state`): by
             the greatest configuration epoch among those that claim it for themselves. The table of a node
-            that does not answer counts as hearsay of others only. A node is `failed` when more than half
+            that does not answer counts as hearsay of others only. When no node answers, what they said last
+            is shown: a manager that is cut off knows of no change. A node is `failed` when more than half
             of the primaries that were heard say so, so that one node that lies condemns nobody.
 BEHAVIOUR   A pure function: what was heard, the wishes and the time in; a :class:`Picture` out.
 """
@@ -89,12 +90,9 @@ def draw_cluster(
     heard: Mapping[str, Heard], now_ms: int, around: Surroundings, extra_views: Iterable[View] = ()
 ) -> Picture:
     """Draw the cluster. `heard` is by node id; the nodes that only others speak of are in it too."""
-    views = {
-        node_id: each.view
-        for node_id, each in heard.items()
-        if each.view is not None and not is_silent(each, now_ms)
-    }
-    state = ClusterState(views or {view.my_id: view for view in extra_views})
+    known = {node_id: each.view for node_id, each in heard.items() if each.view is not None}
+    views = {node_id: view for node_id, view in known.items() if not is_silent(heard[node_id], now_ms)}
+    state = ClusterState(views or known or {view.my_id: view for view in extra_views})
     judged = _judgements(state)
     nodes = [
         _draw_node(state, node, heard.get(node.id, Heard()), judged.get(node.id, ""), now_ms, around.desired)
@@ -199,6 +197,7 @@ def _draw_node(
         slot_count=len(owned),
         keys=sample.keys if sample else None,
         version=sample.version if sample else "",
+        server=sample.server if sample else "",
         link_up=None if node.is_primary or sample is None else sample.link_up,
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,

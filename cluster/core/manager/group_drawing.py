@@ -93,6 +93,7 @@ def _draw(member: Member, now_ms: int) -> NodePicture:
         zone=sample.fields.get("availability_zone", "") if sample else "",
         keys=sample.keys if sample else None,
         version=sample.version if sample else "",
+        server=sample.server if sample else "",
         link_up=sample.link_up if sample and role == "replica" else None,
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,

@@ -27,7 +27,9 @@ from garrison.cluster.core.manager.holding import refusals, refusals_in
 from garrison.cluster.core.manager.job_runner import JobRunner, Moment, touched_by
 from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.only_watching import why_only_watching
 from garrison.cluster.core.manager.person_requests import Move, desired_of, reshard_plan, with_request
 from garrison.cluster.core.manager.picture import Event, NodeState, Picture
 from garrison.cluster.core.manager.planner import make_plan
@@ -106,7 +108,7 @@ class ManagerCore:
         self._picture, self._seen_ms = picture, now_ms
         self._is_new = self._plan_is_due = True
         self._conditions.feed(self.desired, picture)
-        if not self._is_alone:
+        if not self._is_alone and not self._only_watches:
             voters = voters_of(picture)
             self._lease.seen(voters)
             self._keeper.seen(voters)
@@ -220,6 +222,11 @@ class ManagerCore:
         return self._desired[1]
 
     @property
+    def observations(self) -> Observations:
+        """Since when conditions hold, as this manager has seen it: what the planner goes by."""
+        return self._conditions.observations
+
+    @property
     def plan(self) -> Plan | None:
         """What would be done now, each job with what it waits for."""
         if self._plan is None or self._picture is None:
@@ -231,6 +238,8 @@ class ManagerCore:
     @property
     def why_idle(self) -> str:
         """One sentence: why this manager does not act; empty when it does."""
+        if self._only_watches:
+            return self._only_watches
         if not self._has_lease:
             return self._why_not_leading()
         if not self._was_ready or not self._keeper.settled:
@@ -412,15 +421,19 @@ class ManagerCore:
         age_ms = self._now_ms - self._seen_ms
         if age_ms > self._settings.picture_age_ms_max:
             return f"the picture is {age_ms // 1000} s old"
-        if picture.kind != "cluster" and not self._is_alone:
-            return "these nodes are no cluster: the records have to be kept in a file"
+        if self._only_watches:
+            return self._only_watches
         if picture.read_only:
             return "this manager may only read"
         if not picture.majority_answers:
             return "no majority of primaries answers"
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
-            return "a picture made after the last step is awaited"
+            return "it waits for a picture newer than its last step"
         return ""
+
+    @property
+    def _only_watches(self) -> str:
+        return why_only_watching(self._picture, self._settings.keeping) if self._picture else ""
 
     def _is_behind(self, node_id: str) -> bool:
         node = named(self._picture, node_id) if self._picture else None
@@ -460,7 +473,7 @@ class ManagerCore:
 
     def _why_not_leading(self) -> str:
         if self.leader:
-            return f"{self.leader} leads"
+            return f"{shown_name(self.leader)} leads"
         if self._lease.state is LeaseState.ASKING:
             return "it is asking for the lease"
         return "nobody holds the lease of most primaries" + (
@@ -478,7 +491,7 @@ class ManagerCore:
     # Inner parts: what people are told.
 
     def _tell(self, kind: str, text: str, severity: str = "info", subject: str = "") -> None:
-        text = f"{self._settings.id} {text}" if kind in ("lease", "manager") else text
+        text = f"{shown_name(self._settings.id)} {text}" if kind in ("lease", "manager") else text
         event = Event.model_validate(
             {"at_ms": self._unix_ms, "kind": kind, "text": text, "subject": subject, "severity": severity}
         )

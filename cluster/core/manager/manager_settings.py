@@ -17,6 +17,7 @@ class ManagerSettings(Document):
     keeping: Literal["cluster", "file"] = Field(
         default="cluster", description="where lease and records are; in a file this manager works alone"
     )
+    records_file: str = Field(default="", description="how the file is called, for people")
     lease_ms: int = Field(default=9_000, ge=300, description="how long a granted lease holds")
     clock_drift_percent_max: float = Field(
         default=10.0, ge=0, lt=50, description="how much of the lease is given up for clocks that differ"

@@ -13,15 +13,19 @@ from garrison.cluster.core.manager import steps
 from garrison.cluster.core.manager.conditions import CLEAR_FRACTION, MEASURES, use_of
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.harm import slots_affordable
-from garrison.cluster.core.manager.jobs import Step
+from garrison.cluster.core.manager.jobs import Step, StepKind
 from garrison.cluster.core.manager.situation import Shard, Situation
 from garrison.cluster.core.manager.slot_costs import Measure, Priced, price_slots
 from garrison.cluster.core.rebalance import plan_rebalance
 from garrison.cluster.core.reshard_plan import Move, slot_count
+from garrison.cluster.core.words import counted
 
 MEASURED_BY: Mapping[str, Measure] = {"memory": "bytes", "cpu": "cpu", "ops": "ops", "slots": "slots"}
 """Limit -> in what measure slots use it."""
 POINTS_UNBOUNDED = 1_000_000_000
+
+MEASURED_ANEW_MS = 10_000
+"""How long after a move the slots' figures are still of a time before it, beside `load_window_s`."""
 
 
 @dataclass
@@ -134,12 +138,29 @@ def shards_of(moves: Iterable[Move]) -> list[str]:
     return sorted({name for move in moves for name in (move.source, move.target)})
 
 
+def why_unsettled(shard_ids: Iterable[str], draft: Draft) -> str:
+    """Why the load of these shards' slots is not known yet; empty when it is.
+
+    Just after a move the figures still have the load of slots that have gone, and nobody says where it is.
+    """
+    situation, wanted = draft.situation, set(shard_ids)
+    settles_ms = situation.desired.limits.load_window_s * 1000 + MEASURED_ANEW_MS
+    for job in situation.records.jobs:
+        if job.ended_ms is None or situation.now_ms - job.ended_ms >= settles_ms:
+            continue
+        moved = any(step.kind is StepKind.MOVE_SLOTS for step in job.steps)
+        if moved and wanted & set(situation.shards_of_job(job)):
+            left_s = (job.ended_ms + settles_ms - situation.now_ms) / 1000
+            return f"load is measured anew for {left_s:.0f} s more, since {job.id} moved slots"
+    return ""
+
+
 def describe(moves: Iterable[Move]) -> str:
-    """``300 slots from 2 to 1 shards``."""
+    """``300 slots from 2 shards to 1``."""
     listed = list(moves)
     count = sum(len(move.slots) for move in listed)
     sources, targets = ({getattr(move, end) for move in listed} for end in ("source", "target"))
-    return f"{count} slots from {len(sources)} to {len(targets)} shards"
+    return f"{counted(count, 'slot')} from {counted(len(sources), 'shard')} to {len(targets)}"
 
 
 def dissolve(shard: Shard, draft: Draft, points_kept: int = 0) -> tuple[list[Move], bool]:

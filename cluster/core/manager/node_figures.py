@@ -72,6 +72,13 @@ class Sample:
         )
 
     @property
+    def server(self) -> str:
+        """Whose program it is: `garrison`, `valkey`, `redis`; empty when INFO does not say."""
+        fields = self.fields
+        known = "valkey" if "valkey_version" in fields else "redis" if "redis_version" in fields else ""
+        return fields.get("server_name") or known
+
+    @property
     def keys(self) -> int | None:
         """Of all databases; 0 when INFO names none."""
         total = 0

@@ -40,6 +40,7 @@ from garrison.cluster.core.manager.requests import (
     StopJob,
     Undo,
 )
+from garrison.cluster.core.manager.situation import Names
 from garrison.cluster.core.ranges import format_slots, parse_ranges, to_slots
 
 SLOTS_PER_STEP_MAX = 100
@@ -71,9 +72,11 @@ def with_request(
 ) -> Records:
     """The records with a request carried out; RequestError when it cannot be."""
     what: str
+    subject = ""
     match request:
         case Apply():
             records, what = _applied(records, request, settings), APPLY
+            subject = told_of(desired_of(records.desired))
         case Consent():
             records, what = _consented(records, request, plans, unix_ms), f"consent {request.plan_id}"
         case Pause():
@@ -88,7 +91,12 @@ def with_request(
             records, what = _job_resumed(records, request), f"resume {request.job_id}"
         case _:
             raise RequestError("the records can be read: nothing is to be adopted or begun anew")
-    return audited(records, request.by, what, unix_ms, epoch)
+    return audited(records, request.by, what, unix_ms, epoch, subject)
+
+
+def told_of(desired: DesiredState) -> str:
+    """What the history says of a desired state: its name and mode."""
+    return ", ".join(filter(None, (desired.name, f"mode {desired.mode}")))
 
 
 def audited(records: Records, by: str, what: str, unix_ms: int, epoch: int, subject: str = "") -> Records:
@@ -101,9 +109,11 @@ def reshard_plan(moves: Sequence[Move], picture: Picture, desired: DesiredState,
     """A plan that moves these slots; RequestError when the picture does not allow it."""
     if not moves:
         raise RequestError("no move is given")
+    names = Names(picture)
+    named = [(_id_of(source, names), _id_of(target, names), slots) for source, target, slots in moves]
     steps: list[Step] = []
     taken: set[int] = set()
-    for source_id, target_id, text in moves:
+    for source_id, target_id, text in named:
         slots = _movable(source_id, target_id, text, picture)
         twice = taken & set(slots)
         if twice:
@@ -118,7 +128,7 @@ def reshard_plan(moves: Sequence[Move], picture: Picture, desired: DesiredState,
         steps=tuple(steps),
         harm=cost_of(steps, desired.harm),
         made_ms=unix_ms,
-        command=" && ".join(_command(move, picture) for move in moves),
+        command=" && ".join(_command(move, picture) for move in named),
     )
     return plan_of((job,), unix_ms)
 
@@ -131,11 +141,20 @@ def plan_of(jobs: tuple[Job, ...], unix_ms: int) -> Plan:
     return Plan(id=id, made_ms=unix_ms, jobs=jobs, explanations=(), harm=harm)
 
 
+def _id_of(name: str, names: Names) -> str:
+    """The id of the node that a person calls so; RequestError unless it is exactly one."""
+    found = names.matches(name)
+    if len(found) > 1:
+        raise RequestError(f"{name} names {len(found)} nodes; write more of the id, or host:port")
+    if not found:
+        raise RequestError(f"there is no node {name}; name one by id or host:port")
+    return found[0].id
+
+
 def _movable(source_id: str, target_id: str, text: str, picture: Picture) -> list[int]:
     source, target = picture.node(source_id), picture.node(target_id)
     for name, node in ((source_id, source), (target_id, target)):
-        if node is None:
-            raise RequestError(f"there is no node {name}")
+        assert node is not None, name
         if node.role != "primary":
             raise RequestError(f"{node.address} is a replica; slots belong to primaries")
     if source_id == target_id:
@@ -180,6 +199,8 @@ def _consented(records: Records, request: Consent, plans: Iterable[Plan], unix_m
     plan = next((plan for plan in plans if plan.id == request.plan_id), None)
     if plan is None:
         raise RequestError(f"the plan {request.plan_id} is not what would be done now: look at the new one")
+    if not plan.jobs:
+        raise RequestError("that plan has no jobs: there is nothing to agree to")
     for job in plan.jobs:
         if any(_same(old, job) for old in records.jobs):
             continue

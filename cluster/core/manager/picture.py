@@ -79,6 +79,7 @@ class NodePicture(Document):
     slot_count: int = 0
     keys: int | None = None
     version: str = ""
+    server: str = Field(default="", description="garrison, redis or valkey; empty while it is not known")
     link_up: bool | None = Field(default=None, description="a replica's link to its primary")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
@@ -230,6 +231,7 @@ class Picture(Document):
     read_only: bool = Field(
         default=False, description="the manager that shows this, or the token that asked, may not act"
     )
+    why_read_only: str = Field(default="", description="one sentence, when it is the manager that may not")
     problems: tuple[str, ...] = Field(
         default=(), description="what the manager itself lacks, one sentence each"
     )

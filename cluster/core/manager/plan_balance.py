@@ -16,7 +16,7 @@ from garrison.cluster.core.creation import PlanError
 from garrison.cluster.core.manager.conditions import UNEVEN
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.jobs import JobKind
-from garrison.cluster.core.manager.moving import Room, as_steps, bounded, describe, shards_of
+from garrison.cluster.core.manager.moving import Room, as_steps, bounded, describe, shards_of, why_unsettled
 from garrison.cluster.core.manager.situation import Shard
 from garrison.cluster.core.manager.slot_costs import Costs, Measure, price_slots
 from garrison.cluster.core.rebalance import plan_rebalance
@@ -92,6 +92,10 @@ def _by_cost(members: list[Shard], weights: Mapping[str, float], draft: Draft) -
     situation = draft.situation
     held_s = situation.observations.held_ms(UNEVEN, situation.now_ms) / 1000
     if balance.by == "load" and held_s < situation.desired.limits.load_window_s:
+        return []
+    wait = why_unsettled((shard.id for shard in members), draft) if balance.by == "load" else ""
+    if wait:
+        draft.explain(f"A rebalance by load waits: {wait}.")
         return []
     prices = price_slots(situation, MEASURED_BY[balance.by])
     unknown = [shard.primary.address for shard in members if shard.id not in prices.of_shard]

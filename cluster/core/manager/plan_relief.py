@@ -14,10 +14,12 @@ from garrison.cluster.core.manager.conditions import CLEAR_FRACTION, MEASURES, b
 from garrison.cluster.core.manager.draft import Draft
 from garrison.cluster.core.manager.harm import slots_affordable
 from garrison.cluster.core.manager.jobs import JobKind
-from garrison.cluster.core.manager.moving import Room, as_steps, describe, has_copies_for, shards_of
+from garrison.cluster.core.manager.moving import Room, as_steps, has_copies_for, shards_of, why_unsettled
 from garrison.cluster.core.manager.situation import Shard
-from garrison.cluster.core.reshard_plan import Move
+from garrison.cluster.core.reshard_plan import Move, slot_count
+from garrison.cluster.core.words import counted
 
+MEASURED_BY_LOAD = ("cpu", "ops")
 RECEIVERS_TRIED_MAX = 3
 """How many of the coolest shards are asked whether they have room for a slot."""
 NAMES = {"memory": "of maxmemory", "cpu": "of a core", "ops": "operations a second", "slots": "slots"}
@@ -51,6 +53,10 @@ def _lasts(measure: str, shard: Shard, draft: Draft) -> bool:
 def _relieve(shard: Shard, measure: str, room: Room, draft: Draft) -> None:
     situation, address = draft.situation, shard.primary.address
     use = room.used[shard.id][measure]
+    wait = why_unsettled([shard.id], draft) if measure in MEASURED_BY_LOAD else ""
+    if wait:
+        draft.explain_of(address, f"is beyond a limit, and {wait}.")
+        return
     costs = room.parts(measure, shard.id)
     slots = sorted((slot for slot in shard.slots if costs.get(slot, 0.0) > 0), key=lambda s: (-costs[s], s))
     said = f"{address} uses {use:.0%} of its limit of {limit_text(measure, draft)}"
@@ -86,7 +92,7 @@ def _relieve(shard: Shard, measure: str, room: Room, draft: Draft) -> None:
         held_s = situation.observations.held_ms(beyond(measure, shard.id), situation.now_ms) / 1000
         draft.add(
             JobKind.RELIEVE,
-            f"relieve {address} by {describe(moves)}",
+            f"relieve {address} of {counted(slot_count(moves), 'slot')}",
             f"{said}, for {held_s:.0f} s; without these slots it is {rest:.0%}.",
             as_steps(moves, situation),
             subject=shard.id,

@@ -42,7 +42,7 @@ def plan_replicas(draft: Draft) -> None:
             _forget([node], None, draft)
     else:
         for node in orphans:
-            draft.explain(f"{node.address} has failed, and no shard is free to take a replacement for it.")
+            draft.explain_of(node.address, "has failed, and no shard is free to take a replacement for it.")
 
 
 def _is_due(node: NodePicture, draft: Draft) -> bool:

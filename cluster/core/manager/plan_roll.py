@@ -16,6 +16,7 @@ from garrison.cluster.core.manager.expectations import expectation
 from garrison.cluster.core.manager.jobs import JobKind, Progress, Step, StepKind
 from garrison.cluster.core.manager.picture import NodePicture, NodeState
 from garrison.cluster.core.manager.situation import Shard
+from garrison.cluster.core.words import counted
 
 CLOCK_STEP_MS = 5
 """What two readings of one clock may differ by: the end of a step and the question after it."""
@@ -37,7 +38,7 @@ def plan_settings(draft: Draft) -> None:
                 continue
             unread = sorted(name for name in wanted if name not in node.settings)
             if unread:
-                draft.explain(f"{node.address} has not said its {unread[0]} yet.")
+                draft.explain_of(node.address, f"has not said its {unread[0]} yet.")
             differ = {
                 name: value
                 for name, value in wanted.items()
@@ -49,7 +50,7 @@ def plan_settings(draft: Draft) -> None:
                 made.append(steps.configure(node, differ))
         if made:
             reason = f"{'; '.join(said)}; {wanted_text(wanted)} is asked for."
-            title = f"configure {len(made)} nodes of {members[-1].address}"
+            title = f"configure {counted(len(made), 'node')} of the shard of {members[-1].address}"
             draft.add(JobKind.CONFIGURE, title, reason, made, subject=subject, shards=shards)
 
 
@@ -88,7 +89,7 @@ def plan_upgrade(draft: Draft) -> None:
         unknown = next((node for node in members if not node.version), None)
         old = [node for node in members if node.version and node.version != release]
         if unknown is not None:
-            draft.explain(f"{unknown.address} does not say its version; its shard is not upgraded.")
+            draft.explain_of(unknown.address, "does not say its version; its shard is not upgraded.")
         elif old and failure:
             draft.explain(f"Upgrades wait: {failure}.")
         elif old:
@@ -117,7 +118,7 @@ def _upgrade(
         if shard is not None and shard.slots:
             heir = _heir(shard, draft)
             if heir is None:
-                draft.explain(f"{primary.address} is not upgraded: it has no replica to take its place.")
+                draft.explain_of(primary.address, "is not upgraded: it has no replica to take its place.")
                 return
             made.append(steps.hand_over(heir.id, primary.id, situation))
         made.append(steps.restart(primary, situation.now_ms))

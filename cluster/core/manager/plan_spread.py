@@ -70,9 +70,8 @@ def _spread(shard: Shard, draft: Draft) -> None:
         _swap(node, partner, shard, now, draft)
         return
     helper = "" if draft.free else ", and none is free to help out while two replicas swap"
-    draft.explain(
-        f"{_why(node, shard, now, situation)}, and no spare stands better{helper}: add one to `spares`."
-    )
+    why = _where(node, shard, now, situation)
+    draft.explain_of(node.address, f"{why}, and no spare stands better{helper}: add one to `spares`.")
 
 
 def _fitting(node: NodePicture, shard: Shard, draft: Draft) -> list[Candidate]:
@@ -174,15 +173,16 @@ def _add(
         }
     )
     made.append(steps.verify(expect, "Check that each stands where it should."))
-    why = _why(node, shard, now, draft.situation) + "."
+    why = f"{node.address} {_where(node, shard, now, draft.situation)}."
     return draft.add(JobKind.SPREAD, title, why, made, subject=node.id, shards=touched)
 
 
-def _why(node: NodePicture, shard: Shard, now: tuple[int, int], situation: Situation) -> str:
+def _where(node: NodePicture, shard: Shard, now: tuple[int, int], situation: Situation) -> str:
+    """What is wrong with its place, as it goes on after its name."""
     if now[0]:
-        return f"{node.address} is on the host {situation.host_of(node)} with {now[0]} more of its shard"
+        return f"is on the host {situation.host_of(node)} with {now[0]} more of its shard"
     zone = situation.zone_of(node)
-    return f"{node.address} is in the zone {zone} with {now[1]} more of the {len(shard.members)} of its shard"
+    return f"is in the zone {zone} with {now[1]} more of the {len(shard.members)} of its shard"
 
 
 def _hand_over(draft: Draft) -> None:

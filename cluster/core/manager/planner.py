@@ -76,6 +76,8 @@ def make_plan(
         draft.explain(f"Its shard is left alone: {why}.")
     for planner in PLANNERS:
         planner(draft)
+    for address in situation.used_spares:
+        draft.explain_of(address, "of `spares` serves already, and is not taken.")
     return _plan(_timed(draft), draft.explanations, now_ms)
 
 

@@ -28,7 +28,7 @@ from enum import Enum
 
 from garrison.cluster.core.manager.effects import ReadRecords, StoredRecords, StoreRecords
 from garrison.cluster.core.manager.jobs import Records
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import FILE_NODE, ManagerSettings
 from garrison.cluster.core.manager.records_content import (
     DamagedRecordsError,
     RecordsTooLargeError,
@@ -267,7 +267,7 @@ class RecordsKeeper:
     def _take_up(self, node_id: str, answer: StoredRecords) -> None:
         self._answered.add(node_id)
         (self._behind.discard if answer.votes else self._behind.add)(node_id)
-        self._damaged.pop(node_id, None)
+        known_damage = self._damaged.pop(node_id, "")
         self._version_seen = max(self._version_seen, answer.version)
         order = answer.written_epoch, answer.version
         best = self._best
@@ -276,7 +276,8 @@ class RecordsKeeper:
                 decoded(answer.content)
             except DamagedRecordsError as error:
                 self._damaged[node_id] = str(error)
-                self.notes.append(f"the records at {node_id} cannot be read and are passed over: {error}")
+                if str(error) != known_damage and node_id != FILE_NODE:
+                    self.notes.append(f"the records at {node_id} cannot be read and are passed over: {error}")
                 return
             self._best = answer
         elif (
@@ -324,6 +325,8 @@ class RecordsKeeper:
             shards and all(readable(shard.primary_id) for shard in shards)
         ):
             self._restore(self._best)
+        elif FILE_NODE in self._voters.node_ids:
+            self._block_on_file()
         elif self._damaged:
             self.blocked = (
                 f"the records cannot be read at {', '.join(sorted(self._damaged))} "
@@ -332,6 +335,19 @@ class RecordsKeeper:
             )
         else:
             self.blocked = "no majority of primaries says what it has stored"
+
+    def _block_on_file(self) -> None:
+        """Say what is wrong with the file; it is read again and again, and not written."""
+        name, why = self._settings.records_file or "the file of records", self._damaged.get(FILE_NODE)
+        blocked = f"cannot read the records in {name}"
+        if why:
+            blocked = (
+                f"the records in {name} are damaged ({why}) and are not overwritten: put a good copy in its "
+                f"place ({name}.previous is the one before), or name another file with --records"
+            )
+        if blocked != self.blocked:
+            self.blocked = blocked
+            self.notes.append(f"does not act: {blocked}")
 
     def _restore(self, best: StoredRecords | None) -> None:
         self._current = Copy(self._epoch, self._version_seen)

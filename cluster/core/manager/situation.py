@@ -228,6 +228,12 @@ class Situation:
                 found.append(Spare(address, address, wish.host or host_part(address), wish.zone or "", False))
         return tuple(found)
 
+    @cached_property
+    def used_spares(self) -> tuple[str, ...]:
+        """Those of `spares` that own slots or are replicas: a spare that was taken may stay listed."""
+        found = ((address, self.names.one(address)) for address in dict.fromkeys(self.desired.spares))
+        return tuple(address for address, node in found if node and (node.slots or node.role == "replica"))
+
     def wanted_replicas(self, shard: Shard) -> int:
         """How many replicas a shard shall have: what is asked for, else as many as it has, dead or alive."""
         asked = self.desired.replicas_per_shard

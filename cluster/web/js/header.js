@@ -3,7 +3,7 @@
 import { commands } from "./commands.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
 import { duration } from "./format.js";
-import { action } from "./parts.js";
+import { action, whyOnlyReading } from "./parts.js";
 
 /** A picture comes each second: one that is older than this is a warning. */
 export const STALE_MS = 5000;
@@ -48,7 +48,7 @@ export function createHeader(store, api, live) {
     }
     const leader = store.leadingManager;
     setText(facts.Leader, leader ? leader.address || leader.id : "none");
-    setAttribute(facts.Leader, "data-tone", picture && !leader && picture.managers?.length ? "bad" : null);
+    setAttribute(facts.Leader, "data-tone", picture && !leader && picture.managers?.length && !picture.why_read_only ? "bad" : null);
     setText(facts.Lease, leaseText(picture?.lease));
     const [mode, tone] = MODES[store.mode] ?? ["not known", "quiet"];
     setText(facts.Mode, picture?.paused_by ? `${mode} by ${picture.paused_by}` : mode);
@@ -99,12 +99,12 @@ export function createBanners(store, api, live) {
       const age = duration((api.now() - picture.at_ms) / 1000);
       found.push(["stale", "warn", `What is shown is ${age} old: the manager answers, and has nothing newer.`]);
     }
-    if (store.isLeaderless) {
+    if (store.isLeaderless && !picture.why_read_only) {
       found.push(["none", "warn", "No manager leads now: nothing is begun until one has the lease."]);
     }
     if (store.followsLeader) found.push(["leader", "warn", "This manager does not lead. It shows, and cannot act."]);
     else if (picture.read_only || store.forbidden) {
-      found.push(["read", "warn", "You may look, not act: this token only reads."]);
+      found.push(["read", "warn", whyOnlyReading(store)]);
     }
     if (picture.majority_answers === false) {
       found.push(["majority", "bad", "No majority of primaries answers: nothing can be stored, and nothing is begun."]);

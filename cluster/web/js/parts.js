@@ -70,12 +70,18 @@ async function copyText(text) {
   }
 }
 
+/** Why nobody may act here: the manager says it of itself, or else it is the token. */
+export function whyOnlyReading(store) {
+  return store.picture?.why_read_only || "You may look, not act: this token only reads.";
+}
+
 /** Why a button does nothing here, or empty. */
 export function hindrance(store) {
   if (store.mayAct) return "";
+  if (store.picture?.why_read_only) return whyOnlyReading(store);
   if (store.isLeaderless) return "No manager leads now: nothing can be begun.";
   if (store.followsLeader) return "This manager does not lead: act at the leader.";
-  if (store.picture?.read_only || store.forbidden) return "You may look, not act: this token only reads.";
+  if (store.picture?.read_only || store.forbidden) return whyOnlyReading(store);
   return "Nothing is known of the cluster yet.";
 }
 

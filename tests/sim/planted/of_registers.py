@@ -38,7 +38,6 @@ REGISTERS: Final = (
             ),
         ),
         Directed(FIELD),
-        quick=True,
     ),
     Fault(
         "superseded-manager-stays-connected",
@@ -125,7 +124,6 @@ REGISTERS: Final = (
         "what a majority has stored is found by any majority",
         (Change(REGISTER, "        if epoch < self._epoch:\n", "        if epoch < 0:\n"),),
         Directed(UNIT),
-        quick=True,
     ),
 )
 """Answers, leases and records."""

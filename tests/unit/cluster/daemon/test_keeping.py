@@ -44,11 +44,29 @@ def test_file_keeps_records_over_restarts(tmp_path: Path) -> None:
     again = FileKeeper(path, lambda ask, answer: None)
     assert again.answer(ReadRecords("file")) == StoredRecords(3, "", 7, 3, b'{"x": 1}')
     assert path.stat().st_mode & 0o077 == 0
-    path.write_text("damaged")
-    damaged = again.answer(ReadRecords("file"))
-    assert isinstance(damaged, StoredRecords)
-    assert (damaged.version, damaged.content) == (1, b"damaged")
     asyncio.run(again.close())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"damaged",
+        b"\xff\x00",
+        b"[" * 100_000,
+        b'{"format": "garrison-manager-file", "epoch": 1, "version": 0, "content": "x"}',
+        b'{"format": "another", "epoch": 1, "version": 1, "content": "x"}',
+        b'{"format": "garrison-manager-file", "epoch": 1, "vers',
+    ],
+)
+def test_damaged_file_is_never_nothing(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "records.json"
+    path.write_bytes(content)
+    keeper = FileKeeper(path, lambda ask, answer: None)
+    damaged = keeper.answer(ReadRecords("file"))
+    assert isinstance(damaged, StoredRecords)
+    assert (damaged.version, damaged.content) == (1, content)
+    asyncio.run(keeper.close())
 
 
 def test_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -59,14 +59,18 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Answering:
     ("words", "asked", "shown"),
     [
         (["status"], [("GET", "/api/status")], "m@h:1"),
-        (["plan"], [("GET", "/api/plan")], "nothing is to be done"),
+        (["plan"], [("GET", "/api/plan")], "nothing to do"),
         (["pause"], [("POST", "/api/pause")], "dry-run"),
         (["resume"], [("POST", "/api/resume")], "dry-run"),
         (["undo"], [("POST", "/api/undo")], "dry-run"),
         (["history", "--limit", "5"], [("GET", "/api/audit?limit=5")], "ann: apply"),
         (["jobs"], [("GET", "/api/jobs")], "no jobs"),
         (["consent", "p1"], [("POST", "/api/plan/p1/consent")], "carried out"),
-        (["move", "0-9", "--from", "a", "--to", "b", "--dry-run"], [("POST", "/api/reshard")], "plan p1"),
+        (
+            ["move", "0-9", "--from", "a", "--to", "b", "--dry-run"],
+            [("POST", "/api/reshard")],
+            "nothing to do",
+        ),
         (
             ["move", "0-9", "--from", "a", "--to", "b", "--yes"],
             [("POST", "/api/reshard"), ("POST", "/api/plan/p1/consent")],

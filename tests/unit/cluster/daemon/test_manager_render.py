@@ -54,3 +54,23 @@ def test_status_says_why_nothing_is_done() -> None:
 
 def test_history_names_people() -> None:
     assert "ann: pause" in shown(render.show_history, [AuditEntry(at_ms=1, by="ann", what="pause")])
+
+
+def test_plan_folds_lines_below_their_text() -> None:
+    console = Console(file=io.StringIO(), width=40, highlight=False)
+    render.show_plan(Plan(id="p9", made_ms=1, explanations=("one two three " * 6,)), console)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    head, listed, *lines = file.getvalue().splitlines()
+    assert (head, listed) == ("nothing to do", "looked at:")
+    assert lines[0].startswith("- one")
+    assert len(lines) > 2
+    assert all(line.startswith("  ") for line in lines[1:])
+
+
+def test_stored_state_says_how_it_goes_on() -> None:
+    waiting = JOB.model_copy(update={"waits_for": "consent, because the mode is dry-run"})
+    text = shown(render.show_stored, Plan(id="p9", made_ms=1, jobs=(waiting,)))
+    assert "garrison manager consent p9" in text
+    assert "jobs" in shown(render.show_stored, Plan(id="p9", made_ms=1, jobs=(JOB,)))
+    assert shown(render.show_stored, Plan(id="p9", made_ms=1)) == "stored\n"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon import observing
 from garrison.cluster.daemon.observing import Observer
 from garrison.cluster.manager.admin_client import Access
-from tests.unit.cluster.daemon.tiny_cluster import TinyCluster
+from tests.unit.cluster.daemon.tiny_cluster import Command, TinyCluster
 
 Seen = list[tuple[Picture, tuple[Event, ...]]]
 
@@ -80,6 +81,45 @@ async def test_settings_are_read_when_they_are_wished(monkeypatch: pytest.Monkey
     wish = DesiredState(settings={"hz": "20"})
     async with observed(cluster, monkeypatch, wish) as wait:
         await wait(lambda picture: any(node.settings == {"hz": "10"} for node in picture.nodes))  # type: ignore[misc]
+
+
+async def test_settings_from_before_a_step_count_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the planner would configure the node again and again until they are next read."""
+    cluster = TinyCluster.of("a")
+    cluster.node("a").settings = {"hz": "10"}
+    pictures: list[Picture] = []
+    observer = Observer(
+        [cluster.node("a").address],
+        Access(),
+        lambda picture, events: pictures.append(picture),
+        desired=lambda: DesiredState(settings={"hz": "20"}),
+    )
+    observer._admin = cluster  # type: ignore[assignment]
+    held, begun, go_on = cluster.call_many, asyncio.Event(), asyncio.Event()
+
+    async def slow(address: Address, commands: Sequence[Command], lane: int = 0) -> list[object]:
+        replies = await held(address, commands, lane)
+        if lane == 0 and ("CONFIG", "GET", "hz") in commands:
+            begun.set()
+            await go_on.wait()
+        return replies
+
+    cluster.call_many = slow  # type: ignore[method-assign]
+    task = asyncio.create_task(observer.run())
+    try:
+        async with asyncio.timeout(10):
+            await begun.wait()
+            cluster.node("a").settings["hz"] = "20"
+            await observer.look_again(["a" * 40])
+            assert pictures[-1].nodes[0].settings == {"hz": "20"}
+            go_on.set()
+            while len(pictures) < 3:
+                await asyncio.sleep(0)
+                observer.draw()
+        assert pictures[-1].nodes[0].settings == {"hz": "20"}
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_picture_says_that_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.http_tokens import Token, Tokens
-from garrison.cluster.daemon.run_command import demand_guarded, manager_id, read_all_tokens, server_tls
+from garrison.cluster.daemon.run_command import demand_guarded, id_of_this_start, read_all_tokens, server_tls
 from garrison.cluster.errors import UsageProblem
 
 
@@ -24,11 +25,13 @@ def test_own_machine_needs_none(host: str) -> None:
     demand_guarded(Address(host, 7380), Tokens())
 
 
-def test_id_is_stable_and_says_where() -> None:
-    assert manager_id("m", Address("10.0.0.1", 7380)) == "m@10.0.0.1:7380"
+def test_id_is_new_with_each_start_and_says_where() -> None:
+    first, second = (id_of_this_start("m", Address("10.0.0.1", 7380)) for _ in range(2))
+    assert first != second
+    assert {shown_name(first), shown_name(second)} == {"m@10.0.0.1:7380"}
     for name in ("x" * 70, "with space", "ü"):
-        with pytest.raises(UsageProblem):
-            manager_id(name, Address("10.0.0.1", 7380))
+        with pytest.raises(UsageProblem, match="give another --id"):
+            id_of_this_start(name, Address("10.0.0.1", 7380))
 
 
 def test_token_cannot_have_two_rights(tmp_path: Path) -> None:

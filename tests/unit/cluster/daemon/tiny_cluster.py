@@ -195,6 +195,8 @@ class TinyCluster:
         primary = self.nodes.get(node.primary_id or "")
         fields = {
             "redis_version": "7.2.0",
+            "server_name": "garrison",
+            "redis_mode": "cluster",
             "run_id": f"run-{node.id[:8]}",
             "uptime_in_seconds": str(node.uptime_s),
             "role": "slave" if primary else "master",

@@ -10,6 +10,8 @@ import pytest
 
 from garrison.cluster.core.manager.picture import NodeState, Picture
 from garrison.cluster.core.topology import Address
+from garrison.cluster.daemon import deployment
+from garrison.cluster.daemon.deployment import Found, Kind
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import Access
 from garrison.cluster.top import node_source
@@ -52,13 +54,14 @@ def modes(monkeypatch: pytest.MonkeyPatch) -> list[str | Exception]:
     """What the entry says that it is, one item for each time that it is asked."""
     said: list[str | Exception] = []
 
-    async def mode(self: NodeSource, access: Access) -> str:
+    async def ask(entry: Address, access: Access) -> Found:
         item = said.pop(0)
         if isinstance(item, Exception):
             raise item
-        return item
+        by_mode: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
+        return Found(entry, by_mode.get(item, "single"), access)
 
-    monkeypatch.setattr(NodeSource, "_mode", mode)
+    monkeypatch.setattr(deployment, "ask_kind", ask)
     monkeypatch.setattr(node_source, "Observer", FakeObserver)
     monkeypatch.setattr(FakeObserver, "ended", 0)
     monkeypatch.setattr(FakeObserver, "error", None)
@@ -121,15 +124,7 @@ def test_silent_node_is_not_waited_for() -> None:
     assert not is_settled(Picture(at_ms=0))
 
 
-async def test_sentinel_password_is_tried_when_the_first_is_refused(modes: list[str | Exception]) -> None:
-    modes += [UnreachableError("refused the login"), "sentinel"]
-    assert await NodeSource(ENTRY, Access(password="a"), "b")._kind() == "sentinel"
+async def test_node_that_refuses_the_login_is_an_error(modes: list[str | Exception]) -> None:
     modes.append(UnreachableError("refused the login"))
     with pytest.raises(SourceError, match="refused the login"):
         await NodeSource(ENTRY, Access(password="a")).once()
-
-
-@pytest.mark.parametrize(("mode", "kind"), [("cluster", None), ("standalone", "single"), ("", "single")])
-async def test_kind(modes: list[str | Exception], mode: str, kind: str | None) -> None:
-    modes.append(mode)
-    assert await NodeSource(ENTRY, Access())._kind() == kind

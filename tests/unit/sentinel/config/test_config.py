@@ -244,6 +244,14 @@ def test_the_environment_configures_it(tmp_path: Path) -> None:
 def test_every_directive_of_redis_is_known() -> None:
     rows = [row for module in (server, memory, persistence, replication, cluster) for row in module.ROWS]
     known = {name for row in rows for name in (row.name, row.alias) if name}
-    ours = {"cluster-outside-endpoint", "repl-backlog-seconds", "repl-backlog-size-max", "repl-digest-bytes"}
+    ours = {
+        "cluster-manager-connections-max",
+        "cluster-manager-lease-ms-max",
+        "cluster-manager-records-bytes-max",
+        "cluster-outside-endpoint",
+        "repl-backlog-seconds",
+        "repl-backlog-size-max",
+        "repl-digest-bytes",
+    }
     assert known - {*ROWS, *WITHOUT_MEANING} == ours, "which only Garrison has"
     assert not set(ROWS) & WITHOUT_MEANING

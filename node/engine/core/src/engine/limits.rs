@@ -154,8 +154,10 @@ impl Engine {
         let replicas = self.clients.sessions.iter().filter(|session| session.origin == Origin::Replica);
         self.stats.counters.replicas_bytes = replicas.map(|session| session.out.capacity() as u64).sum();
         let all = self.clients.sessions.iter();
-        self.stats.counters.output_limit_parts_max =
-            all.map(|session| parts_of_limit(session, self.settings.output_limit(session))).max().unwrap_or(0);
+        self.stats.counters.output_limit_parts_max = all
+            .map(|session| parts_of_limit(session, self.settings.output_limit(session)))
+            .max()
+            .unwrap_or(0);
         if sum <= limit {
             return;
         }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garrison.cluster.core.doctor import printable as module
-from garrison.cluster.core.doctor.printable import cli, human, listed, printable, shell_line
+from garrison.cluster.core.doctor.printable import cli, human, printable, shell_line
 
 
 def test_examples_hold() -> None:
@@ -47,6 +47,5 @@ def test_command_line_names_host_and_port() -> None:
     assert cli("::1", 7000, "PING") == "garrison cli -h ::1 -p 7000 PING"
 
 
-def test_sizes_and_lists_for_people() -> None:
+def test_sizes_for_people() -> None:
     assert [human(size) for size in (0, 1023, 5 * 1024**4)] == ["0 B", "1023 B", "5.0 TB"]
-    assert listed(list("abcd"), 2) == "a, b and 2 more"

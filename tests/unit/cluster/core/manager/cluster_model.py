@@ -239,7 +239,9 @@ class ClusterModel:
         assert unmet(words["expect"], self.picture()) == []
 
 
-def plan_for(model: ClusterModel, desired: DesiredState, *, held_s: float = 120) -> Plan:
+def plan_for(
+    model: ClusterModel, desired: DesiredState, *, held_s: float = 120, ended: tuple[Job, ...] = ()
+) -> Plan:
     """The plan for a model whose conditions have all held for so long."""
     conditions = Conditions()
     picture = model.picture()
@@ -248,7 +250,7 @@ def plan_for(model: ClusterModel, desired: DesiredState, *, held_s: float = 120)
         conditions.feed(desired, picture.model_copy(update={"at_ms": at_ms}))
         at_ms += 20_000
     observations = conditions.feed(desired, picture)
-    records = Records(harm_spent=tuple(model.spent))
+    records = Records(harm_spent=tuple(model.spent), jobs=ended)
     return make_plan(desired, picture, records, model.now_ms, observations)
 
 

@@ -70,3 +70,16 @@ def test_spare_of_an_open_job_is_not_free() -> None:
     (spare,) = draft().free
     meet = Step(kind=StepKind.MEET, arguments={"address": spare.address})
     assert draft(job(Progress.RUNNING, steps=[meet])).free == []
+
+
+def test_nodes_of_which_the_same_is_true_share_a_sentence() -> None:
+    made = draft()
+    made.explain_of("a:1", "is crowded.")
+    assert made.explanations == ["a:1 is crowded."]
+    made.explain("Else all is well.")
+    for address in ("b:1", "c:1", "b:1"):
+        made.explain_of(address, "is crowded.")
+    assert made.explanations == ["Each of a:1, b:1 and c:1 is crowded.", "Else all is well."]
+    for index in range(10):
+        made.explain_of(f"d:{index}", "is crowded.")
+    assert made.explanations[0].endswith("d:4 and 5 more is crowded.")

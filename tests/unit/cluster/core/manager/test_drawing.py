@@ -73,6 +73,17 @@ def test_single_missed_answer_is_no_silence() -> None:
     assert back.state == "slow"
 
 
+def test_manager_that_is_cut_off_shows_what_it_knew() -> None:
+    heard = {
+        node_id: without_answer(each, 1_000, "no route")
+        for node_id, each in heard_of(TinyCluster.of("a", "b", "a>c"), 1_000).items()
+    }
+    picture = draw_cluster(heard, 60_000, Surroundings())
+    assert [node.state for node in picture.nodes] == ["silent"] * 3
+    assert picture.slots_covered == 16384
+    assert not picture.majority_answers
+
+
 def test_majority_is_of_owners() -> None:
     cluster = TinyCluster.of("a", "b", "c")
     heard = heard_of(cluster, 1)

@@ -140,3 +140,11 @@ def test_spare_that_was_taken_may_still_be_named(address: str, doing: str) -> No
     wish = desired({"spares": [address]})
     assert refusals_in(wish, PICTURE) == ()
     assert any(f"{address} of `spares` {doing}" in line for line in warnings_in(wish, PICTURE))
+
+
+def test_spares_that_were_taken_may_stay_listed() -> None:
+    """The same file holds before and after its spare was needed."""
+    wish = desired({"spares": ["10.0.0.1:7000", "10.0.0.4:7003"], "replicas_per_shard": 1})
+    assert refusals_in(wish, PICTURE) == ()
+    more = desired({"spares": ["10.0.0.4:7003"], "replicas_per_shard": 2})
+    assert "6 can be used" in refusals_in(more, PICTURE)[0].reason

@@ -55,7 +55,7 @@ def test_dissolved_shard_gives_all_or_nothing() -> None:
     moves, is_whole = dissolve(draft.situation.shards[A], draft)
     assert is_whole
     assert slot_count(moves) == 5461
-    assert describe(moves) == "5461 slots from 1 to 2 shards"
+    assert describe(moves) == "5461 slots from 1 shard to 2"
     tight = drafted(model, {"limits": {"slots_max": 8000}})
     assert dissolve(tight.situation.shards[A], tight) == ([], False)
 

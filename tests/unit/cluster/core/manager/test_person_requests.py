@@ -157,3 +157,15 @@ def test_failed_job_is_tried_anew_when_resumed() -> None:
     records = carried_out(records.model_copy(update={"jobs": (failed,)}), ResumeJob("p", 2, "job-1"))
     assert records.jobs[0].steps[0].attempts == 0
     assert records.jobs[0].steps[0].state is Progress.WAITING
+
+
+def test_nodes_of_a_move_are_named_as_people_do() -> None:
+    address = {node.id: node.address for node in PICTURE.nodes}
+    made = reshard_plan([(address["a"], address["b"], "0-9")], PICTURE, DesiredState(), NOW_MS)
+    assert made.jobs[0].steps[0].arguments == {"source": "a", "target": "b", "slots": "0-9"}
+
+
+def test_nothing_is_agreed_to_where_nothing_is_planned() -> None:
+    empty = Plan(id="p0", made_ms=NOW_MS)
+    with pytest.raises(RequestError, match="nothing to agree to"):
+        carried_out(Records(), Consent("p", 1, "p0"), empty)

@@ -3,7 +3,7 @@
 import pytest
 
 from garrison.cluster.core.manager.desired import Balance, DesiredState, Harm, Limits
-from garrison.cluster.core.manager.jobs import JobKind
+from garrison.cluster.core.manager.jobs import JobKind, Progress
 from tests.unit.cluster.core.manager.cluster_model import ClusterModel, plan_for, settle
 
 QUIET = Balance(enabled=False)
@@ -92,3 +92,16 @@ def test_node_that_lies_stops_relief() -> None:
     plan = plan_for(model, DesiredState(balance=QUIET))
     assert plan.jobs == ()
     assert any("No shard is relieved" in line for line in plan.explanations)
+
+
+def test_load_is_measured_anew_before_the_next_relief() -> None:
+    """Just after a move the whole load would be laid on the slots that stayed."""
+    model = hot()
+    job = plan_for(model, DesiredState(balance=QUIET)).jobs[0]
+    done = job.model_copy(update={"state": Progress.DONE, "ended_ms": model.now_ms})
+    began_ms = model.now_ms
+    for later_ms, count in ((0, 0), (19_000, 0), (20_000, 1)):
+        model.now_ms = began_ms + later_ms
+        plan = plan_for(model, DesiredState(balance=QUIET), ended=(done,))
+        assert len(plan.jobs) == count, (later_ms, plan.explanations)
+        assert count or "load is measured anew" in plan.explanations[0]

@@ -6,10 +6,10 @@ import pytest
 
 from garrison.cluster.core.manager.effects import ReadRecords, StoredRecords, StoreRecords
 from garrison.cluster.core.manager.jobs import Records
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import FILE_NODE, ManagerSettings
 from garrison.cluster.core.manager.records_content import encoded
 from garrison.cluster.core.manager.records_keeper import Keeping, RecordsKeeper
-from garrison.cluster.core.manager.voters import Shard, Voters
+from garrison.cluster.core.manager.voters import ALONE, Shard, Voters
 
 VOTERS = Voters((Shard("a"), Shard("b"), Shard("c")), ("a", "b", "c"))
 SETTINGS = ManagerSettings(id="m", lease_ms=9_000)
@@ -164,3 +164,36 @@ def test_follower_shows_the_newest_it_sees() -> None:
     keeper.read("a", copy("new", 5))
     keeper.read("b", copy("old", 4))
     assert keeper.records.paused_by == "new"
+
+
+def test_damaged_file_is_named_and_not_written() -> None:
+    keeper = RecordsKeeper(ManagerSettings(id="me", keeping="file", records_file="/var/r.json"), 0)
+    keeper.seen(ALONE)
+    keeper.won(1)
+    for now_ms in range(0, 60_000, 1_000):
+        keeper.tick(now_ms)
+        for ask in keeper.take():
+            assert isinstance(ask, ReadRecords), "it is never written"
+            keeper.read(FILE_NODE, StoredRecords(1, "", 1, 1, b"torn"))
+    assert keeper.blocked.startswith("the records in /var/r.json are damaged (they begin with b'torn'")
+    assert "/var/r.json.previous" in keeper.blocked
+    assert len(keeper.notes) == 1, "said once"
+    keeper.tick(70_000)
+    assert keeper.take() == [ReadRecords(FILE_NODE)]
+    keeper.read(FILE_NODE, StoredRecords(1, "", 4, 1, encoded(Records(paused_by="ann"))))
+    (stored,) = keeper.take()
+    assert isinstance(stored, StoreRecords)
+    keeper.stored(FILE_NODE, "")
+    assert keeper.settled
+    assert (keeper.records.paused_by, keeper.blocked) == ("ann", "")
+
+
+def test_file_that_cannot_be_read_is_named() -> None:
+    keeper = RecordsKeeper(ManagerSettings(id="me", keeping="file", records_file="/var/r.json"), 0)
+    keeper.seen(ALONE)
+    keeper.won(1)
+    for now_ms in range(0, 20_000, 1_000):
+        keeper.tick(now_ms)
+        for ask in keeper.take():
+            keeper.read(ask.node_id, None)
+    assert keeper.blocked == "cannot read the records in /var/r.json"

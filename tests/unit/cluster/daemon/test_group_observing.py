@@ -10,9 +10,9 @@ import pytest
 from garrison.client import ReplyError
 from garrison.cluster.core.manager.picture import NodeState
 from garrison.cluster.core.topology import Address
+from garrison.cluster.daemon.group_observing import GroupObserver
 from garrison.cluster.errors import UnreachableError
 from garrison.cluster.manager.admin_client import Access, Command, accepted
-from garrison.cluster.top.group_observing import GroupObserver
 
 PRIMARY, REPLICA = Address("10.0.0.1", 6379), Address("10.0.0.2", 6379)
 SENTINEL, OTHER = Address("10.0.0.8", 26379), Address("10.0.0.9", 26379)
@@ -133,8 +133,11 @@ async def test_another_sentinel_is_asked_when_the_first_is_gone() -> None:
         "10.0.0.8:26379": False,
     }
     servers.sentinels = set()
-    with pytest.raises(UnreachableError):
-        await observer.picture()
+    picture = await observer.picture()
+    assert [each.reachable for each in picture.sentinels] == [False, False]
+    assert not picture.majority_answers
+    assert picture.problems[0].startswith("no Sentinel answers: no Sentinel at 10.0.0.")
+    assert [node.state for node in picture.nodes] == [NodeState.OK, NodeState.OK]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 BACKGROUND  :mod:`garrison.cluster.daemon.observing` follows the tables of a cluster's nodes. Here the members
             come from a Sentinel (SENTINEL MASTERS, REPLICAS, SENTINELS), or from INFO of a primary.
 INVARIANTS  A round asks each member once and ends after `ROUND_TIMEOUT_S`; whoever has not answered by then
-            is noted as silent and holds nobody up.
-BEHAVIOUR   When the Sentinel that was asked is gone, the others that it named are asked.
+            is noted as silent and holds nobody up. Who was silent before has only `SILENT_TIMEOUT_S`, so that
+            a dead host does not hide for seconds who takes its place.
+BEHAVIOUR   When the Sentinel that was asked is gone, the others that it named are asked. When nobody answers
+            any more, the last members are shown as silent.
 """
 
 import asyncio
@@ -30,10 +32,11 @@ from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import Access, AdminClient, accepted, read_fields
 
 ROUND_TIMEOUT_S = 2.0
+SILENT_TIMEOUT_S = 0.5
 MEMBERS_MAX = 256
 SLOW_ASKED_MAX = 32
 
-Kind = Literal["sentinel", "single"]
+GroupKind = Literal["sentinel", "single"]
 
 
 class GroupObserver:
@@ -41,7 +44,7 @@ class GroupObserver:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: GroupKind,
         entry: Address,
         access: Access,
         sentinel_access: Access | None = None,
@@ -65,9 +68,18 @@ class GroupObserver:
         await self._sentinel.close()
 
     async def picture(self) -> Picture:
-        """Ask everybody once. Raises UnreachableError where nobody can say who belongs to it."""
+        """Ask everybody once. Raises UnreachableError where nobody has ever said who belongs to it."""
+        problems = []
         if self._kind == "sentinel":
-            await self._ask_sentinels()
+            try:
+                await self._ask_sentinels()
+            except UnreachableError as error:
+                if not self._members:
+                    raise
+                problems.append(f"no Sentinel answers: {error}")
+                self._sentinels = tuple(
+                    each.model_copy(update={"reachable": False}) for each in self._sentinels
+                )
         elif not self._members:
             self._know([Member(str(self._entries[0]))])
         await asyncio.gather(*(self._ask(address) for address in list(self._members)))
@@ -76,10 +88,10 @@ class GroupObserver:
             if found:
                 self._know([*self._members.values(), *found])
                 await asyncio.gather(*(self._ask(member.address) for member in found))
-            if not any(each.heard.silent_since_ms is None for each in self._members.values()):
+            if not self._samples:
                 first = self._members[str(self._entries[0])]
                 raise UnreachableError(first.heard.error or f"{first.address} does not answer")
-        problems = [
+        problems += [
             f"{address} reports what cannot be true, which is passed over: {'; '.join(sample.problems)}"
             for address, sample in self._samples.items()
             if sample.problems
@@ -88,7 +100,7 @@ class GroupObserver:
             self._kind,
             self._name,
             list(self._members.values()),
-            self._now_ms(),
+            self.now_ms(),
             sentinels=self._sentinels,
             problems=problems,
         )
@@ -102,6 +114,10 @@ class GroupObserver:
             )
             for member in members[:MEMBERS_MAX]
         }
+
+    def sample(self, address: str) -> Sample | None:
+        """The last answer of a server to INFO."""
+        return self._samples.get(address)
 
     # ---- Sentinels
 
@@ -130,7 +146,7 @@ class GroupObserver:
                 members.setdefault(str(member), Member(str(member), "replica", str(of), _flags(row)))
             for row in map(_fields, await self._sentinel_call(address, "SENTINELS", name)):
                 self._note_sentinel(others, row, name)
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         myself = SentinelPicture(
             id=str(address),
             address=str(address),
@@ -152,7 +168,7 @@ class GroupObserver:
             address=address,
             reachable=not {"s_down", "disconnected"} & _flags(row),
             watches=(*(before.watches if before else ()), name),
-            as_of_ms=self._now_ms() - silent_ms,
+            as_of_ms=self.now_ms() - silent_ms,
         )
 
     async def _sentinel_call(self, address: Address, *words: str) -> Any:
@@ -164,9 +180,10 @@ class GroupObserver:
         """Ask one server for its figures; what it says, or its silence, is noted."""
         member = self._members[address]
         commands = [("INFO",), ("LATENCY", "HISTOGRAM"), ("SLOWLOG", "GET", SLOW_ASKED_MAX)]
-        asked_ms, began = self._now_ms(), time.perf_counter()
+        asked_ms, began = self.now_ms(), time.perf_counter()
+        timeout_s = ROUND_TIMEOUT_S if member.heard.silent_since_ms is None else SILENT_TIMEOUT_S
         try:
-            async with asyncio.timeout(ROUND_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 info, histogram, slow = await self._admin.call_many(_parsed(address), commands)
             fields = read_fields(accepted(info, _parsed(address), commands[0]))
         except (ManagerError, TimeoutError, OSError) as error:
@@ -175,7 +192,7 @@ class GroupObserver:
             return
         took_ms = round((time.perf_counter() - began) * 1000, 3)
         sample = read_sample(time.monotonic(), fields, {}, histogram)
-        heard = with_answer(member.heard, self._now_ms(), took_ms)
+        heard = with_answer(member.heard, self.now_ms(), took_ms)
         load = load_between(self._samples.get(address), sample, self._lag(address, member, sample))
         slow_commands = () if isinstance(slow, ReplyError) else tuple(read_slow_log(address, slow))
         self._samples[address] = sample
@@ -205,7 +222,8 @@ class GroupObserver:
                         found[replica] = Member(replica, "replica", address)
         return [member for address, member in found.items() if address and address not in self._members]
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
+        """The Unix time."""
         return int(self._clock() * 1000)
 
 
