@@ -83,6 +83,8 @@ class _Watched:
     details_due_s: float = 0.0
     settings_due_s: float = 0.0
     settings_asked: tuple[str, ...] = ()
+    settings_from_s: float = 0.0
+    """Settings count when they were asked for since then: before, something was done to the node."""
     table_due_s: float = 0.0
     refused: dict[str, float] = field(default_factory=dict)
     """Command -> when it may be asked for again."""
@@ -138,6 +140,8 @@ class Observer:
 
     async def _ask_everything(self, watched: _Watched) -> None:
         watched.table_due_s = watched.settings_due_s = 0.0
+        watched.settings_from_s = asyncio.get_running_loop().time()
+        watched.heard = replace(watched.heard, settings={})
         await self._ask(watched, lane=1)
 
     # The tasks.
@@ -267,10 +271,12 @@ class Observer:
         asked_ms = self._now_ms()
         replies = await self._call(watched, commands, lane)
         if replies is not None:
-            found: dict[Command, Any] = {
+            by_command: dict[Command, Any] = {
                 tuple(command): reply for command, reply in zip(commands, replies, strict=True)
             }
-            self._take(watched, found, asked_ms)
+            self._take(watched, by_command)
+            if now >= watched.settings_from_s:
+                self._take_settings(watched, by_command, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)
@@ -301,7 +307,7 @@ class Observer:
 
     # What came.
 
-    def _take(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
+    def _take(self, watched: _Watched, replies: dict[Command, Any]) -> None:
         now = asyncio.get_running_loop().time()
         histogram = replies.get(("LATENCY", "HISTOGRAM"))
         if isinstance(histogram, ReplyError):
@@ -311,7 +317,6 @@ class Observer:
         load = load_between(watched.before, sample, self._lag(watched, sample, now))
         watched.before = sample
         watched.heard = replace(watched.heard, sample=sample, load=load)
-        self._take_settings(watched, replies, asked_ms)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
                 self._take_table(watched, reply)

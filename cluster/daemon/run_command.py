@@ -94,7 +94,7 @@ def id_of_this_start(given: str | None, advertised: Address) -> str:
 
 
 def _spare_the_collector() -> None:
-    """Keep modules and schemas out of garbage collections: those were a third of a leading manager's time.
+    """Keep modules and schemas out of garbage collections, which pictures cause often and never need.
 
     Pictures have no cycles; what they are made of is freed without a collection.
     """
