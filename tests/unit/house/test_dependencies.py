@@ -15,7 +15,13 @@ from tests.sources import parsed
 
 NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto", "types_PyYAML"}
 """Tools that are run, or plugins of pytest, rather than imported."""
-IMPORTED_AS = {"python_redis_lock": "redis_lock", "pyyaml": "yaml"}
+IMPORTED_AS = {
+    "python_redis_lock": "redis_lock",
+    "pyyaml": "yaml",
+    "opentelemetry_api": "opentelemetry",
+    "opentelemetry_sdk": "opentelemetry",
+    "opentelemetry_exporter_otlp_proto_http": "opentelemetry",
+}
 """Distributions whose module has another name."""
 
 

@@ -41,7 +41,7 @@ def test_one_voter_more_is_counted_against() -> None:
     assert THREE.with_one_more(lambda id: id in {"a", "b", "c"})
 
 
-def test_majority_without_one_is_waited_for() -> None:
+def test_majority_without_one_of_them() -> None:
     assert not THREE.without("a", lambda id: id in {"a", "b"})
     assert THREE.without("c", lambda id: id in {"a", "b"})
     assert Voters((Shard("a"), Shard("b"))).without("a", lambda id: id == "b")
