@@ -275,6 +275,8 @@ async def note_spares(campaign: Campaign) -> None:
     picture = await campaign.ask("GET", "/api/picture")
     members = {node["address"] for node in picture["nodes"]}
     campaign.spares = [str(n.address) for n in campaign.cluster.nodes if str(n.address) not in members]
+    # New managers enter by the first nodes: one that enters by a spare sees a cluster of one.
+    campaign.cluster.nodes.sort(key=lambda node: str(node.address) not in members)
 
 
 KINDS = {
