@@ -139,7 +139,7 @@ class SimulatedNode:
         role = "role:master" if self._at < self._shards else "role:slave\r\nmaster_link_status:up"
         filler = "".join(f"some_field_of_info_{at}:{at * self._asked}\r\n" for at in range(180))
         return (
-            f"redis_version:7.2.0\r\nredis_mode:cluster\r\nrun_id:{self._at:040x}\r\n{role}\r\n"
+            f"redis_version:7.2.0\r\nserver_name:garrison\r\nredis_mode:cluster\r\nrun_id:{self._at:040x}\r\n{role}\r\n"
             f"total_commands_processed:{self._asked * 1000}\r\nused_memory:1000000\r\nmaxmemory:0\r\n"
             f"connected_clients:9\r\nkeyspace_hits:{self._asked * 90}\r\nkeyspace_misses:{self._asked}\r\n"
             f"master_repl_offset:{self._asked}\r\nslave_repl_offset:{self._asked}\r\n"
