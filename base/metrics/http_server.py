@@ -17,12 +17,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import h11
 
-TEXT: Final = "text/plain; charset=utf-8"
-"""The content type of pages for people."""
+from garrison.base.metrics.page import Page, text_page
 
 
 class HttpLimits(NamedTuple):
@@ -34,20 +33,6 @@ class HttpLimits(NamedTuple):
     request_timeout_s: float = 10.0
     idle_timeout_s: float = 90.0
     requests_per_s_max: int = 50
-
-
-class Page(NamedTuple):
-    """An answer; `status` is an HTTP status code."""
-
-    status: int
-    body: bytes
-    content_type: str = TEXT
-    headers: Sequence[tuple[str, str]] = ()
-
-
-def text_page(status: int, text: str, *headers: tuple[str, str]) -> Page:
-    """A page of one line for people."""
-    return Page(status, f"{text}\n".encode(), headers=headers)
 
 
 Handler = Callable[[Mapping[str, str]], Awaitable[Page]]

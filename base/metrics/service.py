@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from garrison.base.listen import listen
 from garrison.base.log import Log
@@ -23,8 +23,11 @@ from garrison.base.metrics.exposition import (
     render,
     wants_openmetrics,
 )
-from garrison.base.metrics.http_server import HttpServer, Page, text_page
 from garrison.base.metrics.loop_lag import LoopLag
+from garrison.base.metrics.page import Page, text_page
+
+if TYPE_CHECKING:
+    from garrison.base.metrics.http_server import HttpServer
 
 FRESH_S: Final = 0.2
 BACKLOG: Final = 64
@@ -72,6 +75,9 @@ class MetricsService:
         """Serve on these sockets, and on no others any more."""
         self.close()
         if sockets:
+            # Most processes have no such port, and start without the server and its library.
+            from garrison.base.metrics.http_server import HttpServer
+
             self._server = HttpServer(self._pages, self._loop, self._failed)
             self._lag.start()
             self._starting = self._loop.create_task(self._server.serve(sockets))

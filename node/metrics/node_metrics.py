@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import hiredis
 
@@ -19,9 +19,11 @@ from garrison.base.metrics import info_families as usual
 from garrison.base.metrics.exposition import Family, gauge
 from garrison.node.border import ReplicationStatus
 from garrison.node.config import Config
-from garrison.node.core.bus_counters import BusCounters
-from garrison.node.core.cluster_figures import ClusterFigures
 from garrison.node.metrics import own_families as own
+
+if TYPE_CHECKING:
+    from garrison.node.core.bus_counters import BusCounters
+    from garrison.node.core.cluster_figures import ClusterFigures
 
 ANSWER_TIMEOUT_S: Final = 2.0
 QUESTIONS: Final = (b"INFO ALL", b"SLOWLOG LEN", b"SLOWLOG GET 1", b"LATENCY LATEST")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from garrison.base.metrics.exposition import Family, counter, gauge
 from garrison.base.metrics.info_families import Info, number, replicas
-from garrison.node.core.bus_counters import BusCounters
-from garrison.node.core.cluster_figures import ClusterFigures
+
+if TYPE_CHECKING:
+    from garrison.node.core.bus_counters import BusCounters
+    from garrison.node.core.cluster_figures import ClusterFigures
 
 LEASE_STATES = ("held", "lapsed", "none")
 

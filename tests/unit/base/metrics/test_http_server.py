@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import h11
 import pytest
 
-from garrison.base.metrics.http_server import HttpLimits, HttpServer, Page, text_page
+from garrison.base.metrics.http_server import HttpLimits, HttpServer
+from garrison.base.metrics.page import Page, text_page
 
 QUICK = HttpLimits(
     connections_max=4,
