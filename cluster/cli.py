@@ -18,11 +18,6 @@ from typer.core import TyperGroup
 from garrison.base.command_line import HELP_OPTIONS
 from garrison.base.endpoint import split_list
 from garrison.base.login_options import (
-    AddressMapPairs,
-    AskPassword,
-    Password,
-    PasswordFile,
-    User,
     find_password,
 )
 from garrison.base.plain_help import PlainApp
@@ -35,15 +30,14 @@ from garrison.cluster.cli_options import (
     Pipeline,
     Replace,
     SavePlan,
-    Shared,
+    SharedOptions,
     Yes,
     parse_address,
-    parse_address_map,
     parse_weight,
-    tls_context,
 )
 from garrison.cluster.cli_running import fail, make_session, run
 from garrison.cluster.functions_cli import functions_app
+from garrison.cluster.option_groups import with_groups
 from garrison.cluster.redis_cli_options import Options, translate_options
 
 if TYPE_CHECKING:
@@ -95,31 +89,13 @@ app = PlainApp(
 
 
 @app.callback()
+@with_groups
 def shared_options(
     context: typer.Context,
-    password: Password = None,
-    password_file: PasswordFile = None,
-    askpass: AskPassword = False,
-    user: User = None,
-    address_map: AddressMapPairs = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")] = False,
-    cacert: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")
-    ] = None,
-    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Do not verify the nodes' certificates.")
-    ] = False,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for a node.")] = 5.0,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
-    ] = False,
+    options: SharedOptions,
     no_auth_warning: Annotated[bool, typer.Option("--no-auth-warning", hidden=True)] = False,
 ) -> None:
-    found = find_password(password, password_file, ask=askpass)
-    secured = tls_context(cacert, cert, key, insecure) if tls else None
-    context.obj = Shared(user, found, secured, timeout, json, parse_address_map(address_map))
+    context.obj = options.read()
 
 
 @app.command()

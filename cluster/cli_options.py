@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from garrison.base.address_map import read_address_map
+from garrison.base.login_options import (
+    AddressMapPairs,
+    AskPassword,
+    Password,
+    PasswordFile,
+    User,
+    find_password,
+)
 
 if TYPE_CHECKING:
     from garrison.cluster.core.topology import Address
@@ -26,6 +34,13 @@ Entry = Annotated[
         show_default=False,
     ),
 ]
+Tls = Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")]
+CaCert = Annotated[str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")]
+Cert = Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")]
+Key = Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Do not verify certificates.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for a node.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
 MigrateTimeout = Annotated[
@@ -54,6 +69,30 @@ class Shared:
     address_map: "AddressMap"
     sessions: "list[Session]" = field(default_factory=list)
     """The sessions that a signal stops."""
+
+
+@dataclass(frozen=True)
+class SharedOptions:
+    """The group of options that becomes :class:`Shared`."""
+
+    password: Password = None
+    password_file: PasswordFile = None
+    askpass: AskPassword = False
+    user: User = None
+    address_map: AddressMapPairs = None
+    tls: Tls = False
+    cacert: CaCert = None
+    cert: Cert = None
+    key: Key = None
+    insecure: Insecure = False
+    timeout: Timeout = 5.0
+    json: Json = False
+
+    def read(self) -> Shared:
+        """What the options come to. Raises typer.BadParameter."""
+        password = find_password(self.password, self.password_file, ask=self.askpass)
+        tls = tls_context(self.cacert, self.cert, self.key, self.insecure) if self.tls else None
+        return Shared(self.user, password, tls, self.timeout, self.json, parse_address_map(self.address_map))
 
 
 def parse_address(text: str) -> "Address":

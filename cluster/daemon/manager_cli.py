@@ -12,26 +12,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from garrison.base.login_options import (
-    AddressMapPairs,
-    AskPassword,
-    Password,
-    PasswordFile,
-    User,
-    find_password,
-)
 from garrison.base.plain_help import PlainApp
 from garrison.cluster.cli_options import (
     SENTINEL_PASSWORD_VARIABLE,
     DryRun,
     Shared,
+    SharedOptions,
     Yes,
     parse_address,
-    parse_address_map,
-    tls_context,
 )
 from garrison.cluster.cli_running import fail
 from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
+from garrison.cluster.option_groups import with_groups
 
 if TYPE_CHECKING:
     from garrison.cluster.daemon.manager_commands import Work
@@ -63,10 +55,10 @@ RecordsFile = Annotated[
 class Where:
     """Whom a command asks: a manager by URL, or the nodes themselves."""
 
-    manager: str | None
-    token_file: Path | None
-    nodes: list[str] | None
-    records: Path | None
+    manager: ManagerUrl = None
+    token_file: TokenFile = None
+    nodes: NodeAddresses = None
+    records: RecordsFile = None
 
 
 app = PlainApp(
@@ -79,28 +71,9 @@ app = PlainApp(
 
 
 @app.callback()
-def shared_options(
-    context: typer.Context,
-    password: Password = None,
-    password_file: PasswordFile = None,
-    askpass: AskPassword = False,
-    user: User = None,
-    address_map: AddressMapPairs = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")] = False,
-    cacert: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")
-    ] = None,
-    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Do not verify certificates.")] = False,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for a node.")] = 5.0,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
-    ] = False,
-) -> None:
-    found = find_password(password, password_file, ask=askpass)
-    secured = tls_context(cacert, cert, key, insecure) if tls else None
-    context.obj = Shared(user, found, secured, timeout, json, parse_address_map(address_map))
+@with_groups
+def shared_options(context: typer.Context, options: SharedOptions) -> None:
+    context.obj = options.read()
 
 
 @app.command()
@@ -176,6 +149,7 @@ def run(
 
 
 @app.command()
+@with_groups
 def plan(
     context: typer.Context,
     file: Annotated[
@@ -184,19 +158,17 @@ def plan(
             metavar="FILE", help="A desired state; the stored one if not given.", show_default=False
         ),
     ] = None,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Show what the manager would do now, or with the desired state in FILE. Nothing is stored."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    where = Where(manager, token_file, node, records)
     _run(context, where, commands.plan(file))
 
 
 @app.command()
+@with_groups
 def apply(
     context: typer.Context,
     file: Annotated[
@@ -204,48 +176,44 @@ def apply(
     ],
     yes: Yes = False,
     dry_run: DryRun = False,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Store a desired state after showing what it leads to."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    where = Where(manager, token_file, node, records)
     work = commands.plan(file) if dry_run else commands.apply(file, _confirm(context, yes=yes))
     _run(context, where, work)
 
 
 @app.command()
+@with_groups
 def status(
     context: typer.Context,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Show who leads, the mode, and why nothing is done if nothing is."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.status())
+    _run(context, where, commands.status())
 
 
 @app.command()
+@with_groups
 def pause(
     context: typer.Context,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Let managers begin nothing; a step under way ends at the next safe moment."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.change("/api/pause"))
+    _run(context, where, commands.change("/api/pause"))
 
 
 @app.command()
+@with_groups
 def resume(
     context: typer.Context,
     job: Annotated[
@@ -254,113 +222,106 @@ def resume(
             metavar="JOB", help="A job that has stopped; without it the pause ends.", show_default=False
         ),
     ] = None,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """End a pause, or go on with a job."""
     from garrison.cluster.daemon import manager_commands as commands
 
     work = commands.change("/api/resume") if job is None else commands.change_job(job, "resume")
-    _run(context, Where(manager, token_file, node, records), work)
+    _run(context, where, work)
 
 
 @app.command()
+@with_groups
 def undo(
     context: typer.Context,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Take back the newest desired state or reshard."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.change("/api/undo"))
+    _run(context, where, commands.change("/api/undo"))
 
 
 @app.command()
+@with_groups
 def recover(
     context: typer.Context,
     empty: Annotated[
         bool, typer.Option("--empty", help="Begin with empty records: no desired state, jobs or history.")
     ] = False,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Go on with the newest records that can be read, when those of a majority are damaged."""
     from garrison.cluster.daemon import manager_commands as commands
 
     work = commands.change("/api/records/start-anew" if empty else "/api/records/adopt")
-    _run(context, Where(manager, token_file, node, records), work)
+    _run(context, where, work)
 
 
 @app.command()
+@with_groups
 def history(
     context: typer.Context,
     limit: Annotated[int, typer.Option(metavar="COUNT", help="How many lines.", min=1, max=1000)] = 50,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Show who has asked for what, the newest first."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.history(limit))
+    _run(context, where, commands.history(limit))
 
 
 @app.command()
+@with_groups
 def jobs(
     context: typer.Context,
     job: Annotated[
         str | None, typer.Argument(metavar="JOB", help="One job with its steps.", show_default=False)
     ] = None,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Show open jobs and the newest ended ones, or one with its steps."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.jobs(job))
+    _run(context, where, commands.jobs(job))
 
 
 @app.command()
+@with_groups
 def stop(
     context: typer.Context,
     job: Annotated[str, typer.Argument(metavar="JOB", help="As 'jobs' names it.", show_default=False)],
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Stop a job at the next safe moment."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.change_job(job, "stop"))
+    _run(context, where, commands.change_job(job, "stop"))
 
 
 @app.command()
+@with_groups
 def consent(
     context: typer.Context,
     plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="As 'plan' names it.", show_default=False)],
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Carry out a plan that was shown, also in the mode dry-run."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, Where(manager, token_file, node, records), commands.consent(plan_id))
+    _run(context, where, commands.consent(plan_id))
 
 
 @app.command()
+@with_groups
 def move(
     context: typer.Context,
     slots: Annotated[str, typer.Argument(metavar="RANGES", help="As 0-99,205.", show_default=False)],
@@ -368,17 +329,15 @@ def move(
     target: Annotated[str, typer.Option("--to", metavar="NODE", help="The primary that gets them.")],
     yes: Yes = False,
     dry_run: DryRun = False,
-    manager: ManagerUrl = None,
-    token_file: TokenFile = None,
-    node: NodeAddresses = None,
-    records: RecordsFile = None,
+    *,
+    where: Where,
 ) -> None:
     """Let the manager move slots between primaries; the job goes on whoever dies."""
     from garrison.cluster.daemon import manager_commands as commands
 
     confirm = None if dry_run else _confirm(context, yes=yes)
     work = commands.move(source, target, slots, confirm)
-    _run(context, Where(manager, token_file, node, records), work)
+    _run(context, where, work)
 
 
 def _confirm(context: typer.Context, *, yes: bool) -> Callable[[], bool]:

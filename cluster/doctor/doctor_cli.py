@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from garrison.base.command_line import run_app
-from garrison.base.login_options import (
-    AddressMapPairs,
-    AskPassword,
-    Password,
-    PasswordFile,
-    User,
-)
 from garrison.base.plain_help import PlainApp
-from garrison.cluster.cli import shared_options
-from garrison.cluster.cli_options import parse_address
+from garrison.cluster.cli_options import SharedOptions, parse_address
 from garrison.cluster.cli_running import make_session, run
+from garrison.cluster.option_groups import with_groups
 
 if TYPE_CHECKING:
     from garrison.cluster.core.topology import Address
@@ -32,6 +26,15 @@ if TYPE_CHECKING:
     from garrison.cluster.manager.admin_client import Access
 
 app = PlainApp()
+
+
+@dataclass(frozen=True)
+class DoctorOptions(SharedOptions):
+    """Those of ``garrison cluster``, but a doctor that waits for nothing reads nothing."""
+
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait for a node.", min=0.1)
+    ] = 5.0
 
 
 class LeastSeverity(StrEnum):
@@ -43,6 +46,7 @@ class LeastSeverity(StrEnum):
 
 
 @app.command(epilog="Exit codes: 0 nothing dangerous, 1 errors found, 2 wrong usage, 3 unreachable.")
+@with_groups
 def doctor(
     context: typer.Context,
     entry: Annotated[
@@ -61,43 +65,11 @@ def doctor(
         bool, typer.Option("--deep", help="Look at a sample of the keys too (SCAN, at most 2,000 a primary).")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List what was not looked at.")] = False,
-    password: Password = None,
-    password_file: PasswordFile = None,
-    askpass: AskPassword = False,
-    user: User = None,
-    address_map: AddressMapPairs = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")] = False,
-    cacert: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")
-    ] = None,
-    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Do not verify the nodes' certificates.")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait for a node.", min=0.1)
-    ] = 5.0,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout, nothing else.")
-    ] = False,
+    *,
+    options: DoctorOptions,
 ) -> None:
     """Say in order of danger what is wrong or unwise with a cluster, a group of Sentinels or a node."""
-    shared_options(
-        context,
-        password,
-        password_file,
-        askpass,
-        user,
-        address_map,
-        tls,
-        cacert,
-        cert,
-        key,
-        insecure,
-        timeout,
-        json,
-    )
+    context.obj = options.read()
     from garrison.cluster.doctor.doctor_report import print_report
 
     session = make_session(context)

@@ -8,8 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from garrison.base.address_map import read_address_map
-from garrison.base.login_options import find_password
-from garrison.cluster.cli_options import SENTINEL_PASSWORD_VARIABLE, tls_context
+from garrison.base.login_options import (
+    AddressMapPairs,
+    AskPassword,
+    Password,
+    PasswordFile,
+    User,
+    find_password,
+)
+from garrison.cluster.cli_options import (
+    SENTINEL_PASSWORD_VARIABLE,
+    CaCert,
+    Cert,
+    Insecure,
+    Key,
+    Tls,
+    tls_context,
+)
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
 
@@ -44,30 +59,25 @@ TokenFile = Annotated[
         help=f"File with the manager's token in its first line; else the variable {TOKEN_VARIABLE}.",
     ),
 ]
-Tls = Annotated[bool, typer.Option("--tls", help="Speak TLS to the nodes.")]
-CaCert = Annotated[str | None, typer.Option(metavar="FILE", help="The certificate authorities to trust.")]
-Cert = Annotated[str | None, typer.Option(metavar="FILE", help="Client certificate.")]
-Key = Annotated[str | None, typer.Option(metavar="FILE", help="Client key.")]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Do not verify certificates.")]
 
 
 @dataclass(frozen=True)
 class Asked:
     """The words of the command line that say whom to ask."""
 
-    entry: str = ""
-    manager: str | None = None
-    token_file: Path | None = None
-    password: str | None = None
-    password_file: str | None = None
-    askpass: bool = False
-    user: str | None = None
-    address_map: list[str] | None = None
-    tls: bool = False
-    cacert: str | None = None
-    cert: str | None = None
-    key: str | None = None
-    insecure: bool = False
+    entry: Entry = ""
+    manager: Manager = None
+    token_file: TokenFile = None
+    password: Password = None
+    password_file: PasswordFile = None
+    askpass: AskPassword = False
+    user: User = None
+    address_map: AddressMapPairs = None
+    tls: Tls = False
+    cacert: CaCert = None
+    cert: Cert = None
+    key: Key = None
+    insecure: Insecure = False
 
 
 def choose_source(asked: Asked) -> "PictureSource":

@@ -13,20 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from garrison.base.command_line import run_app
-from garrison.base.login_options import AddressMapPairs, AskPassword, Password, PasswordFile, User
 from garrison.base.plain_help import PlainApp
-from garrison.cluster.top.source_options import (
-    Asked,
-    CaCert,
-    Cert,
-    Entry,
-    Insecure,
-    Key,
-    Manager,
-    Tls,
-    TokenFile,
-    choose_source,
-)
+from garrison.cluster.option_groups import with_groups
+from garrison.cluster.top.source_options import Asked, choose_source
 
 if TYPE_CHECKING:
     from garrison.cluster.core.manager.picture import Picture
@@ -46,41 +35,15 @@ app = PlainApp(
 
 
 @app.command()
+@with_groups
 def status(
-    entry: Entry = "",
-    manager: Manager = None,
-    token_file: TokenFile = None,
-    password: Password = None,
-    password_file: PasswordFile = None,
-    askpass: AskPassword = False,
-    user: User = None,
-    address_map: AddressMapPairs = None,
-    tls: Tls = False,
-    cacert: CaCert = None,
-    cert: Cert = None,
-    key: Key = None,
-    insecure: Insecure = False,
+    asked: Asked,
     as_json: Annotated[bool, typer.Option("--json", help="Print the picture as one JSON document.")] = False,
     watch: Annotated[
         float, typer.Option(metavar="SECONDS", help="Show it again at this interval.", min=0.0)
     ] = 0.0,
 ) -> None:
     """Print nodes, slots, jobs and what is wrong."""
-    asked = Asked(
-        entry,
-        manager,
-        token_file,
-        password,
-        password_file,
-        askpass,
-        user,
-        address_map,
-        tls,
-        cacert,
-        cert,
-        key,
-        insecure,
-    )
     try:
         code = asyncio.run(_show(choose_source(asked), as_json, watch))
     except KeyboardInterrupt:

@@ -7,56 +7,19 @@ from collections.abc import Sequence
 import typer
 
 from garrison.base.command_line import run_app
-from garrison.base.login_options import AddressMapPairs, AskPassword, Password, PasswordFile, User
 from garrison.base.plain_help import PlainApp
-from garrison.cluster.top.source_options import (
-    Asked,
-    CaCert,
-    Cert,
-    Entry,
-    Insecure,
-    Key,
-    Manager,
-    Tls,
-    TokenFile,
-    choose_source,
-)
+from garrison.cluster.option_groups import with_groups
+from garrison.cluster.top.source_options import Asked, choose_source
 
 app = PlainApp()
 
 
 @app.command()
+@with_groups
 def top(
-    entry: Entry = "",
-    manager: Manager = None,
-    token_file: TokenFile = None,
-    password: Password = None,
-    password_file: PasswordFile = None,
-    askpass: AskPassword = False,
-    user: User = None,
-    address_map: AddressMapPairs = None,
-    tls: Tls = False,
-    cacert: CaCert = None,
-    cert: Cert = None,
-    key: Key = None,
-    insecure: Insecure = False,
+    asked: Asked,
 ) -> None:
     """Show nodes, slots, jobs and events live, by keyboard; '?' lists the keys, 'q' leaves."""
-    asked = Asked(
-        entry,
-        manager,
-        token_file,
-        password,
-        password_file,
-        askpass,
-        user,
-        address_map,
-        tls,
-        cacert,
-        cert,
-        key,
-        insecure,
-    )
     source = choose_source(asked)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("garrison top: it needs a terminal; 'garrison status' prints one screen", file=sys.stderr)
