@@ -4,6 +4,7 @@ So a manager that takes over knows what has been spent. A step begun again after
 for, but its cost counts from then on; one tried again after a failure pays again.
 """
 
+from garrison.cluster.core.manager import harm as prices
 from garrison.cluster.core.manager.desired import Harm
 from garrison.cluster.core.manager.harm import HOUR_MS
 from garrison.cluster.core.manager.jobs import Records
@@ -14,7 +15,7 @@ CLOCK_SKEW_MS_MAX = 60_000
 
 def spent(records: Records, unix_ms: int) -> int:
     """What has been spent within the last hour; what a faster clock has written counts too."""
-    return sum(cost for at_ms, cost in records.harm_spent if at_ms > unix_ms - HOUR_MS - CLOCK_SKEW_MS_MAX)
+    return prices.spent(records, unix_ms - CLOCK_SKEW_MS_MAX)
 
 
 def why_too_much(records: Records, harm: Harm, cost: int, unix_ms: int) -> str:
