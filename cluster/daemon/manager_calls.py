@@ -8,22 +8,22 @@ BACKGROUND  The commands of `garrison manager` speak the HTTP API. Without a man
 
 import asyncio
 import contextlib
-import http.client
 import json
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
+
+import httpx
 
 from garrison.cluster.core.topology import Address
-from garrison.cluster.daemon.http_limits import Message
 from garrison.cluster.daemon.http_site import make_site
 from garrison.cluster.daemon.http_tokens import Tokens
 from garrison.cluster.daemon.manager_process import ManagerProcess, RunOptions
 from garrison.cluster.errors import ManagerError, UnreachableError, UsageProblem
+from garrison.cluster.local.ports import PORT_MAX
 from garrison.cluster.manager.admin_client import Access
 from garrison.cluster.manager_token import TOKEN_VARIABLE
 
@@ -65,101 +65,66 @@ def _refusal(status: int, document: dict[str, Any]) -> ManagerError:
     return UsageProblem(text) if status in (400, 415, 422) else ManagerError(text)
 
 
-class Manager(Protocol):
-    """Whoever answers requests of the HTTP API."""
+class Manager:
+    """Whoever answers requests of the HTTP API; each request has a connection of its own."""
+
+    def __init__(self, name: str, client: Callable[[], httpx.AsyncClient]) -> None:
+        self._name = name
+        self._client = client
 
     async def call(
         self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
-    ) -> Reply: ...
+    ) -> Reply:
+        """Ask once. UnreachableError when nobody answers; a refusal is a reply too."""
+        headers = {"Accept": "application/json", "Content-Type": media_type}
+        content = bytearray()
+        try:
+            async with (
+                self._client() as client,
+                client.stream(method, path, content=body or None, headers=headers) as answer,
+            ):
+                async for part in answer.aiter_bytes():
+                    content += part
+                    if len(content) > ANSWER_BYTES_MAX:
+                        raise ManagerError(f"{self._name} answers with more than {ANSWER_BYTES_MAX} bytes")
+        except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise UnreachableError(f"{self._name} does not answer: {why}") from error
+        return Reply(answer.status_code, bytes(content))
 
 
-class RemoteManager:
+class RemoteManager(Manager):
     """A manager behind a URL."""
 
     def __init__(self, url: str, token: str, tls: ssl.SSLContext | None, timeout_s: float) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
-            self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError as error:
+            base = httpx.URL(url if "//" in url else f"http://{url}")
+        except httpx.InvalidURL as error:
             raise UsageProblem(f"--manager {url}: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if base.scheme not in ("http", "https") or not base.host or (base.port or 0) > PORT_MAX:
             raise UsageProblem(f"--manager {url} is not a URL; write http://HOST:PORT")
-        self._host = parts.hostname
-        self._prefix = parts.path.rstrip("/")
-        self._is_tls = parts.scheme == "https"
-        self._url = url
-        self._token = token
-        self._tls = tls
-        self._timeout_s = timeout_s
-
-    async def call(
-        self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
-    ) -> Reply:
-        return await asyncio.to_thread(self._call, method, path, body, media_type)
-
-    def _call(self, method: str, path: str, body: bytes, media_type: str) -> Reply:
-        headers = {"Accept": "application/json", "Content-Type": media_type}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        link = self._connection()
-        try:
-            link.request(method, self._prefix + path, body or None, headers)
-            answer = link.getresponse()
-            content = answer.read(ANSWER_BYTES_MAX)
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(f"the manager at {self._url} does not answer: {error}") from error
-        finally:
-            link.close()
-        return Reply(answer.status, content)
-
-    def _connection(self) -> http.client.HTTPConnection:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         # A request that is stored by a majority may take longer than a node takes to answer.
-        timeout_s = max(self._timeout_s, BRIEF_TIMEOUT_S)
-        if self._is_tls:
-            context = self._tls or ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=context)
-        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+        timeout = max(timeout_s, BRIEF_TIMEOUT_S)
+
+        def client() -> httpx.AsyncClient:
+            trusted = (tls or ssl.create_default_context()) if base.scheme == "https" else False
+            return httpx.AsyncClient(
+                base_url=base, headers=headers, timeout=timeout, verify=trusted, trust_env=False
+            )
+
+        super().__init__(f"the manager at {url}", client)
 
 
-class BriefManager:
+class BriefManager(Manager):
     """A manager for the time of one command, in this process."""
 
     def __init__(self, process: ManagerProcess) -> None:
-        self._process = process
-        self._site = make_site(process.desk, Tokens(), process.metrics)
-
-    async def call(
-        self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
-    ) -> Reply:
-        path, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(b"host", b"localhost"), (b"content-type", media_type.encode())],
-            "client": ("127.0.0.1", 0),
-            "server": ("localhost", 80),
-        }
-        status, content = 500, bytearray()
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            else:
-                content.extend(message.get("body", b""))
-
-        await self._site(scope, receive, send)
-        return Reply(status, bytes(content))
+        site = make_site(process.desk, Tokens(), process.metrics)
+        transport = httpx.ASGITransport(app=site)  # type: ignore[arg-type]
+        super().__init__(
+            "this manager", lambda: httpx.AsyncClient(base_url="http://localhost", transport=transport)
+        )
 
 
 @contextlib.asynccontextmanager
