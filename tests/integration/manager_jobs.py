@@ -271,7 +271,7 @@ async def replace(campaign: Campaign) -> None:
 
 
 async def note_spares(campaign: Campaign) -> None:
-    """Spares are all nodes that are no members."""
+    """Spares are all nodes that are not members."""
     picture = await campaign.ask("GET", "/api/picture")
     members = {node["address"] for node in picture["nodes"]}
     campaign.spares = [str(n.address) for n in campaign.cluster.nodes if str(n.address) not in members]

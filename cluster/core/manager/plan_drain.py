@@ -92,7 +92,7 @@ def _replacements(
 
 
 def _out(leaving: list[NodePicture]) -> list[Step]:
-    """The steps after which nodes are no members."""
+    """The steps after which nodes are not members."""
     made: list[Step] = []
     for node in leaving:
         made += [steps.forget(node), steps.reset(node)]

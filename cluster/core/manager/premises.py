@@ -119,7 +119,7 @@ def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
     if node.slot_count:
         return Doubt(f"{node.address} owns slots: it cannot become a replica", final=True)
     if primary.role != "primary":
-        return Doubt(f"{primary.address} is no primary any more", final=True)
+        return Doubt(f"{primary.address} is not a primary any more", final=True)
     return None
 
 

@@ -134,10 +134,10 @@ class Execution:
             if node.in_sync(self._model.now_ms):
                 return 1.0
             if primary.role != "primary":
-                raise ContradictionError(f"{primary.id} is no primary")
+                raise ContradictionError(f"{primary.id} is not a primary")
             return 0.5
         if primary.role != "primary" or not primary.answers:
-            raise ContradictionError(f"{primary.id} is no primary that answers")
+            raise ContradictionError(f"{primary.id} is not a primary that answers")
         self._host.checks.leaves(node, self._model)
         self._effect(f"replicate {node.id}", 5, node)
         node.role, node.primary, node.synced_at_ms = "replica", primary.id, None

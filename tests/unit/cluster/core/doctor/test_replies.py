@@ -1,4 +1,4 @@
-"""Replies become parts of a reading, and what is no such reply becomes None."""
+"""Replies become parts of a reading, and what is not such a reply becomes None."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class ClusterModel:
     steps: list[Step] = field(default_factory=list)
     spent: list[tuple[int, int]] = field(default_factory=list)
     outside: dict[str, ModelNode] = field(default_factory=dict)
-    """Nodes that run and are no members, by address."""
+    """Nodes that run and are not members, by address."""
 
     @classmethod
     def of(
