@@ -39,8 +39,7 @@ def replicate(node: str, primary: str, situation: Situation) -> Step:
         kind=StepKind.REPLICATE,
         arguments={"node": node, "primary": primary},
         explanation=f"Make {label(node, situation)} a replica of {label(primary, situation)} and wait "
-        "until it "
-        "is in sync.",
+        "until it is in sync.",
     )
 
 
@@ -49,8 +48,7 @@ def hand_over(node: str, primary: str, situation: Situation) -> Step:
         kind=StepKind.HAND_OVER,
         arguments={"node": node, "from": primary},
         explanation=f"Make {label(node, situation)} the primary in place of {label(primary, situation)}; "
-        "writes "
-        "wait until it has them all.",
+        "writes wait until it has them all.",
     )
 
 
