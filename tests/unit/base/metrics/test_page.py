@@ -16,7 +16,7 @@ def test_text_page_is_one_line() -> None:
     )
 
 
-def test_node_without_a_metrics_port_loads_no_http_and_no_cluster() -> None:
+def test_node_without_a_metrics_port_loads_no_http_server() -> None:
     unwanted = ("h11", "garrison.base.metrics.http_server", "garrison.node.core.context")
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *unwanted], capture_output=True, text=True, timeout=60, check=True
