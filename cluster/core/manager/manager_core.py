@@ -25,7 +25,7 @@ from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.effects import Effects, LeaseAnswer, StepOutcome, StoredRecords
 from garrison.cluster.core.manager.holding import refusals, refusals_in
 from garrison.cluster.core.manager.job_runner import JobRunner, Moment, touched_by
-from garrison.cluster.core.manager.jobs import Job, Plan, Progress, Records, Step, StepKind
+from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState, Rng
 from garrison.cluster.core.manager.manager_names import shown_name
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
@@ -507,5 +507,11 @@ class ManagerCore:
                 bad = job.state in (Progress.FAILED, Progress.STOPPED)
                 text = f"{job.id} {job.state}: {job.title}" + (f": {job.why}" if job.why else "")
                 self._tell("job", text, "warning" if bad else "info", job.id)
-        for entry in after.audit[len(before.audit) :] if len(after.audit) > len(before.audit) else ():
+        for entry in _gained(before.audit, after.audit):
             self._tell("manager", f"records: {entry.by} asks: {entry.what}")
+
+
+def _gained(before: Sequence[AuditEntry], after: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
+    """What `after` has more at its end; the oldest of `before` may have been dropped from it."""
+    kept = next(n for n in range(len(before), -1, -1) if before[len(before) - n :] == after[:n])
+    return after[kept:]

@@ -191,3 +191,13 @@ def test_budget_of_the_desired_state_is_kept() -> None:
     assert "budget" in bench.core.records.jobs[0].waits_for
     bench.run(3_700_000, step_ms=2_000)
     assert len(bench.begun) == 3
+
+
+def test_requests_are_told_when_the_history_is_full() -> None:
+    bench = Bench(audit_entries_max=2).lead()
+    bench.events.clear()
+    for _ in range(3):
+        bench.ask(Pause)
+        bench.ask(Resume)
+    told = [event.text.partition(": ")[2] for event in bench.events if "records:" in event.text]
+    assert told == [f"p{number} asks: {what}" for number, what in enumerate(["pause", "resume"] * 3, start=2)]
