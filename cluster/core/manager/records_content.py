@@ -56,6 +56,15 @@ def decoded(content: bytes) -> Records:
         raise DamagedRecordsError(f"{first['msg']} at {'.'.join(map(str, first['loc']))}") from error
 
 
+def is_sound(content: bytes) -> bool:
+    """Whether records can be read from these bytes."""
+    try:
+        decoded(content)
+    except DamagedRecordsError:
+        return False
+    return True
+
+
 def _unpacked(body: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     try:

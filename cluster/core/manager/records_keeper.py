@@ -12,9 +12,9 @@ INVARIANTS.
 2. The winner stores what it has read again, under its own epoch and a new version, before it acts. An older
    manager's late message can then no longer count: most nodes know the newer epoch.
 3. One version is under way at a time, and nothing depends on a version before most shards have it.
-4. Content that cannot be read is as good as no answer: it never counts as empty, nor as old. Without a
-   majority that can be read the manager does not act; a person may `adopt` the newest that can, or
-   `start_anew`.
+4. Content that cannot be read is as good as no answer, unless a copy that can be read is as new: it never
+   counts as empty, nor as old. Without a majority that can be read the manager does not act; a person may
+   `adopt` the newest that can, or `start_anew`.
 5. Version 0 (nothing stored) is an answer. A node that may lack what counts (a new primary, a damaged file)
    says so: with it, all primaries have to have answered.
 
@@ -33,6 +33,7 @@ from garrison.cluster.core.manager.records_content import (
     DamagedRecordsError,
     RecordsTooLargeError,
     decoded,
+    is_sound,
     trimmed,
 )
 from garrison.cluster.core.manager.voters import Voters
@@ -284,6 +285,7 @@ class RecordsKeeper:
             best is not None
             and order == (best.written_epoch, best.version)
             and answer.content != best.content
+            and is_sound(answer.content)
         ):
             self._damaged[node_id] = "they differ from another copy of the same version"
 

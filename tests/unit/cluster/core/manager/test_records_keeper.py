@@ -72,6 +72,27 @@ def test_damaged_copy_is_no_answer() -> None:
     assert any("a cannot be read" in note for note in keeper.notes)
 
 
+def test_damaged_copy_no_newer_than_a_good_one_votes() -> None:
+    damaged = StoredRecords(1, "", 9, 1, b"rubbish")
+    keeper = reading()
+    keeper.read("b", damaged)
+    keeper.read("a", copy("x", 9))
+    keeper.tick(5_000)
+    assert keeper.state is Keeping.READING
+    assert ReadRecords("b") in keeper.take(), "it is asked again, and c is silent"
+    keeper.read("b", damaged)
+    assert keeper.state is Keeping.STORING
+
+
+def test_sound_copies_of_one_version_that_differ_do_not_vote() -> None:
+    keeper = reading()
+    keeper.read("a", copy("x", 9))
+    keeper.read("b", copy("y", 9))
+    keeper.tick(5_000)
+    assert keeper.state is Keeping.READING
+    assert "differ" in keeper.blocked
+
+
 def test_majority_damaged_waits_for_a_person() -> None:
     keeper = reading()
     for node in ("a", "b"):
