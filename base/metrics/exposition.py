@@ -12,6 +12,7 @@ same, of an unknown type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,7 @@ from typing import Final
 
 TEXT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]")
 _OPENMETRICS: Final = "application/openmetrics-text"
 
 Labels = Sequence[tuple[str, object]]
@@ -38,12 +40,18 @@ class Family:
     """A metric: its name, type and help, and the samples that `add` gives it."""
 
     name: str
-    """As samples have it: that of a counter ends in ``_total``, bar the exporter's few that do not."""
+    """As samples have it: that of a counter ends in ``_total``, bar the exporter's few that do not. What a
+    name may not have becomes an underscore, as the exporter does."""
     kind: Kind
     help: str
     lines: list[str] = field(default_factory=list)
     suffixed: dict[str, list[str]] = field(default_factory=dict)
     """The ``_sum`` and ``_count`` lines of a summary."""
+
+    def __post_init__(self) -> None:
+        # One bad name, and a reader refuses the whole page. Fields of INFO may have any.
+        if not (self.name.isascii() and self.name.isidentifier()):
+            self.name = _NOT_IN_NAMES.sub("_", self.name)
 
     def add(self, value: float, labels: Labels = (), suffix: str = "") -> Family:
         """Add a sample; `suffix` is ``_sum`` or ``_count`` of a summary. Gives the family itself."""

@@ -212,6 +212,24 @@ def test_a_cluster_loses_a_slot_and_then_its_majority(watched: Watched) -> None:
     watched.check("GarrisonDown", "GarrisonNoMajority", "GarrisonNodeCutOff", "GarrisonWritesRefused")
 
 
+def test_prometheus_reads_pages_of_nodes_after_an_election(watched: Watched) -> None:
+    """The types of messages of an election have names that metrics may not have."""
+    options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+    primary, replica = watched.node(*options), watched.node(*options)
+    primary.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    replica.call("CLUSTER", "MEET", "127.0.0.1", primary.port)
+    wait(replica, lambda: serves(replica), "it serves")
+    replica.call("CLUSTER", "REPLICATE", primary.call("CLUSTER", "MYID"))
+    wait(replica, replica.is_online, "it is in sync")
+    replica.call("CLUSTER", "FAILOVER")
+    watched.until("redis_cluster_stats_messages_auth_ack_received", lambda count: count > 0)
+    watched.look()
+    assert {series.partition("{")[0] for series in watched.before} >= {
+        f"redis_cluster_stats_messages_{word}"
+        for word in ("auth_req_sent", "auth_ack_sent", "auth_req_received", "auth_ack_received")
+    }
+
+
 def serves(node: Process) -> bool:
     text = node.call("CLUSTER", "INFO")
     return "cluster_state:ok" in (text.decode() if isinstance(text, bytes) else str(text))

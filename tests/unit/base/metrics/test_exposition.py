@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,13 @@ def test_text_has_types_and_samples() -> None:
     assert "# TYPE redis_total_reads_processed counter\nredis_total_reads_processed 4\n" in text
     assert 'redis_latency_percentiles_usec_sum{cmd="get"} 30\n' in text
     assert "garrison_nothing" not in text
+
+
+@given(st.text(min_size=1))
+def test_any_field_has_a_name_that_readers_take(field: str) -> None:
+    name = gauge(f"redis_{field}", "A field of INFO.", 1).name
+    assert re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name)
+    assert name == f"redis_{field}" or not re.fullmatch("[a-zA-Z0-9_]*", field)
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
