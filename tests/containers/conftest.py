@@ -47,14 +47,14 @@ class Compose:
     file: str
     project: str
     settings: dict[str, str] = field(default_factory=dict)
-    variant: str = ""
-    """A Compose file that is added to it."""
+    variants: tuple[str, ...] = ()
+    """Compose files that are added to it."""
 
     def run(self, *words: str, seconds: int = 300) -> str:
         """One command of Compose; its output, and a failure that shows it."""
-        variant = ("-f", self.variant) if self.variant else ()
+        files = [word for name in (self.file, *self.variants) for word in ("-f", name)]
         done = subprocess.run(
-            [*self.command, "-p", self.project, "-f", self.file, *variant, *words],
+            [*self.command, "-p", self.project, *files, *words],
             cwd=self.root,
             capture_output=True,
             text=True,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,6 +16,7 @@ from garrison.client import Client, connect
 from garrison.client.errors import AuthenticationError
 from tests.containers.conftest import PASSWORD, Compose
 from tests.containers.manager_page import ACTS, PORT, READS, ask, leader_among, node_of, shown
+from tests.integration.group_on_hosts import until
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.containers]
 NODES = tuple(f"node-{number}" for number in range(1, 7))
@@ -178,7 +182,7 @@ async def test_another_manager_leads_when_the_leader_is_killed(compose: Compose)
     await wait_until_serving(compose)
     assert await leader_among({"manager": PORT}) == "manager"
     others = {"manager-2": 7381, "manager-3": 7382}
-    replace(compose, variant="deploy/compose/managers.yml").run("up", "-d", "--no-recreate", *others)
+    replace(compose, variants=("deploy/compose/managers.yml",)).run("up", "-d", "--no-recreate", *others)
     try:
         ports = (*range(7001, 7007), PORT, *others.values())
         assert compose.published() == {("127.0.0.1", str(port)) for port in ports}
@@ -278,3 +282,33 @@ async def test_a_node_on_another_address_rejoins_by_its_id(compose: Compose) -> 
             await client.set("address", "still served")
     finally:
         await client.close()
+
+
+async def test_prometheus_reads_every_page_after_an_election(compose: Compose) -> None:
+    """The shipped configuration and rules in a container with Debian's Prometheus."""
+    await wait_until_serving(compose)
+    files = ("deploy/compose/monitoring.yml", "tests/containers/prometheus/compose.yml")
+    monitored = replace(compose, variants=files)
+    monitored.run("build", "prometheus")
+    monitored.run("up", "-d", "--no-recreate", "prometheus")
+    try:
+        replica = next(node for node in NODES if "slave" in compose.inside(node, "garrison", "cli", "ROLE"))
+        assert compose.inside(replica, "garrison", "cli", "CLUSTER", "FAILOVER") == "OK\n"
+        all_up = f"count(up == 1) == {len((*NODES, 'manager', 'prometheus'))}"
+        elected = "redis_cluster_stats_messages_auth_ack_received > 0"
+        query = urlencode({"query": f"({elected}) and on () ({all_up})"})
+        await until(lambda: prometheus(f"query?{query}", "result"), "each page is read", 120)
+        rules = [rule for group in await prometheus("rules", "groups") for rule in group["rules"]]
+        assert {rule["health"] for rule in rules} == {"ok"}
+    finally:
+        compose.container("prometheus").remove(force=True, v=True)
+
+
+async def prometheus(path: str, part: str) -> Any:
+    """A part of what its API answers; AssertionError while it does not."""
+    try:
+        status, body = await asyncio.to_thread(ask, f"/api/v1/{path}", port=9090)
+    except OSError as error:
+        raise AssertionError(f"Prometheus does not answer: {error}") from error
+    assert status == 200, body
+    return json.loads(body)["data"][part]
