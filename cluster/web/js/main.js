@@ -1,4 +1,4 @@
-// Puts the page together: one store, one connection, five views of which one is shown.
+// Puts the page together: one store, one connection, six views of which one is shown.
 
 import { Announcer, News } from "./announcer.js";
 import { Api } from "./api.js";
@@ -6,6 +6,7 @@ import { commands } from "./commands.js";
 import { createDesired } from "./desired.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
 import { createBanners, createHeader } from "./header.js";
+import { createHistory } from "./history.js";
 import { isOpen } from "./jobs.js";
 import { createKeys } from "./keys.js";
 import { Live } from "./live.js";
@@ -35,6 +36,7 @@ const views = {
   jobs: createPlanAndJobs(store, api, live),
   desired: createDesired(store, api, live),
   keys: createKeys(store, api),
+  history: createHistory(store, api),
 };
 const gate = document.getElementById("gate");
 let shown = null;

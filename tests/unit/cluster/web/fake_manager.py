@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from garrison.cluster.core.manager.history import history_of
+from garrison.cluster.core.manager.jobs import AuditEntry, Records
 from garrison.cluster.core.manager.picture import Event, Picture
 from garrison.cluster.web.assets import HEADERS, assets
 from tests.conftest import find_free_port
@@ -59,6 +61,7 @@ class FakeManager:
         }
         self.refusals: dict[str, tuple[int, dict[str, object]]] = {}
         """`METHOD path` below /api to the status and document with which it is refused."""
+        self.history: list[AuditEntry] = samples.make_history(self.now_ms)
         self.tokens: dict[str, str] = {}
         """Token to right, `read` or `act`; without any, all may act."""
         self.streams = True
@@ -172,6 +175,10 @@ class FakeManager:
             return JSONResponse({"error": "this token may only read"}, 403)
         if path == "picture":
             return JSONResponse(dumped(self._shown(right)))
+        if path == "audit":
+            wanted = request.query_params
+            found = history_of(Records(audit=tuple(self.history)), wanted["find"].split())
+            return JSONResponse(dumped(found[: int(wanted["limit"])]))
         if path == "desired" and request.method == "PUT":
             return JSONResponse(dumped(self.answers["plan"]))
         return JSONResponse(dumped(self.answers.get(path, self.answers["plan"])))

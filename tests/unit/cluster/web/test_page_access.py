@@ -14,7 +14,7 @@ from tests.unit.cluster.web.conftest import Visitor
 from tests.unit.cluster.web.fake_manager import FakeManager
 from tests.unit.cluster.web.page_checks import FOCUS, HEADINGS, LOW_CONTRAST, MISTAKES
 
-VIEWS = ("overview", "nodes", "jobs", "desired", "keys")
+VIEWS = ("overview", "nodes", "jobs", "desired", "keys", "history")
 CONTRAST_MIN = 4.5
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
