@@ -26,6 +26,7 @@ from garrison.cluster.core.manager.planner import make_plan
 from garrison.cluster.core.manager.requests import Request, RequestError
 from garrison.cluster.core.manager.series import Series, SeriesKeeper
 from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refusal, ReshardRequest
+from garrison.cluster.core.manager.verdict import complaints_since
 from garrison.cluster.daemon.broadcast import Broadcast, ShownPicture
 from garrison.cluster.daemon.driving import Driver, TicketError, TicketTimeoutError
 from garrison.cluster.daemon.http_limits import HttpLimits
@@ -149,6 +150,7 @@ class Desk:
                 "managers": self._managers(),
                 "big_keys": self._found["big"],
                 "hot_keys": self._found["hot"],
+                "wrong": complaints_since(picture, self._shown.picture),
             }
         )
         self._shown = ShownPicture(completed)

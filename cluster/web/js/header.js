@@ -14,6 +14,7 @@ const MODES = {
   "act": ["acts", "good"],
   "dry-run": ["dry run: plans, does nothing", "quiet"],
   "paused": ["paused", "warn"],
+  "watch-only": ["only watches", "quiet"],
 };
 
 export function createHeader(store, api, live) {
@@ -40,7 +41,8 @@ export function createHeader(store, api, live) {
     const { picture } = store;
     const name = picture?.name || store.desired?.name || "Garrison";
     setText(document.getElementById("title"), name);
-    document.title = name === "Garrison" ? name : `${name} · Garrison`;
+    const wrong = picture?.wrong?.length ?? 0;
+    document.title = (wrong ? `${wrong} wrong · ` : "") + (name === "Garrison" ? name : `${name} · Garrison`);
     actions.hidden = !picture;
     if (picture) {
       const paused = store.mode === "paused";
@@ -50,7 +52,7 @@ export function createHeader(store, api, live) {
     setText(facts.Leader, leader ? leader.address || leader.id : "none");
     setAttribute(facts.Leader, "data-tone", picture && !leader && picture.managers?.length && !picture.why_read_only ? "bad" : null);
     setText(facts.Lease, leaseText(picture?.lease));
-    const [mode, tone] = MODES[store.mode] ?? ["not known", "quiet"];
+    const [mode, tone] = MODES[picture?.why_read_only ? "watch-only" : store.mode] ?? ["not known", "quiet"];
     setText(facts.Mode, picture?.paused_by ? `${mode} by ${picture.paused_by}` : mode);
     setAttribute(facts.Mode, "data-tone", tone);
     updateAge();

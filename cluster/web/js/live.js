@@ -180,6 +180,12 @@ export class Live {
     });
   }
 
+  loadPlan() {
+    return this.#quietly(async () => {
+      this.#store.plan = await this.#api.get("api/plan");
+    });
+  }
+
   loadSeries() {
     this.#seriesAt = performance.now();
     return this.#quietly(async () => {

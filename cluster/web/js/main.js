@@ -5,6 +5,7 @@ import { Api } from "./api.js";
 import { commands } from "./commands.js";
 import { createDesired } from "./desired.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
+import { keepingFocus } from "./focus.js";
 import { createBanners, createHeader } from "./header.js";
 import { createHistory } from "./history.js";
 import { isOpen } from "./jobs.js";
@@ -31,7 +32,7 @@ const doors = { showNode: panel.show, showReshard: reshard.show };
 const header = createHeader(store, api, live);
 const banners = createBanners(store, api, live);
 const views = {
-  overview: createOverview(store, doors),
+  overview: createOverview(store, live, doors),
   nodes: createNodes(store, doors),
   jobs: createPlanAndJobs(store, api, live),
   desired: createDesired(store, api, live),
@@ -123,6 +124,10 @@ function tokenForm() {
 }
 
 function update() {
+  keepingFocus(show);
+}
+
+function show() {
   header.update();
   banners();
   showGate();
@@ -135,6 +140,8 @@ function update() {
     document.getElementById("count-nodes"),
     troubled ? `${troubled} of ${nodes.length} not ok` : String(nodes.length),
   );
+  const wrong = store.picture.wrong?.length ?? 0;
+  setText(document.getElementById("count-overview"), wrong ? `${wrong} wrong` : "");
   const open = [...store.jobs.values()].filter(isOpen).length;
   setText(document.getElementById("count-jobs"), open ? `${open} open` : "");
   views[viewName()].update();
@@ -150,7 +157,7 @@ addEventListener("hashchange", () => {
 });
 setInterval(() => {
   header.updateAge();
-  banners();
+  keepingFocus(banners);
 }, 1000);
 document.getElementById("where").append(commandLine(commands.where()).element);
 update();

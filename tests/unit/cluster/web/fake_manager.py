@@ -20,6 +20,7 @@ from starlette.routing import Route
 from garrison.cluster.core.manager.history import history_of
 from garrison.cluster.core.manager.jobs import AuditEntry, Records
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.manager.verdict import complaints_since
 from garrison.cluster.web.assets import HEADERS, assets
 from tests.conftest import find_free_port
 from tests.unit.cluster.web import sample_documents as samples
@@ -115,10 +116,10 @@ class FakeManager:
 
     def show(self, picture: Picture, events: Iterable[Event] = ()) -> None:
         """Make this the picture, and send it to who follows."""
-        self.picture = picture
+        self.picture = picture.model_copy(update={"wrong": complaints_since(picture, self.picture)})
         for event in events:
             self.send("event", event)
-        self.send("picture", picture)
+        self.send("picture", self.picture)
 
     def send(self, name: str, document: object) -> None:
         self._tell(as_event(name, document))
@@ -151,6 +152,7 @@ class FakeManager:
         return self.tokens.get(given, "none")
 
     def _shown(self, right: str) -> Picture:
+        self.picture = self.picture.model_copy(update={"wrong": complaints_since(self.picture, self.picture)})
         return self.picture if right == "act" else self.picture.model_copy(update={"read_only": True})
 
     async def _file(self, request: Request) -> Response:

@@ -21,6 +21,7 @@ from garrison.cluster.core.manager.picture import (
     SlotLoad,
     SlowCommand,
 )
+from garrison.cluster.core.manager.verdict import complaints_since
 
 SLOT_COUNT = 16384
 MIB = 1024 * 1024
@@ -211,9 +212,11 @@ def busy_picture(at_ms: int) -> Picture:
         ),
         Event(at_ms=at_ms - 500_000, kind="job", text="job-17 began: relieve the shard of 10.0.0.4:7000"),
     ]
+    began = picture.model_copy(update={"nodes": tuple(nodes), "at_ms": at_ms - 640_000})
     return picture.model_copy(
         update={
             "nodes": tuple(nodes),
+            "wrong": complaints_since(began, picture),
             "events": tuple(past),
             "mode": "act",
             "open_slots": (OpenSlotPicture(slot=9_900, source=node_id(3), target=node_id(0)),),
