@@ -2,7 +2,7 @@
 
 import { commands } from "./commands.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
-import { duration } from "./format.js";
+import { UNKNOWN, duration } from "./format.js";
 import { action, whyOnlyReading } from "./parts.js";
 
 /** A picture comes each second: one that is older than this is a warning. */
@@ -49,7 +49,8 @@ export function createHeader(store, api, live) {
       pause.update(paused ? "Resume" : "Pause", paused ? commands.resume() : commands.pause());
     }
     const leader = store.leadingManager;
-    setText(facts.Leader, leader ? leader.address || leader.id : "none");
+    const none = picture && !picture.why_read_only ? "none" : UNKNOWN;
+    setText(facts.Leader, leader ? leader.address || leader.id : none);
     setAttribute(facts.Leader, "data-tone", picture && !leader && picture.managers?.length && !picture.why_read_only ? "bad" : null);
     setText(facts.Lease, leaseText(picture?.lease));
     const [mode, tone] = MODES[picture?.why_read_only ? "watch-only" : store.mode] ?? ["not known", "quiet"];
@@ -73,7 +74,7 @@ export function createHeader(store, api, live) {
 }
 
 function leaseText(lease) {
-  if (!lease) return "–";
+  if (!lease) return UNKNOWN;
   if (!lease.holder) return `epoch ${lease.epoch}, free`;
   const left = lease.left_ms === null || lease.left_ms === undefined ? "" : `, ${duration(lease.left_ms / 1000)} left`;
   return `epoch ${lease.epoch}${left}`;

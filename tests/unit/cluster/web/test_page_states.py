@@ -80,6 +80,7 @@ def test_manager_that_never_answered_is_said(manager: FakeManager, visitor: Visi
     visitor.page.route("**/api/**", lambda route: route.abort())
     visitor.page.goto(visitor.url)
     expect(visitor.page.locator("#gate")).to_contain_text("The manager does not answer")
+    expect(visitor.page.locator("[data-fact=leader] dd")).to_have_text("\u2013")
 
 
 @pytest.mark.parametrize(("seconds", "tone"), [(8, "stale"), (45, "old")])
@@ -137,7 +138,7 @@ def test_token_is_asked_for_and_kept_for_the_tab(manager: FakeManager, visitor: 
     page.goto(visitor.url)
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Open").click()
-    expect(page.get_by_role("alert")).to_contain_text("Refused")
+    expect(page.get_by_role("alert")).to_have_text("Refused: this manager does not know that token.")
     page.get_by_label("Token").fill("right-token-0123456")
     page.keyboard.press("Enter")
     expect(page.locator("#view-overview")).to_be_visible()
