@@ -33,6 +33,7 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "page-overview-phone": ("overview", PHONE),
     "page-reshard": ("overview", DESKTOP),
     "page-jobs": ("jobs", DESKTOP),
+    "page-history": ("history", DESKTOP),
     "page-desired-dark": ("desired", {**DESKTOP, "color_scheme": "dark"}),
 }
 
@@ -63,6 +64,8 @@ def prepare(page: Page, name: str) -> None:
         page.get_by_role("heading", name="The plan").wait_for()
     elif name == "page-jobs":
         page.locator(".planned").wait_for()
+    elif name == "page-history":
+        page.get_by_text("4 changes").click()
     elif name == "page-desired-dark":
         text = page.get_by_label("Document, JSON or YAML")
         text.fill("mode: act\nshards: 5\nreplicas_per_shard: 2\nlimits:\n  memory_percent_max: 300\n")

@@ -8,6 +8,7 @@ import garrison
 from garrison.base.clock import boot_ms, wall_ms
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.desired_text import load_desired
+from garrison.cluster.core.manager.history import history_of
 from garrison.cluster.core.manager.holding import refusals_in
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Records
 from garrison.cluster.core.manager.manager_names import address_in
@@ -25,6 +26,7 @@ from garrison.cluster.core.manager.planner import make_plan
 from garrison.cluster.core.manager.requests import Request, RequestError
 from garrison.cluster.core.manager.series import Series, SeriesKeeper
 from garrison.cluster.core.manager.status import KeySearch, ManagerStatus, Refusal, ReshardRequest
+from garrison.cluster.core.manager.verdict import complaints_since
 from garrison.cluster.daemon.broadcast import Broadcast, ShownPicture
 from garrison.cluster.daemon.driving import Driver, TicketError, TicketTimeoutError
 from garrison.cluster.daemon.http_limits import HttpLimits
@@ -148,6 +150,7 @@ class Desk:
                 "managers": self._managers(),
                 "big_keys": self._found["big"],
                 "hot_keys": self._found["hot"],
+                "wrong": complaints_since(picture, self._shown.picture),
             }
         )
         self._shown = ShownPicture(completed)
@@ -229,9 +232,9 @@ class Desk:
             )
         return found
 
-    def audit(self, limit: int) -> list[AuditEntry]:
-        """The newest entries, newest first."""
-        return list(reversed(self.records.audit))[:limit]
+    def history(self, limit: int, words: Sequence[str] = ()) -> list[AuditEntry]:
+        """The newest requests and ends of jobs in which all of `words` occur, newest first."""
+        return history_of(self.records, words)[:limit]
 
     def slow(self, node_id: str) -> list[SlowCommand]:
         return [entry for entry in self.picture.slow_commands if node_id in ("", entry.node_id)]

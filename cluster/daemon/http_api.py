@@ -31,6 +31,7 @@ from garrison.cluster.daemon.http_tokens import Caller, Right, Tokens
 from garrison.cluster.web.assets import HEADERS, assets
 
 AUDIT_SHOWN_MAX = 1_000
+FIND_CHARACTERS_MAX = 200
 JSON_TYPES = frozenset({"application/json"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 ERRORS_SHOWN_MAX = 32
@@ -48,6 +49,11 @@ class Call:
     desk: Desk
     caller: Caller
     http: HttpRequest
+
+    @property
+    def origin(self) -> str:
+        """The address that the request came from: behind a proxy, the proxy's."""
+        return self.http.client.host if self.http.client else ""
 
     def word(self, name: str) -> str:
         return str(self.http.path_params[name])
@@ -120,7 +126,7 @@ async def put_desired(call: Call) -> Result:
     plan = call.desk.plan_for(desired)
     if not call.whole("dry_run", 0, 0, 1):
         text = desired.model_dump_json()
-        await call.desk.ask(lambda ticket: asked.Apply(call.caller.name, ticket, text))
+        await call.desk.ask(lambda ticket: asked.Apply(call.caller.name, ticket, text, origin=call.origin))
         plan = call.desk.plan_for(call.desk.desired)
     return plan
 
@@ -131,7 +137,7 @@ async def get_plan(call: Call) -> Result:
 
 async def consent(call: Call) -> Result:
     plan_id = call.word("id")
-    await call.desk.ask(lambda ticket: asked.Consent(call.caller.name, ticket, plan_id))
+    await call.desk.ask(lambda ticket: asked.Consent(call.caller.name, ticket, plan_id, origin=call.origin))
     return call.desk.plan()
 
 
@@ -149,13 +155,13 @@ async def get_job(call: Call) -> Result:
 
 async def stop_job(call: Call) -> Result:
     job = call.desk.job(call.word("id"))
-    await call.desk.ask(lambda ticket: asked.StopJob(call.caller.name, ticket, job.id))
+    await call.desk.ask(lambda ticket: asked.StopJob(call.caller.name, ticket, job.id, origin=call.origin))
     return call.desk.job(job.id)
 
 
 async def resume_job(call: Call) -> Result:
     job = call.desk.job(call.word("id"))
-    await call.desk.ask(lambda ticket: asked.ResumeJob(call.caller.name, ticket, job.id))
+    await call.desk.ask(lambda ticket: asked.ResumeJob(call.caller.name, ticket, job.id, origin=call.origin))
     return call.desk.job(job.id)
 
 
@@ -165,14 +171,17 @@ Plain = type[asked.Pause | asked.Resume | asked.Undo | asked.Adopt | asked.Start
 
 def _plain(request: Plain) -> Handler:
     async def carry_out(call: Call) -> Result:
-        await call.desk.ask(lambda ticket: request(call.caller.name, ticket))
+        await call.desk.ask(lambda ticket: request(call.caller.name, ticket, origin=call.origin))
         return call.desk.status()
 
     return carry_out
 
 
 async def get_audit(call: Call) -> Result:
-    return call.desk.audit(call.whole("limit", 100, 1, AUDIT_SHOWN_MAX))
+    find = call.http.query_params.get("find", "")
+    if len(find) > FIND_CHARACTERS_MAX:
+        raise NotPossibleError(422, f"find has at most {FIND_CHARACTERS_MAX} characters", path="find")
+    return call.desk.history(call.whole("limit", 100, 1, AUDIT_SHOWN_MAX), find.split())
 
 
 async def get_slow(call: Call) -> Result:
@@ -248,8 +257,11 @@ ROUTES = (
         "read",
         get_audit,
         list[AuditEntry],
-        "What was done, newest first.",
-        query=(("limit", {**WHOLE, "minimum": 1, "maximum": AUDIT_SHOWN_MAX}),),
+        "Who asked for what, what it led to, and how jobs ended; newest first.",
+        query=(
+            ("limit", {**WHOLE, "minimum": 1, "maximum": AUDIT_SHOWN_MAX}),
+            ("find", {"type": "string", "maxLength": FIND_CHARACTERS_MAX}),
+        ),
     ),
     ApiRoute(
         "GET",

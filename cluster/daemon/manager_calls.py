@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class BriefManager(Manager):
 
     def __init__(self, process: ManagerProcess) -> None:
         site = make_site(process.desk, Tokens(), process.metrics)
-        transport = httpx.ASGITransport(app=site)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=site, client=(socket.gethostname(), 0))  # type: ignore[arg-type]
         super().__init__(
             "this manager", lambda: httpx.AsyncClient(base_url="http://localhost", transport=transport)
         )

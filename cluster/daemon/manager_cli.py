@@ -267,13 +267,19 @@ def recover(
 def history(
     context: typer.Context,
     limit: Annotated[int, typer.Option(metavar="COUNT", help="How many lines.", min=1, max=1000)] = 50,
+    find: Annotated[
+        str,
+        typer.Option(
+            metavar="WORDS", help="Only those in which all of these words occur.", show_default=False
+        ),
+    ] = "",
     *,
     where: Where,
 ) -> None:
-    """Show who has asked for what, the newest first."""
+    """Show who has asked for what, what it led to, and how jobs ended; the newest first."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, where, commands.history(limit))
+    _run(context, where, commands.history(limit, find))
 
 
 @app.command()

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from rich.console import Console
 
@@ -119,9 +119,10 @@ def _status(document: Any) -> Any:
     return document, lambda console: render.show_status(ManagerStatus.model_validate(document), console)
 
 
-def history(limit: int) -> Work:
+def history(limit: int, find: str) -> Work:
     async def work(manager: Manager, show: Callable[[Show], None]) -> Any:
-        document = (await manager.call("GET", f"/api/audit?limit={limit}")).document()
+        query = urlencode({"limit": limit, "find": find})
+        document = (await manager.call("GET", f"/api/audit?{query}")).document()
         entries = [AuditEntry.model_validate(each) for each in document]
         return document, lambda console: render.show_history(entries, console)
 

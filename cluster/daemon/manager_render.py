@@ -119,10 +119,13 @@ def show_job(job: Job, console: Console) -> None:
 
 
 def show_history(entries: Sequence[AuditEntry], console: Console) -> None:
-    """The audit log, the newest first."""
+    """Requests with what they led to, and ends of jobs, the newest first."""
     for entry in entries:
         at = datetime.fromtimestamp(entry.at_ms / 1000).astimezone().strftime(TIME)
         subject = f" ({entry.subject})" if entry.subject else ""
-        console.print(f"{at}  {escape(entry.by)}: {escape(entry.what)}{escape(subject)}")
+        by = f"{entry.by} from {entry.origin}" if entry.origin else entry.by
+        console.print(f"{at}  {escape(by)}: {escape(entry.what)}{escape(subject)}")
+        for change in entry.changes:
+            console.print(f"  [dim]{escape(change)}[/dim]")
     if not entries:
         console.print("nothing yet")

@@ -155,6 +155,8 @@ class AuditEntry(Document):
     by: str
     what: str
     subject: str = ""
+    origin: str = Field(default="", description="the address that the request came from; empty: not known")
+    changes: tuple[str, ...] = Field(default=(), description="what it led to, one line each")
     epoch: int = 0
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from garrison.cluster.core.manager import job_states
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.harm import cost_of
+from garrison.cluster.core.manager.history import changes_between
 from garrison.cluster.core.manager.job_runner import (
     APPLY,
     UNDO_APPLY,
@@ -71,6 +72,7 @@ def with_request(
     epoch: int,
 ) -> Records:
     """The records with a request carried out; RequestError when it cannot be."""
+    before = records
     what: str
     subject = ""
     match request:
@@ -91,18 +93,21 @@ def with_request(
             records, what = _job_resumed(records, request), f"resume {request.job_id}"
         case _:
             raise RequestError("the records can be read: nothing is to be adopted or begun anew")
-    return audited(records, request.by, what, unix_ms, epoch, subject)
+    entry = AuditEntry(
+        at_ms=unix_ms,
+        by=request.by,
+        what=what,
+        subject=subject,
+        origin=request.origin,
+        changes=changes_between(before, records),
+        epoch=epoch,
+    )
+    return records.model_copy(update={"audit": (*records.audit, entry)})
 
 
 def told_of(desired: DesiredState) -> str:
     """What the history says of a desired state: its name and mode."""
     return ", ".join(filter(None, (desired.name, f"mode {desired.mode}")))
-
-
-def audited(records: Records, by: str, what: str, unix_ms: int, epoch: int, subject: str = "") -> Records:
-    """The records with an entry of the audit log more."""
-    entry = AuditEntry(at_ms=unix_ms, by=by, what=what, subject=subject, epoch=epoch)
-    return records.model_copy(update={"audit": (*records.audit, entry)})
 
 
 def reshard_plan(moves: Sequence[Move], picture: Picture, desired: DesiredState, unix_ms: int) -> Plan:

@@ -198,6 +198,15 @@ class BackupPicture(Document):
     count: int = 0
 
 
+class Complaint(Document):
+    """Something that is wrong; see :mod:`garrison.cluster.core.manager.verdict`."""
+
+    text: str
+    about: str = Field(description="what stays the same while the words change: a node id, or a word")
+    severity: Literal["warning", "error"]
+    since_ms: int = Field(description="when the manager that shows this saw it first, without a gap")
+
+
 class Picture(Document):
     """The whole deployment."""
 
@@ -220,6 +229,9 @@ class Picture(Document):
     hot_keys: tuple[NotableKey, ...] = ()
     spares: tuple[SparePicture, ...] = Field(default=(), description="those of the desired state")
     backups: tuple[BackupPicture, ...] = ()
+    wrong: tuple[Complaint, ...] = Field(
+        default=(), description="what is wrong, the worst first, as `garrison status` says it"
+    )
     disagreements: tuple[str, ...] = Field(
         default=(), description="about what the nodes' tables differ, one sentence each"
     )

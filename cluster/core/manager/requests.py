@@ -4,7 +4,7 @@ The answer to a ticket is sent when a majority has stored what was asked, or whe
 one manager are numbered by its shell.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class RequestError(Exception):
@@ -17,6 +17,8 @@ class Asked:
 
     by: str
     ticket: int
+    origin: str = field(default="", kw_only=True)
+    """The address that it came from; empty when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

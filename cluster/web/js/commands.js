@@ -19,6 +19,7 @@ export const commands = {
   consent: (planId) => line("consent", planId),
   check: (file) => line("plan", file),
   apply: (file) => line("apply", file),
+  history: (limit, find) => line("history", "--limit", String(limit), ...(find ? ["--find", find] : [])),
   stop: (jobId) => line("stop", jobId),
   resumeJob: (jobId) => line("resume", jobId),
   move: (source, target, slots) => line("move", slots, "--from", source, "--to", target),

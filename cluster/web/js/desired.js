@@ -24,8 +24,8 @@ export function createDesired(store, api, live) {
     },
   );
   const language = h("p", { class: "hint", id: "desired-language" });
-  const problems = h("ul", { class: "refusals", id: "desired-problems", role: "alert" });
-  const result = h("div", { class: "plan-box panel", hidden: true, tabindex: "-1" });
+  const problems = h("ul", { class: "refusals" });
+  const result = h("div", { class: "plan-box panel", hidden: true, role: "group", "aria-label": "The plan" });
   const check = action(store, { label: "Check", command: commands.check("desired.json"), run: () => put(true) });
   const save = action(
     store,
@@ -56,7 +56,7 @@ export function createDesired(store, api, live) {
           reload,
         ),
         text,
-        problems,
+        h("div", { id: "desired-problems", role: "alert" }, problems),
       ),
       h("div", { class: "editor-side" }, check.element, save.element, undo.element, result),
     ),

@@ -92,11 +92,3 @@ export function freshId(stem) {
   idCount += 1;
   return `${stem}-${idCount}`;
 }
-
-/** Close a dialog by its button, by Escape, or by a click beside it. */
-export function closable(dialog) {
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  return dialog;
-}

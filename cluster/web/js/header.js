@@ -2,7 +2,7 @@
 
 import { commands } from "./commands.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
-import { duration } from "./format.js";
+import { UNKNOWN, duration } from "./format.js";
 import { action, whyOnlyReading } from "./parts.js";
 
 /** A picture comes each second: one that is older than this is a warning. */
@@ -14,6 +14,7 @@ const MODES = {
   "act": ["acts", "good"],
   "dry-run": ["dry run: plans, does nothing", "quiet"],
   "paused": ["paused", "warn"],
+  "watch-only": ["only watches", "quiet"],
 };
 
 export function createHeader(store, api, live) {
@@ -40,17 +41,19 @@ export function createHeader(store, api, live) {
     const { picture } = store;
     const name = picture?.name || store.desired?.name || "Garrison";
     setText(document.getElementById("title"), name);
-    document.title = name === "Garrison" ? name : `${name} · Garrison`;
+    const wrong = picture?.wrong?.length ?? 0;
+    document.title = (wrong ? `${wrong} wrong · ` : "") + (name === "Garrison" ? name : `${name} · Garrison`);
     actions.hidden = !picture;
     if (picture) {
       const paused = store.mode === "paused";
       pause.update(paused ? "Resume" : "Pause", paused ? commands.resume() : commands.pause());
     }
     const leader = store.leadingManager;
-    setText(facts.Leader, leader ? leader.address || leader.id : "none");
+    const none = picture && !picture.why_read_only ? "none" : UNKNOWN;
+    setText(facts.Leader, leader ? leader.address || leader.id : none);
     setAttribute(facts.Leader, "data-tone", picture && !leader && picture.managers?.length && !picture.why_read_only ? "bad" : null);
     setText(facts.Lease, leaseText(picture?.lease));
-    const [mode, tone] = MODES[store.mode] ?? ["not known", "quiet"];
+    const [mode, tone] = MODES[picture?.why_read_only ? "watch-only" : store.mode] ?? ["not known", "quiet"];
     setText(facts.Mode, picture?.paused_by ? `${mode} by ${picture.paused_by}` : mode);
     setAttribute(facts.Mode, "data-tone", tone);
     updateAge();
@@ -71,7 +74,7 @@ export function createHeader(store, api, live) {
 }
 
 function leaseText(lease) {
-  if (!lease) return "–";
+  if (!lease) return UNKNOWN;
   if (!lease.holder) return `epoch ${lease.epoch}, free`;
   const left = lease.left_ms === null || lease.left_ms === undefined ? "" : `, ${duration(lease.left_ms / 1000)} left`;
   return `epoch ${lease.epoch}${left}`;

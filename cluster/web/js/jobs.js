@@ -1,7 +1,7 @@
 // Jobs as documents show them: reason, steps, progress, time left, and how to stop or resume them.
 
 import { commands } from "./commands.js";
-import { h, keyed, setAttribute, setText } from "./dom.js";
+import { freshId, h, keyed, setAttribute, setText } from "./dom.js";
 import { clock, duration, words } from "./format.js";
 import { action, progressBar, stateBadge } from "./parts.js";
 import { span, stepsText } from "./timeline.js";
@@ -39,7 +39,7 @@ export function stepList() {
 }
 
 function jobCard(store, api, first) {
-  const title = h("h4");
+  const title = h("h4", { id: freshId("job-title") });
   const badge = stateBadge(first.state);
   const reason = h("p", { class: "reason" });
   const why = h("p", { class: "why" });
@@ -65,7 +65,7 @@ function jobCard(store, api, first) {
   });
   const element = h(
     "li",
-    { class: "job panel" },
+    { class: "job panel", tabindex: "-1", "aria-labelledby": title.id, "data-key": `job ${first.id}` },
     h("div", { class: "panel-head" }, title, badge.element, bar.element),
     reason,
     why,

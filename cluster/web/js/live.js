@@ -102,7 +102,7 @@ export class Live {
   }
 
   #ended(error) {
-    if (error?.status === 401) return this.#lock(error);
+    if (error?.status === 401) return this.#lock();
     if (error?.status === 0) this.#lose(error);
     const delay = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.#attempt) * (0.75 + Math.random() / 2);
     this.#attempt += 1;
@@ -111,9 +111,9 @@ export class Live {
     this.#store.changed();
   }
 
-  #lock(error) {
+  #lock() {
     this.#store.link = "locked";
-    this.#store.linkError = this.#api.hasToken ? error.message : "";
+    this.#store.linkError = this.#api.hasToken ? "this manager does not know that token." : "";
     this.#store.changed();
   }
 
@@ -141,7 +141,7 @@ export class Live {
     try {
       await this.#poll("polling");
     } catch (error) {
-      if (error.status === 401) this.#lock(error);
+      if (error.status === 401) this.#lock();
       else if (error.name !== "AbortError") this.#lose(error);
     } finally {
       this.#polling = false;
@@ -177,6 +177,12 @@ export class Live {
   loadDesired() {
     return this.#quietly(async () => {
       this.#store.desired = await this.#api.get("api/desired");
+    });
+  }
+
+  loadPlan() {
+    return this.#quietly(async () => {
+      this.#store.plan = await this.#api.get("api/plan");
     });
   }
 

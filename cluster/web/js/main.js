@@ -1,11 +1,13 @@
-// Puts the page together: one store, one connection, five views of which one is shown.
+// Puts the page together: one store, one connection, six views of which one is shown.
 
 import { Announcer, News } from "./announcer.js";
 import { Api } from "./api.js";
 import { commands } from "./commands.js";
 import { createDesired } from "./desired.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
+import { keepingFocus } from "./focus.js";
 import { createBanners, createHeader } from "./header.js";
+import { createHistory } from "./history.js";
 import { isOpen } from "./jobs.js";
 import { createKeys } from "./keys.js";
 import { Live } from "./live.js";
@@ -30,11 +32,12 @@ const doors = { showNode: panel.show, showReshard: reshard.show };
 const header = createHeader(store, api, live);
 const banners = createBanners(store, api, live);
 const views = {
-  overview: createOverview(store, doors),
+  overview: createOverview(store, live, doors),
   nodes: createNodes(store, doors),
   jobs: createPlanAndJobs(store, api, live),
   desired: createDesired(store, api, live),
   keys: createKeys(store, api),
+  history: createHistory(store, api),
 };
 const gate = document.getElementById("gate");
 let shown = null;
@@ -121,6 +124,10 @@ function tokenForm() {
 }
 
 function update() {
+  keepingFocus(show);
+}
+
+function show() {
   header.update();
   banners();
   showGate();
@@ -133,6 +140,8 @@ function update() {
     document.getElementById("count-nodes"),
     troubled ? `${troubled} of ${nodes.length} not ok` : String(nodes.length),
   );
+  const wrong = store.picture.wrong?.length ?? 0;
+  setText(document.getElementById("count-overview"), wrong ? `${wrong} wrong` : "");
   const open = [...store.jobs.values()].filter(isOpen).length;
   setText(document.getElementById("count-jobs"), open ? `${open} open` : "");
   views[viewName()].update();
@@ -148,7 +157,7 @@ addEventListener("hashchange", () => {
 });
 setInterval(() => {
   header.updateAge();
-  banners();
+  keepingFocus(banners);
 }, 1000);
 document.getElementById("where").append(commandLine(commands.where()).element);
 update();

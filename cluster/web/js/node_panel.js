@@ -1,7 +1,8 @@
 // One node in a dialog: what it says about itself, its figures over time, and what to type.
 
 import { commands } from "./commands.js";
-import { closable, fill, h, setText } from "./dom.js";
+import { fill, h, setText } from "./dom.js";
+import { closable } from "./focus.js";
 import { nodeFigures } from "./figures.js";
 import { clock, duration, millis, whole } from "./format.js";
 import { commandLine, stateBadge } from "./parts.js";
@@ -22,6 +23,7 @@ export function createNodePanel(store) {
       h("div", { class: "panel-head" }, title, close),
       content,
     ),
+    () => `node ${id}`,
   );
   document.body.append(dialog);
   let id = "";

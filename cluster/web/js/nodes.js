@@ -64,7 +64,7 @@ export function createNodes(store, { showNode }) {
     h("div", { class: "tools" }, h("label", { for: "node-filter" }, "Find"), filter, found),
     h(
       "div",
-      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Nodes" },
+      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table of nodes" },
       h(
         "table",
         { class: "nodes" },
@@ -82,7 +82,10 @@ export function createNodes(store, { showNode }) {
   }
 
   function makeRow(first) {
-    const open = h("button", { type: "button", class: "link address", onclick: () => showNode(first.id) });
+    const open = h(
+      "button",
+      { type: "button", class: "link address", "data-key": `node ${first.id}`, onclick: () => showNode(first.id) },
+    );
     const badge = stateBadge(first.state);
     const why = h("span", { class: "why" });
     const shard = h("span");

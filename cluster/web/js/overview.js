@@ -3,24 +3,28 @@
 import { shadeClass } from "./colours.js";
 import { fill, h, keyed, setAttribute, setText } from "./dom.js";
 import { enableDragging } from "./dragging.js";
-import { plural, rate, whole } from "./format.js";
+import { rate, whole } from "./format.js";
 import { commandLine, message, showMessage, signOf } from "./parts.js";
 import { createFigures } from "./figures.js";
 import { SlotPicture } from "./slot_picture.js";
 import { SLOT_COUNT } from "./slots.js";
 import { createTimeline } from "./timeline.js";
+import { createTrouble } from "./trouble.js";
 import { commands } from "./commands.js";
 
 /** With more zones than this, a node says its zone itself. */
 const ZONE_COLUMNS_MAX = 4;
 
-export function createOverview(store, { showNode, showReshard }) {
+export function createOverview(store, live, { showNode, showReshard }) {
   const root = document.getElementById("view-overview");
+  const trouble = createTrouble(store, live);
   const figures = createFigures(store);
   const slots = new SlotPicture(store, { onMove: showReshard });
   const timeline = createTimeline(store, { showNode });
   const empty = h("div", { hidden: true });
+  const heading = h("h3");
   const state = h("p", { class: "coverage" });
+  const sentinels = h("ul", { class: "sentinels", "aria-label": "Sentinels" });
   const head = h("tr");
   const body = h("tbody");
   const caption = h("caption", { class: "visually-hidden" }, "Shards: their slots, and their nodes by zone");
@@ -34,6 +38,7 @@ export function createOverview(store, { showNode, showReshard }) {
   const content = h(
     "div",
     {},
+    trouble.element,
     figures.element,
     h(
       "div",
@@ -41,13 +46,13 @@ export function createOverview(store, { showNode, showReshard }) {
       h(
         "div",
         { class: "panel-head" },
-        h("h3", {}, "Slots and shards"),
+        heading,
         state,
         h("label", { class: "switch" }, slots.loadSwitch, "Load"),
         move,
       ),
-      h("div", { class: "square" }, slots.canvas, slots.readout, help),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shards" }, table),
+      h("div", { class: "square" }, slots.canvas, slots.summary, slots.readout, help),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Shards" }, table, sentinels),
     ),
     timeline.element,
   );
@@ -62,11 +67,13 @@ export function createOverview(store, { showNode, showReshard }) {
     const handle = h("span", { class: "handle", "data-handle": "true", title: "Drag onto another shard" }, name);
     const bar = h("span", { class: "bar" });
     const number = h("span", { class: "figure" });
+    const ranges = h("span", { class: "visually-hidden" });
     const load = h("td", { class: "figure" });
     const slotsCell = h(
       "td",
       { class: "slot-cell" },
       number,
+      ranges,
       h("span", { class: "track", "aria-hidden": "true" }, bar),
     );
     const places = zonesShown.map(() => h("td"));
@@ -78,6 +85,7 @@ export function createOverview(store, { showNode, showReshard }) {
       setText(name, `S${index}`);
       setAttribute(name, "class", `shard-name ${shadeClass(index)}`);
       setText(number, whole(shard.slot_count));
+      setText(ranges, `ranges ${shard.slots || "none"}`);
       setAttribute(slotsCell, "title", shard.slots);
       bar.style.inlineSize = `${(100 * shard.slot_count) / SLOT_COUNT}%`;
       setAttribute(bar, "class", `bar ${shadeClass(index)}`);
@@ -92,7 +100,7 @@ export function createOverview(store, { showNode, showReshard }) {
     const places = zonesShown.map(() => h("td"));
     const title = h("th", { scope: "row" }, "No shard");
     const update = ({ members }) => {
-      setAttribute(title, "colspan", narrow.matches ? 2 : 3);
+      setAttribute(title, "colspan", (narrow.matches ? 2 : 3) - (store.picture.kind === "cluster" ? 0 : 1));
       placeNodes(places, members);
     };
     return { element: h("tr", {}, title, ...places), update };
@@ -111,6 +119,7 @@ export function createOverview(store, { showNode, showReshard }) {
     content.hidden = isEmpty;
     if (isEmpty !== !empty.hidden) showMessage(empty, ...(isEmpty ? [emptyMessage()] : []));
     if (isEmpty) return;
+    trouble.update();
     figures.update();
     const zones = [...new Set(picture.nodes.map((node) => node.zone))].sort();
     const single = narrow.matches || zones.length > ZONE_COLUMNS_MAX || zones.join("") === "";
@@ -118,7 +127,8 @@ export function createOverview(store, { showNode, showReshard }) {
     if (columns.join("\n") !== zonesShown?.join("\n")) {
       zonesShown = columns;
       const names = columns.map((zone) => (zone === null ? "Nodes" : zone || "no zone"));
-      fill(head, ["Shard", "Slots", "Load", ...names].map((text) => h("th", { scope: "col" }, text)));
+      const column = (text) => h("th", { scope: "col", class: text === "Slots" ? "slot-cell" : null }, text);
+      fill(head, ["Shard", "Slots", "Load", ...names].map(column));
       keyed(body, [], String, makeRow);
     }
     const members = new Map(picture.shards.map((shard) => [shard.id, []]));
@@ -132,13 +142,13 @@ export function createOverview(store, { showNode, showReshard }) {
     const keyOf = ({ shard }) => (shard ? store.names.number(shard.id) : "stray");
     keyed(body, rows, keyOf, ({ shard }) => (shard ? makeRow() : makeStrayRow()));
     slots.update();
-    const missing = SLOT_COUNT - picture.slots_covered;
-    const open = picture.open_slots?.length ?? 0;
-    const parts = [missing ? `${plural(missing, "slot")} served by nobody` : "all 16,384 slots served"];
-    if (open) parts.push(`${plural(open, "slot")} moving`);
-    if (picture.kind !== "cluster") parts.splice(0, 1, "no cluster: slots do not apply");
-    setText(state, parts.join(" · "));
-    setAttribute(state, "data-tone", missing && picture.kind === "cluster" ? "bad" : null);
+    const isCluster = picture.kind === "cluster";
+    setAttribute(root, "data-kind", picture.kind);
+    setText(heading, isCluster ? "Slots and shards" : "Servers");
+    setText(state, isCluster ? slots.coverage() : "no cluster: slots do not apply");
+    setAttribute(state, "data-tone", isCluster && picture.slots_covered < SLOT_COUNT ? "bad" : null);
+    sentinels.hidden = !picture.sentinels?.length;
+    keyed(sentinels, picture.sentinels ?? [], (each) => each.id, sentinelItem);
     timeline.update();
   }
   return { root, update };
@@ -150,6 +160,19 @@ function emptyMessage() {
     h("p", {}, "Start it with the address of one node of the cluster; it finds the others."),
     commandLine(commands.start()).element,
   );
+}
+
+function sentinelItem() {
+  const sign = h("span", { class: "sign", "aria-hidden": "true" });
+  const text = h("span");
+  const element = h("li", {}, sign, text);
+  const update = (sentinel) => {
+    const [glyph, tone] = signOf(sentinel.reachable ? "ok" : "silent");
+    setText(sign, glyph);
+    setText(text, `Sentinel ${sentinel.address}${sentinel.reachable ? "" : ", silent"}`);
+    setAttribute(element, "data-tone", tone);
+  };
+  return { element, update };
 }
 
 /** A node as a small button: role, address, state. */
@@ -169,6 +192,7 @@ export function nodeChip(store, showNode, withZone) {
   );
   const update = (node) => {
     id = node.id;
+    setAttribute(element, "data-key", `node ${id}`);
     const [glyph, tone] = signOf(node.state);
     setText(sign, glyph);
     setText(role, node.role === "primary" ? "P" : "R");

@@ -3,6 +3,7 @@
 import { commands } from "./commands.js";
 import { fill, h, setText } from "./dom.js";
 import { plural, words } from "./format.js";
+import { keepingFocus } from "./focus.js";
 import { action, commandLine, explain, message } from "./parts.js";
 import { createJobs, stepList } from "./jobs.js";
 
@@ -85,7 +86,10 @@ function sentence(plan) {
 export function createPlanAndJobs(store, api, live) {
   const root = document.getElementById("view-jobs");
   const outcome = h("p", { class: "outcome", role: "status" });
-  const place = h("div", { class: "plan-box panel" });
+  const place = h(
+    "div",
+    { class: "plan-box panel", tabindex: "-1", role: "group", "aria-label": "The plan", "data-key": "plan" },
+  );
   const jobs = createJobs(store, api);
   const refresh = action(store, { label: "Plan again", command: commands.plan(), reads: true, run: () => load() });
   root.append(
@@ -127,7 +131,7 @@ export function createPlanAndJobs(store, api, live) {
         setText(outcome, `${why} This is the plan as it is now.`);
       },
     });
-    fill(place, consent.elements);
+    keepingFocus(() => fill(place, consent.elements));
   }
 
   function update() {

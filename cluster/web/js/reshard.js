@@ -2,7 +2,8 @@
 // only consent runs it.
 
 import { commands } from "./commands.js";
-import { closable, fill, h, setAttribute, setText } from "./dom.js";
+import { fill, h, setAttribute, setText } from "./dom.js";
+import { closable } from "./focus.js";
 import { plural, whole } from "./format.js";
 import { commandLine, explain, hindrance } from "./parts.js";
 import { consentPicture } from "./plan.js";
@@ -30,7 +31,7 @@ export function createReshard(store, api, live) {
   const line = commandLine("");
   const plan = h("button", { type: "submit" }, "Show the plan");
   const outcome = h("p", { class: "outcome", role: "status" });
-  const place = h("div", { class: "plan-box", tabindex: "-1" });
+  const place = h("div", { class: "plan-box", tabindex: "-1", role: "group", "aria-label": "The plan" });
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Close");
   const field = (label, input) => h("div", { class: "field" }, h("label", { for: input.id }, label), input);
   const form = h(

@@ -7,10 +7,14 @@
 import { shade } from "./colours.js";
 import { h, setAttribute, setText, token } from "./dom.js";
 import { bytes, percent, plural, whole } from "./format.js";
-import { SLOT_COUNT, ownersOf, runAround } from "./slots.js";
+import { SLOT_COUNT, formatRanges, ownersOf, runAround } from "./slots.js";
 
 const SIDE = 128;
 const LABEL_ROWS_MIN = 4;
+/** Longer texts of ranges are left out beside the picture. */
+const RANGES_CHARS_MAX = 60;
+const SUMMARY_MAX = 12;
+const HOTTEST_MAX = 3;
 
 export class SlotPicture {
   owners = ownersOf([]);
@@ -34,12 +38,13 @@ export class SlotPicture {
       "aria-label": "Slots by owner",
       "aria-valuemin": "0",
       "aria-valuemax": String(SLOT_COUNT - 1),
-      "aria-describedby": "slots-help",
+      "aria-describedby": "slots-summary slots-help",
       onkeydown: (event) => this.#key(event),
       onfocus: () => this.#say(this.cursor),
       onpointermove: (event) => this.#hover(event),
       onpointerleave: () => this.#say(this.cursor),
     });
+    this.summary = h("p", { class: "visually-hidden", id: "slots-summary" });
     this.readout = h("p", { class: "readout", id: "slot-readout" });
     const switchLoad = (event) => {
       this.#showLoad = event.target.checked;
@@ -63,6 +68,33 @@ export class SlotPicture {
     this.loadSwitch.disabled = this.#load.size === 0;
     this.draw();
     this.#say(this.cursor);
+    setText(this.summary, this.#summarise());
+  }
+
+  /** How many slots are served and on their way, and which nobody serves. */
+  coverage() {
+    const { slots_covered: covered, open_slots: open } = this.#store.picture;
+    const missing = SLOT_COUNT - covered;
+    const parts = ["all 16,384 slots served"];
+    if (missing) parts[0] = `${plural(missing, "slot")} served by nobody`;
+    const unowned = missing ? formatRanges([...this.owners.keys()].filter((slot) => this.owners[slot] < 0)) : "";
+    if (unowned && unowned.length <= RANGES_CHARS_MAX) parts[0] += `: ${unowned}`;
+    if (open?.length) parts.push(`${plural(open.length, "slot")} moving`);
+    return parts.join(" · ");
+  }
+
+  /** In words what the square shows. The ranges of each shard are in the table. */
+  #summarise() {
+    const { shards, open_slots: open } = this.#store.picture;
+    const parts = [this.coverage()];
+    const owners = shards.map((shard) => `${this.#store.shardName(shard.id)} ${whole(shard.slot_count)}`);
+    parts.push(`slots of each shard: ${owners.slice(0, SUMMARY_MAX).join(", ")}`);
+    if (owners.length > SUMMARY_MAX) parts.push(`and ${owners.length - SUMMARY_MAX} more shards`);
+    const moves = (open ?? []).map((each) => `slot ${each.slot} moves to ${this.#store.nodeName(each.target)}`);
+    parts.push(...moves.slice(0, SUMMARY_MAX));
+    const hottest = [...this.#load.values()].sort((a, b) => weight(b) - weight(a)).slice(0, HOTTEST_MAX);
+    if (this.#loadTop) parts.push(`slots with most load: ${hottest.map((each) => each.slot).join(", ")}`);
+    return `${parts.join("; ")}.`;
   }
 
   shardAt(slot) {

@@ -56,6 +56,8 @@ def test_picture_names_all_managers() -> None:
     ]
     assert picture.read_only
     assert picture.lease is not None
+    assert [(each.text, each.since_ms) for each in picture.wrong] == [("no node is known", 1)]
+    assert desk.show(Picture(at_ms=7), ()).wrong == picture.wrong
     assert desk.status().leader_address == address_in("n@10.0.0.9:7380") == "10.0.0.9:7380"
 
 

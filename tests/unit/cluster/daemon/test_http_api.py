@@ -69,9 +69,20 @@ async def test_desired_state_is_stored_and_undone(client: httpx.AsyncClient, des
     assert (await client.get("/api/desired")).json()["name"] == "blue"
     audit = (await client.get("/api/audit")).json()
     assert audit[0]["by"] == "ann"
+    assert audit[0]["origin"] == "127.0.0.1"
+    assert audit[0]["changes"] == ["name:  -> blue"]
     await client.put("/api/desired", json={"name": "red"})
     assert (await client.post("/api/undo")).status_code == 200
     assert (await client.get("/api/desired")).json()["name"] == "blue"
+
+
+async def test_history_is_found_by_words(client: httpx.AsyncClient) -> None:
+    for path in ("/api/pause", "/api/resume"):
+        assert (await client.post(path)).status_code == 200
+    found = (await client.get("/api/audit", params={"find": "ann PAUSE"})).json()
+    assert [entry["what"] for entry in found] == ["pause"]
+    assert len((await client.get("/api/audit?limit=1")).json()) == 1
+    assert (await client.get("/api/audit", params={"find": "x" * 201})).json()["path"] == "find"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Answering:
         (["undo"], [("POST", "/api/undo")], "dry-run"),
         (["recover"], [("POST", "/api/records/adopt")], "dry-run"),
         (["recover", "--empty"], [("POST", "/api/records/start-anew")], "dry-run"),
-        (["history", "--limit", "5"], [("GET", "/api/audit?limit=5")], "ann: apply"),
+        (["history", "--limit", "5"], [("GET", "/api/audit?limit=5&find=")], "ann: apply"),
+        (["history", "--find", "a b"], [("GET", "/api/audit?limit=50&find=a+b")], "ann: apply"),
         (["jobs"], [("GET", "/api/jobs")], "no jobs"),
         (["consent", "p1"], [("POST", "/api/plan/p1/consent")], "carried out"),
         (

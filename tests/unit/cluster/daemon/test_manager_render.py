@@ -54,6 +54,8 @@ def test_status_says_why_nothing_is_done() -> None:
 
 def test_history_names_people() -> None:
     assert "ann: pause" in shown(render.show_history, [AuditEntry(at_ms=1, by="ann", what="pause")])
+    entry = AuditEntry(at_ms=1, by="ann", what="apply", origin="10.0.0.9", changes=("shards: 3 -> 4",))
+    assert "ann from 10.0.0.9: apply\n  shards: 3 -> 4" in shown(render.show_history, [entry])
 
 
 def test_plan_folds_lines_below_their_text() -> None:

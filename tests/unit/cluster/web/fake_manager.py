@@ -17,7 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from garrison.cluster.core.manager.history import history_of
+from garrison.cluster.core.manager.jobs import AuditEntry, Records
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.manager.verdict import complaints_since
 from garrison.cluster.web.assets import HEADERS, assets
 from tests.conftest import find_free_port
 from tests.unit.cluster.web import sample_documents as samples
@@ -59,6 +62,7 @@ class FakeManager:
         }
         self.refusals: dict[str, tuple[int, dict[str, object]]] = {}
         """`METHOD path` below /api to the status and document with which it is refused."""
+        self.history: list[AuditEntry] = samples.make_history(self.now_ms)
         self.tokens: dict[str, str] = {}
         """Token to right, `read` or `act`; without any, all may act."""
         self.streams = True
@@ -112,10 +116,10 @@ class FakeManager:
 
     def show(self, picture: Picture, events: Iterable[Event] = ()) -> None:
         """Make this the picture, and send it to who follows."""
-        self.picture = picture
+        self.picture = picture.model_copy(update={"wrong": complaints_since(picture, self.picture)})
         for event in events:
             self.send("event", event)
-        self.send("picture", picture)
+        self.send("picture", self.picture)
 
     def send(self, name: str, document: object) -> None:
         self._tell(as_event(name, document))
@@ -148,6 +152,7 @@ class FakeManager:
         return self.tokens.get(given, "none")
 
     def _shown(self, right: str) -> Picture:
+        self.picture = self.picture.model_copy(update={"wrong": complaints_since(self.picture, self.picture)})
         return self.picture if right == "act" else self.picture.model_copy(update={"read_only": True})
 
     async def _file(self, request: Request) -> Response:
@@ -172,6 +177,10 @@ class FakeManager:
             return JSONResponse({"error": "this token may only read"}, 403)
         if path == "picture":
             return JSONResponse(dumped(self._shown(right)))
+        if path == "audit":
+            wanted = request.query_params
+            found = history_of(Records(audit=tuple(self.history)), wanted["find"].split())
+            return JSONResponse(dumped(found[: int(wanted["limit"])]))
         if path == "desired" and request.method == "PUT":
             return JSONResponse(dumped(self.answers["plan"]))
         return JSONResponse(dumped(self.answers.get(path, self.answers["plan"])))

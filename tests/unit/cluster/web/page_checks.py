@@ -1,4 +1,11 @@
-"""What a page can be asked about itself: contrast, names, headings, focus. Functions in JavaScript."""
+"""What a page can be asked about itself (contrast, names, headings, focus, targets), and what Chromium tells
+screen readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
 
 LOW_CONTRAST = """(least) => {
   const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
@@ -64,3 +71,47 @@ FOCUS = """() => {
   return [at === document.body, ring && at.getBoundingClientRect().width > 0];
 }"""
 """Whether the focus has left the page, and whether it can be seen."""
+
+SMALL_TARGETS = """(least) => [...document.querySelectorAll("button, a, input, select, textarea, summary")]
+  .filter((control) => control.checkVisibility() && getComputedStyle(control).display !== "inline")
+  .map((control) => [(control.closest("label") ?? control).getBoundingClientRect(), control])
+  .filter(([box]) => box.width > 1 && (box.width < least || box.height < least))
+  .map(([box, control]) => `${box.width} x ${box.height} ${control.outerHTML.slice(0, 80)}`)"""
+"""Controls that are smaller than `least` pixels either way; links within text are exempt (WCAG 2.5.8)."""
+
+VIEW_BORDERS = """() => [...document.querySelectorAll("nav.views a")]
+  .map((link) => getComputedStyle(link).borderBlockEndColor)"""
+
+WATCH_ANNOUNCER = """() => {
+  window.said = [];
+  const place = document.getElementById("announcer");
+  new MutationObserver(() => window.said.push(place.textContent)).observe(place, { childList: true });
+}"""
+"""Keep each text that a screen reader is told from now on."""
+
+
+@dataclass(frozen=True)
+class AccessibleNode:
+    """A node of Chromium's accessibility tree."""
+
+    role: str
+    name: str
+    description: str
+    is_focusable: bool
+
+
+def accessible_nodes(page: Page) -> list[AccessibleNode]:
+    """All nodes that a screen reader is told of."""
+    session = page.context.new_cdp_session(page)
+    found = session.send("Accessibility.getFullAXTree")["nodes"]
+    session.detach()
+    nodes = []
+    for node in found:
+        if node["ignored"] or node.get("role", {}).get("value") == "RootWebArea":
+            continue
+        properties = {each["name"]: each["value"].get("value") for each in node.get("properties", ())}
+        role, name, said = (
+            str(node.get(part, {}).get("value", "")) for part in ("role", "name", "description")
+        )
+        nodes.append(AccessibleNode(role, name, said, bool(properties.get("focusable"))))
+    return nodes

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from garrison.cluster.core.manager.desired import DesiredState
-from garrison.cluster.core.manager.jobs import Job, JobKind, Plan, Progress, Step, StepKind
+from garrison.cluster.core.manager.jobs import AuditEntry, Job, JobKind, Plan, Progress, Step, StepKind
 from garrison.cluster.core.manager.picture import (
     Event,
     LeasePicture,
@@ -21,6 +21,7 @@ from garrison.cluster.core.manager.picture import (
     SlotLoad,
     SlowCommand,
 )
+from garrison.cluster.core.manager.verdict import complaints_since
 
 SLOT_COUNT = 16384
 MIB = 1024 * 1024
@@ -211,9 +212,11 @@ def busy_picture(at_ms: int) -> Picture:
         ),
         Event(at_ms=at_ms - 500_000, kind="job", text="job-17 began: relieve the shard of 10.0.0.4:7000"),
     ]
+    began = picture.model_copy(update={"nodes": tuple(nodes), "at_ms": at_ms - 640_000})
     return picture.model_copy(
         update={
             "nodes": tuple(nodes),
+            "wrong": complaints_since(began, picture),
             "events": tuple(past),
             "mode": "act",
             "open_slots": (OpenSlotPicture(slot=9_900, source=node_id(3), target=node_id(0)),),
@@ -273,6 +276,35 @@ def make_plan(at_ms: int, plan_id: str = "plan-1f3a") -> Plan:
         "No node is beyond 80 % of its maxmemory.",
     )
     return Plan(id=plan_id, made_ms=at_ms, jobs=(job,), explanations=explanations, harm=5)
+
+
+def make_history(at_ms: int) -> list[AuditEntry]:
+    """A night of requests and ends of jobs, the oldest first."""
+    changes = (
+        "mode: dry-run -> act",
+        "limits.memory_percent_max: 80 -> 75",
+        "harm.points_per_hour_max: 100 -> 60",
+        'spares: [] -> ["10.0.0.40:7000"]',
+    )
+    why = "10.0.0.40:7000 does not answer"
+
+    def entry(seconds: int, by: str, what: str, **more: Any) -> AuditEntry:
+        return AuditEntry(at_ms=at_ms - 1000 * seconds, by=by, what=what, epoch=7, **more)
+
+    return [
+        entry(9_000, "ann", "apply", subject="orders, mode act", origin="10.0.3.17", changes=changes),
+        entry(2_400, "manager", "job-16 done", subject="rebalance by load"),
+        entry(1_900, "bob", "pause", origin="10.0.3.20"),
+        entry(1_200, "bob", "resume", origin="10.0.3.20"),
+        entry(700, "manager", "job-15 failed", subject="replace the replica 10.0.0.3:7000", changes=(why,)),
+        entry(
+            60,
+            "ann",
+            "consent 1f3a52c09b7d4e11",
+            origin="10.0.3.17",
+            changes=("job-18 waiting: replace the replica 10.0.0.3:7000",),
+        ),
+    ]
 
 
 def make_series(picture: Picture, points: int = 90) -> dict[str, Any]:

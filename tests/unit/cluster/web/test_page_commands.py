@@ -13,8 +13,8 @@ from tests.unit.cluster.web import sample_documents as samples
 from tests.unit.cluster.web.conftest import Visitor
 from tests.unit.cluster.web.fake_manager import FakeManager
 
-VIEWS = ("overview", "jobs", "desired", "keys")
-ALL = {"pause", "plan", "consent", "stop", "resume", "move", "apply", "undo"}
+VIEWS = ("overview", "jobs", "desired", "keys", "history")
+ALL = {"pause", "plan", "consent", "stop", "resume", "move", "apply", "undo", "history"}
 
 
 def shown_commands(manager: FakeManager, visitor: Visitor) -> set[str]:

@@ -8,7 +8,7 @@ from garrison.cluster.core.manager.picture import (
     Picture,
     SentinelPicture,
 )
-from garrison.cluster.core.manager.verdict import NODES_NAMED_MAX, complaints
+from garrison.cluster.core.manager.verdict import NODES_NAMED_MAX, complaints, complaints_since
 from tests.unit.cluster.top.scenes import cluster, failover, node_id, sentinel_group
 
 
@@ -78,3 +78,17 @@ def test_group_without_primary() -> None:
 
 def test_nothing_known_is_a_complaint() -> None:
     assert complaints(Picture(at_ms=0)) == ("no node is known",)
+
+
+def test_complaint_lasts_while_its_words_change() -> None:
+    first = with_state(cluster(), 1, state=NodeState.SUSPECTED).model_copy(update={"at_ms": 1_000})
+    first = first.model_copy(update={"wrong": complaints_since(first, cluster())})
+    assert [(each.severity, each.since_ms) for each in first.wrong] == [("warning", 1_000)]
+    later = with_state(cluster(), 1, state=NodeState.FAILED)
+    later = later.model_copy(update={"at_ms": 5_000, "slots_covered": 16_000})
+    found = complaints_since(later, first)
+    assert [each.text for each in found] == list(complaints(later))
+    since = {each.about: (each.severity, each.since_ms) for each in found}
+    assert since["slots"] == ("error", 5_000)
+    assert since[node_id(1)] == ("error", 1_000)
+    assert complaints_since(cluster(), later) == ()
