@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from garrison.cluster.core.manager.picture import Complaint, NodePicture, NodeState, Picture, ShardPicture
+from garrison.cluster.core.words import counted
 
 SLOT_COUNT = 16384
 NODES_NAMED_MAX = 8
@@ -76,8 +77,8 @@ def _complaints(picture: Picture) -> Iterator[_Found]:
     if picture.open_slots:
         slots = ", ".join(str(each.slot) for each in picture.open_slots[:NODES_NAMED_MAX])
         more = "" if len(picture.open_slots) <= NODES_NAMED_MAX else " ..."
-        count = len(picture.open_slots)
-        yield "open-slots", "warning", f"{count} open slots (a migration runs, or has stopped): {slots}{more}"
+        count = counted(len(picture.open_slots), "open slot")
+        yield "open-slots", "warning", f"{count} (a migration runs, or has stopped): {slots}{more}"
     away = [each.address for each in picture.sentinels if not each.reachable]
     if away:
         text = f"{len(away)} of {len(picture.sentinels)} Sentinels do not answer: {', '.join(away)}"
