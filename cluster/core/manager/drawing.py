@@ -41,6 +41,7 @@ SLOT_LOADS_MAX = 1_024
 SLOW_COMMANDS_MAX = 200
 PROBLEMS_MAX = 20
 SLOT_SETS_KEPT_MAX = 1_024
+NO_WISH = NodeWish()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Heard:
     slow_commands: tuple[SlowCommand, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_as_of_ms: int = 0
+
+
+NOTHING_HEARD = Heard()
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ def draw_cluster(
     state = ClusterState(views or known or {view.my_id: view for view in extra_views})
     judged = _judgements(state)
     nodes = [
-        _draw_node(state, node, heard.get(node.id, Heard()), judged.get(node.id, ""), now_ms, around.desired)
+        _draw_node(
+            state, node, heard.get(node.id, NOTHING_HEARD), judged.get(node.id, ""), now_ms, around.desired
+        )
         for node in state.nodes.values()
         if not node.in_handshake
     ]
@@ -136,7 +142,7 @@ def refused_figures(heard: Mapping[str, Heard], nodes: Sequence[NodePicture]) ->
     """What nodes say about themselves that cannot be true."""
     found = []
     for node in nodes:
-        sample = heard.get(node.id, Heard()).sample
+        sample = heard.get(node.id, NOTHING_HEARD).sample
         if sample is not None and sample.problems:
             found.append(
                 f"{node.address} reports what cannot be true, which is passed over: "
@@ -173,7 +179,7 @@ def wish_for(desired: DesiredState, node_id: str, address: str) -> NodeWish:
             (wish for name, wish in desired.nodes.items() if len(name) >= 4 and node_id.startswith(name)),
             None,
         )
-    return found or NodeWish()
+    return found or NO_WISH
 
 
 def _draw_node(
@@ -220,21 +226,22 @@ def _judgements(state: ClusterState) -> dict[str, str]:
     voters = [view for view in state.views.values() if view.myself.is_primary and view.myself.ranges]
     voters = voters or list(state.views.values())
     judged: dict[str, str] = {}
-    for node_id in state.nodes:
+    for node_id in {node.id for view in voters for node in view.failing if node.id != view.my_id}:
         lines = [view.nodes[node_id] for view in voters if node_id in view.nodes and view.my_id != node_id]
         failed = sum("fail" in line.flags for line in lines)
-        if failed * 2 > len(lines):
-            judged[node_id] = "failed"
-        elif any(line.failing for line in lines):
-            judged[node_id] = "suspected"
+        judged[node_id] = "failed" if failed * 2 > len(lines) else "suspected"
     return judged
 
 
 def _draw_shards(nodes: Sequence[NodePicture]) -> tuple[ShardPicture, ...]:
     shards = []
+    replicas_of: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.primary_id:
+            replicas_of.setdefault(node.primary_id, []).append(node.id)
     for node in nodes:
         if node.role == "primary":
-            replicas = tuple(each.id for each in nodes if each.primary_id == node.id)
+            replicas = tuple(replicas_of.get(node.id, ()))
             if node.slot_count or replicas or node.state is not NodeState.FAILED:
                 shards.append(
                     ShardPicture(

@@ -54,6 +54,8 @@ class Sample:
     counters: Mapping[str, int] = field(default_factory=dict)
     cpu_s: float | None = None
     buckets: Mapping[str, Buckets] = field(default_factory=dict)
+    keys: int | None = None
+    """Of all databases; 0 when INFO names none."""
     problems: tuple[str, ...] = ()
 
     @property
@@ -77,18 +79,6 @@ class Sample:
         fields = self.fields
         known = "valkey" if "valkey_version" in fields else "redis" if "redis_version" in fields else ""
         return fields.get("server_name") or known
-
-    @property
-    def keys(self) -> int | None:
-        """Of all databases; 0 when INFO names none."""
-        total = 0
-        for name, value in self.fields.items():
-            if name.startswith("db") and name[2:].isdecimal() and value.startswith("keys="):
-                count = value[5:].partition(",")[0]
-                if not count.isdecimal() or int(count) > KEYS_MAX:
-                    return None
-                total += int(count)
-        return total if "redis_version" in self.fields else None
 
     def number(self, name: str, most: int = BYTES_MAX) -> int | None:
         """A whole figure of INFO; None when it is missing or cannot be true."""
@@ -130,7 +120,8 @@ def read_sample(
     wrong = (name for name in sizes if name in info and _whole(info[name], BYTES_MAX) is None)
     problems.extend(f"{name} is {info[name][:40]!r}" for name in wrong)
     cpu_s = _cpu_s(info)
-    return Sample(at_s, info, cluster_info, counters, cpu_s, _read_histogram(histogram), tuple(problems))
+    buckets = _read_histogram(histogram)
+    return Sample(at_s, info, cluster_info, counters, cpu_s, buckets, _keys(info), tuple(problems))
 
 
 def load_between(before: Sample | None, now: Sample, lag: tuple[int | None, int | None]) -> NodeLoad:
@@ -281,6 +272,18 @@ def _whole(text: str | None, most: int) -> int | None:
         return None
     value = int(text)
     return value if value <= most else None
+
+
+def _keys(info: Mapping[str, str]) -> int | None:
+    total = 0
+    for name in [name for name in info if name.startswith("db")]:
+        value = info[name]
+        if name[2:].isdecimal() and value.startswith("keys="):
+            count = value[5:].partition(",")[0]
+            if not count.isdecimal() or int(count) > KEYS_MAX:
+                return None
+            total += int(count)
+    return total if "redis_version" in info else None
 
 
 def _cpu_s(info: Mapping[str, str]) -> float | None:
