@@ -3,9 +3,11 @@
 BACKGROUND  Nodes are asked at different times and answer late or not at all. Each has its own table, and
             after a failover some tables are older than others for a second.
 INVARIANTS  Who owns a slot is settled as the nodes settle it (:mod:`garrison.cluster.core.cluster_state`): by
-            the greatest configuration epoch among those that claim it for themselves. The table of a node
-            that does not answer counts as hearsay of others only. When no node answers, what they said last
-            is shown: a manager that is cut off knows of no change. A node is `failed` when more than half
+            the greatest configuration epoch among those that claim it for themselves. What changed hands
+            between two replies is nobody's for a moment only by appearance, and
+            :mod:`garrison.cluster.core.manager.handed_over` knows whose it is. The table of a node that does
+            not answer counts as hearsay of others only. When no node answers, what they said last is shown:
+            a manager that is cut off knows of no change. A node is `failed` when more than half
             of the primaries that were heard say so, so that one node that lies condemns nobody.
 BEHAVIOUR   A pure function: what was heard, the wishes and the time in; a :class:`Picture` out.
 """
@@ -16,6 +18,7 @@ from functools import lru_cache
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
+from garrison.cluster.core.manager.handed_over import Told, with_handed_over
 from garrison.cluster.core.manager.node_figures import Sample
 from garrison.cluster.core.manager.picture import (
     Event,
@@ -28,8 +31,8 @@ from garrison.cluster.core.manager.picture import (
     SlotLoad,
     SlowCommand,
 )
-from garrison.cluster.core.ranges import format_slots
-from garrison.cluster.core.topology import Node, View
+from garrison.cluster.core.ranges import Range, format_slots, to_slots
+from garrison.cluster.core.topology import Address, Node, View
 
 SLOW_ANSWER_MS_MIN = 500.0
 """Beyond this an answer is late, and its figures are shown as such."""
@@ -37,6 +40,8 @@ SILENT_AFTER_MS = 2_000
 """Without an answer for so long, a node is silent; a single late answer is not silence."""
 TABLE_AGE_MS_MAX = 3_000
 """Older tables are not compared with others."""
+OPEN_SLOT_MS_MIN = 5_000
+"""A migration that goes on opens and closes slots in less."""
 SLOT_LOADS_MAX = 1_024
 SLOW_COMMANDS_MAX = 200
 PROBLEMS_MAX = 20
@@ -50,6 +55,11 @@ class Heard:
 
     view: View | None = None
     view_at_ms: int = 0
+    view_asked_ms: int = 0
+    owners_since_ms: int = 0
+    """When the first of the tables came that name the same owners as `view`."""
+    marks_since_ms: Mapping[int, int] = field(default_factory=dict)
+    """Open slot -> when the first of the tables came that have its mark; 0 for the first table of all."""
     sample: Sample | None = None
     load: NodeLoad = field(default_factory=NodeLoad)
     answered_at_ms: int = 0
@@ -76,18 +86,23 @@ class Surroundings:
     disagreements: tuple[str, ...] = ()
 
 
-def disagreements(heard: Mapping[str, Heard], now_ms: int) -> tuple[str, ...]:
-    """About what the tables that are new differ, each with one that differs; gossip settles most of it."""
+def disputed_slots(heard: Mapping[str, Heard], now_ms: int) -> dict[int, tuple[Address, Address]]:
+    """Slot -> two nodes whose tables are new and name different owners; gossip settles most of it."""
     fresh = [
         each.view
         for each in heard.values()
         if each.view is not None and now_ms - each.view_at_ms <= TABLE_AGE_MS_MAX
     ]
-    if len({view.signature for view in fresh}) < 2:
-        return ()
-    first = fresh[0]
-    other = next(view for view in fresh if view.signature != first.signature)
-    return (f"{first.myself.address} and {other.myself.address} have different owners for some slots",)
+    disputed: dict[int, tuple[Address, Address]] = {}
+    for view in {view.signature: view for view in reversed(fresh)}.values():
+        first, other = set(fresh[0].signature), set(view.signature)
+        for slot, _ in _owned(first - other) ^ _owned(other - first):
+            disputed.setdefault(slot, (fresh[0].myself.address, view.myself.address))
+    return disputed
+
+
+def _owned(lines: Iterable[tuple[str, tuple[Range, ...]]]) -> set[tuple[int, str]]:
+    return {(slot, node_id) for node_id, ranges in lines for slot in to_slots(ranges)}
 
 
 def draw_cluster(
@@ -95,7 +110,12 @@ def draw_cluster(
 ) -> Picture:
     """Draw the cluster. `heard` is by node id; the nodes that only others speak of are in it too."""
     known = {node_id: each.view for node_id, each in heard.items() if each.view is not None}
-    views = {node_id: view for node_id, view in known.items() if not is_silent(heard[node_id], now_ms)}
+    told = {
+        node_id: Told(view, heard[node_id].view_asked_ms, heard[node_id].owners_since_ms)
+        for node_id, view in known.items()
+        if not is_silent(heard[node_id], now_ms)
+    }
+    views = with_handed_over(told)
     state = ClusterState(views or known or {view.my_id: view for view in extra_views})
     judged = _judgements(state)
     nodes = [
@@ -119,7 +139,7 @@ def draw_cluster(
         nodes=tuple(nodes),
         shards=_draw_shards(nodes),
         slots_covered=_covered(state, nodes),
-        open_slots=_open_slots(state),
+        open_slots=_open_slots(state, heard),
         slot_load=tuple(loads[:SLOT_LOADS_MAX]),
         events=around.events,
         slow_commands=newest_slow_commands(heard.values()),
@@ -264,13 +284,36 @@ def _covered(state: ClusterState, nodes: Sequence[NodePicture]) -> int:
     return sum(len(slots) for owner, slots in state.slots_of.items() if owner not in down)
 
 
-def _open_slots(state: ClusterState) -> tuple[OpenSlotPicture, ...]:
+def _open_slots(state: ClusterState, heard: Mapping[str, Heard]) -> tuple[OpenSlotPicture, ...]:
     found = []
     for each in state.open_slots:
         source = next(iter(each.migrating), "") or next(iter(each.importing.values()), "")
         target = next(iter(each.importing), "") or next(iter(each.migrating.values()), "")
-        found.append(OpenSlotPicture(slot=each.slot, source=source, target=target))
+        marked = (heard.get(node_id, NOTHING_HEARD) for node_id in (*each.migrating, *each.importing))
+        lasts = any(_lasts(node, each.slot) for node in marked)
+        found.append(OpenSlotPicture(slot=each.slot, source=source, target=target, lasts=lasts))
     return tuple(found)
+
+
+def _lasts(heard: Heard, slot: int) -> bool:
+    since_ms = heard.marks_since_ms.get(slot, 0)
+    return not since_ms or heard.view_at_ms - since_ms >= OPEN_SLOT_MS_MIN
+
+
+def with_table(heard: Heard, view: View, asked_ms: int, now_ms: int) -> Heard:
+    """`heard` after a table that was asked for at `asked_ms`."""
+    is_news = heard.view is None or heard.view.signature != view.signature
+    since_ms = now_ms if is_news else heard.owners_since_ms
+    open_slots = view.myself.migrating.keys() | view.myself.importing.keys()
+    first_seen_ms = 0 if heard.view is None else now_ms
+    return replace(
+        heard,
+        view=view,
+        view_at_ms=now_ms,
+        view_asked_ms=asked_ms,
+        owners_since_ms=since_ms,
+        marks_since_ms={slot: heard.marks_since_ms.get(slot, first_seen_ms) for slot in open_slots},
+    )
 
 
 def with_answer(heard: Heard, now_ms: int, took_ms: float) -> Heard:

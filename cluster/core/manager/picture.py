@@ -179,6 +179,9 @@ class OpenSlotPicture(Document):
     slot: int
     source: str = ""
     target: str = ""
+    lasts: bool = Field(
+        default=True, description="false while it may be one of a migration that goes on, opened just now"
+    )
 
 
 class SparePicture(Document):

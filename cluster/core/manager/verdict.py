@@ -54,10 +54,11 @@ def _complaints(picture: Picture) -> Iterator[str]:
     yield from _limited(cut_off, "has no link to its primary")
     for shard in picture.shards:
         yield from _about_shard(picture, shard)
-    if picture.open_slots:
-        slots = ", ".join(str(each.slot) for each in picture.open_slots[:NODES_NAMED_MAX])
-        more = "" if len(picture.open_slots) <= NODES_NAMED_MAX else " ..."
-        yield f"{len(picture.open_slots)} open slots (a migration runs, or has stopped): {slots}{more}"
+    opened = [str(each.slot) for each in picture.open_slots if each.lasts]
+    if opened:
+        more = "" if len(opened) <= NODES_NAMED_MAX else " ..."
+        slots = ", ".join(opened[:NODES_NAMED_MAX])
+        yield f"{len(opened)} open slots (a migration runs, or has stopped): {slots}{more}"
     away = [each.address for each in picture.sentinels if not each.reachable]
     if away:
         yield f"{len(away)} of {len(picture.sentinels)} Sentinels do not answer: {', '.join(away)}"
