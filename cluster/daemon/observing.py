@@ -380,7 +380,7 @@ class Observer:
 
     def _take_view(self, view: View) -> None:
         """Watch whom it lists; ask again whoever it describes differently than that node described itself."""
-        again = 0
+        again, now_ms = 0, self._now_ms()
         for node in view.nodes.values():
             if node.in_handshake:
                 continue
@@ -389,7 +389,7 @@ class Observer:
                 if len(self._watched) < NODES_MAX:
                     self._watch(node)
                 continue
-            if node.id == view.my_id or is_silent(watched.heard, self._now_ms()):
+            if node.id == view.my_id or is_silent(watched.heard, now_ms):
                 watched.node = node
             own = watched.heard.view
             if own is not None and node.epoch > own.myself.epoch and _differs(node, own.myself):

@@ -317,8 +317,9 @@ def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, floa
     counts: dict[float, int] = {}
     for name, buckets in now.buckets.items():
         earlier = before.buckets.get(name, {}) if before is not None else {}
-        for bound, calls in _apart(buckets, earlier):
-            counts[bound] = counts.get(bound, 0) + calls
+        if buckets != earlier:
+            for bound, calls in _apart(buckets, earlier):
+                counts[bound] = counts.get(bound, 0) + calls
     whole = sum(counts.values())
     if before is None or not whole:
         return None, None
