@@ -15,11 +15,13 @@ BEHAVIOUR   A pure function: what was heard, the wishes and the time in; a :clas
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from heapq import merge
+from itertools import islice
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.manager.desired import DesiredState, NodeWish
 from garrison.cluster.core.manager.handed_over import Told, with_handed_over
-from garrison.cluster.core.manager.node_figures import Sample
+from garrison.cluster.core.manager.node_figures import Sample, slot_cost
 from garrison.cluster.core.manager.picture import (
     Event,
     NodeLoad,
@@ -68,6 +70,7 @@ class Heard:
     """When the first question went out that was not answered; None while it answers."""
     error: str = ""
     slot_loads: tuple[SlotLoad, ...] = ()
+    """The costliest first."""
     slow_commands: tuple[SlowCommand, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     settings_as_of_ms: int = 0
@@ -125,11 +128,7 @@ def draw_cluster(
         for node in state.nodes.values()
         if not node.in_handshake
     ]
-    loads = sorted(
-        (load for each in heard.values() for load in each.slot_loads),
-        key=lambda load: (load.cpu_fraction or 0.0, load.keys or 0),
-        reverse=True,
-    )
+    loads = merge(*(each.slot_loads for each in heard.values()), key=slot_cost, reverse=True)
     owning = [node for node in nodes if node.slot_count]
     answering = sum(node.state not in (NodeState.SILENT, NodeState.FAILED) for node in owning)
     return Picture(
@@ -140,7 +139,7 @@ def draw_cluster(
         shards=_draw_shards(nodes),
         slots_covered=_covered(state, nodes),
         open_slots=_open_slots(state, heard),
-        slot_load=tuple(loads[:SLOT_LOADS_MAX]),
+        slot_load=tuple(islice(loads, SLOT_LOADS_MAX)),
         events=around.events,
         slow_commands=newest_slow_commands(heard.values()),
         disagreements=around.disagreements,

@@ -216,7 +216,10 @@ def read_slot_stats(reply: Any) -> dict[int, dict[str, int]]:
 def slot_loads(
     before: Mapping[int, Mapping[str, int]], now: Mapping[int, Mapping[str, int]], span_s: float
 ) -> list[SlotLoad]:
-    """The slots of one node with what they cost since `before`; without a sample before, their keys alone."""
+    """The slots of one node with what they cost since `before`; without a sample before, their keys alone.
+
+    The costliest first.
+    """
     loads = []
     for slot, figures in now.items():
         earlier = before.get(slot) if span_s > 0 else None
@@ -230,7 +233,12 @@ def slot_loads(
                 output_bytes_per_s=_rate("network-bytes-out", figures, earlier, span_s),
             )
         )
-    return loads
+    return sorted(loads, key=slot_cost, reverse=True)
+
+
+def slot_cost(load: SlotLoad) -> tuple[float, int]:
+    """Slots are ordered by this."""
+    return load.cpu_fraction or 0.0, load.keys or 0
 
 
 def _rate(name: str, now: Mapping[str, int], before: Mapping[str, int] | None, span_s: float) -> float | None:

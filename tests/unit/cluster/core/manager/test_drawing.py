@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.drawing import (
+    SLOT_LOADS_MAX,
     Heard,
     Surroundings,
     disputed_slots,
@@ -12,7 +15,7 @@ from garrison.cluster.core.manager.drawing import (
     with_table,
     without_answer,
 )
-from garrison.cluster.core.manager.node_figures import read_sample
+from garrison.cluster.core.manager.node_figures import read_sample, slot_loads
 from garrison.cluster.core.manager.picture import Picture
 from garrison.cluster.core.topology import parse_nodes
 from garrison.cluster.manager.admin_client import read_fields
@@ -129,6 +132,18 @@ def test_slot_handed_over_between_two_replies_is_not_lost() -> None:
     assert [node.slots for node in picture.nodes] == ["0-4,6-8191", "5,8192-16383"]
     cluster.node("b").slots -= {5}
     assert hear("b", 40).slots_covered == hear("a", 50).slots_covered == 16383
+
+
+def test_costliest_slots_of_all_nodes_come_first() -> None:
+    heard = heard_of(TinyCluster.of("a", "b"), 1)
+    for name, first in (("a", 0), ("b", 8192)):
+        now = {first + at: {"cpu-usec": (at % 5 + 1) * (first + 1), "key-count": at} for at in range(600)}
+        loads = slot_loads({slot: {"cpu-usec": 0} for slot in now}, now, 1.0)
+        heard[name * 40] = replace(heard[name * 40], slot_loads=tuple(loads))
+    seen = draw_cluster(heard, 1, Surroundings()).slot_load
+    costs = [(load.cpu_fraction or 0.0, load.keys or 0) for load in seen]
+    assert costs == sorted(costs, reverse=True)
+    assert (len(seen), seen[0].slot) == (SLOT_LOADS_MAX, 8192 + 599)
 
 
 def test_open_slot_lasts_when_its_mark_stays() -> None:
