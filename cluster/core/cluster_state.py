@@ -73,10 +73,10 @@ class ClusterState:
         """Each known node: as it describes itself, or if it did not answer as the newest view does."""
         known: dict[str, Node] = {}
         for view in self.views.values():
-            for node in view.nodes.values():
-                best = known.get(node.id)
-                if node.id not in self.views and (best is None or node.epoch > best.epoch):
-                    known[node.id] = node
+            for node_id in view.nodes.keys() - self.views.keys():
+                node, best = view.nodes[node_id], known.get(node_id)
+                if best is None or node.epoch > best.epoch:
+                    known[node_id] = node
         known.update({node_id: view.myself for node_id, view in self.views.items()})
         return dict(sorted(known.items(), key=lambda item: (item[1].address, item[0])))
 

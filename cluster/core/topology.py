@@ -7,13 +7,19 @@ Each node keeps its own table and prints it as one line a node::
 A slot is ``5``, ``0-99`` or, on the line marked ``myself`` only, an *open* slot: ``[5->-<id>]`` is
 moving away to that node, ``[5-<-<id>]`` is coming in from it. Nothing here is the truth about the
 cluster; :mod:`garrison.cluster.core.cluster_state` compares the opinions.
+
+The tables of a hundred nodes are ten thousand lines, of which a few hundred differ in more than their times:
+equal lines are parsed once and become one object.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from garrison.cluster.core.ranges import Range, merge_ranges, to_ranges, to_slots
+
+LINES_KEPT_MAX = 4_096
+"""Parsed lines that are remembered: each node of a large cluster as itself and as the others see it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +61,7 @@ class Node:
     @property
     def failing(self) -> bool:
         """Seen as failed, or as perhaps failed."""
-        return bool(self.flags & {"fail", "fail?"})
+        return not self.flags.isdisjoint(("fail", "fail?"))
 
     @property
     def in_handshake(self) -> bool:
@@ -91,6 +97,11 @@ class View:
         """Two views agree about the slots exactly when their signatures are equal."""
         return tuple(sorted((node.id, node.ranges) for node in self.nodes.values() if node.ranges))
 
+    @cached_property
+    def failing(self) -> tuple[Node, ...]:
+        """Whom this node sees as failed, or as perhaps failed."""
+        return tuple(node for node in self.nodes.values() if node.failing)
+
     @property
     def joined_ids(self) -> frozenset[str]:
         """Whom it knows, without strangers still shaking hands."""
@@ -109,7 +120,7 @@ def parse_nodes(text: str, asked: Address) -> View:
         if not line.strip():
             continue
         try:
-            node = _parse_line(line.split(), asked)
+            node = _parse_line(line, asked)
         except (ValueError, IndexError) as error:
             raise ValueError(f"CLUSTER NODES from {asked}, line {number}: {error}: {line[:120]!r}") from error
         nodes[node.id] = node
@@ -120,26 +131,35 @@ def parse_nodes(text: str, asked: Address) -> View:
     return View(nodes, my_id)
 
 
-def _parse_line(words: list[str], asked: Address) -> Node:
-    address, bus_port, hostname = _parse_endpoint(words[1])
-    if not address.host and "myself" in words[2]:
-        address = Address(asked.host, address.port or asked.port)
+def _parse_line(line: str, asked: Address) -> Node:
+    node_id, endpoint, flags, primary_id, _ping, _pong, rest = line.split(maxsplit=6)
+    node = _node(node_id, endpoint, flags, primary_id, rest)
+    if not node.address.host and "myself" in node.flags:
+        return replace(node, address=Address(asked.host, node.address.port or asked.port))
+    return node
+
+
+@lru_cache(LINES_KEPT_MAX)
+def _node(node_id: str, endpoint: str, flags: str, primary_id: str, rest: str) -> Node:
+    """A line without its times; `rest` is epoch, link state and slots."""
+    address, bus_port, hostname = _parse_endpoint(endpoint)
+    epoch, link_state, *slots = rest.split()
     ranges: list[Range] = []
     migrating: dict[int, str] = {}
     importing: dict[int, str] = {}
-    for word in words[8:]:
+    for word in slots:
         if word.startswith("["):
             _parse_open(word, migrating, importing)
         else:
             first, _, last = word.partition("-")
             ranges.append((int(first), int(last or first)))
     return Node(
-        id=words[0],
+        id=node_id,
         address=address,
-        flags=frozenset(words[2].split(",")),
-        primary_id=None if words[3] == "-" else words[3],
-        epoch=int(words[6]),
-        connected=words[7] == "connected",
+        flags=frozenset(flags.split(",")),
+        primary_id=None if primary_id == "-" else primary_id,
+        epoch=int(epoch),
+        connected=link_state == "connected",
         ranges=merge_ranges(ranges),
         migrating=migrating,
         importing=importing,

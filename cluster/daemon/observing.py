@@ -13,7 +13,7 @@ BEHAVIOUR   A node is a member while another member's table lists it. While some
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,10 +23,11 @@ from garrison.cluster.core.manager.differences import events_between, is_urgent
 from garrison.cluster.core.manager.drawing import (
     Heard,
     Surroundings,
-    disagreements,
+    disputed_slots,
     draw_cluster,
     is_silent,
     with_answer,
+    with_table,
     without_answer,
 )
 from garrison.cluster.core.manager.node_figures import (
@@ -40,6 +41,7 @@ from garrison.cluster.core.manager.node_figures import (
     slot_loads,
 )
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.ranges import format_slots
 from garrison.cluster.core.topology import Address, Node, View, parse_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
@@ -61,6 +63,7 @@ NODES_MAX = 1_000
 """Further members are not observed, and the picture says so."""
 DISAGREEMENT_MS_MIN = 5_000
 """Gossip settles what differs for a shorter time."""
+RANGES_SHOWN = 5
 REFUSED_RETRY_S = 60.0
 """When a node is asked again for what it has refused before."""
 
@@ -117,7 +120,7 @@ class Observer:
         self._problem = "no node has answered yet"
         self._slot_figures = slot_figures
         self._first_drawn = False
-        self._disagreed_ms: int | None = None
+        self._disputed_ms: dict[int, int] = {}
 
     # What others may ask.
 
@@ -172,7 +175,7 @@ class Observer:
         heard = {node_id: each.heard for node_id, each in self._watched.items()}
         problems = (self._problem,) if self._problem else ()
         around = Surroundings(
-            self._desired(), (), problems, self._lasting(disagreements(heard, now_ms), now_ms)
+            self._desired(), (), problems, self._lasting(disputed_slots(heard, now_ms), now_ms)
         )
         drawn = draw_cluster(heard, now_ms, around)
         events = events_between(self.picture, drawn) if self._first_drawn else ()
@@ -182,14 +185,15 @@ class Observer:
         self._seen(self.picture, events)
         return self.picture
 
-    def _lasting(self, found: tuple[str, ...], now_ms: int) -> tuple[str, ...]:
-        """Disagreements, when there were some for longer than gossip takes."""
-        if not found:
-            self._disagreed_ms = None
-        elif self._disagreed_ms is None:
-            self._disagreed_ms = now_ms
-        lasts = self._disagreed_ms is not None and now_ms - self._disagreed_ms >= DISAGREEMENT_MS_MIN
-        return found if lasts else ()
+    def _lasting(self, disputed: Mapping[int, tuple[Address, Address]], now_ms: int) -> tuple[str, ...]:
+        """What tables differ about for longer than gossip takes, in one sentence."""
+        self._disputed_ms = {slot: self._disputed_ms.get(slot, now_ms) for slot in disputed}
+        lasting = [slot for slot, ms in self._disputed_ms.items() if now_ms - ms >= DISAGREEMENT_MS_MIN]
+        if not lasting:
+            return ()
+        first, other = disputed[lasting[0]]
+        slots = format_slots(lasting, limit=RANGES_SHOWN)
+        return (f"{first} and {other} see different owners of slots {slots}",)
 
     async def _find_members(self) -> None:
         """Ask entry nodes, and then whoever was a member, for the table, until one answers."""
@@ -274,14 +278,15 @@ class Observer:
             by_command: dict[Command, Any] = {
                 tuple(command): reply for command, reply in zip(commands, replies, strict=True)
             }
-            self._take(watched, by_command)
+            self._take(watched, by_command, asked_ms)
             if now >= watched.settings_from_s:
                 self._take_settings(watched, by_command, asked_ms)
 
     async def _ask_table(self, watched: _Watched) -> None:
+        asked_ms = self._now_ms()
         replies = await self._call(watched, [("CLUSTER", "NODES")], lane=1)
         if replies is not None:
-            self._take_table(watched, replies[0])
+            self._take_table(watched, replies[0], asked_ms)
 
     async def _call(self, watched: _Watched, commands: Sequence[Command], lane: int = 0) -> list[Any] | None:
         """The replies, or None when the node does not answer, which is then noted."""
@@ -307,7 +312,7 @@ class Observer:
 
     # What came.
 
-    def _take(self, watched: _Watched, replies: dict[Command, Any]) -> None:
+    def _take(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
         now = asyncio.get_running_loop().time()
         histogram = replies.get(("LATENCY", "HISTOGRAM"))
         if isinstance(histogram, ReplyError):
@@ -319,7 +324,7 @@ class Observer:
         watched.heard = replace(watched.heard, sample=sample, load=load)
         for command, reply in replies.items():
             if command[:2] == ("CLUSTER", "NODES"):
-                self._take_table(watched, reply)
+                self._take_table(watched, reply, asked_ms)
             elif command[0] == "SLOWLOG":
                 slow = tuple(read_slow_log(watched.node.id, reply))
                 watched.heard = replace(watched.heard, slow_commands=slow)
@@ -357,7 +362,7 @@ class Observer:
         watched.slots_before, watched.slots_at_s = figures, now
         watched.heard = replace(watched.heard, slot_loads=tuple(loads))
 
-    def _take_table(self, watched: _Watched, reply: Any) -> None:
+    def _take_table(self, watched: _Watched, reply: Any, asked_ms: int) -> None:
         try:
             view = parse_nodes(reply.decode(), watched.node.address)
         except (ValueError, AttributeError) as error:
@@ -369,13 +374,13 @@ class Observer:
                 watched.heard, self._now_ms(), f"another node answers at {watched.node.address}"
             )
             return
-        watched.heard = replace(watched.heard, view=view, view_at_ms=self._now_ms())
+        watched.heard = with_table(watched.heard, view, asked_ms, self._now_ms())
         watched.doubts = frozenset(node.id for node in view.nodes.values() if "fail?" in node.flags)
         self._take_view(view)
 
     def _take_view(self, view: View) -> None:
         """Watch whom it lists; ask again whoever it describes differently than that node described itself."""
-        again = 0
+        again, now_ms = 0, self._now_ms()
         for node in view.nodes.values():
             if node.in_handshake:
                 continue
@@ -384,7 +389,7 @@ class Observer:
                 if len(self._watched) < NODES_MAX:
                     self._watch(node)
                 continue
-            if node.id == view.my_id or is_silent(watched.heard, self._now_ms()):
+            if node.id == view.my_id or is_silent(watched.heard, now_ms):
                 watched.node = node
             own = watched.heard.view
             if own is not None and node.epoch > own.myself.epoch and _differs(node, own.myself):

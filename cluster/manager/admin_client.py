@@ -199,8 +199,8 @@ def read_fields(reply: Any) -> dict[str, str]:
     if not isinstance(reply, bytes | str):
         return {}
     text = reply.decode(errors="backslashreplace") if isinstance(reply, bytes) else reply
-    pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
-    return {name: value.strip() for name, colon, value in pairs if colon}
+    pairs = [line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#"]
+    return {name: value.strip() for name, value in pairs}
 
 
 def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:

@@ -54,6 +54,8 @@ class Sample:
     counters: Mapping[str, int] = field(default_factory=dict)
     cpu_s: float | None = None
     buckets: Mapping[str, Buckets] = field(default_factory=dict)
+    keys: int | None = None
+    """Of all databases; 0 when INFO names none."""
     problems: tuple[str, ...] = ()
 
     @property
@@ -77,18 +79,6 @@ class Sample:
         fields = self.fields
         known = "valkey" if "valkey_version" in fields else "redis" if "redis_version" in fields else ""
         return fields.get("server_name") or known
-
-    @property
-    def keys(self) -> int | None:
-        """Of all databases; 0 when INFO names none."""
-        total = 0
-        for name, value in self.fields.items():
-            if name.startswith("db") and name[2:].isdecimal() and value.startswith("keys="):
-                count = value[5:].partition(",")[0]
-                if not count.isdecimal() or int(count) > KEYS_MAX:
-                    return None
-                total += int(count)
-        return total if "redis_version" in self.fields else None
 
     def number(self, name: str, most: int = BYTES_MAX) -> int | None:
         """A whole figure of INFO; None when it is missing or cannot be true."""
@@ -130,7 +120,8 @@ def read_sample(
     wrong = (name for name in sizes if name in info and _whole(info[name], BYTES_MAX) is None)
     problems.extend(f"{name} is {info[name][:40]!r}" for name in wrong)
     cpu_s = _cpu_s(info)
-    return Sample(at_s, info, cluster_info, counters, cpu_s, _read_histogram(histogram), tuple(problems))
+    buckets = _read_histogram(histogram)
+    return Sample(at_s, info, cluster_info, counters, cpu_s, buckets, _keys(info), tuple(problems))
 
 
 def load_between(before: Sample | None, now: Sample, lag: tuple[int | None, int | None]) -> NodeLoad:
@@ -225,7 +216,10 @@ def read_slot_stats(reply: Any) -> dict[int, dict[str, int]]:
 def slot_loads(
     before: Mapping[int, Mapping[str, int]], now: Mapping[int, Mapping[str, int]], span_s: float
 ) -> list[SlotLoad]:
-    """The slots of one node with what they cost since `before`; without a sample before, their keys alone."""
+    """The slots of one node with what they cost since `before`; without a sample before, their keys alone.
+
+    The costliest first.
+    """
     loads = []
     for slot, figures in now.items():
         earlier = before.get(slot) if span_s > 0 else None
@@ -239,7 +233,12 @@ def slot_loads(
                 output_bytes_per_s=_rate("network-bytes-out", figures, earlier, span_s),
             )
         )
-    return loads
+    return sorted(loads, key=slot_cost, reverse=True)
+
+
+def slot_cost(load: SlotLoad) -> tuple[float, int]:
+    """Slots are ordered by this."""
+    return load.cpu_fraction or 0.0, load.keys or 0
 
 
 def _rate(name: str, now: Mapping[str, int], before: Mapping[str, int] | None, span_s: float) -> float | None:
@@ -283,6 +282,18 @@ def _whole(text: str | None, most: int) -> int | None:
     return value if value <= most else None
 
 
+def _keys(info: Mapping[str, str]) -> int | None:
+    total = 0
+    for name in [name for name in info if name.startswith("db")]:
+        value = info[name]
+        if name[2:].isdecimal() and value.startswith("keys="):
+            count = value[5:].partition(",")[0]
+            if not count.isdecimal() or int(count) > KEYS_MAX:
+                return None
+            total += int(count)
+    return total if "redis_version" in info else None
+
+
 def _cpu_s(info: Mapping[str, str]) -> float | None:
     try:
         spent = float(info["used_cpu_sys"]) + float(info["used_cpu_user"])
@@ -314,8 +325,9 @@ def _percentiles(before: Sample | None, now: Sample) -> tuple[float | None, floa
     counts: dict[float, int] = {}
     for name, buckets in now.buckets.items():
         earlier = before.buckets.get(name, {}) if before is not None else {}
-        for bound, calls in _apart(buckets, earlier):
-            counts[bound] = counts.get(bound, 0) + calls
+        if buckets != earlier:
+            for bound, calls in _apart(buckets, earlier):
+                counts[bound] = counts.get(bound, 0) + calls
     whole = sum(counts.values())
     if before is None or not whole:
         return None, None

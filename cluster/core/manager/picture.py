@@ -9,6 +9,7 @@ last. Fields are only ever added.
 """
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -178,6 +179,9 @@ class OpenSlotPicture(Document):
     slot: int
     source: str = ""
     target: str = ""
+    lasts: bool = Field(
+        default=True, description="false while it may be one of a migration that goes on, opened just now"
+    )
 
 
 class SparePicture(Document):
@@ -250,7 +254,15 @@ class Picture(Document):
 
     def node(self, node_id: str) -> NodePicture | None:
         """The node with this id."""
-        return next((node for node in self.nodes if node.id == node_id), None)
+        nodes, by_id = self._by_id
+        if nodes is not self.nodes:  # `model_copy` has changed the nodes, and copied this.
+            del self.__dict__["_by_id"]
+            nodes, by_id = self._by_id
+        return by_id.get(node_id)
+
+    @cached_property
+    def _by_id(self) -> tuple[tuple[NodePicture, ...], dict[str, NodePicture]]:
+        return self.nodes, {node.id: node for node in reversed(self.nodes)}
 
     def _repr_svg_(self) -> str:
         """What a notebook shows."""

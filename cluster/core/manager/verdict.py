@@ -74,11 +74,11 @@ def _complaints(picture: Picture) -> Iterator[_Found]:
     yield from _limited(cut_off, "has no link to its primary", "warning")
     for shard in picture.shards:
         yield from _about_shard(picture, shard)
-    if picture.open_slots:
-        slots = ", ".join(str(each.slot) for each in picture.open_slots[:NODES_NAMED_MAX])
-        more = "" if len(picture.open_slots) <= NODES_NAMED_MAX else " ..."
-        count = counted(len(picture.open_slots), "open slot")
-        yield "open-slots", "warning", f"{count} (a migration runs, or has stopped): {slots}{more}"
+    opened = [str(each.slot) for each in picture.open_slots if each.lasts]
+    if opened:
+        more = "" if len(opened) <= NODES_NAMED_MAX else " ..."
+        said = f"{counted(len(opened), 'open slot')} (a migration runs, or has stopped)"
+        yield "open-slots", "warning", f"{said}: {', '.join(opened[:NODES_NAMED_MAX])}{more}"
     away = [each.address for each in picture.sentinels if not each.reachable]
     if away:
         text = f"{len(away)} of {len(picture.sentinels)} Sentinels do not answer: {', '.join(away)}"

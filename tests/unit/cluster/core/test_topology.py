@@ -32,6 +32,15 @@ def test_lone_node_learns_its_address_from_the_one_reached() -> None:
     assert str(view.myself.address) == "[::1]:7000"
 
 
+def test_lines_that_differ_only_in_times_are_one_object() -> None:
+    at = Address("10.0.0.3", 7002)
+    now = parse_nodes(TEXT, at)
+    later = parse_nodes(TEXT.replace(" 1795313906173 ", " 1795313999999 "), at)
+    assert all(later.nodes[node_id] is node for node_id, node in now.nodes.items())
+    moved = parse_nodes(TEXT.replace("5461-5470", "5461-5469"), at)
+    assert [node_id for node_id in moved.nodes if moved.nodes[node_id] is not now.nodes[node_id]] == [A]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

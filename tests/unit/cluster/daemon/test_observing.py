@@ -129,3 +129,13 @@ async def test_picture_says_that_nobody_answers(monkeypatch: pytest.MonkeyPatch)
     async with observed(cluster, monkeypatch) as wait:
         picture = await wait(lambda found: "no node answers" in "".join(found.problems))  # type: ignore[misc]
     assert picture.nodes == ()
+
+
+def test_only_a_slot_that_stays_disputed_is_named() -> None:
+    addresses = Address("10.0.0.1", 7001), Address("10.0.0.1", 7002)
+    observer = Observer([addresses[0]], Access(), lambda picture, events: None)
+    for moment_ms in range(0, 12_000, 1_000):  # A reshard: another slot each second, and one that stays.
+        said = observer._lasting({5: addresses, moment_ms: addresses}, moment_ms)
+        assert bool(said) == (moment_ms >= observing.DISAGREEMENT_MS_MIN)
+    assert said == (f"{addresses[0]} and {addresses[1]} see different owners of slots 5",)
+    assert observer._lasting({}, 12_000) == ()

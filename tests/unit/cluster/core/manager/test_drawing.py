@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.drawing import (
+    SLOT_LOADS_MAX,
     Heard,
     Surroundings,
-    disagreements,
+    disputed_slots,
     draw_cluster,
     with_answer,
+    with_table,
     without_answer,
 )
-from garrison.cluster.core.manager.node_figures import read_sample
+from garrison.cluster.core.manager.node_figures import read_sample, slot_loads
+from garrison.cluster.core.manager.picture import Picture
 from garrison.cluster.core.topology import parse_nodes
 from garrison.cluster.manager.admin_client import read_fields
 from tests.unit.cluster.daemon.desks import picture_of
@@ -102,8 +107,60 @@ def test_wishes_name_zone_and_host() -> None:
 def test_only_new_tables_are_compared() -> None:
     cluster = TinyCluster.of("a", "b")
     heard = heard_of(cluster, 1_000)
-    assert disagreements(heard, 1_000) == ()
+    assert disputed_slots(heard, 1_000) == {}
     cluster.node("a").slots = frozenset(range(100))
     heard["a" * 40] = heard_of(cluster, 1_000)["a" * 40]
-    assert len(disagreements(heard, 1_000)) == 1
-    assert disagreements(heard, 60_000) == ()
+    assert disputed_slots(heard, 1_000).keys() == set(range(100, 8192))
+    assert disputed_slots(heard, 60_000) == {}
+
+
+def test_slot_handed_over_between_two_replies_is_not_lost() -> None:
+    cluster = TinyCluster.of("a", "b")
+    heard = dict.fromkeys(cluster.nodes, Heard())
+
+    def hear(name: str, now_ms: int) -> Picture:
+        node = cluster.node(name)
+        view = parse_nodes(cluster.table(node), node.address)
+        heard[node.id] = with_table(heard[node.id], view, now_ms - 1, now_ms)
+        return draw_cluster(heard, now_ms, Surroundings())
+
+    hear("a", 10), hear("b", 20)
+    cluster.node("a").slots -= {5}
+    cluster.node("b").slots |= {5}
+    picture = hear("a", 30)
+    assert picture.slots_covered == 16384
+    assert [node.slots for node in picture.nodes] == ["0-4,6-8191", "5,8192-16383"]
+    cluster.node("b").slots -= {5}
+    assert hear("b", 40).slots_covered == hear("a", 50).slots_covered == 16383
+
+
+def test_costliest_slots_of_all_nodes_come_first() -> None:
+    heard = heard_of(TinyCluster.of("a", "b"), 1)
+    for name, first in (("a", 0), ("b", 8192)):
+        now = {first + at: {"cpu-usec": (at % 5 + 1) * (first + 1), "key-count": at} for at in range(600)}
+        loads = slot_loads({slot: {"cpu-usec": 0} for slot in now}, now, 1.0)
+        heard[name * 40] = replace(heard[name * 40], slot_loads=tuple(loads))
+    seen = draw_cluster(heard, 1, Surroundings()).slot_load
+    costs = [(load.cpu_fraction or 0.0, load.keys or 0) for load in seen]
+    assert costs == sorted(costs, reverse=True)
+    assert (len(seen), seen[0].slot) == (SLOT_LOADS_MAX, 8192 + 599)
+
+
+def test_open_slot_lasts_when_its_mark_stays() -> None:
+    cluster = TinyCluster.of("a", "b")
+    node = cluster.node("a")
+
+    def hear(heard: Heard, now_ms: int, mark: str) -> Heard:
+        view = parse_nodes(cluster.table(node).replace("0-8191", f"0-8191 {mark}"), node.address)
+        return with_table(heard, view, now_ms, now_ms)
+
+    def lasts(heard: Heard, now_ms: int) -> list[bool]:
+        return [each.lasts for each in draw_cluster({node.id: heard}, now_ms, Surroundings()).open_slots]
+
+    mark = f"[5->-{'b' * 40}]"
+    heard = hear(Heard(), 1_000, mark)
+    assert lasts(heard, 1_000) == [True]  # Whoever looks once cannot tell, and says it.
+    heard = hear(hear(heard, 2_000, ""), 3_000, mark)
+    assert lasts(heard, 60_000) == [False]
+    assert lasts(hear(heard, 8_000, mark), 8_000) == [True]
+    assert lasts(hear(hear(heard, 7_000, ""), 8_000, mark), 8_000) == [False]

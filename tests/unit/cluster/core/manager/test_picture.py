@@ -13,6 +13,14 @@ def test_node_is_found_by_id() -> None:
     assert picture.node("b") is None
 
 
+def test_copy_with_other_nodes_finds_them() -> None:
+    nodes = [NodePicture(id=name, address="127.0.0.1:1", role="primary") for name in "ab"]
+    picture = Picture(at_ms=1, nodes=(nodes[0],))
+    assert picture.node("a") is nodes[0]
+    copied = picture.model_copy(update={"nodes": (nodes[1],)})
+    assert (copied.node("a"), copied.node("b")) == (None, nodes[1])
+
+
 def test_figures_are_unknown_rather_than_zero() -> None:
     node = NodePicture(id="a", address="127.0.0.1:1", role="primary")
     assert node.load.ops_per_s is None

@@ -51,6 +51,8 @@ def test_open_slots_are_counted_and_some_named() -> None:
     (said,) = complaints(cluster().model_copy(update={"open_slots": slots}))
     assert said.startswith("20 open slots")
     assert said.endswith("0, 1, 2, 3, 4, 5, 6, 7 ...")
+    moving = tuple(slot.model_copy(update={"lasts": False}) for slot in slots)
+    assert complaints(cluster().model_copy(update={"open_slots": moving})) == ()
 
 
 def test_many_alike_are_counted() -> None:
