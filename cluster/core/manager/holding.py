@@ -5,7 +5,6 @@ the moment when a person wants it stored. Later the planner asks only for the fi
 has gone since must not stop everything else. :func:`warnings_in` says what holds and is unwise.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ def refusals(desired: DesiredState) -> tuple[Refusal, ...]:
     """What cannot hold in any deployment."""
     return (
         *_zones(desired),
-        *_weights(desired),
+        *_sizes(desired),
         *_spares(desired),
         *_limits(desired),
         *_windows(desired),
@@ -81,10 +80,7 @@ def _zones(desired: DesiredState) -> Iterator[Refusal]:
             yield Refusal(f"nodes.{name}.zone", f"{wish.zone!r} is not one of `zones`; {hint}")
 
 
-def _weights(desired: DesiredState) -> Iterator[Refusal]:
-    for name, wish in desired.nodes.items():
-        if not math.isfinite(wish.weight):
-            yield Refusal(f"nodes.{name}.weight", "write a number; 1 is usual, 0 gives all slots away")
+def _sizes(desired: DesiredState) -> Iterator[Refusal]:
     for what, count in (("nodes", len(desired.nodes)), ("spares", len(desired.spares))):
         if count > ENTRIES_MAX:
             yield Refusal(
@@ -104,8 +100,6 @@ def _spares(desired: DesiredState) -> Iterator[Refusal]:
 
 def _limits(desired: DesiredState) -> Iterator[Refusal]:
     limits, shards = desired.limits, desired.shards
-    if not math.isfinite(limits.cpu_percent_max):
-        yield Refusal("limits.cpu_percent_max", "write a number, as 80")
     if limits.slots_max is not None and shards is not None and limits.slots_max * shards < SLOT_COUNT:
         yield Refusal(
             "limits.slots_max",
@@ -146,10 +140,10 @@ def _settings(desired: DesiredState) -> Iterator[Refusal]:
             near = get_close_matches(name.lower(), SETTABLE, 1)
             hint = f"did you mean {near[0]}?" if near else "set it in the node's own file"
             yield Refusal(path, f"is not a directive that a manager may set on every node; {hint}")
+        elif not value.isprintable():
+            yield Refusal(path, "the value has a line break or control character; write it on one line")
         elif len(value.encode()) > SETTING_BYTES_MAX:
             yield Refusal(path, f"the value is longer than {SETTING_BYTES_MAX} bytes; shorten it")
-        elif any(ord(letter) < 32 for letter in value):
-            yield Refusal(path, "the value has a line break or control character; write it on one line")
 
 
 def _backups(desired: DesiredState) -> Iterator[Refusal]:
