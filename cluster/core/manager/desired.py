@@ -106,9 +106,7 @@ class Harm(Wish):
     """How much disturbance is allowed: points within any hour, and how much each act costs."""
 
     points_per_hour_max: Points = Field(default=100, description="the budget of any hour")
-    hand_over: Points = Field(
-        default=10, description="writes of one shard wait for some tenths of a second"
-    )
+    hand_over: Points = Field(default=10, description="writes of one shard wait for some tenths of a second")
     full_sync: Points = Field(default=5, description="a replica is filled from its primary")
     slots_moved_100: Points = Field(default=1, description="for each begun hundred slots")
     restart: Points = Field(default=5, description="a node starts again")

@@ -133,7 +133,9 @@ def _bound(events: Iterator[Any]) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _RefusedError((), f"line {line}: anchors and aliases are not read; write the part out")
         if getattr(event, "tag", None):
-            raise _RefusedError((), f"line {line}: tags such as {event.tag[:20]!a} are not read; leave it out")
+            raise _RefusedError(
+                (), f"line {line}: tags such as {event.tag[:20]!a} are not read; leave it out"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
         values += isinstance(event, yaml.NodeEvent)
