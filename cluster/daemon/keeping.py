@@ -115,7 +115,9 @@ class FileKeeper:
     def __init__(self, path: Path, answered: Answered) -> None:
         self.path = path
         self._answered = answered
-        self._lock = _lock(path)
+        # Behind a link there is one file, whatever it is called: it has one lock, and the link stays.
+        self._file = path.resolve()
+        self._lock = _lock(self._file)
 
     def ask(self, ask: Ask) -> None:
         asyncio.get_running_loop().call_soon(self._answer, ask)
@@ -136,7 +138,7 @@ class FileKeeper:
 
     def _read(self) -> StoredRecords | None:
         try:
-            with open(self.path, "rb") as file:
+            with open(self._file, "rb") as file:
                 text = file.read(FILE_BYTES_MAX)
         except FileNotFoundError:
             return StoredRecords(0, "", 0, 0, b"")
@@ -147,11 +149,11 @@ class FileKeeper:
             version, epoch, content = int(found["version"]), int(found["epoch"]), str(found["content"])
             if found["format"] != FILE_FORMAT or version < 1 or epoch < 1:
                 raise ValueError("no manager has written this")
+            return StoredRecords(epoch, "", version, epoch, content.encode())
         except (ValueError, KeyError, TypeError, RecursionError):
             # Not a file of ours, or damaged: the core says so, and a person decides. It is never version 0,
             # which would mean that there is nothing to be lost.
             return StoredRecords(1, "", 1, 1, text)
-        return StoredRecords(epoch, "", version, epoch, content.encode())
 
     def _store(self, ask: StoreRecords) -> str:
         document = {
@@ -161,7 +163,7 @@ class FileKeeper:
             "content": ask.content.decode(),
         }
         try:
-            disk.replace(str(self.path), json.dumps(document), keep_previous=True, mode=0o600)
+            disk.replace(str(self._file), json.dumps(document), keep_previous=True, mode=0o600)
         except OSError as error:
             return f"ERR cannot store the records in {self.path}: {error.strerror or error}"
         return ""
@@ -239,10 +241,10 @@ def _fields(reply: Any) -> dict[str, Any]:
 
 
 def _number(fields: dict[str, Any], name: str) -> int:
-    value = int(fields.get(name) or 0)
-    if value < 0:
-        raise ValueError(f"ERR {name} is negative: {value}")
-    return value
+    value = fields.get(name) or 0
+    if not isinstance(value, int | bytes | str) or int(value) < 0:
+        raise ValueError(f"ERR {name} is not a number of 0 or more: {value!r:.80}")
+    return int(value)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -19,6 +19,7 @@ from garrison.cluster.core.manager.settable import SETTABLE
 from garrison.cluster.core.manager.situation import Names, Situation
 from garrison.cluster.core.manager.windows import may_begin_ms
 from garrison.cluster.core.ranges import SLOT_COUNT
+from garrison.cluster.core.topology import Address
 
 SETTING_BYTES_MAX = 4096
 ENTRIES_MAX = 10_000
@@ -94,6 +95,8 @@ def _spares(desired: DesiredState) -> Iterator[Refusal]:
         host, _, port = address.rpartition(":")
         if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
             yield Refusal(path, f"{address[:80]!r} is not an address; write host:port")
+        elif address != (as_shown := str(Address(host.strip("[]"), int(port)))):
+            yield Refusal(path, f"{address[:80]} is written {as_shown[:80]}; write it like that")
         elif address in desired.spares[:index]:
             yield Refusal(path, f"{address} stands there twice; leave one out")
 

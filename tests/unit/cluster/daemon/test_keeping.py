@@ -55,6 +55,7 @@ def test_file_keeps_records_over_restarts(tmp_path: Path) -> None:
         b"\xff\x00",
         b"[" * 100_000,
         b'{"format": "garrison-manager-file", "epoch": 1, "version": 0, "content": "x"}',
+        b'{"format": "garrison-manager-file", "epoch": 1, "version": 1, "content": "\\ud800"}',
         b'{"format": "another", "epoch": 1, "version": 1, "content": "x"}',
         b'{"format": "garrison-manager-file", "epoch": 1, "vers',
     ],
@@ -66,6 +67,18 @@ def test_damaged_file_is_never_nothing(tmp_path: Path, content: bytes) -> None:
     damaged = keeper.answer(ReadRecords("file"))
     assert isinstance(damaged, StoredRecords)
     assert (damaged.version, damaged.content) == (1, content)
+    asyncio.run(keeper.close())
+
+
+def test_link_and_its_file_are_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "records.json", tmp_path / "link.json"
+    link.symlink_to(path)
+    keeper = FileKeeper(link, lambda ask, answer: None)
+    with pytest.raises(ManagerError, match="another manager works by"):
+        FileKeeper(path, lambda ask, answer: None)
+    assert keeper.answer(STORE) == ""
+    assert link.is_symlink()
+    assert path.is_file()
     asyncio.run(keeper.close())
 
 
@@ -92,7 +105,7 @@ def test_commands_and_answers() -> None:
     assert read_answer(ask, ReplyError("ERR no")) is None
     assert read_answer(STORE, ReplyError("STALEMANAGER 9")) == "STALEMANAGER 9"
     assert read_answer(STORE, b"OK") == ""
-    for lie in (b"OK", [b"epoch", -1], [1]):
+    for lie in (b"OK", [b"epoch", -1], [1], [b"epoch", [1]], [b"epoch", b"x"], {b"epoch": [0]}):
         with pytest.raises(ValueError):  # noqa: PT011
             read_answer(ask, lie)
 

@@ -27,6 +27,8 @@ def test_default_holds_everywhere() -> None:
         ({"zones": ["eu-a"], "nodes": {"n": {"zone": "eu-b"}}}, "nodes.n.zone", "did you mean eu-a?"),
         ({"spares": ["10.0.0.1"]}, "spares.0", "write host:port"),
         ({"spares": ["h:0"]}, "spares.0", "write host:port"),
+        ({"spares": ["::1:7000", "[::1]:7000"]}, "spares.0", "::1:7000 is written [::1]:7000"),
+        ({"spares": ["h:07000"]}, "spares.0", "is written h:7000"),
         ({"spares": ["h:1", "h:1"]}, "spares.1", "stands there twice"),
         (
             {"shards": 3, "limits": {"slots_max": 5000}},
