@@ -76,6 +76,21 @@ def test_lease_counts_from_when_it_was_asked_for() -> None:
     assert lease.expires_ms == 4_000 + LASTS_MS
 
 
+def test_node_that_grants_less_is_believed() -> None:
+    """Else this manager would act while the nodes have the lease for another."""
+    lease = bidding()
+    lease.take()
+    for node in ("a", "b"):
+        lease.answered(node, LeaseAnswer(True, 5, "me", 3_000))
+    assert lease.held
+    assert lease.expires_ms == 4_000 + 2_700
+    assert lease.next_deadline_ms == 4_000 + 1_000
+    lease.tick(5_000)
+    assert {ask.node_id for ask in lease.take()} == {"a", "b"}
+    lease.tick(6_700)
+    assert not lease.held
+
+
 def test_grants_of_replicas_do_not_count() -> None:
     lease = bidding()
     lease.take()
