@@ -29,8 +29,8 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            # With a limit of 0 `pause_writing` says that bytes wait, `resume_writing` that all were taken.
-            transport.set_write_buffer_limits(high=0)
+            # So `pause_writing` says that bytes wait, `resume_writing` that all were taken; 0 stops asyncio's TLS.
+            transport.set_write_buffer_limits(high=1)
             peer = transport.get_extra_info("peername")
             self._address = str(peer[0]) if peer else ""
             per_address[self._address] += 1

@@ -9,12 +9,14 @@ INVARIANTS  Each question gets its answer: None, or an error, when the node was 
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from garrison.base import disk
 from garrison.client import ReplyError
+from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.manager.effects import (
     AskLease,
     LeaseAnswer,
@@ -33,6 +35,7 @@ QUESTIONS_MAX = 64
 """That wait at one node; further ones are answered as unanswered at once."""
 FILE_BYTES_MAX = 4 << 20
 FILE_FORMAT = "garrison-manager-file"
+logger = logging.getLogger("garrison.manager")
 
 Ask = AskLease | ReleaseLease | ReadRecords | StoreRecords
 Answer = LeaseAnswer | StoredRecords | str | None
@@ -42,6 +45,10 @@ Answered = Callable[[Ask, Answer], None]
 
 class Keeper(Protocol):
     """Carries questions about lease and records, and calls `answered` once for each."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the lease is not granted, where that is an error; one sentence each."""
 
     def ask(self, ask: Ask) -> None: ...
     async def close(self) -> None: ...
@@ -63,6 +70,12 @@ class ClusterKeeper:
         self._answered = answered
         self._queues: dict[str, asyncio.Queue[Ask]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._refusals: dict[str, str] = {}
+        """What nodes answered to the last request for the lease, where that was an error."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._refusals.values()))
 
     def ask(self, ask: Ask) -> None:
         queue = self._queues.get(ask.node_id)
@@ -91,7 +104,18 @@ class ClusterKeeper:
             return unanswered(ask, "ERR the node is not known")
         async with asyncio.timeout(ASK_TIMEOUT_S):
             replies = await self._admin.call_many(address, [command_of(ask, self._manager_id)], KEEPING_LANE)
+        if isinstance(ask, AskLease):
+            self._note_refusal(ask.node_id, address, replies[0])
         return read_answer(ask, replies[0])
+
+    def _note_refusal(self, node_id: str, address: Address, reply: Any) -> None:
+        if not isinstance(reply, ReplyError):
+            self._refusals.pop(node_id, None)
+            return
+        text = printable(f"{address} refuses the lease: {reply}")
+        if self._refusals.get(node_id) != text:
+            self._refusals[node_id] = text
+            logger.warning("%s", text)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until all questions were carried, as after the release of the lease."""
@@ -111,6 +135,9 @@ class ClusterKeeper:
 
 class FileKeeper:
     """Records in a file, for a manager that works alone. ManagerError when another process has the file."""
+
+    problems = ()
+    """The lease is its own."""
 
     def __init__(self, path: Path, answered: Answered) -> None:
         self.path = path

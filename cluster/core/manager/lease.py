@@ -38,7 +38,7 @@ from enum import Enum
 from typing import Protocol
 
 from garrison.cluster.core.manager.effects import AskLease, LeaseAnswer, ReleaseLease
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import LEASE_MS_MIN, ManagerSettings
 from garrison.cluster.core.manager.voters import Voters
 
 OTHERS_LEFT_LEASES_MAX = 10
@@ -88,6 +88,8 @@ class Lease:
         self._asked_ms = now_ms
         self._round_ms = now_ms
         """When the next round of requests is due, while asking or holding."""
+        self._lasts_ms = settings.lease_ms
+        """The shortest lease that a node has granted under this epoch."""
         self._under_way: dict[str, tuple[int, int]] = {}
         self._granted_until_ms: dict[str, int] = {}
         self._holders: dict[str, Holder] = {}
@@ -232,7 +234,9 @@ class Lease:
         lasts_ms = min(left_ms, self._settings.lease_ms)
         share = 1 - self._settings.clock_drift_percent_max / 100
         self._granted_until_ms[node_id] = asked_ms + int(lasts_ms * share)
-        self._round_ms = min(self._round_ms, asked_ms + max(1, lasts_ms // 3))
+        if lasts_ms < self._lasts_ms:
+            self._lasts_ms = max(lasts_ms, LEASE_MS_MIN)
+            self._round_ms = min(self._round_ms, asked_ms + self._lasts_ms // 3)
 
     def _noted_until_ms(self, node_id: str) -> int:
         holder = self._holders.get(node_id)
@@ -259,11 +263,12 @@ class Lease:
         self.state, self._asked_ms = LeaseState.ASKING, self._now_ms
         self.newest_epoch += 1
         self.epoch = self.newest_epoch
+        self._lasts_ms = self._settings.lease_ms
         self._granted_until_ms.clear()
         self._ask_everybody()
 
     def _ask_everybody(self) -> None:
-        self._round_ms = self._now_ms + self._third_ms
+        self._round_ms = self._now_ms + self._lasts_ms // 3
         for node_id in self._voters.node_ids:
             self._ask(node_id)
 

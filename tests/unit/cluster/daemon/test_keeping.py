@@ -154,6 +154,34 @@ async def test_each_question_gets_one_answer_in_order() -> None:
     await keeper.close()
 
 
+async def test_error_for_a_lease_is_a_problem_until_answered() -> None:
+    """Else nobody learns why no manager leads, as when the nodes' disks are full."""
+    replies: dict[int, Any] = {
+        1: ReplyError("ERR cannot write nodes.conf.manager: No space left\x1b[2J"),
+        2: {b"granted": 1, b"epoch": 1, b"holder": b"m", b"left-ms": 9},
+    }
+
+    class Refusing(Node):
+        async def call_many(self, address: Address, commands: Sequence[Any], lane: int = 0) -> list[Any]:
+            return [replies[address.port]]
+
+    admin: Any = Refusing()
+    places = {"n": Address("h", 1), "m": Address("h", 2)}
+    keeper = ClusterKeeper(admin, "m", places.get, lambda *got: None)
+    for _ in range(2):
+        for name in places:
+            keeper.ask(AskLease(name, 1, 9))
+    await keeper.drain(1.0)
+    assert keeper.problems == (
+        "h:1 refuses the lease: ERR cannot write nodes.conf.manager: No space left\\x1b[2J",
+    )
+    replies[1] = replies[2]
+    keeper.ask(AskLease("n", 1, 9))
+    await keeper.drain(1.0)
+    assert keeper.problems == ()
+    await keeper.close()
+
+
 async def test_questions_at_a_node_are_bounded() -> None:
     node, answers = Node(), list[tuple[Ask, Answer]]()
     admin: Any = node

@@ -68,6 +68,19 @@ def test_plan_folds_lines_below_their_text() -> None:
     assert all(line.startswith("  ") for line in lines[1:])
 
 
+def test_command_line_is_not_folded() -> None:
+    command = "garrison cluster reshard 10.0.0.1:7000 --to 10.0.0.1:7000 --ranges 0-99 --yes"
+    job = JOB.model_copy(update={"command": command})
+    for show, what in (
+        (render.show_job, job),
+        (render.show_plan, Plan(id="p9", made_ms=1, jobs=(job,))),
+    ):
+        console = Console(file=io.StringIO(), width=40, highlight=False)
+        show(what, console)  # type: ignore[operator]
+        assert isinstance(console.file, io.StringIO)
+        assert f"by hand: {command}\n" in console.file.getvalue()
+
+
 def test_stored_state_says_how_it_goes_on() -> None:
     waiting = JOB.model_copy(update={"waits_for": "consent, because the mode is dry-run"})
     text = shown(render.show_stored, Plan(id="p9", made_ms=1, jobs=(waiting,)))

@@ -4,7 +4,7 @@ import random
 
 from garrison.cluster.core.manager.effects import AskLease, LeaseAnswer, ReleaseLease
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import LEASE_MS_MIN, ManagerSettings
 from garrison.cluster.core.manager.voters import Shard, Voters
 
 VOTERS = Voters((Shard("a"), Shard("b"), Shard("c")), ("a", "b", "c", "replica"))
@@ -88,6 +88,14 @@ def test_node_that_grants_less_is_believed() -> None:
     lease.tick(5_000)
     assert {ask.node_id for ask in lease.take()} == {"a", "b"}
     lease.tick(6_700)
+    assert not lease.held
+
+
+def test_node_that_grants_nothing_is_not_hurried() -> None:
+    lease = bidding()
+    lease.take()
+    lease.answered("a", LeaseAnswer(True, 5, "me", 0))
+    assert lease.next_deadline_ms == 4_000 + LEASE_MS_MIN // 3
     assert not lease.held
 
 
