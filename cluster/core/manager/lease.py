@@ -234,7 +234,7 @@ class Lease:
         lasts_ms = min(left_ms, self._settings.lease_ms)
         share = 1 - self._settings.clock_drift_percent_max / 100
         self._granted_until_ms[node_id] = asked_ms + int(lasts_ms * share)
-        if lasts_ms < self._lasts_ms:
+        if lasts_ms < self._lasts_ms * share:
             self._lasts_ms = max(lasts_ms, LEASE_MS_MIN)
             self._round_ms = min(self._round_ms, asked_ms + self._lasts_ms // 3)
 
