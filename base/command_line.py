@@ -16,7 +16,7 @@ EXIT_STOPPED = 130
 EXIT_PIPE_CLOSED = 141
 """As a shell reports a program whose reader has gone (`garrison --help | head -1`)."""
 OUTPUT_AFTER_CLOSED_PIPE = "PacifyFlushWrapper"
-"""What typer makes of standard output when its reader has gone; it leaves with 1 then, which means a failure."""
+"""What typer makes of standard output when its reader has gone; it leaves with 1 then, as after a failure."""
 
 
 def run_app(app: Callable[..., Any], name: str, arguments: Sequence[str] | None) -> int:
@@ -63,7 +63,7 @@ def too_few_descriptors(error: OSError) -> str:
 
 
 def _open_closed_output() -> None:
-    """Lead what was closed (`>&-`) nowhere: Python has no stream for it, and a socket would take its place."""
+    """Lead what was closed (`>&-`) nowhere: Python has no stream for it, a socket would get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  it stays open

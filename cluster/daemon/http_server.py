@@ -29,7 +29,8 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            # So `pause_writing` says that bytes wait, `resume_writing` that all were taken; 0 stops asyncio's TLS.
+            # So `pause_writing` says that bytes wait, `resume_writing` that all were taken. From 0 the TLS of
+            # asyncio never goes on.
             transport.set_write_buffer_limits(high=1)
             peer = transport.get_extra_info("peername")
             self._address = str(peer[0]) if peer else ""
