@@ -120,6 +120,8 @@ def parse_nodes(text: str, asked: Address) -> View:
         if not line.strip():
             continue
         try:
+            if not line.isprintable():
+                raise ValueError("it has characters that cannot be shown")
             node = _parse_line(line, asked)
         except (ValueError, IndexError) as error:
             raise ValueError(f"CLUSTER NODES from {asked}, line {number}: {error}: {line[:120]!r}") from error

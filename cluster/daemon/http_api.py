@@ -3,8 +3,8 @@
 BACKGROUND  docs/manager-reference.md describes it for people. Each route says who may call it and which
             documents go in and out; nothing else in this package knows of HTTP methods and paths.
 INVARIANTS  No answer without the right that its route needs. Errors are a :class:`Refusal`, and never show
-            what a token was or a traceback. What changes something needs the media type JSON or YAML,
-            which another site's form cannot send.
+            what a token was or a traceback. A body needs the media type JSON or YAML, which another site's
+            form cannot send; a request without one rests on what the guard asks of a browser's.
 """
 
 import asyncio

@@ -136,11 +136,14 @@ class Guard:
             self._limits.path_characters_max
         ):
             return 414, f"the address is longer than {self._limits.path_characters_max} (path_characters_max)"
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > self._limits.header_bytes_max:
+            return 431, f"the headers have more than {self._limits.header_bytes_max} bytes (header_bytes_max)"
         host = headers.get("host", "")
         if not self._is_ours(host):
             return 403, "this manager does not have that name; start it with --allow-host NAME"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _site_of(origin) != host.lower():
             return 403, "the request comes from another site"
         site = headers.get("sec-fetch-site", "none")
         if site not in ("none", "same-origin") and not _is_visit(scope, headers):
@@ -157,10 +160,9 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         """A name of ours, or an address: an address cannot be made to mean another machine."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        if _site_of(f"//{host}") != host.lower() or "@" in host:
             return False
+        name = urlsplit(f"//{host}").hostname or ""
         if name.lower() in self._names:
             return True
         try:
@@ -172,12 +174,13 @@ class Guard:
     def _bounded_receive(self, receive: Receive) -> Receive:
         passed = 0
         whole = False
+        deadline_s = asyncio.get_running_loop().time() + self._limits.body_timeout_s
 
         async def bounded() -> Message:
             nonlocal passed, whole
             if whole:
                 return await receive()  # Waits for the end of the connection.
-            async with asyncio.timeout(self._limits.body_timeout_s):
+            async with asyncio.timeout_at(deadline_s):
                 message = await receive()
             if message["type"] == "http.request":
                 passed += len(message.get("body", b""))
@@ -213,6 +216,15 @@ async def refuse(send: Send, status: int, text: str) -> None:
         headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _site_of(url: str) -> str:
+    """Host and port of a URL; empty when it is not one."""
+    try:
+        parts = urlsplit(url)
+        return parts.netloc.lower() if parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def _is_visit(scope: Scope, headers: dict[str, str]) -> bool:

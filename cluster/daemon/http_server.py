@@ -1,4 +1,8 @@
-"""The listener: uvicorn in this event loop, with bounds on connections and on slow senders of headers."""
+"""The listener: uvicorn in this event loop, with bounds on connections and on slow senders and readers.
+
+uvicorn closes a connection only after all that was written has been taken, and a client that never reads
+would keep its connection and the answers for ever. So what waits for a client is given `send_timeout_s`.
+"""
 
 import asyncio
 import ssl
@@ -15,15 +19,19 @@ KEEP_ALIVE_S = 30
 
 
 def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
-    """A protocol whose connections end when headers do not come in time, or there are too many."""
+    """A protocol whose connections end when headers or readers are too slow, or there are too many."""
     per_address: Counter[str] = Counter()
 
     class BoundedProtocol(H11Protocol):
         _patience: asyncio.TimerHandle | None = None
+        _until_taken: asyncio.TimerHandle | None = None
         _address = ""
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            # So `pause_writing` says that bytes wait, `resume_writing` that all were taken. From 0 the TLS of
+            # asyncio never goes on.
+            transport.set_write_buffer_limits(high=1)
             peer = transport.get_extra_info("peername")
             self._address = str(peer[0]) if peer else ""
             per_address[self._address] += 1
@@ -34,6 +42,7 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
+            self.resume_writing()
             per_address[self._address] -= 1
             if per_address[self._address] <= 0:
                 del per_address[self._address]
@@ -45,6 +54,17 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
                 self._stop_waiting()
             elif self._patience is None:
                 self._wait_for_headers()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self._until_taken is None:
+                self._until_taken = self.loop.call_later(limits.send_timeout_s, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self._until_taken is not None:
+                self._until_taken.cancel()
+                self._until_taken = None
 
         def _wait_for_headers(self) -> None:
             self._patience = self.loop.call_later(limits.header_timeout_s, self.transport.close)

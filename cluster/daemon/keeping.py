@@ -9,12 +9,14 @@ INVARIANTS  Each question gets its answer: None, or an error, when the node was 
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from garrison.base import disk
 from garrison.client import ReplyError
+from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.manager.effects import (
     AskLease,
     LeaseAnswer,
@@ -33,6 +35,7 @@ QUESTIONS_MAX = 64
 """That wait at one node; further ones are answered as unanswered at once."""
 FILE_BYTES_MAX = 4 << 20
 FILE_FORMAT = "garrison-manager-file"
+logger = logging.getLogger("garrison.manager")
 
 Ask = AskLease | ReleaseLease | ReadRecords | StoreRecords
 Answer = LeaseAnswer | StoredRecords | str | None
@@ -42,6 +45,10 @@ Answered = Callable[[Ask, Answer], None]
 
 class Keeper(Protocol):
     """Carries questions about lease and records, and calls `answered` once for each."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the lease is not granted, where that is an error; one sentence each."""
 
     def ask(self, ask: Ask) -> None: ...
     async def close(self) -> None: ...
@@ -63,6 +70,12 @@ class ClusterKeeper:
         self._answered = answered
         self._queues: dict[str, asyncio.Queue[Ask]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._refusals: dict[str, str] = {}
+        """What nodes answered to the last request for the lease, where that was an error."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._refusals.values()))
 
     def ask(self, ask: Ask) -> None:
         queue = self._queues.get(ask.node_id)
@@ -91,7 +104,18 @@ class ClusterKeeper:
             return unanswered(ask, "ERR the node is not known")
         async with asyncio.timeout(ASK_TIMEOUT_S):
             replies = await self._admin.call_many(address, [command_of(ask, self._manager_id)], KEEPING_LANE)
+        if isinstance(ask, AskLease):
+            self._note_refusal(ask.node_id, address, replies[0])
         return read_answer(ask, replies[0])
+
+    def _note_refusal(self, node_id: str, address: Address, reply: Any) -> None:
+        if not isinstance(reply, ReplyError):
+            self._refusals.pop(node_id, None)
+            return
+        text = printable(f"{address} refuses the lease: {reply}")
+        if self._refusals.get(node_id) != text:
+            self._refusals[node_id] = text
+            logger.warning("%s", text)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until all questions were carried, as after the release of the lease."""
@@ -112,10 +136,15 @@ class ClusterKeeper:
 class FileKeeper:
     """Records in a file, for a manager that works alone. ManagerError when another process has the file."""
 
+    problems = ()
+    """The lease is its own."""
+
     def __init__(self, path: Path, answered: Answered) -> None:
         self.path = path
         self._answered = answered
-        self._lock = _lock(path)
+        # Behind a link there is one file, whatever it is called: it has one lock, and the link stays.
+        self._file = path.resolve()
+        self._lock = _lock(self._file)
 
     def ask(self, ask: Ask) -> None:
         asyncio.get_running_loop().call_soon(self._answer, ask)
@@ -136,7 +165,7 @@ class FileKeeper:
 
     def _read(self) -> StoredRecords | None:
         try:
-            with open(self.path, "rb") as file:
+            with open(self._file, "rb") as file:
                 text = file.read(FILE_BYTES_MAX)
         except FileNotFoundError:
             return StoredRecords(0, "", 0, 0, b"")
@@ -147,11 +176,11 @@ class FileKeeper:
             version, epoch, content = int(found["version"]), int(found["epoch"]), str(found["content"])
             if found["format"] != FILE_FORMAT or version < 1 or epoch < 1:
                 raise ValueError("no manager has written this")
+            return StoredRecords(epoch, "", version, epoch, content.encode())
         except (ValueError, KeyError, TypeError, RecursionError):
             # Not a file of ours, or damaged: the core says so, and a person decides. It is never version 0,
             # which would mean that there is nothing to be lost.
             return StoredRecords(1, "", 1, 1, text)
-        return StoredRecords(epoch, "", version, epoch, content.encode())
 
     def _store(self, ask: StoreRecords) -> str:
         document = {
@@ -161,7 +190,7 @@ class FileKeeper:
             "content": ask.content.decode(),
         }
         try:
-            disk.replace(str(self.path), json.dumps(document), keep_previous=True, mode=0o600)
+            disk.replace(str(self._file), json.dumps(document), keep_previous=True, mode=0o600)
         except OSError as error:
             return f"ERR cannot store the records in {self.path}: {error.strerror or error}"
         return ""
@@ -239,10 +268,10 @@ def _fields(reply: Any) -> dict[str, Any]:
 
 
 def _number(fields: dict[str, Any], name: str) -> int:
-    value = int(fields.get(name) or 0)
-    if value < 0:
-        raise ValueError(f"ERR {name} is negative: {value}")
-    return value
+    value = fields.get(name) or 0
+    if not isinstance(value, int | bytes | str) or int(value) < 0:
+        raise ValueError(f"ERR {name} is not a number of 0 or more: {value!r:.80}")
+    return int(value)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -164,8 +164,9 @@ class ManagerProcess:
         self.tracing.seen(picture, events)
         around: dict[str, object] = {"spares": self.surveyor.spares, "backups": self.surveyor.backups}
         why = why_only_watching(picture, self.desk.settings.keeping)
-        if why and picture.kind == "cluster":
-            around["problems"] = (why, *picture.problems)
+        if picture.kind == "cluster":
+            refused = self.driver.keeper.problems if self.driver.keeper and not why else ()
+            around["problems"] = (*([why] if why else refused), *picture.problems)
         if why != self._why_watching:
             self._why_watching = why
             if why:

@@ -31,7 +31,8 @@ def show_plan(plan: Plan, console: Console) -> None:
         for step in job.steps:
             _listed(escape(step.explanation or step.kind), console, JOB_INDENT)
         if job.command:
-            _indented(f"[dim]by hand: {escape(job.command)}[/dim]", console)
+            # Not folded: it is there to be copied.
+            console.print(f"{' ' * JOB_INDENT}[dim]by hand: {escape(job.command)}[/dim]", soft_wrap=True)
         if job.why:
             _indented(f"[red]{job.state}: {escape(job.why)}[/red]", console)
         if job.waits_for:
@@ -115,7 +116,7 @@ def show_job(job: Job, console: Console) -> None:
             f"- {step.state}, {step.done_fraction:.0%}: {escape(step.explanation or step.kind)}{why}"
         )
     if job.command:
-        console.print(f"[dim]by hand: {escape(job.command)}[/dim]")
+        console.print(f"[dim]by hand: {escape(job.command)}[/dim]", soft_wrap=True)
 
 
 def show_history(entries: Sequence[AuditEntry], console: Console) -> None:

@@ -30,7 +30,13 @@ from garrison.cluster.core.topology import Address, View
 from garrison.cluster.doctor.key_sample import sample_keys
 from garrison.cluster.doctor.this_host import read_host
 from garrison.cluster.errors import ManagerError, UnreachableError
-from garrison.cluster.manager.admin_client import Access, AdminClient, read_status, read_view
+from garrison.cluster.manager.admin_client import (
+    LOGIN_ADVICE,
+    Access,
+    AdminClient,
+    read_status,
+    read_view,
+)
 
 ASKED_AT_ONCE_MAX = 64
 NODES_MAX = 2_000
@@ -169,6 +175,8 @@ class Gatherer:
         if not node.info:
             refused = named["info"]
             why = f"it refuses INFO: {refused}" if isinstance(refused, ReplyError) else "it sends no INFO"
+            if isinstance(refused, AuthenticationError):
+                why += f"; {LOGIN_ADVICE}"
             return NodeReading(address, error=why)
         self._replies[address] = {name: named[name] for name in ("nodes", "cluster", "info", "keys")}
         reached = self.access.address_map.reached(address)

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.holding import Refusal, refusals
 
@@ -132,7 +133,9 @@ def _bound(events: Iterator[Any]) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _RefusedError((), f"line {line}: anchors and aliases are not read; write the part out")
         if getattr(event, "tag", None):
-            raise _RefusedError((), f"line {line}: tags such as {event.tag[:20]} are not read; leave it out")
+            raise _RefusedError(
+                (), f"line {line}: tags such as {event.tag[:20]!a} are not read; leave it out"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
         values += isinstance(event, yaml.NodeEvent)
@@ -174,17 +177,17 @@ def _reason(error: Mapping[str, Any]) -> str:
         case "extra_forbidden":
             return _unknown_word(error["loc"])
         case "greater_than":
-            return f"{shown} is too small; write more than {context['gt']:g}"
+            return f"{shown} is too small; write more than {context['gt']:.12g}"
         case "greater_than_equal":
-            return f"{shown} is too small; write {context['ge']:g} or more"
+            return f"{shown} is too small; write {context['ge']:.12g} or more"
         case "less_than_equal":
-            return f"{shown} is too large; write {context['le']:g} or less"
+            return f"{shown} is too large; write {context['le']:.12g} or less"
         case "literal_error" | "enum":
             return f"{shown} is not known here; write one of {context['expected']}"
         case "string_too_short":
             return "it is empty; write something, or leave it out"
         case "value_error":
-            return f"{context['error']}; write one as Europe/Berlin"
+            return str(context["error"])
     if kind.startswith(("int", "float", "finite")):
         return f"{shown} is not a number that can stand here; write one as 3"
     if kind.startswith("time"):
@@ -231,4 +234,4 @@ def _shown(value: object) -> str:
 
 
 def _joined(path: Path) -> str:
-    return ".".join(str(word) for word in path)
+    return printable(".".join(str(word) for word in path))

@@ -5,7 +5,6 @@ the moment when a person wants it stored. Later the planner asks only for the fi
 has gone since must not stop everything else. :func:`warnings_in` says what holds and is unwise.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from garrison.cluster.core.manager.settable import SETTABLE
 from garrison.cluster.core.manager.situation import Names, Situation
 from garrison.cluster.core.manager.windows import may_begin_ms
 from garrison.cluster.core.ranges import SLOT_COUNT
+from garrison.cluster.core.topology import Address
 
 SETTING_BYTES_MAX = 4096
 ENTRIES_MAX = 10_000
@@ -43,7 +43,7 @@ def refusals(desired: DesiredState) -> tuple[Refusal, ...]:
     """What cannot hold in any deployment."""
     return (
         *_zones(desired),
-        *_weights(desired),
+        *_sizes(desired),
         *_spares(desired),
         *_limits(desired),
         *_windows(desired),
@@ -81,10 +81,7 @@ def _zones(desired: DesiredState) -> Iterator[Refusal]:
             yield Refusal(f"nodes.{name}.zone", f"{wish.zone!r} is not one of `zones`; {hint}")
 
 
-def _weights(desired: DesiredState) -> Iterator[Refusal]:
-    for name, wish in desired.nodes.items():
-        if not math.isfinite(wish.weight):
-            yield Refusal(f"nodes.{name}.weight", "write a number; 1 is usual, 0 gives all slots away")
+def _sizes(desired: DesiredState) -> Iterator[Refusal]:
     for what, count in (("nodes", len(desired.nodes)), ("spares", len(desired.spares))):
         if count > ENTRIES_MAX:
             yield Refusal(
@@ -98,14 +95,14 @@ def _spares(desired: DesiredState) -> Iterator[Refusal]:
         host, _, port = address.rpartition(":")
         if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
             yield Refusal(path, f"{address[:80]!r} is not an address; write host:port")
+        elif address != (as_shown := str(Address(host.strip("[]"), int(port)))):
+            yield Refusal(path, f"{address[:80]} is written {as_shown[:80]}; write it like that")
         elif address in desired.spares[:index]:
             yield Refusal(path, f"{address} stands there twice; leave one out")
 
 
 def _limits(desired: DesiredState) -> Iterator[Refusal]:
     limits, shards = desired.limits, desired.shards
-    if not math.isfinite(limits.cpu_percent_max):
-        yield Refusal("limits.cpu_percent_max", "write a number, as 80")
     if limits.slots_max is not None and shards is not None and limits.slots_max * shards < SLOT_COUNT:
         yield Refusal(
             "limits.slots_max",
@@ -146,10 +143,10 @@ def _settings(desired: DesiredState) -> Iterator[Refusal]:
             near = get_close_matches(name.lower(), SETTABLE, 1)
             hint = f"did you mean {near[0]}?" if near else "set it in the node's own file"
             yield Refusal(path, f"is not a directive that a manager may set on every node; {hint}")
+        elif not value.isprintable():
+            yield Refusal(path, "the value has a line break or control character; write it on one line")
         elif len(value.encode()) > SETTING_BYTES_MAX:
             yield Refusal(path, f"the value is longer than {SETTING_BYTES_MAX} bytes; shorten it")
-        elif any(ord(letter) < 32 for letter in value):
-            yield Refusal(path, "the value has a line break or control character; write it on one line")
 
 
 def _backups(desired: DesiredState) -> Iterator[Refusal]:

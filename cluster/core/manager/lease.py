@@ -11,7 +11,8 @@ INVARIANTS.
    majorities share a shard, and a shard grants it to one at a time, whichever node is its primary
    (`garrison.node.core.manager_records`).
 2. The holder counts from when it *asked*, a node from when the request came, which is later: on clocks that
-   run alike the holder gives up first. `clock_drift_percent_max` of it is given up for clocks that do not.
+   run alike the holder gives up first, also when the node granted less than was asked for.
+   `clock_drift_percent_max` of it is given up for clocks that do not.
    The clock is one that runs on while the machine sleeps; each input looks at it before anything else.
 3. A newer epoch, heard from anybody, ends it at once. A lost lease is never taken up again: the next one has
    a new epoch.
@@ -29,7 +30,7 @@ no other manager holds most of them; after a random delay, so that two seldom me
 for the lease with the newest epoch known plus one. Without a majority after a third of the lease it gives
 back what it got and waits longer. Two that asked with one epoch share the nodes; a node that granted it to
 the other, who gave it back, never grants it to the holder, who therefore asks anew with a newer one. The
-holder renews each third of the lease. At most one request is under way to a node.
+holder renews each third of the shortest lease granted. At most one request is under way to a node.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from enum import Enum
 from typing import Protocol
 
 from garrison.cluster.core.manager.effects import AskLease, LeaseAnswer, ReleaseLease
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import LEASE_MS_MIN, ManagerSettings
 from garrison.cluster.core.manager.voters import Voters
 
 OTHERS_LEFT_LEASES_MAX = 10
@@ -87,8 +88,10 @@ class Lease:
         self._asked_ms = now_ms
         self._round_ms = now_ms
         """When the next round of requests is due, while asking or holding."""
+        self._lasts_ms = settings.lease_ms
+        """The shortest lease that a node has granted under this epoch."""
         self._under_way: dict[str, tuple[int, int]] = {}
-        self._granted_ms: dict[str, int] = {}
+        self._granted_until_ms: dict[str, int] = {}
         self._holders: dict[str, Holder] = {}
         self._asks: list[AskLease | ReleaseLease] = []
 
@@ -127,7 +130,7 @@ class Lease:
             return
         if answer.granted and answer.holder == self._settings.id and answer.epoch == epoch == self.epoch:
             if self.state is not LeaseState.FOLLOWING:
-                self._granted_ms[node_id] = asked_ms
+                self._count_grant(node_id, asked_ms, answer.left_ms)
                 self._holders.pop(node_id, None)
                 self._perhaps_won()
             else:
@@ -158,8 +161,8 @@ class Lease:
         for ask in self._asks:
             if isinstance(ask, AskLease):
                 del self._under_way[ask.node_id]
-        self._asks = [ReleaseLease(node_id, self.epoch) for node_id in sorted(self._granted_ms)]
-        self._granted_ms.clear()
+        self._asks = [ReleaseLease(node_id, self.epoch) for node_id in sorted(self._granted_until_ms)]
+        self._granted_until_ms.clear()
         self._bid_at_ms = None
         wait_ms = self._rng.uniform(self._third_ms, self._settings.lease_ms)
         self._not_before_ms = self._now_ms + round(wait_ms)
@@ -220,10 +223,20 @@ class Lease:
         return max(1, self._settings.lease_ms // 3)
 
     def _counts_until_ms(self, node_id: str) -> int:
-        """How long a node's grant counts: from when it was asked for, less what clocks may differ."""
-        granted_ms = self._granted_ms.get(node_id)
-        lasts_ms = int(self._settings.lease_ms * (1 - self._settings.clock_drift_percent_max / 100))
-        return granted_ms + lasts_ms if granted_ms is not None else 0
+        """How long a node's grant counts; 0 for one that has not granted."""
+        return self._granted_until_ms.get(node_id, 0)
+
+    def _count_grant(self, node_id: str, asked_ms: int, left_ms: int) -> None:
+        """It counts from when it was asked for, as long as the node says, less what clocks may differ.
+
+        A node grants no more than its cluster-manager-lease-ms-max, however much was asked for.
+        """
+        lasts_ms = min(left_ms, self._settings.lease_ms)
+        share = 1 - self._settings.clock_drift_percent_max / 100
+        self._granted_until_ms[node_id] = asked_ms + int(lasts_ms * share)
+        if lasts_ms < self._lasts_ms * share:
+            self._lasts_ms = max(lasts_ms, LEASE_MS_MIN)
+            self._round_ms = min(self._round_ms, asked_ms + self._lasts_ms // 3)
 
     def _noted_until_ms(self, node_id: str) -> int:
         holder = self._holders.get(node_id)
@@ -250,11 +263,12 @@ class Lease:
         self.state, self._asked_ms = LeaseState.ASKING, self._now_ms
         self.newest_epoch += 1
         self.epoch = self.newest_epoch
-        self._granted_ms.clear()
+        self._lasts_ms = self._settings.lease_ms
+        self._granted_until_ms.clear()
         self._ask_everybody()
 
     def _ask_everybody(self) -> None:
-        self._round_ms = self._now_ms + self._third_ms
+        self._round_ms = self._now_ms + self._lasts_ms // 3
         for node_id in self._voters.node_ids:
             self._ask(node_id)
 
@@ -274,7 +288,7 @@ class Lease:
         """Whether it has granted this lease, or refused it: then we know how long another holds it there."""
         holder = self._holders.get(node_id)
         refused = holder is not None and holder.heard_ms >= self._asked_ms
-        return node_id in self._granted_ms or refused
+        return node_id in self._granted_until_ms or refused
 
 
 class LeaseOfOne(Lease):

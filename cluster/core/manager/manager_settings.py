@@ -9,6 +9,8 @@ from garrison.cluster.core.manager.picture import Document
 FILE_NODE = "file"
 """The id under which the shell is asked to read and store records when they are kept in a file."""
 
+LEASE_MS_MIN = 300
+
 
 class ManagerSettings(Document):
     """Settings of one manager."""
@@ -18,7 +20,7 @@ class ManagerSettings(Document):
         default="cluster", description="where lease and records are; in a file this manager works alone"
     )
     records_file: str = Field(default="", description="how the file is called, for people")
-    lease_ms: int = Field(default=9_000, ge=300, description="how long a granted lease holds")
+    lease_ms: int = Field(default=9_000, ge=LEASE_MS_MIN, description="how long a granted lease holds")
     clock_drift_percent_max: float = Field(
         default=10.0, ge=0, lt=50, description="how much of the lease is given up for clocks that differ"
     )

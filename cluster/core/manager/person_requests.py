@@ -42,6 +42,7 @@ from garrison.cluster.core.manager.requests import (
     Undo,
 )
 from garrison.cluster.core.manager.situation import Names
+from garrison.cluster.core.manager.steps import reshard_command
 from garrison.cluster.core.ranges import format_slots, parse_ranges, to_slots
 
 SLOTS_PER_STEP_MAX = 100
@@ -191,7 +192,7 @@ def _moving(source_id: str, target_id: str, slots: Sequence[int], picture: Pictu
 def _command(move: Move, picture: Picture) -> str:
     target = picture.node(move[1])
     assert target is not None
-    return f"garrison cluster reshard {target.address} --to {target.address} --ranges {move[2]} --yes"
+    return reshard_command(target.address, target.address, move[2])
 
 
 def _applied(records: Records, request: Apply, settings: ManagerSettings) -> Records:

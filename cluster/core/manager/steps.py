@@ -118,17 +118,16 @@ def _line(step: Step, situation: Situation) -> str:
     node = label(words.get("node", ""), situation)
     match step.kind:
         case StepKind.MOVE_SLOTS:
-            target = label(words["target"], situation)
-            return f"garrison cluster reshard {entry} --to {target} --ranges {words['slots']} --yes"
+            return reshard_command(entry, label(words["target"], situation), words["slots"])
         case StepKind.MEET:
             host, _, port = words["address"].rpartition(":")
-            return f"{_cli(entry)} CLUSTER MEET {host.strip('[]')} {port}"
+            return f"{_cli(entry)} CLUSTER MEET {quote(host.strip('[]'))} {port}"
         case StepKind.REPLICATE:
             return f"{_cli(node)} CLUSTER REPLICATE {words['primary']}"
         case StepKind.HAND_OVER:
             return f"{_cli(node)} CLUSTER FAILOVER"
         case StepKind.FORGET:
-            return f"garrison cluster call {entry} CLUSTER FORGET {words['node']}"
+            return f"garrison cluster call {quote(entry)} CLUSTER FORGET {words['node']}"
         case StepKind.RESET:
             return f"{_cli(words['address'])} CLUSTER RESET HARD"
         case StepKind.CONFIGURE:
@@ -137,13 +136,18 @@ def _line(step: Step, situation: Situation) -> str:
         case StepKind.RESTART:
             return f"{_cli(node)} SHUTDOWN"
         case StepKind.BACKUP:
-            return f"garrison backup create {quote(words['target'])} --from {entry}"
+            return f"garrison backup create {quote(words['target'])} --from {quote(entry)}"
         case StepKind.PROVE:
             return f"garrison backup verify {quote(words['target'])} latest"
         case _:
             return ""
 
 
+def reshard_command(entry: str, target: str, slots: str) -> str:
+    """The command line that moves slots to a primary, whoever has them."""
+    return f"garrison cluster reshard {quote(entry)} --to {quote(target)} --ranges {slots} --yes"
+
+
 def _cli(address: str) -> str:
     host, _, port = address.rpartition(":")
-    return f"garrison cli -h {host.strip('[]')} -p {port}"
+    return f"garrison cli -h {quote(host.strip('[]'))} -p {port}"

@@ -48,6 +48,7 @@ def test_lines_that_differ_only_in_times_are_one_object() -> None:
         (f"{A} nonsense myself,master - 0 0 1 connected\n", "line 1"),
         (f"{A} 10.0.0.1:1@2 myself,master - 0 0 1 connected [5-x-{B}]\n", "neither a migrating"),
         (f"{A} 10.0.0.1:1@2 myself\n", "line 1"),
+        (f"{A} 10.0.0.1:1@2,\x1b[2J myself,master - 0 0 1 connected\n", "cannot be shown"),
     ],
 )
 def test_damaged_tables_are_refused_with_place_and_cause(text: str, message: str) -> None:

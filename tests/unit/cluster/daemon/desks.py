@@ -51,6 +51,7 @@ class MemoryKeeper:
     epoch: int = 0
     error: str = ""
     asked: list[Ask] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
 
     def ask(self, ask: Ask) -> None:
         self.asked.append(ask)

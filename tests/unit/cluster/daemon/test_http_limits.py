@@ -40,6 +40,12 @@ def client_of(limits: HttpLimits | None = None, clock: float = 0.0) -> httpx.Asy
         ({"Host": "127.0.0.1.rebound.example"}, 403),
         ({"Host": ""}, 403),
         ({"Host": "["}, 403),
+        ({"Host": "rebound.example@127.0.0.1"}, 403),
+        ({"Host": "127.0.0.1/x@rebound.example"}, 403),
+        ({"Host": "127.0.0.1?"}, 403),
+        ({"Origin": "http://[evil"}, 403),
+        ({"Origin": "//@127.0.0.1:7380"}, 403),
+        ({"X": "x" * 20_000}, 431),
         ({"Origin": ORIGIN}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
@@ -122,9 +128,15 @@ async def test_stalled_sender_and_reader_are_given_up() -> None:
     async def whole() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
+    async def trickle() -> Message:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
     guard = Guard(echo, limits, [], lambda: 0.0)
-    with pytest.raises(TimeoutError):
-        await call(guard, never, keep)
-    assert sent[0]["status"] == 408
+    for sender in (never, trickle):
+        sent.clear()
+        with pytest.raises(TimeoutError):
+            await call(guard, sender, keep)
+        assert sent[0]["status"] == 408
     with pytest.raises(TimeoutError):
         await call(guard, whole, stuck)

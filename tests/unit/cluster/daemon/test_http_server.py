@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from garrison.cluster.daemon.http_limits import HttpLimits, Receive, Scope, Send
+from garrison.cluster.daemon.http_limits import App, HttpLimits, Receive, Scope, Send
 from garrison.cluster.daemon.http_server import HttpServer
 from garrison.cluster.local.ports import HOST, free_ports
 
@@ -19,10 +19,10 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(limits: HttpLimits) -> AsyncIterator[int]:
+async def serving(limits: HttpLimits, app: App = hello) -> AsyncIterator[int]:
     (port,) = free_ports(1)
     ended = asyncio.Event()
-    server = HttpServer(hello, HOST, port, limits)
+    server = HttpServer(app, HOST, port, limits)
     task = asyncio.create_task(server.serve_until(ended))
     await asyncio.wait_for(server.listening.wait(), 10)
     try:
@@ -59,6 +59,27 @@ async def test_headers_that_break_http_are_refused(line: bytes) -> None:
     async with serving(HttpLimits(header_timeout_s=1)) as port:
         answer = await read_all(port, b"GET / HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400")
+
+
+async def huge(scope: Scope, receive: Receive, send: Send) -> None:
+    size = 32 << 20
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+    await send({"type": "http.response.body", "body": bytes(size)})
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+async def test_client_that_never_reads_loses_its_connection(last: bytes) -> None:
+    limits = HttpLimits(send_timeout_s=0.1, connections_per_address_max=1)
+    async with serving(limits, huge) as port:
+        reader, writer = await asyncio.open_connection(HOST, port, limit=1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + last + b"\r\n")
+        # Its place is free again when another is heard.
+        async with asyncio.timeout(10):
+            while not (await read_all(port, b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400"):
+                await asyncio.sleep(0.01)
+        with contextlib.suppress(ConnectionError):
+            assert len(await reader.read()) < 32 << 20
+        writer.close()
 
 
 async def test_one_address_cannot_hold_all_connections() -> None:

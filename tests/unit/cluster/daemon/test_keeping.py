@@ -55,6 +55,7 @@ def test_file_keeps_records_over_restarts(tmp_path: Path) -> None:
         b"\xff\x00",
         b"[" * 100_000,
         b'{"format": "garrison-manager-file", "epoch": 1, "version": 0, "content": "x"}',
+        b'{"format": "garrison-manager-file", "epoch": 1, "version": 1, "content": "\\ud800"}',
         b'{"format": "another", "epoch": 1, "version": 1, "content": "x"}',
         b'{"format": "garrison-manager-file", "epoch": 1, "vers',
     ],
@@ -66,6 +67,18 @@ def test_damaged_file_is_never_nothing(tmp_path: Path, content: bytes) -> None:
     damaged = keeper.answer(ReadRecords("file"))
     assert isinstance(damaged, StoredRecords)
     assert (damaged.version, damaged.content) == (1, content)
+    asyncio.run(keeper.close())
+
+
+def test_link_and_its_file_are_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "records.json", tmp_path / "link.json"
+    link.symlink_to(path)
+    keeper = FileKeeper(link, lambda ask, answer: None)
+    with pytest.raises(ManagerError, match="another manager works by"):
+        FileKeeper(path, lambda ask, answer: None)
+    assert keeper.answer(STORE) == ""
+    assert link.is_symlink()
+    assert path.is_file()
     asyncio.run(keeper.close())
 
 
@@ -92,7 +105,7 @@ def test_commands_and_answers() -> None:
     assert read_answer(ask, ReplyError("ERR no")) is None
     assert read_answer(STORE, ReplyError("STALEMANAGER 9")) == "STALEMANAGER 9"
     assert read_answer(STORE, b"OK") == ""
-    for lie in (b"OK", [b"epoch", -1], [1]):
+    for lie in (b"OK", [b"epoch", -1], [1], [b"epoch", [1]], [b"epoch", b"x"], {b"epoch": [0]}):
         with pytest.raises(ValueError):  # noqa: PT011
             read_answer(ask, lie)
 
@@ -138,6 +151,33 @@ async def test_each_question_gets_one_answer_in_order() -> None:
         "unknown": "ERR the node is not known",
     }
     assert (ReadRecords("dead"), None) in answers
+    await keeper.close()
+
+
+async def test_error_for_a_lease_is_a_problem_until_answered() -> None:
+    """Else nobody learns why no manager leads, as when the nodes' disks are full."""
+    replies: dict[int, Any] = {
+        1: ReplyError("ERR cannot write nodes.conf.manager: No space left\x1b[2J"),
+        2: {b"granted": 1, b"epoch": 1, b"holder": b"m", b"left-ms": 9},
+    }
+
+    class Refusing(Node):
+        async def call_many(self, address: Address, commands: Sequence[Any], lane: int = 0) -> list[Any]:
+            return [replies[address.port]]
+
+    admin: Any = Refusing()
+    places = {"n": Address("h", 1), "m": Address("h", 2)}
+    keeper = ClusterKeeper(admin, "m", places.get, lambda *got: None)
+    for _ in range(2):
+        for name in places:
+            keeper.ask(AskLease(name, 1, 9))
+    await keeper.drain(1.0)
+    (problem,) = keeper.problems
+    assert problem == "h:1 refuses the lease: ERR cannot write nodes.conf.manager: No space left\\x1b[2J"
+    replies[1] = replies[2]
+    keeper.ask(AskLease("n", 1, 9))
+    await keeper.drain(1.0)
+    assert not keeper.problems
     await keeper.close()
 
 

@@ -24,8 +24,8 @@ JOB = Job(
 )
 
 
-def shown(show: object, *arguments: object) -> str:
-    console = Console(file=io.StringIO(), width=200, highlight=False)
+def shown(show: object, *arguments: object, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
     show(*arguments, console)  # type: ignore[operator]
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -68,6 +68,14 @@ def test_plan_folds_lines_below_their_text() -> None:
     assert lines[0].startswith("- one")
     assert len(lines) > 2
     assert all(line.startswith("  ") for line in lines[1:])
+
+
+def test_command_line_is_not_folded() -> None:
+    command = "garrison cluster reshard 10.0.0.1:7000 --to 10.0.0.1:7000 --ranges 0-99 --yes"
+    job = JOB.model_copy(update={"command": command})
+    assert f"by hand: {command}\n" in shown(render.show_job, job, width=40)
+    plan = Plan(id="p9", made_ms=1, jobs=(job,))
+    assert f"by hand: {command}\n" in shown(render.show_plan, plan, width=40)
 
 
 def test_stored_state_says_how_it_goes_on() -> None:

@@ -116,6 +116,12 @@ async def test_member_that_answers_badly_is_a_finding(command: str, answer: Any,
     assert "it owns 8383 slots" in found.message
 
 
+async def test_entry_that_wants_a_password_says_what_to_give() -> None:
+    async with talking({"INFO": ReplyError("NOAUTH Authentication required.")}) as (one,):
+        with pytest.raises(UnreachableError, match=r"NOAUTH.*; give --askpass"):
+            await gathered(one.address, PATIENT)
+
+
 async def test_entry_that_does_not_answer_is_an_error() -> None:
     async with talking({"TIME": HANG}) as (one,):
         with pytest.raises(UnreachableError, match="cannot be examined"):

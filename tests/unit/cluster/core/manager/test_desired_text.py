@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.cluster.core.manager.desired import DesiredState
+from garrison.cluster.core.manager.desired import DesiredState, Harm, Limits
 from garrison.cluster.core.manager.desired_text import DESIRED_BYTES_MAX, load_desired
 
 WHOLE = """
@@ -105,6 +105,49 @@ def test_empty_text_asks_for_nothing(text: str) -> None:
 )
 def test_refusal_has_path_and_advice(text: str, refusal: str) -> None:
     assert refused(text) == [refusal]
+
+
+NUMBERS = [
+    "nodes: {a: {weight: VALUE}}",
+    "node_dead_after_s: VALUE",
+    *(f"limits: {{{name}: VALUE}}" for name in Limits.model_fields),
+    "balance: {threshold_percent: VALUE}",
+    *(f"harm: {{{name}: VALUE}}" for name in Harm.model_fields),
+    *(f"backups: [{{target: /b, {name}: VALUE}}]" for name in ("every_s", "keep", "prove_every_s")),
+    "shards: VALUE",
+    "replicas_per_shard: VALUE",
+]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e308", "9" * 400])
+@pytest.mark.parametrize("document", NUMBERS)
+def test_number_without_bound_is_refused(document: str, value: str) -> None:
+    """A planner that reckons with it would fail, or never act."""
+    (refusal,) = refused(document.replace("VALUE", value))
+    assert "is too large" in refusal or "is not a number" in refusal or "is too small" in refusal
+
+
+TEXTS = [
+    {"name": "VALUE"},
+    {"zones": ["VALUE"]},
+    {"nodes": {"VALUE": {}}},
+    {"nodes": {"a": {"zone": "VALUE"}}},
+    {"nodes": {"a": {"host": "VALUE"}}},
+    {"spares": ["VALUE:1"]},
+    {"settings": {"VALUE": "1"}},
+    {"settings": {"maxmemory": "VALUE"}},
+    {"release": "VALUE"},
+    {"backups": [{"target": "/VALUE"}]},
+    {"VALUE": "1"},
+]
+
+
+@pytest.mark.parametrize("value", ["a\x1b[2J", "a\r\nb", "a\0", "\ud800", "a\u202e", "a" * 5_000])
+@pytest.mark.parametrize("document", TEXTS)
+def test_text_that_is_not_one_line_is_refused(document: dict[str, object], value: str) -> None:
+    """Terminals and logs show it, paths and command lines are made of it."""
+    found = refused(json.dumps(document).replace("VALUE", json.dumps(value)[1:-1]))
+    assert all(each.isprintable() and len(each) < 700 for each in found)
 
 
 @pytest.mark.parametrize(

@@ -25,16 +25,16 @@ def test_default_holds_everywhere() -> None:
     [
         ({"zones": ["a", "a"]}, "zones", "'a' stands there 2 times"),
         ({"zones": ["eu-a"], "nodes": {"n": {"zone": "eu-b"}}}, "nodes.n.zone", "did you mean eu-a?"),
-        ({"nodes": {"n": {"weight": float("inf")}}}, "nodes.n.weight", "write a number"),
         ({"spares": ["10.0.0.1"]}, "spares.0", "write host:port"),
         ({"spares": ["h:0"]}, "spares.0", "write host:port"),
+        ({"spares": ["::1:7000", "[::1]:7000"]}, "spares.0", "::1:7000 is written [::1]:7000"),
+        ({"spares": ["h:07000"]}, "spares.0", "is written h:7000"),
         ({"spares": ["h:1", "h:1"]}, "spares.1", "stands there twice"),
         (
             {"shards": 3, "limits": {"slots_max": 5000}},
             "limits.slots_max",
             "3 shards with 5000 slots hold 15000 of 16384: allow 5462 or more",
         ),
-        ({"limits": {"cpu_percent_max": float("inf")}}, "limits.cpu_percent_max", "write a number"),
         (
             {"mode": "act", "harm": {"points_per_hour_max": 0}},
             "harm.points_per_hour_max",
@@ -53,6 +53,7 @@ def test_default_holds_everywhere() -> None:
         ({"settings": {"maxmemroy": "1gb"}}, "settings.maxmemroy", "did you mean maxmemory?"),
         ({"settings": {"maxmemory": "1" * 5000}}, "settings.maxmemory", "longer than 4096 bytes"),
         ({"settings": {"save": "1 1\n2 2"}}, "settings.save", "write it on one line"),
+        ({"settings": {"save": "\ud800"}}, "settings.save", "write it on one line"),
         ({"backups": [{"target": "/b"}, {"target": "/b/"}]}, "backups.1.target", "stands there twice"),
         (
             {"backups": [{"target": "/b", "prove_every_s": 60}]},

@@ -4,7 +4,7 @@ import random
 
 from garrison.cluster.core.manager.effects import AskLease, LeaseAnswer, ReleaseLease
 from garrison.cluster.core.manager.lease import Lease, LeaseOfOne, LeaseState
-from garrison.cluster.core.manager.manager_settings import ManagerSettings
+from garrison.cluster.core.manager.manager_settings import LEASE_MS_MIN, ManagerSettings
 from garrison.cluster.core.manager.voters import Shard, Voters
 
 VOTERS = Voters((Shard("a"), Shard("b"), Shard("c")), ("a", "b", "c", "replica"))
@@ -74,6 +74,29 @@ def test_lease_counts_from_when_it_was_asked_for() -> None:
     lease.answered("b", granted(5))
     assert lease.held
     assert lease.expires_ms == 4_000 + LASTS_MS
+
+
+def test_node_that_grants_less_is_believed() -> None:
+    """Else this manager would act while the nodes have the lease for another."""
+    lease = bidding()
+    lease.take()
+    for node in ("a", "b"):
+        lease.answered(node, LeaseAnswer(True, 5, "me", 3_000))
+    assert lease.held
+    assert lease.expires_ms == 4_000 + 2_700
+    assert lease.next_deadline_ms == 4_000 + 1_000
+    lease.tick(5_000)
+    assert {ask.node_id for ask in lease.take()} == {"a", "b"}
+    lease.tick(6_700)
+    assert not lease.held
+
+
+def test_node_that_grants_nothing_is_not_hurried() -> None:
+    lease = bidding()
+    lease.take()
+    lease.answered("a", LeaseAnswer(True, 5, "me", 0))
+    assert lease.next_deadline_ms == 4_000 + LEASE_MS_MIN // 3
+    assert not lease.held
 
 
 def test_grants_of_replicas_do_not_count() -> None:

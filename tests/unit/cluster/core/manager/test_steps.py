@@ -40,6 +40,16 @@ def test_commands_do_the_same() -> None:
     ]
 
 
+def test_addresses_are_quoted_for_the_shell() -> None:
+    """A spare's name is anything, and zsh takes the brackets of IPv6 for a pattern."""
+    odd = Spare("$(reboot):7009", "$(reboot):7009", "", "", is_member=False)
+    made = [steps.meet(odd), steps.replicate(odd.name, FIRST, SITUATION)]
+    assert steps.command_for(made, SITUATION).split(" && ") == [
+        "garrison cli -h 10.0.0.1 -p 7000 CLUSTER MEET '$(reboot)' 7009",
+        f"garrison cli -h '$(reboot)' -p 7009 CLUSTER REPLICATE {FIRST}",
+    ]
+
+
 def test_target_of_a_backup_is_quoted_for_the_shell() -> None:
     backup = Step(kind=StepKind.BACKUP, arguments={"target": "/a b; rm x"})
     assert (
