@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 from garrison.base import disk
 from garrison.client import ReplyError
-from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.manager.effects import (
     AskLease,
     LeaseAnswer,
@@ -25,6 +24,7 @@ from garrison.cluster.core.manager.effects import (
     StoredRecords,
     StoreRecords,
 )
+from garrison.cluster.core.printable import printable
 from garrison.cluster.core.topology import Address
 from garrison.cluster.errors import ManagerError
 from garrison.cluster.manager.admin_client import AdminClient

@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from garrison.cluster.core.check import Finding, Severity
 from garrison.cluster.core.doctor.examine import RULE_OF, SEVERITIES, Examination
-from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.doctor.readings import Reading
+from garrison.cluster.core.printable import printable
 from garrison.cluster.documents import Document
 
 PLACES_SHOWN = 4

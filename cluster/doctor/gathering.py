@@ -15,7 +15,6 @@ from typing import Any
 from garrison.client import ClientError, Connection, ReplyError
 from garrison.client.errors import AuthenticationError
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
-from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.doctor.readings import NodeReading, Reading, SentinelReading
 from garrison.cluster.core.doctor.replies import (
     NODE_COMMANDS,
@@ -26,6 +25,7 @@ from garrison.cluster.core.doctor.replies import (
     rows_of,
     text_of,
 )
+from garrison.cluster.core.printable import printable
 from garrison.cluster.core.topology import Address, View
 from garrison.cluster.doctor.key_sample import sample_keys
 from garrison.cluster.doctor.this_host import read_host

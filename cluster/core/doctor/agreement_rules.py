@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
+from garrison.cluster.core.printable import human
 from garrison.cluster.core.words import listed
 
 COMPARED = (

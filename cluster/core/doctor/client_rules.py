@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import Fields, NodeReading, as_number
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
 from garrison.cluster.core.doctor.settings_rules import output_limits
+from garrison.cluster.core.printable import human
 from garrison.cluster.core.words import counted
 
 NEAR_FRACTION = 0.8

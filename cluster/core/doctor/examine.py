@@ -24,13 +24,13 @@ from garrison.cluster.core.doctor.login_rules import LOGIN_RULES
 from garrison.cluster.core.doctor.member_rules import MEMBER_RULES
 from garrison.cluster.core.doctor.memory_rules import MEMORY_RULES
 from garrison.cluster.core.doctor.persistence_rules import PERSISTENCE_RULES
-from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.replication_rules import REPLICATION_RULES
 from garrison.cluster.core.doctor.rule import Found, Rule
 from garrison.cluster.core.doctor.sentinel_rules import SENTINEL_RULES
 from garrison.cluster.core.doctor.settings_rules import SETTINGS_RULES
 from garrison.cluster.core.doctor.version_rules import VERSION_RULES
+from garrison.cluster.core.printable import printable
 
 RULES: tuple[Rule, ...] = (
     *MEMBER_RULES,

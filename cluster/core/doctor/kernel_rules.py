@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.printable import human
 from garrison.cluster.core.words import listed
 
 SWAPPED_BYTES_MIN = 1024**2

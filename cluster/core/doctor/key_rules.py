@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import NodeReading, SampledKey
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.printable import human
 
 SAMPLE_MIN = 200
 """A smaller sample says nothing about shares."""

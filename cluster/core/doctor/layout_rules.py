@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from garrison.cluster.core.cluster_state import ClusterState
 from garrison.cluster.core.doctor.member_rules import CLUSTER_ONLY, PRIMARIES_MIN, serving_primaries, state_of
-from garrison.cluster.core.doctor.printable import shell_line
 from garrison.cluster.core.doctor.readings import LOOPBACK, NodeReading, Reading, host_of
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.printable import shell_line
 from garrison.cluster.core.topology import Node
 from garrison.cluster.core.words import counted, listed
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from garrison.cluster.core.check import Severity
 from garrison.cluster.core.cluster_state import ClusterState
-from garrison.cluster.core.doctor.printable import shell_line
 from garrison.cluster.core.doctor.readings import Kind, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at
+from garrison.cluster.core.printable import shell_line
 from garrison.cluster.core.topology import Node
 from garrison.cluster.core.words import listed
 

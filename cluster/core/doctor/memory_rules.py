@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human, shell_line
 from garrison.cluster.core.doctor.readings import NodeReading, Reading
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
+from garrison.cluster.core.printable import human, shell_line
 
 FRAGMENTATION_MAX = 1.5
 FRAGMENTED_BYTES_MIN = 100 * 1024**2

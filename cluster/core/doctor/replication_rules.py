@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import human
 from garrison.cluster.core.doctor.readings import NodeReading, as_number
 from garrison.cluster.core.doctor.rule import Found, Rule, at, set_to
+from garrison.cluster.core.printable import human
 
 LAG_S_MAX = 10
 BACKLOG_S_MIN = 60

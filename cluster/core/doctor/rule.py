@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from garrison.cluster.core.check import Severity
-from garrison.cluster.core.doctor.printable import cli
 from garrison.cluster.core.doctor.readings import Kind, NodeReading, Reading
+from garrison.cluster.core.printable import cli
 
 Group = Literal[
     "configuration",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from garrison.cluster.core.doctor.printable import cli, shell_line
 from garrison.cluster.core.doctor.readings import LOOPBACK, Kind, Reading, SentinelReading, as_number, host_of
 from garrison.cluster.core.doctor.rule import Found, Rule
+from garrison.cluster.core.printable import cli, shell_line
 from garrison.cluster.core.words import counted, listed
 
 SENTINELS_MIN = 3

@@ -17,9 +17,9 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from garrison.cluster.core.doctor.printable import printable
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.holding import Refusal, refusals
+from garrison.cluster.core.printable import printable
 
 REFERENCE = "docs/manager-reference.md"
 DESIRED_BYTES_MAX = 262_144

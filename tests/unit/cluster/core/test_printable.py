@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garrison.cluster.core.doctor import printable as module
-from garrison.cluster.core.doctor.printable import cli, human, printable, shell_line
+from garrison.cluster.core import printable as module
+from garrison.cluster.core.printable import cli, human, printable, shell_line
 
 
 def test_examples_hold() -> None:

@@ -1,7 +1,7 @@
 """Text of servers, made fit for a terminal, a page and a shell.
 
 What a node says may be anything: escape sequences that move the cursor, letters that turn the line round,
-a host name that is a command. Nothing of it reaches a finding unless it went through here.
+a host name that is a command. Nothing of it is shown unless it went through here.
 
 >>> printable("a\\x1b[2Jb")
 'a\\\\x1b[2Jb'
