@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from garrison.base.value_types import ValueType
 from garrison.cluster.core.creation import PRIMARIES_MIN
 from garrison.cluster.core.manager.conditions import Observations
 from garrison.cluster.core.manager.desired import DesiredState
@@ -22,6 +23,7 @@ from garrison.cluster.core.ranges import SLOT_COUNT
 from garrison.cluster.core.topology import Address
 
 SETTING_BYTES_MAX = 4096
+VALUE_CHARACTERS_SHOWN = 40
 ENTRIES_MAX = 10_000
 """How many nodes or spares a desired state may name."""
 
@@ -147,6 +149,17 @@ def _settings(desired: DesiredState) -> Iterator[Refusal]:
             yield Refusal(path, "the value has a line break or control character; write it on one line")
         elif len(value.encode()) > SETTING_BYTES_MAX:
             yield Refusal(path, f"the value is longer than {SETTING_BYTES_MAX} bytes; shorten it")
+        elif why := _why_not_taken(SETTABLE[name], value):
+            yield Refusal(path, why)
+
+
+def _why_not_taken(kind: ValueType, value: str) -> str:
+    """Why a directive does not take a value, and what it takes; empty if it does."""
+    try:
+        kind.canonical(value)
+    except ValueError as error:
+        return f"{value[:VALUE_CHARACTERS_SHOWN]!r} is not taken: {error}; it takes {kind.allowed}"
+    return ""
 
 
 def _backups(desired: DesiredState) -> Iterator[Refusal]:
