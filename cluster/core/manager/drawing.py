@@ -59,6 +59,7 @@ class Heard:
     slot_loads: tuple[SlotLoad, ...] = ()
     slow_commands: tuple[SlowCommand, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    settings_unknown: tuple[str, ...] = ()
     settings_as_of_ms: int = 0
 
 
@@ -202,6 +203,7 @@ def _draw_node(
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,
         settings=dict(heard.settings),
+        settings_unknown=heard.settings_unknown,
         settings_as_of_ms=heard.settings_as_of_ms,
         load=heard.load,
         as_of_ms=heard.answered_at_ms,

@@ -86,6 +86,9 @@ class NodePicture(Document):
     settings: dict[str, str] = Field(
         default={}, description="what CONFIG GET says of the directives that the desired state names"
     )
+    settings_unknown: tuple[str, ...] = Field(
+        default=(), description="directives of the desired state that it does not have"
+    )
     settings_as_of_ms: int = Field(default=0, description="when these were asked for; 0 for not known")
     load: NodeLoad = NodeLoad()
     as_of_ms: int = Field(default=0, description="when it last answered; 0 for never")

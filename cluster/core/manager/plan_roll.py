@@ -3,8 +3,11 @@
 INVARIANTS  A primary with slots is never restarted: a replica that has been restarted and is in sync takes
             its role first. No restart while another node of the shard is not in sync. When one upgrade has
             failed, no other begins until somebody has looked, or some time has passed.
+            A shard gets one job for all its nodes: it waits until each has said its settings, as a job for
+            those that were heard first would be followed by another for the rest.
 BEHAVIOUR   Values are compared by their meaning: ``1gb`` is ``1073741824``. What a node does not say is not
-            guessed: a setting that has not been read yet, or was read before it was set; an unknown version.
+            guessed: a setting that has not been read yet, or an unknown version. Settings that were read too
+            early to count are taken out of the picture before (`settings_read`).
 """
 
 from collections.abc import Iterator
@@ -13,13 +16,10 @@ from garrison.base.value_types import parse_memory
 from garrison.cluster.core.manager import steps
 from garrison.cluster.core.manager.draft import RETRY_AFTER_MS, Draft
 from garrison.cluster.core.manager.expectations import expectation
-from garrison.cluster.core.manager.jobs import JobKind, Progress, Step, StepKind
+from garrison.cluster.core.manager.jobs import JobKind, Progress, Step
 from garrison.cluster.core.manager.picture import NodePicture, NodeState
 from garrison.cluster.core.manager.situation import Shard
 from garrison.cluster.core.words import counted
-
-CLOCK_STEP_MS = 5
-"""What two readings of one clock may differ by: the end of a step and the question after it."""
 
 
 def plan_settings(draft: Draft) -> None:
@@ -28,17 +28,17 @@ def plan_settings(draft: Draft) -> None:
     if not wanted:
         return
     for subject, members, shards in _groups(draft):
+        living = [node for node in members if node.state is not NodeState.FAILED]
+        unread = [node for node in living if _unread(node, wanted)]
+        for node in unread:
+            draft.explain_of(node.address, f"has not said its {_unread(node, wanted)[0]} yet.")
+        if unread:
+            continue
         made: list[Step] = []
         said: list[str] = []
-        for node in members:
-            if node.state is NodeState.FAILED:
-                continue
-            if node.settings_as_of_ms and node.settings_as_of_ms + CLOCK_STEP_MS < _set_ms(node, draft):
-                draft.explain(f"{node.address} has not said its settings since they were set.")
-                continue
-            unread = sorted(name for name in wanted if name not in node.settings)
-            if unread:
-                draft.explain_of(node.address, f"has not said its {unread[0]} yet.")
+        for node in living:
+            if node.settings_unknown:
+                draft.explain_of(node.address, f"does not have the directive {node.settings_unknown[0]}.")
             differ = {
                 name: value
                 for name, value in wanted.items()
@@ -54,17 +54,8 @@ def plan_settings(draft: Draft) -> None:
             draft.add(JobKind.CONFIGURE, title, reason, made, subject=subject, shards=shards)
 
 
-def _set_ms(node: NodePicture, draft: Draft) -> int:
-    """When a manager, perhaps another one, has set something there last."""
-    return max(
-        (
-            step.ended_ms or 0
-            for job in draft.situation.records.jobs
-            for step in job.steps
-            if step.kind is StepKind.CONFIGURE and step.arguments.get("node") == node.id
-        ),
-        default=0,
-    )
+def _unread(node: NodePicture, wanted: dict[str, str]) -> list[str]:
+    return sorted(wanted.keys() - node.settings.keys() - set(node.settings_unknown))
 
 
 def wanted_text(wanted: dict[str, str]) -> str:
