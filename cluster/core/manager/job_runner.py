@@ -32,7 +32,7 @@ from garrison.cluster.core.manager.harm import cost_of, price_of
 from garrison.cluster.core.manager.jobs import Job, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.picture import Picture
-from garrison.cluster.core.manager.premises import Doubt, doubt_about
+from garrison.cluster.core.manager.premises import Doubt, doubt_about, not_back
 from garrison.cluster.core.manager.windows import may_begin_ms
 
 Key = tuple[str, int]
@@ -189,6 +189,11 @@ class JobRunner:
         index = _next_index(job)
         if index is None:
             return ""
+        if any(step.kind is StepKind.RESTART for step in job.steps[index:]):
+            for other in records.jobs:
+                away = not_back(other, moment.picture) if other.state.has_ended else ""
+                if away:
+                    return f"{away}, which {other.id} has shut down, to be back"
         harm = moment.desired.harm
         cost = cost_of(job.steps[index:], harm)
         if cost > harm.points_per_hour_max:

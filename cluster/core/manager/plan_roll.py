@@ -1,8 +1,10 @@
 """Roll a change of settings or a release over the cluster: replicas first, one shard a job.
 
 INVARIANTS  A primary with slots is never restarted: a replica that has been restarted and is in sync takes
-            its role first. No restart while another node of the shard is not in sync. When one upgrade has
-            failed, no other begins until somebody has looked, or some time has passed.
+            its role first. No restart while another node of the shard is not in sync, nor while a node that
+            an ended job has shut down is not back (`premises`, `job_runner`). When one upgrade has failed, or
+            stopped because the manager was not sure, no other begins until some time has passed: a release
+            that does not start takes one node, not one of each shard.
             A shard gets one job for all its nodes: it waits until each has said its settings, as a job for
             those that were heard first would be followed by another for the rest.
 BEHAVIOUR   Values are compared by their meaning: ``1gb`` is ``1073741824``. What a node does not say is not
@@ -138,11 +140,14 @@ def _heir(shard: Shard, draft: Draft) -> NodePicture | None:
 def _failed_upgrade(draft: Draft) -> str:
     situation = draft.situation
     for job in situation.records.jobs:
-        if job.kind is JobKind.UPGRADE and job.state is Progress.FAILED and job.ended_ms is not None:
+        if job.kind is not JobKind.UPGRADE or job.ended_ms is None:
+            continue
+        if job.state is Progress.FAILED or (job.state is Progress.STOPPED and not job.stopped_by):
+            how = "failed" if job.state is Progress.FAILED else "was stopped"
             left_ms = job.ended_ms + RETRY_AFTER_MS - situation.now_ms
             if left_ms > 0:
                 return (
-                    f"{job.id} failed, {job.why or 'without a reason'}; the next try is in "
+                    f"{job.id} {how}, {job.why or 'without a reason'}; the next try is in "
                     f"{left_ms / 1000:.0f} s"
                 )
     return ""

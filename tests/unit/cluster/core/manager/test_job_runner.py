@@ -9,6 +9,12 @@ from garrison.cluster.core.manager.requests import Apply, ResumeJob, StopJob
 from .core_bench import Bench, job, move
 
 VERIFY = Step(kind=StepKind.VERIFY, arguments={"expect": expectation(slots={"b": "0-9"})})
+
+
+def restart(node: str) -> Step:
+    return Step(kind=StepKind.RESTART, arguments={"node": node})
+
+
 OTHER = job(move("11000-11009", source="c", target="b"), kind=JobKind.RELIEVE, subject="c")
 
 
@@ -95,6 +101,24 @@ def test_jobs_about_one_node_do_not_run_together() -> None:
     bench.end()
     bench.run(6_000)
     assert bench.states() == ["job-1 done", "job-2 running"]
+
+
+def test_upgrade_waits_for_a_node_that_another_has_shut_down() -> None:
+    """A job that was stopped half-way counts: its node is away by the manager's doing."""
+    first, second = (job(restart(name), kind=JobKind.UPGRADE, subject=name) for name in ("x", "y"))
+    bench = Bench(first, stopped_job_rest_ms=0)
+    bench.slots |= {"x": "", "y": ""}
+    bench.lead()
+    bench.end("unsure", "it does not come back")
+    bench.silent_nodes = {"x"}
+    bench.jobs = (second,)
+    bench.run(4_000)
+    assert len(bench.begun) == 1
+    assert bench.core.plan is not None
+    assert bench.core.plan.jobs[0].waits_for == "x:1, which job-1 has shut down, to be back"
+    bench.silent_nodes = set()
+    bench.run(4_000)
+    assert [begin.step for begin in bench.begun][1].arguments == {"node": "y"}
 
 
 def test_job_waits_for_its_window() -> None:

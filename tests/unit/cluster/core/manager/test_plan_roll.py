@@ -71,7 +71,9 @@ def test_upgrade_waits_for_replicas_in_sync() -> None:
     assert any("10.0.0.5:7004 is not in sync" in line for line in plan.explanations)
 
 
-def test_failed_upgrade_stops_the_others() -> None:
+@pytest.mark.parametrize(("state", "word"), [("failed", "failed"), ("stopped", "was stopped")])
+def test_upgrade_that_went_wrong_stops_the_others(state: str, word: str) -> None:
+    """Stopped, because the manager was not sure, is what a node that does not come back ends in."""
     model = ClusterModel.of(3, 1)
     failed = Job(
         id="job-9",
@@ -79,7 +81,7 @@ def test_failed_upgrade_stops_the_others() -> None:
         title="",
         reason="",
         steps=(),
-        state=Progress.FAILED,
+        state=Progress(state),
         why="it did not come back",
         made_ms=1,
         ended_ms=NOW_MS - 1000,
@@ -88,8 +90,10 @@ def test_failed_upgrade_stops_the_others() -> None:
     plan = make_plan(desired, model.picture(), Records(jobs=(failed,)), NOW_MS)
     assert plan.jobs == ()
     assert plan.explanations == (
-        "Upgrades wait: job-9 failed, it did not come back; the next try is in 599 s.",
+        f"Upgrades wait: job-9 {word}, it did not come back; the next try is in 599 s.",
     )
+    stopped = failed.model_copy(update={"state": Progress.STOPPED, "stopped_by": "p"})
+    assert len(make_plan(desired, model.picture(), Records(jobs=(stopped,)), NOW_MS).jobs) == 3
 
 
 def test_shard_is_configured_by_one_job_when_all_have_spoken() -> None:
