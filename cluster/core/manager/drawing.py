@@ -200,6 +200,7 @@ def _draw_node(
         version=sample.version if sample else "",
         server=sample.server if sample else "",
         link_up=None if node.is_primary or sample is None else sample.link_up,
+        run_id=sample.run_id if sample else "",
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,
         settings=dict(heard.settings),

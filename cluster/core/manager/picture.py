@@ -81,6 +81,7 @@ class NodePicture(Document):
     version: str = ""
     server: str = Field(default="", description="garrison, redis or valkey; empty while it is not known")
     link_up: bool | None = Field(default=None, description="a replica's link to its primary")
+    run_id: str = Field(default="", description="of its process: another one after each start")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
     settings: dict[str, str] = Field(

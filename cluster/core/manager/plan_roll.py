@@ -79,10 +79,12 @@ def plan_upgrade(draft: Draft) -> None:
         return
     failure = _failed_upgrade(draft)
     for subject, members, shards in _groups(draft):
-        unknown = next((node for node in members if not node.version), None)
+        unknown = next((node for node in members if not (node.version and node.run_id)), None)
         old = [node for node in members if node.version and node.version != release]
         if unknown is not None:
-            draft.explain_of(unknown.address, "does not say its version; its shard is not upgraded.")
+            draft.explain_of(
+                unknown.address, "does not say its version or run_id; its shard is not upgraded."
+            )
         elif old and failure:
             draft.explain(f"Upgrades wait: {failure}.")
         elif old:
@@ -106,7 +108,7 @@ def _upgrade(
         )
         return
     primary = members[-1]
-    made = [steps.restart(node, situation.now_ms) for node in old if node is not primary]
+    made = [steps.restart(node) for node in old if node is not primary]
     if primary in old:
         if shard is not None and shard.slots:
             heir = _heir(shard, draft)
@@ -114,7 +116,7 @@ def _upgrade(
                 draft.explain_of(primary.address, "is not upgraded: it has no replica to take its place.")
                 return
             made.append(steps.hand_over(heir.id, primary.id, situation))
-        made.append(steps.restart(primary, situation.now_ms))
+        made.append(steps.restart(primary))
     versions = {node.id: {"version": release} for node in members}
     made.append(steps.verify(expectation(nodes=versions), f"Check that all run {release}."))
     reason = (

@@ -152,6 +152,7 @@ class ModelNode:
     settings_moved_ms: int = 0
     """When something other than a step of a manager has changed its settings last."""
     version: str = FIRST_VERSION
+    starts: int = 1
     started_ms: int = 0
     is_restarting: bool = False
     """A manager has shut it down, and it is not back."""
@@ -159,6 +160,10 @@ class ModelNode:
     @property
     def address(self) -> str:
         return f"10.0.0.{self.id[1:]}:7000"
+
+    @property
+    def run_id(self) -> str:
+        return f"{self.id} {self.starts}"
 
     @property
     def answers(self) -> bool:
@@ -356,6 +361,7 @@ class Model:
         if node.settings != node.file:
             node.settings, node.settings_moved_ms = node.file.copy(), self.now_ms
         node.version, node.started_ms = self.installed, self.now_ms
+        node.starts += 1
         if node.register.holder:
             node.register.until_ms = self.clock(node) + node.register.ttl_ms
         self.moved += 1

@@ -145,6 +145,7 @@ class Observer:
             slot_count=count,
             keys=count * 10 * (1000 if node.lies else 1),
             version=node.version,
+            run_id=node.run_id,
             link_up=node.in_sync(self._model.now_ms) if role == "replica" else None,
             load=NodeLoad(
                 memory_bytes=count * MEMORY_PER_SLOT, memory_max_bytes=SLOT_COUNT * MEMORY_PER_SLOT * 4

@@ -200,25 +200,24 @@ class Execution:
         return 1.0
 
     def _restart(self) -> float:
-        """Shut it down unless it was started since the plan; then wait until it is back and in sync."""
-        node, now_ms = self._node(self.begin.step.arguments["node"]), self._model.now_ms
-        if not self._is_asked_to_go and not self._is_started_since(self._at("node")):
+        """Shut it down if it is still the process that is meant; then wait until it is back and in sync."""
+        words = self.begin.step.arguments
+        node = self._node(words["node"])
+        if not node.answers or not self._model.hears(self._host.id, node.id):
+            return 0.1
+        if node.run_id == words["run_id"] and not self._is_asked_to_go:
+            node = self._at("node")
             if node.role == "primary" and node.slots:
                 raise ContradictionError(f"{node.id} is a primary with slots")
             self._host.checks.restarts(self.begin, node)
             self._effect(f"restart {node.id}", 5, node)
+            self._is_asked_to_go = node.is_restarting = True
             self._model.kill(node)
-            node.is_restarting = True
             self._host.sim.supervise(node)
-        self._is_asked_to_go = True
-        is_back = node.answers and self._model.hears(self._host.id, node.id)
-        if not is_back or not self._is_started_since(node):
             return 0.1
-        return 1.0 if node.role == "primary" or node.in_sync(now_ms) else 0.5
-
-    def _is_started_since(self, node: ModelNode) -> bool:
-        up_s = (self._model.now_ms - node.started_ms) // 1_000
-        return self._host.unix_ms - up_s * 1_000 > int(self.begin.step.arguments["since_ms"])
+        if node.run_id == words["run_id"]:
+            return 0.1
+        return 1.0 if node.role == "primary" or node.in_sync(self._model.now_ms) else 0.5
 
     def _back_up(self) -> float:
         """One shard after the other; nothing is kept unless all is whole."""
