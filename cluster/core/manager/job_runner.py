@@ -184,6 +184,8 @@ class JobRunner:
         for other in running:
             if touched & touched_by(other):
                 return f"{other.id}, which is about the same node"
+            if _has_both(job, other, StepKind.BACKUP, StepKind.MOVE_SLOTS):
+                return f"{other.id}: a backup lacks what moves between shards while it is taken"
         if len(running) >= moment.desired.harm.jobs_at_once_max:
             return f"{running[0].id}: {len(running)} jobs run, as many as are allowed at once"
         index = _next_index(job)
@@ -377,6 +379,12 @@ def touched_by(job: Job) -> set[str]:
     """The nodes that a job is about; jobs that share one do not run together."""
     named = {step.arguments.get(name, "") for step in job.steps for name in NODE_ARGUMENTS}
     return (named | {job.subject}) - {""}
+
+
+def _has_both(one: Job, other: Job, kind: StepKind, another: StepKind) -> bool:
+    """Whether one of two jobs has a step of one kind, and the other job one of the other kind."""
+    kinds = [{step.kind for step in job.steps} for job in (one, other)]
+    return any(kind in first and another in second for first, second in (kinds, kinds[::-1]))
 
 
 def job_with(records: Records, job_id: str) -> Job | None:

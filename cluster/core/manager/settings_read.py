@@ -38,7 +38,7 @@ class SettingsRead:
         """The picture without settings that were asked for too early."""
         if all(map(self._counts, picture.nodes)):
             return picture
-        nothing = {"settings": {}, "settings_unknown": ()}
+        nothing: dict[str, object] = {"settings": {}, "settings_unknown": ()}
         nodes = (n if self._counts(n) else n.model_copy(update=nothing) for n in picture.nodes)
         return picture.model_copy(update={"nodes": tuple(nodes)})
 

@@ -112,19 +112,32 @@ class Checks:
         self._broken(f"{manager} begins {begin.job_id}/{begin.index}, which no majority has stored")
 
     def _changes_something(self, begin: BeginStep) -> None:
-        """A job that configures finds something to set; what others have changed may not be seen yet."""
+        """A job that configures finds something to set, and is for all nodes of its shard that need it."""
         if begin.step.kind is not StepKind.CONFIGURE or begin.job_id in self._configured:
             return
         self._configured.add(begin.job_id)
         job = next((job for job in self._newest_jobs() if job.id == begin.job_id), None)
         if job is None or any(step.attempts > 1 for step in job.steps) or begin.index or job.consented_by:
             return
+        wanted: dict[str, str] = {}
         for step in job.steps:
-            node, settings = self.model.nodes[step.arguments["node"]], json.loads(step.arguments["settings"])
-            differs = any(node.settings.get(name) != value for name, value in settings.items())
-            if differs or node.settings_moved_ms > self.model.now_ms - UNSEEN_MS:
-                return
-        self._broken(f"{begin.job_id} configures {job.subject}, whose settings are as they shall be")
+            wanted |= json.loads(step.arguments["settings"])
+        named = {step.arguments["node"] for step in job.steps}
+        shard = [n for n in self.model.nodes.values() if job.subject in (n.id, n.primary) or n.id in named]
+        if any(self._may_be_unseen(node) for node in shard):
+            return
+        differ = {n.id for n in shard if any(n.settings.get(name) != wanted[name] for name in wanted)}
+        if not differ & named:
+            self._broken(f"{begin.job_id} configures {job.subject}, whose settings are as they shall be")
+        if differ - named:
+            self._broken(f"{begin.job_id} leaves {', '.join(differ - named)} of its shard for another job")
+
+    def _may_be_unseen(self, node: ModelNode) -> bool:
+        """Something has happened to it that the plan may not know of."""
+        since_ms = self.model.now_ms - UNSEEN_MS
+        return (
+            not node.answers or node.has_failed or max(node.settings_moved_ms, node.well_since_ms) > since_ms
+        )
 
     def _newest_jobs(self) -> tuple[Job, ...]:
         return self._records[max(self._records)].jobs if self._records else ()

@@ -139,6 +139,8 @@ class ModelNode:
     """When it last lived and, as a replica, was in sync."""
     has_failed: bool = False
     """The cluster has declared it failed."""
+    well_since_ms: int = 0
+    """When it was last started, joined, or taken for failed."""
     lies: bool = False
     counts_at_ms: int = 0
     """When its grants begin to count: a new primary waits until what its predecessor granted has ended."""
@@ -250,7 +252,7 @@ class Model:
     def leave(self, node: ModelNode) -> None:
         """It is alone, without data."""
         node.is_member, node.role, node.primary, node.synced_at_ms = False, "primary", "", None
-        node.data, node.has_synced = {}, False
+        node.data, node.has_synced, node.well_since_ms = {}, False, self.now_ms
         self.moved += 1
 
     def target(self, name: str) -> Target:
@@ -275,8 +277,9 @@ class Model:
             lost = not node.answers or heard <= len(owners) // 2
             if not lost:
                 self._unheard_since_ms.pop(node.id, None)
-                self.moved += node.has_failed
-                node.has_failed = False
+                if node.has_failed:
+                    self.moved += 1
+                    node.has_failed, node.well_since_ms = False, now_ms
                 written.append(node)
                 continue
             since_ms = self._unheard_since_ms.setdefault(node.id, now_ms)
@@ -360,7 +363,7 @@ class Model:
         node.alive, node.is_hung, node.synced_at_ms, node.is_restarting = True, False, None, False
         if node.settings != node.file:
             node.settings, node.settings_moved_ms = node.file.copy(), self.now_ms
-        node.version, node.started_ms = self.installed, self.now_ms
+        node.version, node.started_ms, node.well_since_ms = self.installed, self.now_ms, self.now_ms
         node.starts += 1
         if node.register.holder:
             node.register.until_ms = self.clock(node) + node.register.ttl_ms

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PIECE_MS = 200
 PIECE_SLOTS = 20
+PIECES_OF_A_SHARD = 10
+"""That long a backup of one takes."""
 PIECES_OF_A_PROOF = 10
 PIECES_MAX = 400
 """A step that has not ended by then has failed."""
@@ -128,7 +130,7 @@ class Execution:
         node = self._at("address")
         if not node.is_member:
             self._effect(f"meet {node.id}", 0, node)
-            node.is_member = True
+            node.is_member, node.well_since_ms = True, self._model.now_ms
             self._model.moved += 1
         return 1.0
 
@@ -147,7 +149,7 @@ class Execution:
         self._host.checks.leaves(node, self._model)
         self._effect(f"replicate {node.id}", 5, node)
         node.role, node.primary, node.synced_at_ms = "replica", primary.id, None
-        node.data, node.has_synced = {}, False
+        node.data, node.has_synced, node.well_since_ms = {}, False, self._model.now_ms
         self._model.moved += 1
         return 0.1
 
@@ -230,12 +232,13 @@ class Execution:
                 return 1.0
             self._effect("backup", 2)
             self._backup = Backup(self._host.unix_ms, model.acknowledged.copy())
-            self._sources = model.owners
+            self._sources = [owner for owner in model.owners for _ in range(PIECES_OF_A_SHARD)]
             return 0.1
         node = self._sources.pop()
         if not node.answers or not model.hears(self._host.id, node.id) or node.role != "primary":
             raise RefusedError(f"the backup of {node.id} broke off")
-        self._backup.holds |= node.data
+        if node not in self._sources:
+            self._backup.holds |= node.data
         if self._sources:
             return 0.5
         self._backup.says = self._backup.holds.copy()

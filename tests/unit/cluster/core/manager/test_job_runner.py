@@ -121,6 +121,20 @@ def test_upgrade_waits_for_a_node_that_another_has_shut_down() -> None:
     assert [begin.step for begin in bench.begun][1].arguments == {"node": "y"}
 
 
+def test_backup_and_moves_do_not_run_together() -> None:
+    """A key that moves while a backup is taken may be in none of its files."""
+    copy = Step(kind=StepKind.BACKUP, arguments={"target": "/b", "since_ms": "1", "keep": "1"})
+    backup = job(copy, kind=JobKind.BACKUP, subject="/b")
+    for first, second in ((backup, OTHER), (OTHER, backup)):
+        bench = Bench(first).lead(harm=Harm(jobs_at_once_max=2))
+        bench.jobs = (second,)
+        bench.run(4_000)
+        assert [begin.step.kind for begin in bench.begun] == [first.steps[0].kind]
+        bench.end()
+        bench.run(4_000)
+        assert [begin.step.kind for begin in bench.begun] == [first.steps[0].kind, second.steps[0].kind]
+
+
 def test_job_waits_for_its_window() -> None:
     closed = Window(jobs=(JobKind.BACKUP,))
     bench = Bench(job(move("0-9"))).lead(windows=(closed,))
