@@ -383,8 +383,8 @@ def touched_by(job: Job) -> set[str]:
 
 def _has_both(one: Job, other: Job, kind: StepKind, another: StepKind) -> bool:
     """Whether one of two jobs has a step of one kind, and the other job one of the other kind."""
-    kinds = [{step.kind for step in job.steps} for job in (one, other)]
-    return any(kind in first and another in second for first, second in (kinds, kinds[::-1]))
+    has = [{step.kind for step in job.steps} for job in (one, other)]
+    return any(kind in first and another in second for first, second in (has, has[::-1]))
 
 
 def job_with(records: Records, job_id: str) -> Job | None:
