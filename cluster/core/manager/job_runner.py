@@ -305,7 +305,14 @@ class JobRunner:
         if doubt and doubt.final:
             job = job_states.job_moved(job, Progress.STOPPED, ended_ms=moment.unix_ms, why=doubt.why)
             return with_job(records, job)
-        why = self.why_not(records, job, moment)
+        why, key = self.why_not(records, job, moment), (job.id, index or 0)
+        if doubt and why == doubt.why:
+            self._waits_since_ms.setdefault(key, moment.now_ms)
+            if self._has_waited_too_long(key, moment):
+                changes = {"ended_ms": moment.unix_ms, "why": f"not sure: {why}", "waits_for": ""}
+                return with_job(records, job_states.job_moved(job, Progress.STOPPED, **changes))
+        else:
+            self._waits_since_ms.pop(key, None)
         if why:
             return _with_wait(records, job, why)
         began_ms = job.began_ms if job.began_ms is not None else moment.unix_ms

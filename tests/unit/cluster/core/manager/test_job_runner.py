@@ -159,6 +159,22 @@ def test_stopped_job_rests_until_a_person_resumes_it() -> None:
     assert bench.states() == ["job-1 running"]
 
 
+def test_resumed_job_whose_node_has_left_is_stopped() -> None:
+    """It would wait for ever, and keep its shard from all other jobs."""
+    bench = Bench(job(move("0-9"))).lead()
+    bench.ask(lambda by, ticket: StopJob(by, ticket, "job-1"))
+    bench.end("cancelled")
+    assert bench.states() == ["job-1 stopped"]
+    del bench.slots["b"]
+    bench.run(1_000)
+    bench.ask(lambda by, ticket: ResumeJob(by, ticket, "job-1"))
+    bench.run(10_000)
+    assert bench.states() == ["job-1 waiting"]
+    bench.run(60_000)
+    assert bench.states() == ["job-1 stopped"]
+    assert bench.core.records.jobs[0].why == "not sure: the node b is not in the picture"
+
+
 def test_dry_run_stops_what_nobody_has_agreed_to() -> None:
     bench = Bench(job(move("0-9"), move("10-19"))).lead()
     bench.ask(lambda by, t: Apply(by, t, '{"mode": "dry-run"}'))
