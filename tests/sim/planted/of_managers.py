@@ -236,8 +236,8 @@ MANAGERS: Final = (
     ),
     Fault(
         "manager-hands-over-to-a-replica-behind",
-        "A hand-over does not wait until the replica is in sync.",
-        "what was acknowledged stands at the owner",
+        "Neither a restart nor a hand-over waits until the replica is in sync.",
+        "a planned restart leaves its shard a copy with all data",
         (
             Change(
                 f"{CORE}/premises.py",
@@ -248,6 +248,11 @@ MANAGERS: Final = (
                 "tests/sim/manager/steps.py",
                 "if node.primary != former.id or not node.in_sync(self._model.now_ms):",
                 "if node.primary != former.id:",
+            ),
+            Change(
+                "tests/sim/manager/steps.py",
+                'return 1.0 if node.role == "primary" or node.in_sync(self._model.now_ms) else 0.5',
+                "return 1.0",
             ),
         ),
         Seeds("manager"),
