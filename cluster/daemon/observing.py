@@ -144,7 +144,7 @@ class Observer:
     async def _ask_everything(self, watched: _Watched) -> None:
         watched.table_due_s = watched.settings_due_s = 0.0
         watched.settings_from_s = asyncio.get_running_loop().time()
-        watched.heard = replace(watched.heard, settings={})
+        watched.heard = replace(watched.heard, settings={}, settings_unknown=())
         await self._ask(watched, lane=1)
 
     # The tasks.
@@ -334,14 +334,21 @@ class Observer:
             watched.table_due_s = 0.0
 
     def _take_settings(self, watched: _Watched, replies: dict[Command, Any], asked_ms: int) -> None:
-        found = {
-            name.decode(): value.decode("utf-8", "replace")
+        answers = {
+            str(command[2]): reply
             for command, reply in replies.items()
             if command[0] == "CONFIG" and isinstance(reply, list)
+        }
+        found = {
+            name.decode(): value.decode("utf-8", "replace")
+            for reply in answers.values()
             for name, value in zip(reply[::2], reply[1::2], strict=False)
         }
-        if found or not self._desired().settings:
-            watched.heard = replace(watched.heard, settings=found, settings_as_of_ms=asked_ms)
+        if answers or not self._desired().settings:
+            unknown = tuple(name for name, reply in answers.items() if not reply)
+            watched.heard = replace(
+                watched.heard, settings=found, settings_unknown=unknown, settings_as_of_ms=asked_ms
+            )
 
     def _lag(self, watched: _Watched, sample: Sample, now: float) -> tuple[int | None, int | None]:
         if sample.role == "primary":

@@ -80,23 +80,38 @@ async def read_settings(admin: LeasedClient, node: Node, names: dict[str, str]) 
 
 
 async def restart(context: StepContext) -> None:
-    """Shut `node` down unless it was started after `since_ms`; wait until it is back and in sync."""
-    since_ms = int(context.word("since_ms"))
+    """Shut `node` down if it still runs as `run_id`; wait until it is back and in sync."""
+    run_id = context.word("run_id")
     async with context.admin() as admin:
         state = await admin.cluster_state()
         node = find_member(state, context.word("node"))
-        started_ms = await _started_ms(admin, node)
-        if started_ms is None or started_ms <= since_ms:
+        await _wait_for_another(context, admin, state, node, run_id)
+        view = await admin.view(node.address)
+        if not view.myself.is_primary:
+            await wait_in_sync(context, admin, view.myself, SYNC_AFTER_RESTART_TIMEOUT_S)
+
+
+async def _wait_for_another(
+    context: StepContext, admin: LeasedClient, state: ClusterState, node: Node, run_id: str
+) -> None:
+    """Until another process serves there. One that does not answer may have been shut down already."""
+    deadline, is_asked = time.monotonic() + RESTART_TIMEOUT_S, False
+    while time.monotonic() < deadline:
+        found = await _run_id(admin, node)
+        if found == run_id and not is_asked:
             _demand_may_go(state, node)
             context.demand_going_on()
+            is_asked = True
             try:
                 await admin.call(node.address, "SHUTDOWN")
             except UnreachableError:
                 pass  # It has gone without an answer, as it shall.
-        await _wait_back(context, admin, node, since_ms)
-        view = await admin.view(node.address)
-        if not view.myself.is_primary:
-            await wait_in_sync(context, admin, view.myself, SYNC_AFTER_RESTART_TIMEOUT_S)
+        elif found not in (None, run_id) and (await _persistence(admin, node)).get("loading") != "1":
+            return
+        await context.pause()
+    raise ManagerError(
+        f"{node.label} is not back {RESTART_TIMEOUT_S:.0f} s after its shutdown: does a supervisor start it?"
+    )
 
 
 def _demand_may_go(state: ClusterState, node: Node) -> None:
@@ -104,23 +119,9 @@ def _demand_may_go(state: ClusterState, node: Node) -> None:
         raise UnsureError(f"{node.label} is a primary that owns slots: hand its shard over first")
 
 
-async def _started_ms(admin: LeasedClient, node: Node) -> int | None:
-    """When a node was started, on this machine's clock; None when it does not answer."""
+async def _run_id(admin: LeasedClient, node: Node) -> str | None:
+    """Of the process that answers there; None when none does."""
     try:
-        fields = read_fields(await admin.call(node.address, "INFO", "server"))
+        return read_fields(await admin.call(node.address, "INFO", "server")).get("run_id")
     except ManagerError:
         return None
-    return int(time.time() * 1000) - int(fields.get("uptime_in_seconds", "0")) * 1000
-
-
-async def _wait_back(context: StepContext, admin: LeasedClient, node: Node, since_ms: int) -> None:
-    deadline = time.monotonic() + RESTART_TIMEOUT_S
-    while time.monotonic() < deadline:
-        started_ms = await _started_ms(admin, node)
-        is_back = started_ms is not None and started_ms > since_ms
-        if is_back and (await _persistence(admin, node)).get("loading") != "1":
-            return
-        await context.pause()
-    raise ManagerError(
-        f"{node.label} is not back {RESTART_TIMEOUT_S:.0f} s after its shutdown: does a supervisor start it?"
-    )

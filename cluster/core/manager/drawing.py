@@ -73,6 +73,7 @@ class Heard:
     """The costliest first."""
     slow_commands: tuple[SlowCommand, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    settings_unknown: tuple[str, ...] = ()
     settings_as_of_ms: int = 0
 
 
@@ -224,9 +225,11 @@ def _draw_node(
         version=sample.version if sample else "",
         server=sample.server if sample else "",
         link_up=None if node.is_primary or sample is None else sample.link_up,
+        run_id=sample.run_id if sample else "",
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,
         settings=dict(heard.settings),
+        settings_unknown=heard.settings_unknown,
         settings_as_of_ms=heard.settings_as_of_ms,
         load=heard.load,
         as_of_ms=heard.answered_at_ms,

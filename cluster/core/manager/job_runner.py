@@ -32,7 +32,7 @@ from garrison.cluster.core.manager.harm import cost_of, price_of
 from garrison.cluster.core.manager.jobs import Job, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
 from garrison.cluster.core.manager.picture import Picture
-from garrison.cluster.core.manager.premises import Doubt, doubt_about
+from garrison.cluster.core.manager.premises import Doubt, doubt_about, not_back
 from garrison.cluster.core.manager.windows import may_begin_ms
 
 Key = tuple[str, int]
@@ -184,11 +184,18 @@ class JobRunner:
         for other in running:
             if touched & touched_by(other):
                 return f"{other.id}, which is about the same node"
+            if _has_both(job, other, StepKind.BACKUP, StepKind.MOVE_SLOTS):
+                return f"{other.id}: a backup lacks what moves between shards while it is taken"
         if len(running) >= moment.desired.harm.jobs_at_once_max:
             return f"{running[0].id}: {len(running)} jobs run, as many as are allowed at once"
         index = _next_index(job)
         if index is None:
             return ""
+        if any(step.kind is StepKind.RESTART for step in job.steps[index:]):
+            for other in records.jobs:
+                away = not_back(other, moment.picture) if other.state.has_ended else ""
+                if away:
+                    return f"{away}, which {other.id} has shut down, to be back"
         harm = moment.desired.harm
         cost = cost_of(job.steps[index:], harm)
         if cost > harm.points_per_hour_max:
@@ -298,7 +305,14 @@ class JobRunner:
         if doubt and doubt.final:
             job = job_states.job_moved(job, Progress.STOPPED, ended_ms=moment.unix_ms, why=doubt.why)
             return with_job(records, job)
-        why = self.why_not(records, job, moment)
+        why, key = self.why_not(records, job, moment), (job.id, index or 0)
+        if doubt and why == doubt.why:
+            self._waits_since_ms.setdefault(key, moment.now_ms)
+            if self._has_waited_too_long(key, moment):
+                changes = {"ended_ms": moment.unix_ms, "why": f"not sure: {why}", "waits_for": ""}
+                return with_job(records, job_states.job_moved(job, Progress.STOPPED, **changes))
+        else:
+            self._waits_since_ms.pop(key, None)
         if why:
             return _with_wait(records, job, why)
         began_ms = job.began_ms if job.began_ms is not None else moment.unix_ms
@@ -372,6 +386,12 @@ def touched_by(job: Job) -> set[str]:
     """The nodes that a job is about; jobs that share one do not run together."""
     named = {step.arguments.get(name, "") for step in job.steps for name in NODE_ARGUMENTS}
     return (named | {job.subject}) - {""}
+
+
+def _has_both(one: Job, other: Job, kind: StepKind, another: StepKind) -> bool:
+    """Whether one of two jobs has a step of one kind, and the other job one of the other kind."""
+    has = [{step.kind for step in job.steps} for job in (one, other)]
+    return any(kind in first and another in second for first, second in (has, has[::-1]))
 
 
 def job_with(records: Records, job_id: str) -> Job | None:

@@ -47,7 +47,7 @@ class StepKind(StrEnum):
     CONFIGURE = "configure"
     """`node` has the settings of `settings` (JSON object), also in its file if it has one."""
     RESTART = "restart"
-    """`node` was started anew after `since_ms`, by whoever supervises it, and is in sync again."""
+    """`node` is another process than `run_id`, started by whoever supervises it, and is in sync again."""
     BACKUP = "backup"
     """A backup of all shards made after `since_ms` stands at `target`."""
     PROVE = "prove"

@@ -37,6 +37,7 @@ from garrison.cluster.core.manager.premises import named
 from garrison.cluster.core.manager.records_content import RecordsTooLargeError
 from garrison.cluster.core.manager.records_keeper import Keeping, RecordsKeeper
 from garrison.cluster.core.manager.requests import Adopt, Apply, Request, RequestError, StartAnew
+from garrison.cluster.core.manager.settings_read import SettingsRead
 from garrison.cluster.core.manager.voters import ALONE, voters_of
 
 Planner = Callable[[DesiredState, Picture, Records, int, Observations], Plan]
@@ -60,6 +61,7 @@ class ManagerCore:
         self._settings = settings
         self._make_plan = make_plan
         self._conditions = Conditions()
+        self._settings_read = SettingsRead()
         self._now_ms = now_ms
         self._is_alone = settings.keeping == "file"
         self._lease = (LeaseOfOne if self._is_alone else Lease)(settings, rng, now_ms)
@@ -148,7 +150,9 @@ class ManagerCore:
         self._clock(now_ms)
         self._runner.step_ended(job_id, index, outcome)
         job = next((job for job in self._keeper.records.jobs if job.id == job_id), None)
-        self._wants_fresh(touched_by(job) if job else set())
+        touched = touched_by(job) if job else set()
+        self._settings_read.changed(touched, self._unix_ms)
+        self._wants_fresh(touched)
         self._turn()
 
     def request(self, request: Request, now_ms: int) -> None:
@@ -318,6 +322,7 @@ class ManagerCore:
         """What is stored counts: answer those who asked for it, and tell what has changed."""
         if not self._was_ready:
             self._was_ready = True
+            self._settings_read.leads(self._unix_ms)
             self._wants_fresh(set())
             self._counted = self._keeper.records
             self._tell("lease", f"leads, with version {self._keeper.version} of the records")
@@ -403,7 +408,8 @@ class ManagerCore:
             return
         seen = self._conditions.observations
         records = self._keeper.records
-        self._plan = self._make_plan(self.desired, self._picture, records, self._unix_ms, seen)
+        picture = self._settings_read.counted(self._picture)
+        self._plan = self._make_plan(self.desired, picture, records, self._unix_ms, seen)
         self._plan_is_fresh, self._plan_is_due = True, False
         is_eager = self._now_ms < self._eager_until_ms
         self._plan_at_ms = self._now_ms + (0 if is_eager else self._settings.plan_every_ms)

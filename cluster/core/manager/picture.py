@@ -82,10 +82,14 @@ class NodePicture(Document):
     version: str = ""
     server: str = Field(default="", description="garrison, redis or valkey; empty while it is not known")
     link_up: bool | None = Field(default=None, description="a replica's link to its primary")
+    run_id: str = Field(default="", description="of its process: another one after each start")
     uptime_s: int | None = None
     last_save_age_s: int | None = None
     settings: dict[str, str] = Field(
         default={}, description="what CONFIG GET says of the directives that the desired state names"
+    )
+    settings_unknown: tuple[str, ...] = Field(
+        default=(), description="directives of the desired state that it does not have"
     )
     settings_as_of_ms: int = Field(default=0, description="when these were asked for; 0 for not known")
     load: NodeLoad = NodeLoad()

@@ -1,10 +1,15 @@
 """Roll a change of settings or a release over the cluster: replicas first, one shard a job.
 
 INVARIANTS  A primary with slots is never restarted: a replica that has been restarted and is in sync takes
-            its role first. No restart while another node of the shard is not in sync. When one upgrade has
-            failed, no other begins until somebody has looked, or some time has passed.
+            its role first. No restart while another node of the shard is not in sync, nor while a node that
+            an ended job has shut down is not back (`premises`, `job_runner`). When one upgrade has failed, or
+            stopped because the manager was not sure, no other begins until some time has passed: a release
+            that does not start takes one node, not one of each shard.
+            A shard gets one job for all its nodes: it waits until each has said its settings, as a job for
+            those that were heard first would be followed by another for the rest.
 BEHAVIOUR   Values are compared by their meaning: ``1gb`` is ``1073741824``. What a node does not say is not
-            guessed: a setting that has not been read yet, or was read before it was set; an unknown version.
+            guessed: a setting that has not been read yet, or an unknown version. Settings that were read too
+            early to count are taken out of the picture before (`settings_read`).
 """
 
 from collections.abc import Iterator
@@ -13,13 +18,10 @@ from garrison.base.value_types import parse_memory
 from garrison.cluster.core.manager import steps
 from garrison.cluster.core.manager.draft import RETRY_AFTER_MS, Draft
 from garrison.cluster.core.manager.expectations import expectation
-from garrison.cluster.core.manager.jobs import JobKind, Progress, Step, StepKind
+from garrison.cluster.core.manager.jobs import JobKind, Progress, Step
 from garrison.cluster.core.manager.picture import NodePicture, NodeState
 from garrison.cluster.core.manager.situation import Shard
 from garrison.cluster.core.words import counted
-
-CLOCK_STEP_MS = 5
-"""What two readings of one clock may differ by: the end of a step and the question after it."""
 
 
 def plan_settings(draft: Draft) -> None:
@@ -28,17 +30,17 @@ def plan_settings(draft: Draft) -> None:
     if not wanted:
         return
     for subject, members, shards in _groups(draft):
+        living = [node for node in members if node.state is not NodeState.FAILED]
+        unread = [node for node in living if _unread(node, wanted)]
+        for node in unread:
+            draft.explain_of(node.address, f"has not said its {_unread(node, wanted)[0]} yet.")
+        if unread:
+            continue
         made: list[Step] = []
         said: list[str] = []
-        for node in members:
-            if node.state is NodeState.FAILED:
-                continue
-            if node.settings_as_of_ms and node.settings_as_of_ms + CLOCK_STEP_MS < _set_ms(node, draft):
-                draft.explain(f"{node.address} has not said its settings since they were set.")
-                continue
-            unread = sorted(name for name in wanted if name not in node.settings)
-            if unread:
-                draft.explain_of(node.address, f"has not said its {unread[0]} yet.")
+        for node in living:
+            if node.settings_unknown:
+                draft.explain_of(node.address, f"does not have the directive {node.settings_unknown[0]}.")
             differ = {
                 name: value
                 for name, value in wanted.items()
@@ -54,17 +56,8 @@ def plan_settings(draft: Draft) -> None:
             draft.add(JobKind.CONFIGURE, title, reason, made, subject=subject, shards=shards)
 
 
-def _set_ms(node: NodePicture, draft: Draft) -> int:
-    """When a manager, perhaps another one, has set something there last."""
-    return max(
-        (
-            step.ended_ms or 0
-            for job in draft.situation.records.jobs
-            for step in job.steps
-            if step.kind is StepKind.CONFIGURE and step.arguments.get("node") == node.id
-        ),
-        default=0,
-    )
+def _unread(node: NodePicture, wanted: dict[str, str]) -> list[str]:
+    return sorted(wanted.keys() - node.settings.keys() - set(node.settings_unknown))
 
 
 def wanted_text(wanted: dict[str, str]) -> str:
@@ -86,10 +79,12 @@ def plan_upgrade(draft: Draft) -> None:
         return
     failure = _failed_upgrade(draft)
     for subject, members, shards in _groups(draft):
-        unknown = next((node for node in members if not node.version), None)
+        unknown = next((node for node in members if not (node.version and node.run_id)), None)
         old = [node for node in members if node.version and node.version != release]
         if unknown is not None:
-            draft.explain_of(unknown.address, "does not say its version; its shard is not upgraded.")
+            draft.explain_of(
+                unknown.address, "does not say its version or run_id; its shard is not upgraded."
+            )
         elif old and failure:
             draft.explain(f"Upgrades wait: {failure}.")
         elif old:
@@ -113,7 +108,7 @@ def _upgrade(
         )
         return
     primary = members[-1]
-    made = [steps.restart(node, situation.now_ms) for node in old if node is not primary]
+    made = [steps.restart(node) for node in old if node is not primary]
     if primary in old:
         if shard is not None and shard.slots:
             heir = _heir(shard, draft)
@@ -121,7 +116,7 @@ def _upgrade(
                 draft.explain_of(primary.address, "is not upgraded: it has no replica to take its place.")
                 return
             made.append(steps.hand_over(heir.id, primary.id, situation))
-        made.append(steps.restart(primary, situation.now_ms))
+        made.append(steps.restart(primary))
     versions = {node.id: {"version": release} for node in members}
     made.append(steps.verify(expectation(nodes=versions), f"Check that all run {release}."))
     reason = (
@@ -147,11 +142,14 @@ def _heir(shard: Shard, draft: Draft) -> NodePicture | None:
 def _failed_upgrade(draft: Draft) -> str:
     situation = draft.situation
     for job in situation.records.jobs:
-        if job.kind is JobKind.UPGRADE and job.state is Progress.FAILED and job.ended_ms is not None:
+        if job.kind is not JobKind.UPGRADE or job.ended_ms is None:
+            continue
+        if job.state is Progress.FAILED or (job.state is Progress.STOPPED and not job.stopped_by):
+            how = "failed" if job.state is Progress.FAILED else "was stopped"
             left_ms = job.ended_ms + RETRY_AFTER_MS - situation.now_ms
             if left_ms > 0:
                 return (
-                    f"{job.id} failed, {job.why or 'without a reason'}; the next try is in "
+                    f"{job.id} {how}, {job.why or 'without a reason'}; the next try is in "
                     f"{left_ms / 1000:.0f} s"
                 )
     return ""

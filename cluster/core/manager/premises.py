@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from garrison.cluster.core.manager.jobs import Step, StepKind
+from garrison.cluster.core.manager.jobs import Job, Progress, Step, StepKind
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
 from garrison.cluster.core.ranges import parse_ranges, to_slots
 
@@ -42,10 +42,22 @@ def doubt_about(step: Step, picture: Picture, replicas: int | None) -> Doubt | N
             return _of_a_replica(step, picture) or _of_its_shard(step, picture, replicas)
         case StepKind.RESET | StepKind.FORGET:
             return _of_an_end(step, picture) or _of_its_shard(step, picture, replicas)
-        case StepKind.CONFIGURE | StepKind.RESTART:
+        case StepKind.RESTART:
+            return _of_a_restart(step, picture)
+        case StepKind.CONFIGURE:
             return _missing(picture, step.arguments.get("node", ""))
         case _:
             return None
+
+
+def not_back(job: Job, picture: Picture) -> str:
+    """The address of a node that a job has shut down and that does not serve again; empty for none."""
+    for step in job.steps:
+        if step.kind is StepKind.RESTART and step.attempts and step.state is not Progress.DONE:
+            node = named(picture, step.arguments["node"])
+            if node is not None and (node.state in UNFIT or node.state is NodeState.LOADING):
+                return node.address
+    return ""
 
 
 def _missing(picture: Picture, node_id: str) -> Doubt | None:
@@ -120,6 +132,24 @@ def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
         return Doubt(f"{node.address} owns slots: it cannot become a replica", final=True)
     if primary.role != "primary":
         return Doubt(f"{primary.address} is not a primary any more", final=True)
+    return None
+
+
+def _of_a_restart(step: Step, picture: Picture) -> Doubt | None:
+    """A replica goes only while the rest of its shard has the data; a primary when it owns nothing."""
+    doubt = _missing(picture, step.arguments["node"])
+    if doubt:
+        return doubt
+    node = named(picture, step.arguments["node"])
+    assert node is not None
+    if node.role == "primary":
+        why = f"{node.address} is a primary that owns slots: hand its shard over first"
+        return Doubt(why, final=True) if node.slot_count else None
+    for other in picture.nodes:
+        if other.id == node.primary_id and other.state in UNFIT:
+            return Doubt(f"{other.address}, the primary of {node.address}, is {other.state}")
+        if other.id != node.id and other.primary_id == node.primary_id and not _is_in_sync(other):
+            return Doubt(f"{other.address} is not in sync, and {node.address} is of the same shard")
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from garrison.cluster.core.manager.desired import BackupWish, Balance, DesiredState, Harm, NodeWish, Window
 from garrison.cluster.core.manager.requests import (
+    Adopt,
     Consent,
     Pause,
     RequestError,
@@ -27,6 +28,8 @@ QUIET_MS = 120 * MINUTE_MS
 LAST_POINTS = 2_000
 """The last wish does not wait for the budget."""
 PAUSE_MS_MAX = 6 * MINUTE_MS
+TARGET = "/backups"
+DAY_S = 86_400
 
 
 class Chaos:
@@ -42,7 +45,7 @@ class Chaos:
             self._kill_node, self._kill_node, self._hang_node, self._slow_node, self._lie,
             self._cut, self._cut, self._part, self._kill_manager, self._kill_manager, self._sleep,
             self._wish, self._wish, self._pause, self._undo, self._reshard, self._reshard, self._stop,
-            self._consent, self._damage,
+            self._consent, self._damage, self._set_by_hand, self._target_fails, self._spoil_backup,
         ]  # fmt: skip
         self._faults: list[Callable[[], None]] = faults
 
@@ -62,7 +65,7 @@ class Chaos:
     def _quiet(self, quiet_ms: int) -> None:
         sim = self.sim
         sim.heal()
-        self._until(lambda: sim.leader is not None, "nobody leads", 5 * MINUTE_MS)
+        self._until(self._is_led, "nobody leads", 5 * MINUTE_MS)
         self._until(lambda: self._asked(Resume), "resume is not stored", 5 * MINUTE_MS)
         self._until(lambda: self._wished(), "the last wish is not stored", 5 * MINUTE_MS)
         self._until(lambda: not self._left(), self._left, quiet_ms)
@@ -71,13 +74,25 @@ class Chaos:
         if not self.sim.run_until(condition, limit_ms, 20_000):
             raise BrokenInvariantError(f"after {limit_ms // MINUTE_MS} quiet minutes: {_said(what)}")
 
+    def _is_led(self) -> bool:
+        """A person recovers the records where a majority of the primaries has no copy that counts."""
+        sim = self.sim
+        if sim.leader is not None:
+            return True
+        for host in sim.managers.values():
+            if host.alive and host.core.leader == host.id:
+                sim.checks.acknowledged.clear()
+                sim.ask(Adopt, host)
+        return False
+
     def _asked(self, kind: type[Resume]) -> bool:
         ticket = self.sim.ask(kind)
         self.sim.run(5_000)
         return ticket is not None and self.sim.answers.get(ticket) == ""
 
     def _wished(self) -> bool:
-        ticket = self.sim.apply(self._desired(last=True))
+        self._last = self._desired(last=True)
+        ticket = self.sim.apply(self._last)
         self.sim.run(5_000)
         return ticket is not None and self.sim.answers.get(ticket) == ""
 
@@ -97,7 +112,7 @@ class Chaos:
         if plan.jobs:
             return f"{plan.jobs[0].title} is to be done, waits for {plan.jobs[0].waits_for!r}"
         bad = [text for text in plan.explanations if text.startswith("Nothing is planned")]
-        return bad[0] if bad else ""
+        return bad[0] if bad else self.sim.checks.unlike(self._last)
 
     # What is wanted.
 
@@ -120,8 +135,26 @@ class Chaos:
                 points_per_hour_max=LAST_POINTS if last else rng.choice([60, 100, 200]),
                 jobs_at_once_max=rng.choice([1, 1, 2, 3]),
             ),
-            backups=(BackupWish(target="/backup", every_s=3_600),) if not last and rng.random() < 0.2 else (),
+            settings={"hz": str(rng.randint(1, 500))} if rng.random() < 0.4 or last else {},
+            release=self._release(last=last),
+            backups=self._backups(last=last),
         )
+
+    def _release(self, *, last: bool) -> str | None:
+        """Mostly what was installed before, as it should be."""
+        rng, model = self.rng, self.sim.model
+        if rng.random() < 0.2:
+            model.installed = f"1.{int(model.installed.partition('.')[2]) + 1}"
+        if rng.random() < 0.1 and not last:
+            return "0.9"
+        return model.installed if rng.random() < 0.4 or last else None
+
+    def _backups(self, *, last: bool) -> tuple[BackupWish, ...]:
+        if last:
+            return (BackupWish(target=TARGET, every_s=DAY_S, prove_every_s=DAY_S),)
+        if self.rng.random() < 0.5:
+            return ()
+        return (BackupWish(target=TARGET, every_s=self.rng.choice([300, 900]), keep=3, prove_every_s=600),)
 
     # Faults of nodes.
 
@@ -164,6 +197,19 @@ class Chaos:
         node = self._node()
         if node.register.content:
             node.register.content = node.register.content[:-7] + b"damaged"
+
+    def _set_by_hand(self) -> None:
+        self.sim.model.set_by_hand(self._node(), "hz", str(self.rng.randint(1, 500)))
+
+    def _target_fails(self) -> None:
+        target = self.sim.model.target(TARGET)
+        target.is_up = False
+        self._for_a_while(lambda: setattr(target, "is_up", True), most_ms=10 * MINUTE_MS)
+
+    def _spoil_backup(self) -> None:
+        newest = self.sim.model.target(TARGET).newest
+        if newest is not None and newest.holds:
+            del newest.holds[self.rng.choice(sorted(newest.holds))]
 
     def _cut(self) -> None:
         model = self.sim.model

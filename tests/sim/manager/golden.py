@@ -11,6 +11,7 @@ difference before you commit it.
     > pause | resume | undo | stop job-1 | resume-job job-1 | adopt | start-anew
     > kill n1 | start n1 | kill m1 | sleep m1 20 | cut m1 n1 n3 | heal | leader kill | leader sleep 20
     > damage n1 n3                              their copies of the records
+    > install 1.1                               what a node runs that starts from now on
     > show                                      who leads, nodes, jobs, what was spent
 """
 
@@ -156,6 +157,9 @@ class Script:
     def _damage(self, *names: str) -> None:
         for name in names:
             self._sim.model.nodes[name].register.content = b"damaged"
+
+    def _install(self, version: str) -> None:
+        self._sim.model.installed = version
 
     def _show(self) -> list[str]:
         sim, host = self._sim, self._sim.leader

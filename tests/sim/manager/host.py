@@ -68,6 +68,11 @@ class ManagerHost:
         return round(self.sim.events.now_ms * self.rate) + 1_000
 
     @property
+    def unix_ms(self) -> int:
+        """The time on its wall, which may be off by seconds."""
+        return self.now_ms + self.core.wall_offset_ms
+
+    @property
     def leads(self) -> bool:
         return self.alive and self.core.leads
 
@@ -78,7 +83,9 @@ class ManagerHost:
         self.asleep_until_ms = 0
         self._steps.clear()
         self._led = False
-        self._observer = Observer(self.model, self.id)
+        self._observer = Observer(
+            self.model, self.id, random.Random(f"{self.sim.seed} {self.id} {self.life} observer")
+        )
         settings = ManagerSettings(id=self.id, plan_every_ms=PLAN_EVERY_MS, **self.sim.settings)
         rng = random.Random(f"{self.sim.seed} {self.id} {self.life}")
         offset_ms = UNIX_MS - self.now_ms + self.sim.events.now_ms + self.skew_ms
@@ -120,8 +127,8 @@ class ManagerHost:
         busy = self.leads and (self._steps or any(not job.state.has_ended for job in self.core.records.jobs))
         self.later(self.sim.observe_ms if busy else OBSERVE_QUIET_MS, self._observe)
 
-    def _look(self) -> None:
-        picture = self._observer.picture(self.now_ms + self.core.wall_offset_ms)
+    def _look(self, *, again: bool = False) -> None:
+        picture = self._observer.picture(self.unix_ms, self.core.desired, again=again)
         if picture.nodes:
             self.core.observed(picture, self.now_ms)
             self._drain()
@@ -141,10 +148,11 @@ class ManagerHost:
             return
         del self._steps[key]
         self.sim.tell(f"{self.id} {key[0]}/{key[1]} {outcome.result} {outcome.why}")
+        self.checks.ended(step.begin, outcome)
         self.core.step_ended(*key, outcome, self.now_ms)
         self._drain()
         if self.alive:
-            self.later(100, self._look)
+            self.later(100, lambda: self._look(again=True))
 
     # Effects.
 

@@ -1,7 +1,11 @@
 """A light model of a cluster for managers: nodes with slots, replicas and the managers' register.
 
-It knows no bytes. A node has a role and slots, hears others or not, lives, hangs or is dead. The model
-carries out failovers. The register follows the table of commands in `docs/manager-reference.md`.
+A node has a role and slots, hears others or not, lives, hangs or is dead. Instead of bytes it counts writes:
+every second one to each of the slots of `SAMPLED`, acknowledged when the primary and its replicas in sync
+have it. What was acknowledged stands at the owner, whatever fails; only a manager's wrong act can lose it. A
+node has settings, which a restart takes from its file, and runs the version that was installed when it
+started. The model carries out failovers. The register follows the table of commands in
+`docs/manager-reference.md`.
 """
 
 from __future__ import annotations
@@ -14,6 +18,10 @@ from garrison.cluster.core.ranges import SLOT_COUNT
 FAILOVER_MS = 6_000
 SYNC_MS = 8_000
 LEASE_MS_MAX = 10_000
+SAMPLED = tuple(range(0, SLOT_COUNT, 512))
+"""The slots that are written to."""
+FIRST_SETTINGS = {"hz": "10", "timeout": "0"}
+FIRST_VERSION = "1.0"
 
 
 @dataclass
@@ -84,6 +92,31 @@ class Register:
 
 
 @dataclass
+class Backup:
+    """What stands at a target: writes by slot."""
+
+    created_ms: int
+    """By the clock of the manager that took it."""
+    due: dict[int, int]
+    """What was acknowledged when it began."""
+    holds: dict[int, int] = field(default_factory=dict)
+    says: dict[int, int] = field(default_factory=dict)
+    """What its document says that it holds."""
+
+
+@dataclass
+class Target:
+    """Where backups go."""
+
+    is_up: bool = True
+    backups: list[Backup] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Backup | None:
+        return max(self.backups, key=lambda backup: backup.created_ms, default=None)
+
+
+@dataclass
 class ModelNode:
     """A data node."""
 
@@ -106,14 +139,33 @@ class ModelNode:
     """When it last lived and, as a replica, was in sync."""
     has_failed: bool = False
     """The cluster has declared it failed."""
+    well_since_ms: int = 0
+    """When it was last started, joined, or taken for failed."""
     lies: bool = False
     counts_at_ms: int = 0
     """When its grants begin to count: a new primary waits until what its predecessor granted has ended."""
     register: Register = field(default_factory=Register)
+    data: dict[int, int] = field(default_factory=dict)
+    """Slot -> how many writes it has."""
+    has_synced: bool = False
+    """As a replica: it has had all data of its primary."""
+    settings: dict[str, str] = field(default_factory=FIRST_SETTINGS.copy)
+    file: dict[str, str] = field(default_factory=FIRST_SETTINGS.copy)
+    settings_moved_ms: int = 0
+    """When something other than a step of a manager has changed its settings last."""
+    version: str = FIRST_VERSION
+    starts: int = 1
+    started_ms: int = 0
+    is_restarting: bool = False
+    """A manager has shut it down, and it is not back."""
 
     @property
     def address(self) -> str:
         return f"10.0.0.{self.id[1:]}:7000"
+
+    @property
+    def run_id(self) -> str:
+        return f"{self.id} {self.starts}"
 
     @property
     def answers(self) -> bool:
@@ -137,6 +189,11 @@ class Model:
     _unheard_since_ms: dict[str, int] = field(default_factory=dict)
     moved: int = 0
     """Counts changes, for caches."""
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    """Slot -> how many writes callers were told of."""
+    installed: str = FIRST_VERSION
+    """What a node runs that starts now."""
+    targets: dict[str, Target] = field(default_factory=dict)
 
     def form(self, shards: int, replicas: int, spares: int, zones: int) -> None:
         """Make a cluster, slots spread evenly."""
@@ -149,6 +206,7 @@ class Model:
                 self.nodes[node.id] = node
                 if copy:
                     node.role, node.primary, node.synced_at_ms = "replica", first, 0
+                    node.has_synced = True
                 else:
                     low, high = SLOT_COUNT * shard // shards, SLOT_COUNT * (shard + 1) // shards
                     self.give(node, set(range(low, high)))
@@ -181,6 +239,25 @@ class Model:
         node.claim = self.claims
         node.slots |= slots
 
+    def move(self, source: ModelNode, target: ModelNode, slots: set[int]) -> None:
+        """The slots and what was written to them have another owner, with its replicas."""
+        target.data |= {slot: source.data.pop(slot) for slot in slots & source.data.keys()}
+        source.slots -= slots
+        self.give(target, slots)
+        self._replicate(source)
+        self._replicate(target)
+        if not source.slots:
+            self.moved += 1
+
+    def leave(self, node: ModelNode) -> None:
+        """It is alone, without data."""
+        node.is_member, node.role, node.primary, node.synced_at_ms = False, "primary", "", None
+        node.data, node.has_synced, node.well_since_ms = {}, False, self.now_ms
+        self.moved += 1
+
+    def target(self, name: str) -> Target:
+        return self.targets.setdefault(name, Target())
+
     def copies(self, primary: ModelNode, since_ms: int) -> int:
         """How many nodes of this shard have lived and been in sync at some time since then."""
         shard = (n for n in self.nodes.values() if n is primary or n.primary == primary.id)
@@ -192,6 +269,7 @@ class Model:
         """Failovers, and what the others tell a node that comes back."""
         self.now_ms = now_ms
         owners = self.owners
+        written = []
         for node in self.nodes.values():
             if not node.is_member:
                 continue
@@ -199,8 +277,10 @@ class Model:
             lost = not node.answers or heard <= len(owners) // 2
             if not lost:
                 self._unheard_since_ms.pop(node.id, None)
-                self.moved += node.has_failed
-                node.has_failed = False
+                if node.has_failed:
+                    self.moved += 1
+                    node.has_failed, node.well_since_ms = False, now_ms
+                written.append(node)
                 continue
             since_ms = self._unheard_since_ms.setdefault(node.id, now_ms)
             if now_ms - since_ms >= FAILOVER_MS and not node.has_failed:
@@ -210,15 +290,33 @@ class Model:
                 self._fail_over(node, owners)
         for node in self.nodes.values():
             self._follow(node)
+        for node in written:
+            self._write(node)
+        for node in self.nodes.values():
             if node.answers and (node.role == "primary" or node.in_sync(now_ms)):
                 node.good_at_ms = now_ms
+
+    def _write(self, owner: ModelNode) -> None:
+        """One write to each sampled slot; a primary that the majority does not hear takes none."""
+        if owner.role != "primary":
+            return
+        for slot in SAMPLED:
+            if slot in owner.slots:
+                owner.data[slot] = self.acknowledged[slot] = owner.data.get(slot, 0) + 1
+        self._replicate(owner)
+
+    def _replicate(self, primary: ModelNode) -> None:
+        for node in self.nodes.values():
+            if node.primary == primary.id and node.in_sync(self.now_ms):
+                node.data, node.has_synced = primary.data.copy(), True
 
     def _is_heard(self, node: ModelNode, by: ModelNode) -> bool:
         return by.answers and self.hears(node.id, by.id)
 
     def _fail_over(self, failed: ModelNode, owners: list[ModelNode]) -> None:
         for node in sorted(self.nodes.values(), key=lambda node: node.id):
-            if node.primary != failed.id or not node.answers or not node.in_sync(self.now_ms):
+            has_all = node.has_synced and node.data == failed.data
+            if node.primary != failed.id or not node.answers or not has_all:
                 continue
             votes = sum(self._is_heard(node, by) for by in owners if by is not failed)
             if votes > len(owners) // 2:
@@ -256,9 +354,17 @@ class Model:
         node.alive = False
         self.moved += 1
 
+    def set_by_hand(self, node: ModelNode, name: str, value: str) -> None:
+        """A person changes a setting, and does not think of the file."""
+        node.settings[name], node.settings_moved_ms = value, self.now_ms
+
     def start(self, node: ModelNode) -> None:
         """A node that starts again counts the whole last term from its start."""
-        node.alive, node.is_hung, node.synced_at_ms = True, False, None
+        node.alive, node.is_hung, node.synced_at_ms, node.is_restarting = True, False, None, False
+        if node.settings != node.file:
+            node.settings, node.settings_moved_ms = node.file.copy(), self.now_ms
+        node.version, node.started_ms, node.well_since_ms = self.installed, self.now_ms, self.now_ms
+        node.starts += 1
         if node.register.holder:
             node.register.until_ms = self.clock(node) + node.register.ttl_ms
         self.moved += 1

@@ -3,9 +3,13 @@ say."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Literal
 
+from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.picture import (
+    BackupPicture,
     NodeLoad,
     NodePicture,
     NodeState,
@@ -19,30 +23,70 @@ from .model import Model, ModelNode
 
 SLOW_FROM_MS = 400
 MEMORY_PER_SLOT = 1_000
+SETTINGS_EVERY_MS = 5_000
+BACKUPS_EVERY_MS = 60_000
+SPOKEN = 0.7
+"""How likely a node has answered what it was just asked for when the next picture is made."""
 
 
 class Observer:
     """Makes the pictures of one manager; those of an unchanged model are made from the last one."""
 
-    def __init__(self, model: Model, me: str) -> None:
+    def __init__(self, model: Model, me: str, rng: Random) -> None:
         self._model = model
         self._me = me
+        self._rng = rng
+        self._settings: dict[str, dict[str, Any]] = {}
+        """Node -> its settings as a picture has them."""
+        self._names: dict[str, set[str]] = {}
+        """Node -> what it was asked for."""
+        self._backups: tuple[BackupPicture, ...] = ()
+        self._backups_due_ms = 0
         self._made: tuple[object, Picture] | None = None
         self._texts: dict[str, tuple[frozenset[int], str]] = {}
         self._as_of: dict[str, int] = {}
 
-    def picture(self, unix_ms: int) -> Picture:
+    def picture(self, unix_ms: int, desired: DesiredState, *, again: bool = False) -> Picture:
+        """`again`: everybody is asked for everything anew, as something was done to them."""
         model = self._model
+        if again:
+            self._settings.clear()
         reached = {node.id for node in model.nodes.values() if self._reaches(node)}
         for node_id in reached:
             self._as_of[node_id] = unix_ms
+            self._read_settings(model.nodes[node_id], set(desired.settings), unix_ms)
         key = (model.moved, tuple(sorted(reached)), self._majority(reached))
         if self._made is None or self._made[0] != key:
             self._made = key, self._draw(reached, unix_ms)
         fresh = tuple(
-            node.model_copy(update={"as_of_ms": self._as_of.get(node.id, 0)}) for node in self._made[1].nodes
+            node.model_copy(
+                update={"as_of_ms": self._as_of.get(node.id, 0)} | self._settings.get(node.id, {})
+            )
+            for node in self._made[1].nodes
         )
-        return self._made[1].model_copy(update={"at_ms": unix_ms, "nodes": fresh})
+        if unix_ms >= self._backups_due_ms:
+            self._backups_due_ms = unix_ms + BACKUPS_EVERY_MS
+            self._backups = tuple(self._survey(desired))
+        update = {"at_ms": unix_ms, "nodes": fresh, "backups": self._backups}
+        return self._made[1].model_copy(update=update)
+
+    def _read_settings(self, node: ModelNode, names: set[str], unix_ms: int) -> None:
+        known = self._settings.get(node.id, {})
+        is_due = unix_ms - known.get("settings_as_of_ms", 0) >= SETTINGS_EVERY_MS
+        if (is_due or self._names.get(node.id) != names) and self._rng.random() < SPOKEN:
+            self._names[node.id] = names
+            self._settings[node.id] = {
+                "settings": {name: node.settings[name] for name in names & node.settings.keys()},
+                "settings_unknown": tuple(sorted(names - node.settings.keys())),
+                "settings_as_of_ms": unix_ms,
+            }
+
+    def _survey(self, desired: DesiredState) -> Iterator[BackupPicture]:
+        for wish in desired.backups:
+            target = self._model.target(wish.target)
+            if target.is_up:
+                newest_ms = target.newest.created_ms if target.newest else None
+                yield BackupPicture(target=wish.target, newest_ms=newest_ms, count=len(target.backups))
 
     def _reaches(self, node: ModelNode) -> bool:
         return node.answers and self._model.hears(self._me, node.id)
@@ -100,6 +144,8 @@ class Observer:
             slots=self._text(node.id, slots),
             slot_count=count,
             keys=count * 10 * (1000 if node.lies else 1),
+            version=node.version,
+            run_id=node.run_id,
             link_up=node.in_sync(self._model.now_ms) if role == "replica" else None,
             load=NodeLoad(
                 memory_bytes=count * MEMORY_PER_SLOT, memory_max_bytes=SLOT_COUNT * MEMORY_PER_SLOT * 4

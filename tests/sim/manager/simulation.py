@@ -12,9 +12,12 @@ from tests.sim.common.events import Events
 
 from .checks import Checks
 from .host import ManagerHost
-from .model import Model
+from .model import Model, ModelNode
 
 MODEL_TICK_MS = 1_000
+START_MS = (1_000, 12_000)
+START_SLOW_MS = (60_000, 150_000)
+SLOW_START = 0.05
 
 
 class Simulation:
@@ -93,6 +96,7 @@ class Simulation:
     def apply(self, desired: DesiredState) -> int | None:
         """A person wants this."""
         self.checks.harm_per_hour = max(self.checks.harm_per_hour, desired.harm.points_per_hour_max)
+        self.checks.jobs_at_once = max(self.checks.jobs_at_once, desired.harm.jobs_at_once_max)
         if desired.replicas_per_shard is not None:
             self.checks.copies_wanted = min(self.checks.copies_wanted, desired.replicas_per_shard + 1)
         return self.ask(lambda by, ticket: Apply(by, ticket, desired.model_dump_json()))
@@ -106,8 +110,22 @@ class Simulation:
         if not error:
             self.checks.acknowledged[request.by] = self.events.now_ms
 
+    def supervise(self, node: ModelNode) -> None:
+        """Whoever supervises a node starts it again, soon, or after a while."""
+
+        def start() -> None:
+            if not node.alive:
+                self.model.start(node)
+
+        slow = self.rng.random() < SLOW_START
+        self.events.schedule(self.rng.randint(*(START_SLOW_MS if slow else START_MS)), start)
+
     def heal(self) -> None:
         """End all faults."""
+        for target in self.model.targets.values():
+            target.is_up = True
+            for backup in target.backups:
+                backup.holds = backup.says.copy()
         self.model.cuts.clear()
         self.model.moved += 1
         for node in self.model.nodes.values():

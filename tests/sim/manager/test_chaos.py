@@ -7,7 +7,7 @@ import pytest
 from .chaos import MINUTE_MS, Chaos, run_seed
 
 CHAOS_MS = 8 * MINUTE_MS
-FAILED_ONCE = (5, 36)
+FAILED_ONCE = (5, 36, 38)
 """Seeds of the campaigns in docs/architecture.md that found something."""
 
 

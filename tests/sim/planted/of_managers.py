@@ -125,4 +125,136 @@ MANAGERS: Final = (
         ),
         Directed(f"{UNIT}/test_harm_budget.py::test_step_of_another_hour_is_paid_again"),
     ),
+    Fault(
+        "manager-configures-a-shard-in-parts",
+        "A shard is configured before all of its nodes have said their settings.",
+        "a job is for all nodes of its shard",
+        (
+            Change(
+                f"{CORE}/plan_roll.py",
+                "        if unread:\n            continue\n",
+                "",
+            ),
+        ),
+        Seeds("manager"),
+    ),
+    Fault(
+        "manager-plans-by-settings-of-before",
+        "Settings count that were read before this manager led, or before its last step.",
+        "a job that would change nothing is not begun",
+        (
+            Change(
+                f"{CORE}/settings_read.py",
+                "return node.settings_as_of_ms > max(",
+                "return node.settings_as_of_ms >= 0 * max(",
+            ),
+        ),
+        Directed(f"{UNIT}/test_manager_core.py::test_settings_read_too_early_are_not_planned_by"),
+    ),
+    Fault(
+        "manager-takes-equal-sizes-for-equal-settings",
+        "Two values that are sizes are never told apart.",
+        "in the end the nodes have the settings that are desired",
+        (
+            Change(
+                f"{CORE}/plan_roll.py",
+                "bool(other.strip()) and sizes[0] == sizes[1]",
+                "bool(other.strip()) and sizes[1] is not None",
+            ),
+        ),
+        Seeds("manager"),
+    ),
+    Fault(
+        "manager-upgrades-on-while-a-node-is-away",
+        "An upgrade that stopped half-way, with its node down, does not hold the others up.",
+        "no more nodes are down by managers than jobs are allowed at once",
+        (
+            Change(
+                f"{CORE}/job_runner.py",
+                "                if away:\n",
+                "                if away and not away:\n",
+            ),
+        ),
+        Directed(f"{UNIT}/test_job_runner.py::test_upgrade_waits_for_a_node_that_another_has_shut_down"),
+    ),
+    Fault(
+        "manager-restarts-without-a-look-at-the-shard",
+        "A restart goes by what its plan has seen.",
+        "a planned restart leaves its shard a copy in sync",
+        (
+            Change(
+                f"{CORE}/premises.py",
+                "            return _of_a_restart(step, picture)",
+                '            return _missing(picture, step.arguments["node"])',
+            ),
+        ),
+        Directed(f"{UNIT}/test_premises.py::test_restart_leaves_its_shard_a_copy_in_sync"),
+    ),
+    Fault(
+        "manager-restarts-whichever-process-it-finds",
+        "A step that another manager has carried out shuts the new process down too.",
+        "no step is carried out twice where that does harm",
+        (
+            Change(
+                "cluster/daemon/step_settings.py",
+                "if found == run_id and not is_asked:",
+                "if found is not None and not is_asked:",
+            ),
+            Change(
+                "tests/sim/manager/steps.py",
+                'if node.run_id == words["run_id"] and not self._is_asked_to_go:',
+                "if not self._is_asked_to_go:",
+            ),
+        ),
+        Seeds("manager"),
+    ),
+    Fault(
+        "manager-takes-a-failed-step-for-done",
+        "The records say that a step is done which has failed.",
+        "what the records call done was carried out",
+        (
+            Change(
+                f"{CORE}/job_runner.py",
+                'if outcome.result == "done":',
+                'if outcome.result in ("done", "failed"):',
+            ),
+        ),
+        Seeds("manager"),
+    ),
+    Fault(
+        "manager-moves-slots-during-a-backup",
+        "A person's move and a backup run side by side.",
+        "a backup holds what was acknowledged before it began",
+        (
+            Change(
+                f"{CORE}/job_runner.py",
+                "if _has_both(job, other, StepKind.BACKUP, StepKind.MOVE_SLOTS):",
+                "if _has_both(job, other, StepKind.BACKUP, StepKind.BACKUP):",
+            ),
+        ),
+        Directed(f"{UNIT}/test_job_runner.py::test_backup_and_moves_do_not_run_together"),
+    ),
+    Fault(
+        "manager-hands-over-to-a-replica-behind",
+        "Neither a restart nor a hand-over waits until the replica is in sync.",
+        "a planned restart leaves its shard a copy with all data",
+        (
+            Change(
+                f"{CORE}/premises.py",
+                "    return None if node.link_up else Doubt(",
+                "    return None if node else Doubt(",
+            ),
+            Change(
+                "tests/sim/manager/steps.py",
+                "if node.primary != former.id or not node.in_sync(self._model.now_ms):",
+                "if node.primary != former.id:",
+            ),
+            Change(
+                "tests/sim/manager/steps.py",
+                'return 1.0 if node.role == "primary" or node.in_sync(self._model.now_ms) else 0.5',
+                "return 1.0",
+            ),
+        ),
+        Seeds("manager"),
+    ),
 )

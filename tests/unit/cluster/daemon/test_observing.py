@@ -80,7 +80,17 @@ async def test_settings_are_read_when_they_are_wished(monkeypatch: pytest.Monkey
     cluster.node("a").settings = {"hz": "10"}
     wish = DesiredState(settings={"hz": "20"})
     async with observed(cluster, monkeypatch, wish) as wait:
-        await wait(lambda picture: any(node.settings == {"hz": "10"} for node in picture.nodes))  # type: ignore[misc]
+        await wait(  # type: ignore[misc]
+            lambda picture: (
+                sorted(
+                    (node.settings.get("hz"), node.settings_unknown)
+                    for node in picture.nodes
+                    if node.settings
+                )
+                == [("10", ())]
+                and [node.settings_unknown for node in picture.nodes if not node.settings] == [("hz",)]
+            )
+        )
 
 
 async def test_settings_from_before_a_step_count_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import time
 
 import pytest
 
@@ -36,16 +36,26 @@ async def test_configure_refuses(cluster: TinyCluster, wish: str, why: str) -> N
 
 
 async def test_restart_waits_until_a_replica_is_in_sync(cluster: TinyCluster) -> None:
-    since = str(int(time.time() * 1000) - 10_000)
     for _ in range(2):
-        await step_settings.restart(step_on(cluster, "restart", node="c" * 40, since_ms=since))
+        await step_settings.restart(step_on(cluster, "restart", node="c" * 40, run_id="run-c-1"))
     assert cluster.sent == [("c", "SHUTDOWN")]
 
 
+async def test_restart_waits_for_one_that_was_shut_down(cluster: TinyCluster) -> None:
+    """The manager before this one has done it; whatever its clock said, the new process is left alone."""
+    step = step_on(cluster, "restart", node="c" * 40, run_id="run-c-1")
+    cluster.node("c").is_up = False
+    waiting = asyncio.create_task(step_settings.restart(step))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    cluster.node("c").is_up, cluster.node("c").starts = True, 2
+    await waiting
+    assert cluster.sent == []
+
+
 async def test_restart_spares_a_primary_with_slots(cluster: TinyCluster) -> None:
-    since = str(int(time.time() * 1000))
     with pytest.raises(UnsureError, match="hand its shard over first"):
-        await step_settings.restart(step_on(cluster, "restart", node="a" * 40, since_ms=since))
+        await step_settings.restart(step_on(cluster, "restart", node="a" * 40, run_id="run-a-1"))
     assert cluster.sent == []
 
 
@@ -55,6 +65,4 @@ async def test_restart_without_supervisor_fails(
     monkeypatch.setattr(step_settings, "RESTART_TIMEOUT_S", 0.05)
     cluster.node("c").comes_back = False
     with pytest.raises(ManagerError, match="does a supervisor start it"):
-        await step_settings.restart(
-            step_on(cluster, "restart", node="c" * 40, since_ms=str(int(time.time() * 1000)))
-        )
+        await step_settings.restart(step_on(cluster, "restart", node="c" * 40, run_id="run-c-1"))

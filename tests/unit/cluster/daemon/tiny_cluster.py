@@ -35,6 +35,7 @@ class TinyNode:
     is_up: bool = True
     link_up: bool = True
     uptime_s: int = 1_000
+    starts: int = 1
     comes_back: bool = True
     """Whether a supervisor starts it after SHUTDOWN."""
     info: dict[str, str] = field(default_factory=dict)
@@ -156,6 +157,7 @@ class TinyCluster:
             case ["SHUTDOWN"]:
                 node.is_up = node.comes_back
                 node.uptime_s = 0
+                node.starts += 1
                 raise UnreachableError(f"{node.address} stopped answering")
         return ReplyError(f"ERR unknown command {words}")
 
@@ -197,7 +199,7 @@ class TinyCluster:
             "redis_version": "7.2.0",
             "server_name": "garrison",
             "redis_mode": "cluster",
-            "run_id": f"run-{node.id[:8]}",
+            "run_id": f"run-{node.id[0]}-{node.starts}",
             "uptime_in_seconds": str(node.uptime_s),
             "role": "slave" if primary else "master",
             "loading": "0",

@@ -42,6 +42,7 @@ class ModelNode:
     slots: set[int] = field(default_factory=set)
     is_failed: bool = False
     version: str = "1.0"
+    starts: int = 1
     settings: dict[str, str] = field(default_factory=dict)
     memory_max: int | None = None
 
@@ -133,6 +134,7 @@ class ClusterModel:
             slot_count=len(node.slots),
             keys=keys,
             version=node.version,
+            run_id=f"{node.id} {node.starts}",
             settings=node.settings,
             link_up=None if node.primary is None else not node.is_failed,
             load=NodeLoad(
@@ -224,7 +226,8 @@ class ClusterModel:
     def _restart(self, words: Mapping[str, str]) -> None:
         node = self.named(words["node"])
         assert not node.slots, "a restart of a primary with slots is an outage"
-        node.version = self.next_release
+        assert words["run_id"] == f"{node.id} {node.starts}", "another process is meant"
+        node.version, node.starts = self.next_release, node.starts + 1
 
     def _backup(self, words: Mapping[str, str]) -> None:
         target = words["target"]

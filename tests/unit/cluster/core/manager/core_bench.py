@@ -21,7 +21,7 @@ from garrison.cluster.core.manager.effects import (
 from garrison.cluster.core.manager.jobs import Job, JobKind, Plan, Records, Step, StepKind
 from garrison.cluster.core.manager.manager_core import ManagerCore
 from garrison.cluster.core.manager.manager_settings import ManagerSettings
-from garrison.cluster.core.manager.picture import Event, NodePicture, Picture
+from garrison.cluster.core.manager.picture import Event, NodePicture, NodeState, Picture
 from garrison.cluster.core.manager.requests import Apply, Request
 
 UNIX_MS = 1_800_000_000_000
@@ -46,6 +46,11 @@ class Bench:
         self.slots = dict(SLOTS)
         self.stored: dict[str, StoredRecords] = {}
         self.epoch = epoch
+        self.settings_as_of_ms = 0
+        """When the nodes' settings were asked for; 0 for now."""
+        self.planned_by = Picture(at_ms=0)
+        self.silent_nodes: set[str] = set()
+        """Those that the pictures show as silent."""
         self.silent: set[str] = set()
         self.begun: list[BeginStep] = []
         self.cancelled: list[CancelStep] = []
@@ -59,6 +64,7 @@ class Bench:
     def _plan(
         self, desired: DesiredState, picture: Picture, records: Records, unix_ms: int, seen: Observations
     ) -> Plan:
+        self.planned_by = picture
         open_or_done = {(each.kind, each.subject) for each in records.jobs}
         jobs = tuple(each for each in self.jobs if (each.kind, each.subject) not in open_or_done)
         return Plan(id=f"plan-{len(jobs)}", made_ms=unix_ms, jobs=jobs, explanations=())
@@ -72,6 +78,9 @@ class Bench:
                 role="primary",
                 slots=slots,
                 slot_count=100 if slots else 0,
+                state=NodeState.SILENT if id in self.silent_nodes else NodeState.OK,
+                settings={"hz": "10"},
+                settings_as_of_ms=self.settings_as_of_ms or unix_ms,
                 as_of_ms=unix_ms,
             )
             for id, slots in self.slots.items()

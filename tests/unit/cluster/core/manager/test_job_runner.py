@@ -9,6 +9,12 @@ from garrison.cluster.core.manager.requests import Apply, ResumeJob, StopJob
 from .core_bench import Bench, job, move
 
 VERIFY = Step(kind=StepKind.VERIFY, arguments={"expect": expectation(slots={"b": "0-9"})})
+
+
+def restart(node: str) -> Step:
+    return Step(kind=StepKind.RESTART, arguments={"node": node})
+
+
 OTHER = job(move("11000-11009", source="c", target="b"), kind=JobKind.RELIEVE, subject="c")
 
 
@@ -97,6 +103,38 @@ def test_jobs_about_one_node_do_not_run_together() -> None:
     assert bench.states() == ["job-1 done", "job-2 running"]
 
 
+def test_upgrade_waits_for_a_node_that_another_has_shut_down() -> None:
+    """A job that was stopped half-way counts: its node is away by the manager's doing."""
+    first, second = (job(restart(name), kind=JobKind.UPGRADE, subject=name) for name in ("x", "y"))
+    bench = Bench(first, stopped_job_rest_ms=0)
+    bench.slots |= {"x": "", "y": ""}
+    bench.lead()
+    bench.end("unsure", "it does not come back")
+    bench.silent_nodes = {"x"}
+    bench.jobs = (second,)
+    bench.run(4_000)
+    assert len(bench.begun) == 1
+    assert bench.core.plan is not None
+    assert bench.core.plan.jobs[0].waits_for == "x:1, which job-1 has shut down, to be back"
+    bench.silent_nodes = set()
+    bench.run(4_000)
+    assert [begin.step for begin in bench.begun][1].arguments == {"node": "y"}
+
+
+def test_backup_and_moves_do_not_run_together() -> None:
+    """A key that moves while a backup is taken may be in none of its files."""
+    copy = Step(kind=StepKind.BACKUP, arguments={"target": "/b", "since_ms": "1", "keep": "1"})
+    backup = job(copy, kind=JobKind.BACKUP, subject="/b")
+    for first, second in ((backup, OTHER), (OTHER, backup)):
+        bench = Bench(first).lead(harm=Harm(jobs_at_once_max=2))
+        bench.jobs = (second,)
+        bench.run(4_000)
+        assert [begin.step.kind for begin in bench.begun] == [first.steps[0].kind]
+        bench.end()
+        bench.run(4_000)
+        assert [begin.step.kind for begin in bench.begun] == [first.steps[0].kind, second.steps[0].kind]
+
+
 def test_job_waits_for_its_window() -> None:
     closed = Window(jobs=(JobKind.BACKUP,))
     bench = Bench(job(move("0-9"))).lead(windows=(closed,))
@@ -119,6 +157,22 @@ def test_stopped_job_rests_until_a_person_resumes_it() -> None:
     bench.run(3_000)
     assert len(bench.begun) == 2
     assert bench.states() == ["job-1 running"]
+
+
+def test_resumed_job_whose_node_has_left_is_stopped() -> None:
+    """It would wait for ever, and keep its shard from all other jobs."""
+    bench = Bench(job(move("0-9"))).lead()
+    bench.ask(lambda by, ticket: StopJob(by, ticket, "job-1"))
+    bench.end("cancelled")
+    assert bench.states() == ["job-1 stopped"]
+    del bench.slots["b"]
+    bench.run(1_000)
+    bench.ask(lambda by, ticket: ResumeJob(by, ticket, "job-1"))
+    bench.run(10_000)
+    assert bench.states() == ["job-1 waiting"]
+    bench.run(60_000)
+    assert bench.states() == ["job-1 stopped"]
+    assert bench.core.records.jobs[0].why == "not sure: the node b is not in the picture"
 
 
 def test_dry_run_stops_what_nobody_has_agreed_to() -> None:

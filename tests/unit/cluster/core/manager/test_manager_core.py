@@ -6,7 +6,7 @@ from garrison.cluster.core.manager.jobs import Progress
 from garrison.cluster.core.manager.records_content import decoded
 from garrison.cluster.core.manager.requests import Adopt, Apply, Consent, Pause, Resume, StartAnew
 
-from .core_bench import Bench, job, move
+from .core_bench import UNIX_MS, Bench, job, move
 
 LITTLE = Harm(points_per_hour_max=2, hand_over=1, full_sync=1, restart=1, backup=1)
 
@@ -84,6 +84,21 @@ def test_next_leader_begins_the_running_step_again() -> None:
     assert [(begin.job_id, begin.index) for begin in second.begun] == [("job-1", 0)]
     assert second.begun[0].epoch > first.begun[0].epoch
     assert [cost for _, cost in second.core.records.harm_spent] == [1], "it was paid for"
+
+
+def test_settings_read_too_early_are_not_planned_by() -> None:
+    """Before this manager led, another one may have set them; before a step ended, that step."""
+    bench = Bench()
+    bench.settings_as_of_ms = bench.now_ms + UNIX_MS
+    bench.lead()
+    assert [node.settings for node in bench.planned_by.nodes] == [{}] * 3
+    bench.settings_as_of_ms = bench.now_ms + UNIX_MS
+    bench.jobs = (job(move("0-9")),)
+    bench.run(2_000)
+    assert [node.settings for node in bench.planned_by.nodes] == [{"hz": "10"}] * 3
+    bench.run(2_000)
+    bench.end()
+    assert [bool(node.settings) for node in bench.planned_by.nodes] == [False, False, True]
 
 
 def test_outcome_of_an_older_epoch_is_passed_over() -> None:

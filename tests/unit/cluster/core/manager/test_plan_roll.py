@@ -3,7 +3,7 @@
 import pytest
 
 from garrison.cluster.core.manager.desired import DesiredState
-from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, Step, StepKind
+from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, StepKind
 from garrison.cluster.core.manager.plan_roll import same_value
 from garrison.cluster.core.manager.planner import make_plan
 from tests.unit.cluster.core.manager.cluster_model import NOW_MS, ClusterModel, plan_for, settle
@@ -71,7 +71,9 @@ def test_upgrade_waits_for_replicas_in_sync() -> None:
     assert any("10.0.0.5:7004 is not in sync" in line for line in plan.explanations)
 
 
-def test_failed_upgrade_stops_the_others() -> None:
+@pytest.mark.parametrize(("state", "word"), [("failed", "failed"), ("stopped", "was stopped")])
+def test_upgrade_that_went_wrong_stops_the_others(state: str, word: str) -> None:
+    """Stopped, because the manager was not sure, is what a node that does not come back ends in."""
     model = ClusterModel.of(3, 1)
     failed = Job(
         id="job-9",
@@ -79,7 +81,7 @@ def test_failed_upgrade_stops_the_others() -> None:
         title="",
         reason="",
         steps=(),
-        state=Progress.FAILED,
+        state=Progress(state),
         why="it did not come back",
         made_ms=1,
         ended_ms=NOW_MS - 1000,
@@ -88,27 +90,37 @@ def test_failed_upgrade_stops_the_others() -> None:
     plan = make_plan(desired, model.picture(), Records(jobs=(failed,)), NOW_MS)
     assert plan.jobs == ()
     assert plan.explanations == (
-        "Upgrades wait: job-9 failed, it did not come back; the next try is in 599 s.",
+        f"Upgrades wait: job-9 {word}, it did not come back; the next try is in 599 s.",
     )
+    stopped = failed.model_copy(update={"state": Progress.STOPPED, "stopped_by": "p"})
+    assert len(make_plan(desired, model.picture(), Records(jobs=(stopped,)), NOW_MS).jobs) == 3
 
 
-def test_settings_read_before_they_were_set_count_for_nothing() -> None:
-    """A new leader may have read them before the former one set them."""
+def test_shard_is_configured_by_one_job_when_all_have_spoken() -> None:
+    """A job for those that were heard first would be followed by another for the rest."""
+    model = ClusterModel.of(3, 1)
+    for node in model.nodes.values():
+        node.settings = {"hz": "10"}
+    desired = DesiredState(settings={"hz": "20"})
+    primary, replica = model.nodes[f"{0:040x}"], model.nodes[f"{3:040x}"]
+    primary.settings = {}
+    plan = plan_for(model, desired)
+    assert [job.subject for job in plan.jobs] == [f"{1:040x}", f"{2:040x}"]
+    assert "10.0.0.1:7000 has not said its hz yet." in plan.explanations
+    primary.settings = {"hz": "10"}
+    jobs = settle(model, desired)
+    assert [step.arguments["node"] for step in jobs[0].steps] == [replica.id, primary.id]
+    assert len(jobs) == 3
+
+
+def test_node_without_the_directive_keeps_no_other_waiting() -> None:
     model = ClusterModel.of(3, 1)
     for node in model.nodes.values():
         node.settings = {"hz": "10"}
     picture = model.picture()
-    nodes = [node.model_copy(update={"settings_as_of_ms": NOW_MS - 2_000}) for node in picture.nodes]
-    picture = picture.model_copy(update={"nodes": tuple(nodes)})
-    step = Step(
-        kind=StepKind.CONFIGURE,
-        arguments={"node": f"{0:040x}"},
-        state=Progress.DONE,
-        ended_ms=NOW_MS - 1_000,
-    )
-    done = Job(
-        id="job-9", kind=JobKind.CONFIGURE, title="", reason="", steps=(step,), state=Progress.DONE, made_ms=1
-    )
-    plan = make_plan(DesiredState(settings={"hz": "20"}), picture, Records(jobs=(done,)), NOW_MS)
-    named = {step.arguments["node"] for job in plan.jobs for step in job.steps}
-    assert named == {f"{index:040x}" for index in range(1, 6)}
+    first = picture.nodes[0].model_copy(update={"settings": {}, "settings_unknown": ("hz",)})
+    picture = picture.model_copy(update={"nodes": (first, *picture.nodes[1:])})
+    plan = make_plan(DesiredState(settings={"hz": "20"}), picture, Records(), NOW_MS)
+    named = [[step.arguments["node"] for step in job.steps] for job in plan.jobs]
+    assert named[0] == [f"{3:040x}"]
+    assert "10.0.0.1:7000 does not have the directive hz." in plan.explanations

@@ -2,9 +2,9 @@
 
 import pytest
 
-from garrison.cluster.core.manager.jobs import Step, StepKind
+from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Step, StepKind
 from garrison.cluster.core.manager.picture import NodePicture, NodeState, Picture
-from garrison.cluster.core.manager.premises import doubt_about
+from garrison.cluster.core.manager.premises import Doubt, doubt_about, not_back
 
 
 def primary(id: str, slots: str = "", **more: object) -> NodePicture:
@@ -31,6 +31,7 @@ MOVE = step(StepKind.MOVE_SLOTS, source="a", target="b", slots="0-9")
 HAND_OVER = Step(kind=StepKind.HAND_OVER, arguments={"node": "x", "from": "a"})
 REPLICATE = step(StepKind.REPLICATE, node="x", primary="b")
 FORGET = step(StepKind.FORGET, node="x")
+RESTART = step(StepKind.RESTART, node="x")
 TWO = (primary("a", "0-99"), primary("b", "100-199"))
 
 
@@ -45,12 +46,47 @@ TWO = (primary("a", "0-99"), primary("b", "100-199"))
         (step(StepKind.REPLICATE, node="x:1", primary="b"), (*TWO, primary("x"))),
         (FORGET, TWO),
         (FORGET, (*TWO, replica("x", "a", state=NodeState.FAILED, link_up=False))),
-        (step(StepKind.RESTART, node="a"), TWO),
+        (RESTART, (*TWO, replica("x", "a"), replica("y", "a"))),
+        (RESTART, (*TWO, primary("x"))),
         (step(StepKind.BACKUP, target="/b"), ()),
     ],
 )
 def test_step_that_fits_the_picture_may_begin(asked: Step, seen: tuple[NodePicture, ...]) -> None:
     assert doubt_about(asked, picture(*seen), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "why", "final"),
+    [
+        ((primary("x", "0-9"),), "x:1 is a primary that owns slots: hand its shard over first", True),
+        (
+            (primary("a", "0-99", state=NodeState.FAILED), replica("x", "a")),
+            "a:1, the primary of x:1, is failed",
+            False,
+        ),
+        (
+            (*TWO, replica("x", "a"), replica("y", "a", link_up=False)),
+            "y:1 is not in sync, and x:1 is of the same shard",
+            False,
+        ),
+    ],
+)
+def test_restart_leaves_its_shard_a_copy_in_sync(
+    seen: tuple[NodePicture, ...], why: str, final: bool
+) -> None:
+    assert doubt_about(RESTART, picture(*seen), 1) == Doubt(why, final)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "state"), [(1, "silent"), (1, "failed"), (1, "loading"), (1, "ok"), (0, "failed")]
+)
+def test_node_that_was_shut_down_is_missed_until_it_serves(attempts: int, state: str) -> None:
+    restart = RESTART.model_copy(update={"attempts": attempts, "state": Progress.WAITING})
+    job = Job(id="job-1", kind=JobKind.UPGRADE, title="", reason="", steps=(restart,), made_ms=1)
+    seen = picture(*TWO, replica("x", "a", state=NodeState(state)))
+    assert not_back(job, seen) == ("x:1" if attempts and state != "ok" else "")
+    done = job.model_copy(update={"steps": (restart.model_copy(update={"state": Progress.DONE}),)})
+    assert not_back(done, seen) == ""
 
 
 @pytest.mark.parametrize(

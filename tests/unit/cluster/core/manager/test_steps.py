@@ -27,7 +27,7 @@ def test_commands_do_the_same() -> None:
         steps.configure(first, {"save": "60 1"}),
         steps.forget(first),
         steps.reset(first),
-        steps.restart(first, 5),
+        steps.restart(first),
         steps.verify("{}", "Check."),
     ]
     assert steps.command_for(made, SITUATION).split(" && ") == [
