@@ -603,7 +603,7 @@ impl Machine {
 #[test]
 fn log_that_cannot_be_opened_is_not_switched_on() {
     let mut machine = Machine::start(Disk::default(), &[("save", "")]).expect("an empty disk");
-    let asked = [("hz", "50"), ("appendonly", "yes"), ("timeout", "9")];
+    let asked = [("hz", "50"), ("appendonly", "yes"), ("appendfsync", "always"), ("timeout", "9")];
     let (directive, error) = machine.apply(&asked, Mood::Fails);
     assert_eq!(directive, "appendonly");
     assert!(error.starts_with("Unable to turn on AOF: input/output error. Make room"), "{error}");
