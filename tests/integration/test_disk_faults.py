@@ -239,7 +239,7 @@ def test_log_that_cannot_be_made_is_not_switched_on(start: Start, fault: str, ki
     assert server.missing() == []
 
 
-def test_log_in_the_place_of_which_stands_a_file_is_not_switched_on(start: Start) -> None:
+def test_log_is_not_switched_on_where_a_file_is_in_the_way(start: Start) -> None:
     server = start("--save", "", "--appenddirname", "logs")
     in_its_place = server.disk.folder / "logs"
     in_its_place.touch()
