@@ -39,7 +39,7 @@ RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/whe
 # whole below: what a layer deletes would still be in the layers under it.
 FROM debian:bookworm-slim AS system
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libpython3-stdlib python3-minimal \
+    && apt-get install -y --no-install-recommends libpython3-stdlib python3-minimal tini \
     && useradd --system --uid 10001 --home-dir /data --create-home garrison \
     && find /usr/share/doc -type f ! -name copyright -delete \
     && find /usr/share/doc -type d -empty -delete \
@@ -59,5 +59,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 6379 16379
 HEALTHCHECK --interval=2s --timeout=2s --start-period=5s CMD ["garrison", "health"]
-ENTRYPOINT ["garrison"]
+# Process 1 is lost to signals until it handles them, and Python takes a while to begin: tini passes them on at once.
+ENTRYPOINT ["tini", "--", "garrison"]
 CMD ["node"]

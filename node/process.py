@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from typing import TYPE_CHECKING
 
-from garrison.base import process
+from garrison.base import process, stop_signals
 from garrison.base.daemon import Readiness
 from garrison.base.log import Log
-from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
+from garrison.base.process import StartError, detach, enter, new_loop, write_pidfile
 from garrison.node.config import Config, ConfigError
 from garrison.node.title import show_title
 
@@ -69,47 +68,28 @@ def _serve(config: Config, log: Log, readiness: Readiness) -> int:
     from garrison.node.shell.control import ControlPlane
 
     show_title(config)
-    write_pidfile(config.text("pidfile"))
     if config.flag("disable-thp"):
         _refuse_huge_pages(log)
     _make_room_for_clients(config, log)
-    mode = "cluster" if config.flag("cluster-enabled") else "standalone"
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        loop = runner.get_loop()
         plane = _engine.DataPlane(config.engine_settings())
-        control = ControlPlane(config, log, plane, loop)
-        _watch_signals(config, log, control, loop)
-        control.prepare()
-        log.starts(mode, config.text("port"), always_logo=config.flag("always-show-logo"))
-        return runner.run(_main(control, log, readiness))
+        control = ControlPlane(config, log, plane, runner.get_loop())
+        return runner.run(_main(config, control, log, readiness))
 
 
-async def _main(control: ControlPlane, log: Log, readiness: Readiness) -> int:
+async def _main(config: Config, control: ControlPlane, log: Log, readiness: Readiness) -> int:
+    def begin_shutdown(name: str) -> bool:
+        flags = set(config.text(f"shutdown-on-{name.lower()}").split()) - {"default"}
+        return control.request_shutdown(flags)
+
+    stop_signals.watch(asyncio.get_running_loop(), log, begin_shutdown)
+    write_pidfile(config.text("pidfile"))
+    control.prepare()
+    mode = "cluster" if config.flag("cluster-enabled") else "standalone"
+    log.starts(mode, config.text("port"), always_logo=config.flag("always-show-logo"))
     log.role = "M"
     log.warning("Server initialized")
     if await control.start():
         log.notice("Ready to accept connections")
         readiness.notify()
     return await control.wait()
-
-
-def _watch_signals(config: Config, log: Log, control: ControlPlane, loop: asyncio.AbstractEventLoop) -> None:
-    """The first SIGTERM or SIGINT goes down in order, the second at once."""
-    received: list[str] = []
-
-    def stop(name: str) -> None:
-        if received:
-            log.warning(f"Received {name} again, going down at once")
-            os._exit(EXIT_FAILED)
-        received.append(name)
-        log.warning(f"Received {name} scheduling shutdown...")
-        flags = set(config.text(f"shutdown-on-{name.lower()}").split()) - {"default"}
-        if not control.request_shutdown(flags):
-            received.clear()
-
-    loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
-    loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    import faulthandler
-
-    faulthandler.register(signal.SIGUSR1, all_threads=True)

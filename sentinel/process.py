@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import secrets
-import signal
 import traceback
 from typing import Any
 
-from garrison.base import process
+from garrison.base import process, stop_signals
 from garrison.base.config_text import ConfigError, read_text
 from garrison.base.daemon import Readiness
 from garrison.base.descriptors import make_room
 from garrison.base.log import Log
 from garrison.base.metrics.service import MetricsService
-from garrison.base.process import EXIT_FAILED, StartError, detach, enter, new_loop, write_pidfile
+from garrison.base.process import StartError, detach, enter, new_loop, write_pidfile
 from garrison.base.reply import Error
 from garrison.sentinel.config.config import Config
 from garrison.sentinel.config.state_file import StateFile
@@ -53,9 +51,14 @@ def run(config: Config) -> int:
 
 
 def _serve(config: Config, log: Log, users: Users, readiness: Readiness) -> int:
-    write_pidfile(config.text("pidfile"))
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_Process(config, log, users, runner.get_loop()).live(readiness))
+        return runner.run(_live(config, log, users, readiness))
+
+
+async def _live(config: Config, log: Log, users: Users, readiness: Readiness) -> int:
+    process = _Process(config, log, users, asyncio.get_running_loop())
+    write_pidfile(config.text("pidfile"))
+    return await process.live(readiness)
 
 
 def load_users(config: Config) -> Users:
@@ -91,6 +94,7 @@ class _Process:
         self._log = log
         self._stopped = asyncio.Event()
         loop.set_exception_handler(self._unexpected)
+        stop_signals.watch(loop, log, self._begin_shutdown)
         self._server = Server(config, users, log, loop, _room_for_clients(config, log))
         self._server.bind()
         log.starts("sentinel", config.text("port"), always_logo=config.text("always-show-logo") == "yes")
@@ -105,7 +109,6 @@ class _Process:
         bind = config.text("metrics-bind") or config.text("bind")
         self._page_sockets = MetricsService.take(bind, config.integer("metrics-port"))
         Commands(self._server, self._sentinel.ask, info.reply, self._shutdown, self._sentinel.scripts.pending)
-        self._watch_signals(loop)
 
     def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that was not caught: a mistake of ours, which must not end the Sentinel silently."""
@@ -132,23 +135,9 @@ class _Process:
         self._log.warning("Sentinel is now ready to exit, bye bye...")
         return 0
 
-    def _watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The first SIGTERM or SIGINT goes down in order, the second at once."""
-
-        def stop(name: str) -> None:
-            if self._stopped.is_set():
-                self._log.warning(f"Received {name} again, going down at once")
-                os._exit(EXIT_FAILED)
-            self._log.warning(f"Received {name} scheduling shutdown...")
-            self._stop()
-
-        loop.add_signal_handler(signal.SIGTERM, stop, "SIGTERM")
-        loop.add_signal_handler(signal.SIGINT, stop, "SIGINT")
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        import faulthandler
-
-        faulthandler.register(signal.SIGUSR1, all_threads=True)
+    def _begin_shutdown(self, name: str) -> bool:
+        self._stop()
+        return True
 
     def _stop(self) -> None:
         self._log.warning("User requested shutdown...")

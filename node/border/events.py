@@ -148,6 +148,8 @@ class Applied:
     """The answer to an `Apply`."""
 
     ticket: int
+    directive: str
+    """The one because of which none of the settings was taken; empty when all were."""
     error: str
     """Why none of the settings was taken; empty when all were."""
 

@@ -43,7 +43,7 @@ class Bridge:
         self._waiting: dict[int, Callable[[Any], None]] = {}
         self._open = False
         self.on(Ran, lambda event: self._answered(event.ticket, event.reply))
-        self.on(Applied, lambda event: self._answered(event.ticket, event.error))
+        self.on(Applied, lambda event: self._answered(event.ticket, event))
         self.on(Persisted, lambda event: self._answered(event.ticket, event.error))
 
     def on(self, kind: type[E], handler: Callable[[E], None]) -> None:
@@ -91,8 +91,8 @@ class Bridge:
         """Run a command as the node itself; `done` gets the raw reply."""
         self.post(Run(self._ticket(done), argv))
 
-    def settings(self, values: dict[str, str], done: Callable[[str], None]) -> None:
-        """Apply settings, all or nothing; `done` gets an empty text or what was wrong."""
+    def settings(self, values: dict[str, str], done: Callable[[Applied], None]) -> None:
+        """Apply settings, all or nothing."""
         self.post(Apply(self._ticket(done), values))
 
     @property

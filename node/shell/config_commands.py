@@ -1,11 +1,14 @@
 """CONFIG GET, SET and REWRITE; the engine answers RESETSTAT and HELP, and checks the number of words.
 
 SET takes several directives and changes all or none: every value is checked first, then they are applied
-together. The texts of refusals are Redis's, since tools read them.
+together. What can fail only when it is tried (a folder, a port, the append-only file) is tried before
+anything is changed. So a SET may take a while, and one that comes in the meantime waits for it. The texts of
+refusals are Redis's, since tools read them.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,7 +18,7 @@ from garrison.base.glob import is_pattern, matches
 from garrison.base.reply import OK, Error
 from garrison.node.config import Config
 from garrison.node.config_rewrite import rewrite
-from garrison.node.directives import DIRECTIVES, Directive, find
+from garrison.node.directives import DIRECTIVES, Directive, Use, find
 
 Reply = object
 
@@ -27,11 +30,19 @@ ALWAYS_APPLIED = {"sentinel-peers"}
 """Directives whose present value has an effect when set again: it forgets what was learned beside it."""
 
 
+class NotAppliedError(Exception):
+    """Why a change was not applied, and the directive because of which it was not."""
+
+    def __init__(self, directive: str, why: str) -> None:
+        super().__init__(why)
+        self.directive = directive
+
+
 class Applier(Protocol):
     """Carries out a checked change."""
 
-    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
-        """Apply all or nothing, then call `done` with an empty text or with what failed."""
+    def apply(self, changes: dict[str, str], done: Callable[[NotAppliedError | None], None]) -> None:
+        """Apply all or nothing, then call `done`."""
 
 
 class ConfigCommands:
@@ -40,13 +51,17 @@ class ConfigCommands:
     def __init__(self, config: Config, applier: Applier) -> None:
         self._config = config
         self._applier = applier
+        self._is_applying = self._is_taking = False
+        self._waiting: deque[Callable[[], None]] = deque()
+        """Sets that came while one was being applied; at most one a client, as each waits for its reply."""
 
     def answer(self, argv: list[bytes], is_local: bool, done: Callable[[Reply], None]) -> None:
         """Carry out a command whose name and number of words the engine has checked."""
         words = [word.decode("utf-8", "surrogateescape") for word in argv]
         subcommand = words[1].lower()
         if subcommand == "set":
-            self._set(words[2:], is_local, done)
+            self._waiting.append(lambda: self._set(words[2:], is_local, done))
+            self._take_next()
         elif subcommand == "get":
             done(self._get(words[2:]))
         elif subcommand == "rewrite":
@@ -68,11 +83,21 @@ class ConfigCommands:
                         found.setdefault(name, self._config.text(row.name))
         return found
 
+    def _take_next(self) -> None:
+        """Carry out the next SET that waits, and those behind it that end at once."""
+        if self._is_taking:
+            return
+        self._is_taking = True
+        while self._waiting and not self._is_applying:
+            self._waiting.popleft()()
+        self._is_taking = False
+
     def _set(self, words: list[str], is_local: bool, done: Callable[[Reply], None]) -> None:
         if len(words) % 2:
             done(Error("ERR syntax error"))
             return
         changes: dict[str, str] = {}
+        spelt: dict[str, str] = {}
         asked: set[str] = set()
         for name, text in zip(words[::2], words[1::2], strict=True):
             row = find(name)
@@ -81,12 +106,13 @@ class ConfigCommands:
                 return
             refusal = self._barred(row, is_local) or ("duplicate parameter" if name.lower() in asked else "")
             asked.add(name.lower())
+            spelt[row.name] = name
             if not refusal:
                 changes[row.name], refusal = self._checked(row, text)
             if refusal:
                 done(_failed(name, refusal))
                 return
-        self._apply(changes, words[0], done)
+        self._apply(changes, spelt, done)
 
     def _barred(self, row: Directive, is_local: bool) -> str:
         if row.immutable:
@@ -117,9 +143,12 @@ class ConfigCommands:
                 "",
                 f"{row.name} can only be set at the start of a Garrison node: restart it with the new value",
             )
+        if value != row.default and row.use is Use.REFUSED:
+            return "", f"{row.name} is not built yet, and this node without it is less safe than you ask for"
         return value, ""
 
-    def _apply(self, changes: dict[str, str], first: str, done: Callable[[Reply], None]) -> None:
+    def _apply(self, changes: dict[str, str], spelt: dict[str, str], done: Callable[[Reply], None]) -> None:
+        """Apply checked values; `spelt` has the directives' names as the client wrote them."""
         effective = {
             name: value
             for name, value in changes.items()
@@ -129,13 +158,16 @@ class ConfigCommands:
             done(OK)
             return
 
-        def applied(error: str) -> None:
-            if error:
-                done(_failed(first, error))
-                return
-            self._config.values.update(effective)
-            done(OK)
+        def applied(error: NotAppliedError | None) -> None:
+            self._is_applying = False
+            if error is None:
+                self._config.values.update(effective)
+                done(OK)
+            else:
+                done(_failed(spelt[error.directive], str(error)))
+            self._take_next()
 
+        self._is_applying = True
         self._applier.apply(effective, applied)
 
     def rewrite(self, *, whole: bool = False) -> Reply:

@@ -13,6 +13,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from garrison.base.descriptors import make_room
@@ -20,6 +21,7 @@ from garrison.base.log import Log
 from garrison.base.metrics.service import MetricsService
 from garrison.node import promises
 from garrison.node.border import (
+    Applied,
     Follow,
     InfoFields,
     Loaded,
@@ -35,7 +37,7 @@ from garrison.node.border import (
 from garrison.node.config import Config
 from garrison.node.metrics.node_metrics import NodeMetrics, why_not_ready
 from garrison.node.shell.bridge import Bridge
-from garrison.node.shell.config_commands import ConfigCommands
+from garrison.node.shell.config_commands import ConfigCommands, NotAppliedError
 from garrison.node.shell.control_commands import Commands
 from garrison.node.shell.hand_over import HandOver
 from garrison.node.shell.python_functions.calls import PythonFunctions
@@ -44,6 +46,7 @@ from garrison.node.shell.shutdown import Shutdown
 from garrison.node.title import show_title
 
 if TYPE_CHECKING:
+    from garrison.node.core.settings import ClusterSettings
     from garrison.node.shell.cluster_shell import Cluster
 
 ZONE = "availability-zone"
@@ -168,52 +171,76 @@ class ControlPlane:
 
     # -- what CONFIG changes ------------------------------------------------------------------------------
 
-    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
-        """Carry checked settings out; `done` gets an empty text or what failed."""
-        former = os.getcwd()
+    def apply(self, changes: dict[str, str], done: Callable[[NotAppliedError | None], None]) -> None:
+        """Carry checked settings out, all or none: what can fail is tried first, and undone with the rest."""
+        undo, at_end = ExitStack(), ExitStack()
         try:
-            settings = self._cluster.check_settings(changes) if self._cluster is not None else None
+            settings = self._check_cluster(changes)
             if "maxclients" in changes:
                 _check_room(int(changes["maxclients"]))
             if "dir" in changes:
-                os.chdir(changes["dir"])
-                changes["dir"] = os.getcwd()
-            # Last, so that nothing else can fail and leave them open.
-            pages = self._take_pages(changes["metrics-port"]) if "metrics-port" in changes else None
-        except ValueError as error:
-            done(str(error))
-            return
-        except OSError as error:
-            os.chdir(former)
-            done(str(error.strerror))
+                changes["dir"] = _enter(changes["dir"], undo, at_end)
+            pages = self._change_pages(changes, undo)
+        except NotAppliedError as error:
+            with at_end:
+                undo.close()
+                done(error)
             return
 
-        def applied(error: str) -> None:
-            if error:
-                os.chdir(former)
-                for listener in pages or ():
-                    listener.close()
-            for line in promises.at_change(changes) if not error else ():
-                self._log.warning(line)
-            if not error and "loglevel" in changes:
-                self._log.set_level(changes["loglevel"])
-            if not error and "proc-title-template" in changes:
-                show_title(self._config, changes["proc-title-template"])
-            if not error and ZONE in changes:
-                self.bridge.post(InfoFields(zone_info(changes)))
-            if not error:
-                self._python.configure(self._config.values | changes)
-            if not error and self._cluster is not None and settings is not None:
-                self._cluster.configure(settings, self._config.values | changes)
-            if not error and self._sentinels is not None:
-                self._sentinels.configure(changes)
-            if not error and pages is not None:
-                self._pages.adopt(pages)
-            if not error:
-                self._pages.token = changes.get("metrics-token", self._pages.token)
-            done(error)
+        def applied(event: Applied) -> None:
+            with at_end:
+                if event.error:
+                    undo.close()
+                    done(NotAppliedError(event.directive, event.error))
+                else:
+                    self._settings_applied(changes, settings, pages)
+                    done(None)
 
         self.bridge.settings(changes, applied)
+
+    def _settings_applied(
+        self, changes: dict[str, str], settings: ClusterSettings | None, pages: list[socket.socket] | None
+    ) -> None:
+        """What else heeds settings hears of them, now that the data plane has taken them."""
+        for line in promises.at_change(changes):
+            self._log.warning(line)
+        if "loglevel" in changes:
+            self._log.set_level(changes["loglevel"])
+        if "proc-title-template" in changes:
+            show_title(self._config, changes["proc-title-template"])
+        if ZONE in changes:
+            self.bridge.post(InfoFields(zone_info(changes)))
+        values = self._config.values | changes
+        self._python.configure(values)
+        if self._cluster is not None and settings is not None:
+            self._cluster.configure(settings, values)
+        if self._sentinels is not None:
+            self._sentinels.configure(changes)
+        if pages is not None:
+            self._pages.adopt(pages)
+        self._pages.token = changes.get("metrics-token", self._pages.token)
+
+    def _check_cluster(self, changes: dict[str, str]) -> ClusterSettings | None:
+        if self._cluster is None:
+            return None
+        try:
+            return self._cluster.check_settings(changes)
+        except ValueError as error:
+            # The text begins with the directive's name.
+            named = [name for name in changes if str(error).startswith(name)]
+            raise NotAppliedError([*named, *changes][0], str(error)) from None
+
+    def _change_pages(self, changes: dict[str, str], undo: ExitStack) -> list[socket.socket] | None:
+        """Sockets for a new `metrics-port`, which `undo` closes; None if it stays."""
+        if "metrics-port" not in changes:
+            return None
+        try:
+            pages = self._take_pages(changes["metrics-port"])
+        except OSError as error:
+            raise NotAppliedError("metrics-port", str(error.strerror)) from None
+        for listener in pages:
+            undo.callback(listener.close)
+        return pages
 
     def _take_pages(self, port: str) -> list[socket.socket]:
         """Sockets for metrics and health. Raises OSError."""
@@ -300,6 +327,20 @@ def process_info(config: Config) -> dict[str, str]:
 def _check_room(clients: int) -> None:
     possible = make_room(clients)
     if possible < clients:
-        raise ValueError(
-            f"The operating system is not able to handle the specified number of clients, try with {possible}"
+        raise NotAppliedError(
+            "maxclients",
+            "The operating system is not able to handle the specified number of clients, "
+            f"try with {possible}",
         )
+
+
+def _enter(folder: str, undo: ExitStack, at_end: ExitStack) -> str:
+    """Make `folder` the working folder, until `undo` returns to the former one; its absolute path."""
+    former = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    at_end.callback(os.close, former)
+    try:
+        os.chdir(folder)
+    except (OSError, ValueError) as error:
+        raise NotAppliedError("dir", getattr(error, "strerror", "") or str(error)) from None
+    undo.callback(os.fchdir, former)
+    return os.getcwd()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import docker
 import pytest
 
@@ -36,3 +38,15 @@ def test_image_has_what_runs_and_nothing_that_builds(cluster: Compose) -> None:
         inside(cluster, "python3", "-c", "import setuptools")
     assert inside(cluster, "garrison", "cli", "--version").startswith("garrison cli ")
     assert "usage: garrison" in inside(cluster, "garrison", "help")
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6])
+def test_container_stops_at_any_moment(cluster: Compose, delay_s: float) -> None:
+    container = cluster.engine.containers.run(IMAGE, detach=True, network_mode="none")
+    try:
+        time.sleep(delay_s)
+        container.stop(timeout=10)
+        # 137 is what a process has that had to be killed.
+        assert container.wait()["StatusCode"] in (0, 143), container.logs()
+    finally:
+        container.remove(force=True)

@@ -43,7 +43,9 @@ class FaultyServer:
         self.log = disk.folder.parent / f"{disk.folder.name}.log"
         self.acknowledged: list[int] = []
         """Numbers whose SET was answered with OK."""
-        self._port, self._words = find_free_port(), words
+        self.words = words
+        """What it is started with, the next time too."""
+        self._port = find_free_port()
         self._next = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +56,7 @@ class FaultyServer:
         environment = self.disk.environment() if faulty else dict(os.environ)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*program, *where, *self._words], stdout=log, stderr=log, env=environment
+                [*program, *where, *self.words], stdout=log, stderr=log, env=environment
             )
         return self._process
 

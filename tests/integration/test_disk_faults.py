@@ -199,3 +199,49 @@ def test_start_that_cannot_write_its_log_ends(start: Start, fault: str) -> None:
     server.start()
     assert server.missing() == []
     assert server.count(5) == ""
+
+
+def check_not_switched_on(server: FaultyServer) -> str:
+    """CONFIG SET refuses, changes none of its settings, and the server goes on; the error."""
+    with server.client() as client:
+        with pytest.raises(redis.ResponseError) as refused:
+            client.execute_command("CONFIG SET", "timeout", "7", "appendonly", "yes", "hz", "20")
+        error = str(refused.value)
+        assert error.startswith(
+            "CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF"
+        )
+        found = client.config_get("timeout", "appendonly", "hz")
+    assert found == {"timeout": "0", "appendonly": "no", "hz": "10"}
+    assert server.persistence("aof_enabled") == "0"
+    assert server.count(20) == ""
+    return error
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(fault, "garrison") for fault in FAULTS if fault != "rename"] + [("open", "redis")]
+)
+def test_log_that_cannot_be_made_is_not_switched_on(start: Start, fault: str, kind: str) -> None:
+    """A rename that fails comes after the answer: the log is then begun again until it works."""
+    server = start("--save", "", kind=kind)
+    FAULTS[fault](server.disk)
+    error = check_not_switched_on(server)
+    if kind == "garrison":
+        assert "failed: " in error
+        assert "Make room" in error
+    server.disk.heal()
+    with server.client() as client:
+        client.execute_command("CONFIG SET", "appendfsync", "always", "appendonly", "yes")
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
+    until(lambda: server.persistence("aof_rewrite_in_progress") == "0", "the log is whole")
+    assert server.count(20) == ""
+    server.words = ALWAYS
+    server.restart()
+    assert server.missing() == []
+
+
+def test_log_is_not_switched_on_where_a_file_is_in_the_way(start: Start) -> None:
+    server = start("--save", "", "--appenddirname", "logs")
+    in_its_place = server.disk.folder / "logs"
+    in_its_place.touch()
+    assert "File exists" in check_not_switched_on(server)
+    assert in_its_place.is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,20 @@ import pytest
 import garrison
 from garrison.__main__ import COMMANDS, USAGE, main
 from garrison.sentinel import __main__ as sentinel
+
+SLOW_TO_IMPORT = {"asyncio", "pydantic", "typer", "typing", "uvloop", "garrison.base", "garrison.node"}
+AS_PROCESS = """
+import os, signal, sys
+os.getpid = lambda: {number}
+def installed(number, handler):
+    assert number == signal.SIGTERM
+    print(" ".join(sys.modules), flush=True)
+    handler(number, None)
+signal.signal = installed
+from garrison.__main__ import main
+sys.argv = ["garrison", "version"]
+sys.exit(main())
+"""
 
 
 @pytest.mark.parametrize("words", [["version"], ["--version"], ["-v"]])
@@ -140,3 +155,24 @@ def test_the_command_imports_no_component() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['garrison.__main__']"
+
+
+def run_as_process(number: int) -> subprocess.CompletedProcess[str]:
+    """Call the handler of SIGTERM as soon as it is installed, and print what is imported by then."""
+    program = AS_PROCESS.format(number=number)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_process_one_handles_sigterm_before_it_imports() -> None:
+    ended = run_as_process(1)
+    assert "garrison.__main__" in ended.stdout.split(), ended.stderr
+    assert not SLOW_TO_IMPORT & set(ended.stdout.split())
+    assert ended.returncode == 128 + signal.SIGTERM
+
+
+def test_another_process_leaves_sigterm_to_the_kernel() -> None:
+    ended = run_as_process(2)
+    assert ended.stdout.startswith("garrison 0"), ended.stderr
+    assert ended.returncode == 0

@@ -75,7 +75,8 @@ class FakePlane:
         self.posted += requests
         for request in requests:
             if isinstance(request, Apply):
-                self.emit(Applied(request.ticket, self.settings_error))
+                directive = next(iter(request.values)) if self.settings_error else ""
+                self.emit(Applied(request.ticket, directive, self.settings_error))
             elif isinstance(request, Persist):
                 self.emit(Persisted(request.ticket, self.persist_error))
             elif isinstance(request, Run):

@@ -75,7 +75,7 @@ EVENTS: tuple[border.Event, ...] = (
     border.FunctionCall(11, b"lib", 12, b"#!python name=lib\n", b"f", [b"k"], [b"a", b"b\xff"], 2),
     border.FunctionReplies(13, border.FunctionOutcome.READ, [b":1\r\n"]),
     border.FunctionKill(14),
-    border.Applied(6, "too few"),
+    border.Applied(6, "maxclients", "too few"),
     border.Loaded(9, True, "s1"),
     border.Persisted(10, "no space"),
     border.Slept(7, 8),

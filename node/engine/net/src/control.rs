@@ -60,7 +60,7 @@ pub fn apply(engine: &mut Engine, request: Request) -> Option<Request> {
     match request {
         Request::Reply { ticket, reply } => engine.control_reply(ticket, &reply),
         Request::Apply { ticket, values } => {
-            engine.apply_settings(ticket, &values.into_iter().collect::<Vec<_>>());
+            engine.apply_settings(ticket, values.into_iter().collect());
         }
         Request::InstallSlots { table } => engine.install_slots(table),
         Request::ExtendLease { until_boot_ms } => engine.extend_lease(until_boot_ms),

@@ -18,6 +18,9 @@ use crate::mailbox::{Mailbox, Request};
 /// The thread's niceness.
 const NICENESS: i32 = 10;
 
+/// Written to a new file of the log, and cut off again: a block of most file systems.
+const TRIAL: [u8; 4096] = [b'\n'; 4096];
+
 /// The thread, started when it is first needed.
 #[derive(Default)]
 pub struct Files {
@@ -231,7 +234,16 @@ fn replace(name: &str, bytes: &[u8]) -> Outcome<()> {
 
 fn open_log(name: &str, bytes: u64) -> Outcome<LogFile> {
     make_folder_of(name)?;
-    let file = OpenOptions::new().create(true).append(true).open(name).explain("opening", name)?;
+    let is_new = !Path::new(name).exists();
+    let mut file = OpenOptions::new().create(true).append(true).open(name).explain("opening", name)?;
+    if is_new {
+        // A full disk still takes a name: whether it takes what will stand in the file, only a write can tell.
+        // No manifest names the file yet, so nobody reads what a crash leaves of this.
+        if let Err(error) = file.write_all(&TRIAL).and_then(|()| file.sync_all()) {
+            let _ = fs::remove_file(name);
+            return Err(error).explain("writing", name);
+        }
+    }
     if file.metadata().explain("looking at", name)?.len() != bytes {
         file.set_len(bytes).explain("cutting", name)?;
     }

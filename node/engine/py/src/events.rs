@@ -33,7 +33,7 @@ events! {
     FunctionCall { ticket, library, version, source, function, keys, args, resp }
     FunctionReplies { ticket, outcome, replies }
     FunctionKill { ticket }
-    Applied { ticket, error }
+    Applied { ticket, directive, error }
     Loaded { keys, found, shard }
     Persisted { ticket, error }
     Slept { ms, round }
@@ -97,7 +97,7 @@ pub fn examples() -> Vec<Event> {
             replies: vec![b":1\r\n".into()],
         },
         Event::FunctionKill { ticket: 14 },
-        Event::Applied { ticket: 6, error: "too few".into() },
+        Event::Applied { ticket: 6, directive: "maxclients".into(), error: "too few".into() },
         Event::Loaded { keys: 9, found: true, shard: "s1".into() },
         Event::Persisted { ticket: 10, error: "no space".into() },
         Event::Slept { ms: 7, round: 8 },

@@ -9,17 +9,22 @@ import pytest
 
 from garrison.base.reply import OK, Error, encode
 from garrison.node.config import Config, load
-from garrison.node.shell.config_commands import ConfigCommands
+from garrison.node.shell.config_commands import ConfigCommands, NotAppliedError
 
 
 class Recorder:
     def __init__(self) -> None:
         self.applied: list[dict[str, str]] = []
-        self.error = ""
+        self.error: NotAppliedError | None = None
+        self.is_slow = False
+        self.pending: list[Callable[[], None]] = []
 
-    def apply(self, changes: dict[str, str], done: Callable[[str], None]) -> None:
+    def apply(self, changes: dict[str, str], done: Callable[[NotAppliedError | None], None]) -> None:
         self.applied.append(changes)
-        done(self.error)
+        if self.is_slow:
+            self.pending.append(lambda: done(self.error))
+        else:
+            done(self.error)
 
 
 @pytest.fixture
@@ -68,8 +73,11 @@ def test_set_applies_all_or_nothing(ask: Callable[..., object], config: Config, 
 def test_what_the_data_plane_refuses_stays_as_it_was(
     ask: Callable[..., object], config: Config, applier: Recorder
 ) -> None:
-    applier.error = "no room"
-    assert "no room" in str(ask("SET", "maxclients", "50"))
+    applier.error = NotAppliedError("maxclients", "no room")
+    assert ask("SET", "timeout", "5", "MaxClients", "50") == Error(
+        "ERR CONFIG SET failed (possibly related to argument 'MaxClients') - no room"
+    )
+    assert config.text("timeout") == "0"
     assert config.text("maxclients") == "10000"
 
 
@@ -139,3 +147,47 @@ def test_password_may_be_any_bytes(config: Config, applier: Recorder) -> None:
     assert encode(replies[1], 2).endswith(b"$3\r\n\xff\x00x\r\n")
     commands.answer([b"CONFIG", b"SET", b"maxmemory-policy", b"\xff"], True, replies.append)
     assert isinstance(replies[2], Error)
+
+
+def test_set_waits_for_the_one_before_it(config: Config, applier: Recorder) -> None:
+    commands = ConfigCommands(config, applier)
+    replies: list[object] = []
+    applier.is_slow = True
+    for value in (b"5", b"5", b"6", b"x", b"7"):
+        commands.answer([b"CONFIG", b"SET", b"timeout", value], True, replies.append)
+    assert (replies, len(applier.pending)) == ([], 1)
+    applier.error = NotAppliedError("timeout", "no")
+    applier.pending.pop()()
+    # The second is judged by what the first has left, which is nothing.
+    assert (len(replies), len(applier.pending)) == (1, 1)
+    applier.error = None
+    applier.pending.pop()()
+    assert replies[1:] == [OK]
+    applier.is_slow = False
+    applier.pending.pop()()
+    assert [type(reply) for reply in replies[2:]] == [type(OK), Error, type(OK)]
+    assert [changes["timeout"] for changes in applier.applied] == ["5", "5", "6", "7"]
+    assert config.text("timeout") == "7"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("port", "7001", "restart it"),
+        ("bind", "127.0.0.1", "restart it"),
+        ("logfile", "elsewhere", "immutable"),
+        ("aclfile", "users", "immutable"),
+        ("dbfilename", "dump", "protected"),
+        ("tls-port", "7001", "not built yet"),
+        ("tls-cluster", "yes", "not built yet"),
+    ],
+)
+def test_set_refuses_what_it_would_not_do(
+    ask: Callable[..., object], applier: Recorder, name: str, value: str, why: str
+) -> None:
+    """The start refuses these too, or reads them once: OK would not be true."""
+    reply = ask("SET", "timeout", "5", name, value)
+    assert isinstance(reply, Error)
+    assert f"related to argument '{name}'" in str(reply)
+    assert why in str(reply)
+    assert applier.applied == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -221,6 +222,61 @@ async def test_metrics_port_is_set_while_the_node_runs(plane: Any, log_path: Pat
     with pytest.raises(OSError, match=r"refused|Connect"):
         await page(second, "/healthz")
     control.bridge.close()
+
+
+async def test_refused_settings_are_all_undone(control: ControlPlane, plane: Any, tmp_path: Path) -> None:
+    await ask(plane, b"CONFIG", b"SET", b"metrics-port", b"0")
+    folder, port = os.getcwd(), str(find_free_port()).encode()
+    control._config.values["enable-protected-configs"] = "yes"
+    moved = (b"dir", str(tmp_path).encode(), b"timeout", b"5")
+    set_all = (b"CONFIG", b"SET", *moved, b"metrics-port")
+    with socket.create_server(("127.0.0.1", int(port))):
+        reply = await ask(plane, *set_all, port, ticket=10) or b""
+    assert b"related to argument 'metrics-port') - cannot listen on" in reply
+    assert os.getcwd() == folder
+    plane.settings_error = "no"
+    reply = await ask(plane, *set_all, port, ticket=11) or b""
+    assert b"related to argument 'dir') - no" in reply
+    assert os.getcwd() == folder
+    socket.create_server(("127.0.0.1", int(port))).close()
+    assert (control._config.text("timeout"), control._config.text("metrics-port")) == ("0", "0")
+    plane.settings_error = ""
+    try:
+        assert await ask(plane, b"CONFIG", b"SET", *moved, ticket=12) == b"+OK\r\n"
+        assert os.getcwd() == str(tmp_path)
+    finally:
+        os.chdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "reply"),
+    [
+        ((b"maxclients", b"4000000000"), b"argument 'maxclients') - The operating system is not able"),
+        ((b"dir", b"/not/there"), b"argument 'dir') - No such file or directory"),
+        ((b"dir", b"\0"), b"argument 'dir') - embedded null byte"),
+    ],
+)
+async def test_what_the_system_refuses_is_named(
+    control: ControlPlane, plane: Any, words: tuple[bytes, ...], reply: bytes
+) -> None:
+    control._config.values["enable-protected-configs"] = "yes"
+    assert reply in (await ask(plane, b"CONFIG", b"SET", b"timeout", b"5", *words) or b"")
+    assert not any(isinstance(request, Apply) for request in plane.posted)
+
+
+async def test_settings_change_in_a_folder_that_was_removed(
+    control: ControlPlane, plane: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = tmp_path / "removed"
+    removed.mkdir()
+    monkeypatch.chdir(removed)
+    removed.rmdir()
+    assert await ask(plane, b"CONFIG", b"SET", b"timeout", b"5") == b"+OK\r\n"
+    control._config.values["enable-protected-configs"] = "yes"
+    plane.settings_error = "no"
+    folder = (b"dir", str(tmp_path).encode())
+    assert b"- no" in (await ask(plane, b"CONFIG", b"SET", *folder, ticket=8) or b"")
+    assert not control.shutdown.in_progress
 
 
 async def test_a_replica_that_becomes_primary_is_counted(control: ControlPlane, plane: Any) -> None:

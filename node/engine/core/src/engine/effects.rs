@@ -101,6 +101,8 @@ pub enum Event {
     Applied {
         /// The ticket they came under.
         ticket: u64,
+        /// The directive because of which none was taken; empty when all were.
+        directive: String,
         /// Why none of them was taken; empty when all were.
         error: String,
     },

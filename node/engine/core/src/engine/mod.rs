@@ -34,6 +34,7 @@ use crate::cluster::slots::{SlotTable, NOBODY, SLOT_COUNT};
 use crate::engine::effects::{Action, Event, Level};
 use crate::engine::limits::OUTPUT_CHECKED_BYTES_MIN;
 use crate::keyspace::KeyRef;
+use crate::persistence::state::rewrite::SwitchOn;
 use crate::persistence::state::Persistence;
 use crate::replication::state::{Replication, Scope};
 use crate::resp::failure::Failure;
@@ -384,18 +385,33 @@ impl Engine {
     }
 
     /// Takes new values of directives, all or none; the answer is [`Event::Applied`].
-    pub fn apply_settings(&mut self, ticket: u64, changes: &[(String, Vec<u8>)]) {
+    ///
+    /// Where they switch the append-only file on, they are taken, and answered, when its first file is open.
+    pub fn apply_settings(&mut self, ticket: u64, changes: Vec<(String, Vec<u8>)>) {
         let mut settings = self.settings.clone();
-        let outcome =
-            changes.iter().try_for_each(|(directive, value)| settings.set_bytes(directive, value).map(drop));
-        if outcome.is_ok() {
-            let was_logged = std::mem::replace(&mut self.settings, settings).appendonly;
-            self.stats.count_slots(&self.settings);
-            if was_logged != self.settings.appendonly {
-                self.log_switched();
+        for (directive, value) in &changes {
+            if let Err(error) = settings.set_bytes(directive, value) {
+                return self.settings_applied(ticket, directive, error);
             }
         }
-        self.effects.events.push(Event::Applied { ticket, error: outcome.err().unwrap_or_default() });
+        let was_logged = self.settings.appendonly;
+        if settings.appendonly && !was_logged {
+            return self.switch_log_on(SwitchOn { ticket, changes });
+        }
+        self.take_settings(settings);
+        if was_logged && !self.settings.appendonly {
+            self.end_log();
+        }
+        self.settings_applied(ticket, "", String::new());
+    }
+
+    pub(crate) fn take_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.stats.count_slots(&self.settings);
+    }
+
+    pub(crate) fn settings_applied(&mut self, ticket: u64, directive: &str, error: String) {
+        self.effects.events.push(Event::Applied { ticket, directive: directive.to_owned(), error });
     }
 
     /// Installs a new slot table.

@@ -39,6 +39,7 @@ impl Engine {
         for warning in plan.warnings {
             self.log(Level::Warning, warning);
         }
+        self.persistence.log.manifest = plan.unread;
         let bytes_total = plan.parts.iter().map(|part| part.bytes).sum();
         self.persistence.loading = Some(Box::new(Loading {
             bytes_total,

@@ -17,7 +17,7 @@
 //! - Files are removed when the manifest on the disk names them as history, and are named so until they are gone.
 
 use super::state::disk::{DiskOrder, FileId};
-use super::state::rewrite::{Rewrite, Step};
+use super::state::rewrite::{Rewrite, Step, SwitchOn};
 use super::state::{Job, Purpose};
 use crate::engine::effects::Level;
 use crate::engine::picture::Contents;
@@ -50,21 +50,33 @@ impl Engine {
         self.in_log_folder(&base.name)
     }
 
-    /// The log was switched on or off.
-    pub(crate) fn log_switched(&mut self) {
-        match self.settings.appendonly {
-            true => self.begin_log(),
-            false => self.end_log(),
-        }
+    /// Begins a log for the present data: opens its first file, and then takes the settings that ask for it.
+    pub(crate) fn switch_log_on(&mut self, switch: SwitchOn) {
+        let refusal = if self.persistence.loading.is_some() {
+            "the files of the start are being read: set it again when INFO persistence shows loading:0"
+        } else if self.is_rewriting() {
+            "it is being switched on already"
+        } else {
+            self.persistence.log.switching_on = Some(switch);
+            return self.start_rewrite();
+        };
+        self.settings_applied(switch.ticket, "appendonly", refusal.to_owned());
     }
 
-    /// Begins a log for the present data.
-    pub(crate) fn begin_log(&mut self) {
+    /// The log's first file is open: whoever switches it on is told.
+    fn log_can_begin(&mut self) {
+        let Some(SwitchOn { ticket, changes }) = self.persistence.log.switching_on.take() else { return };
+        let mut settings = self.settings.clone();
+        let outcome =
+            changes.iter().try_for_each(|(directive, value)| settings.set_bytes(directive, value).map(drop));
+        debug_assert_eq!(outcome, Ok(()), "the values were checked before the file was opened");
+        self.take_settings(settings);
         self.replication.keep_for_log(true);
-        self.start_rewrite();
+        self.settings_applied(ticket, "", String::new());
     }
 
-    fn end_log(&mut self) {
+    /// Ends the log, which was switched off.
+    pub(crate) fn end_log(&mut self) {
         self.close_log();
         let log = &mut self.persistence.log;
         log.file = None;
@@ -124,7 +136,10 @@ impl Engine {
     pub(super) fn rewrite_order_done(&mut self, order: FileId) {
         let Some(rewrite) = &mut self.persistence.log.rewrite else { return };
         match rewrite.step {
-            Step::Opening(opening) if opening == order && rewrite.is_anew => self.cut_log(),
+            Step::Opening(opening) if opening == order && rewrite.is_anew => {
+                self.log_can_begin();
+                self.cut_log();
+            }
             Step::Opening(opening) if opening == order => {
                 let increment = rewrite.increment.clone();
                 let mut manifest = self.persistence.log.manifest.clone();
@@ -292,6 +307,13 @@ impl Engine {
         }
         if self.persistence.loading.as_ref().is_some_and(|loading| loading.waits_for_log()) {
             return self.start_failed(error);
+        }
+        if let Some(SwitchOn { ticket, .. }) = self.persistence.log.switching_on.take() {
+            let error = format!(
+                "Unable to turn on AOF: {error}. Make room on the disk, or let this user write to the file and its \
+                 folder (CONFIG GET dir), and set it again"
+            );
+            self.settings_applied(ticket, "appendonly", error);
         }
         let what = if is_anew { ", so there is no append-only file yet" } else { "" };
         self.log(Level::Warning, format!("Background AOF rewrite failed{what}: {error}"));

@@ -1,5 +1,7 @@
 //! The room on a disk that loses power: what was promised is there afterwards, whatever the disk did with the rest.
 
+mod switching;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::load::damaged;
@@ -359,7 +361,7 @@ fn replies_that_wait_for_a_sync_leave_under_another_policy_too() {
         let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
         machine.count();
         assert!(machine.bench.engine.is_withheld(machine.client));
-        machine.bench.engine.apply_settings(1, &[("appendfsync".into(), policy.into())]);
+        machine.bench.engine.apply_settings(1, vec![("appendfsync".into(), policy.into())]);
         machine.turn(Mood::Works, usize::MAX);
         assert!(!machine.bench.engine.is_withheld(machine.client));
     }
@@ -557,28 +559,6 @@ fn wrong_bits_in_the_structure_of_a_log_end_the_start() {
         let is_longer = (at, bit) == (5, 0) || (at, bit) == (5, 1);
         assert!(error.is_some_and(|error| error.contains("offset")) || is_longer, "byte {at}, bit {bit}");
     }
-}
-
-#[test]
-fn switching_off_and_on_again_begins_a_new_log() {
-    let mut machine = Machine::start(Disk::default(), ALWAYS).expect("an empty disk");
-    let set = |machine: &mut Machine, value: &str| {
-        machine.bench.engine.apply_settings(1, &[("appendonly".into(), value.into())]);
-        for _ in 0..6 {
-            machine.turn(Mood::Works, usize::MAX);
-        }
-    };
-    machine.count();
-    machine.turn(Mood::Works, usize::MAX);
-    set(&mut machine, "no");
-    machine.count();
-    machine.turn(Mood::Works, usize::MAX);
-    assert!(!machine.bench.engine.is_withheld(machine.client));
-    set(&mut machine, "yes");
-    machine.count();
-    machine.turn(Mood::Works, usize::MAX);
-    let disk = machine.disk.lose_power(&mut Prng::new(1));
-    assert_eq!(start_again(disk, ALWAYS).counted(), 3);
 }
 
 #[test]

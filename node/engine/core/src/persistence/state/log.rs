@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::disk::FileId;
-use super::rewrite::{Rewrite, Rewrites};
+use super::rewrite::{Rewrite, Rewrites, SwitchOn};
 use super::Waiter;
 use crate::base::clock::BootMs;
 use crate::clients::session::SessionKey;
@@ -90,6 +90,8 @@ pub struct Log {
     pub(in crate::persistence) is_lost: bool,
     /// The order under which the last increment is opened at the start.
     pub(in crate::persistence) reopening: Option<FileId>,
+    /// What waits for the first file of the log to be open.
+    pub(in crate::persistence) switching_on: Option<SwitchOn>,
     /// The rewrite under way.
     pub rewrite: Option<Rewrite>,
     /// What is known of rewrites: see [`crate::persistence::rewrite`].

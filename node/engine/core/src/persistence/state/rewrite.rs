@@ -33,6 +33,15 @@ pub struct Rewrite {
     pub started_ms: i64,
 }
 
+/// Settings that switch the log on: they are taken when its first file is open, and refused when it cannot be.
+#[derive(Debug)]
+pub struct SwitchOn {
+    /// The ticket they came under.
+    pub ticket: u64,
+    /// Directives with their new values.
+    pub changes: Vec<(String, Vec<u8>)>,
+}
+
 /// What is known of the rewrites so far.
 #[derive(Debug, Default)]
 pub struct Rewrites {

@@ -47,6 +47,8 @@ pub struct Plan {
     pub parts: Vec<PartName>,
     /// What the manifest says, if the log is read by one.
     pub manifest: Option<Manifest>,
+    /// What the manifest says of a log that is not read: one that is begun takes no name of its files.
+    pub unread: Manifest,
     /// Lines for the log.
     pub warnings: Vec<String>,
 }
@@ -78,7 +80,9 @@ pub fn decide(appendonly: bool, may_be_torn: bool, names: Names<'_>, found: Foun
     let mut plan = Plan::default();
     if !appendonly {
         plan.parts.extend(snapshot());
-        if found.manifest.is_some() {
+        if let Some(text) = &found.manifest {
+            // What makes no sense is no reason not to start: nothing of it is needed.
+            plan.unread = Manifest::parse(text).unwrap_or_default();
             plan.warnings.push(format!(
                 "{} holds an append-only file that is NOT read, as appendonly is 'no'",
                 names.log_folder
