@@ -192,7 +192,7 @@ class GroupObserver:
             return
         took_ms = round((time.perf_counter() - began) * 1000, 3)
         sample = read_sample(time.monotonic(), fields, {}, histogram)
-        heard = with_answer(member.heard, self.now_ms(), took_ms)
+        heard = with_answer(member.heard, asked_ms, took_ms)
         load = load_between(self._samples.get(address), sample, self._lag(address, member, sample))
         slow_commands = () if isinstance(slow, ReplyError) else tuple(read_slow_log(address, slow))
         self._samples[address] = sample

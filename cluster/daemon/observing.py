@@ -300,7 +300,7 @@ class Observer:
             watched.heard = without_answer(watched.heard, asked_ms, text)
             return None
         took_ms = round((time.perf_counter() - began) * 1000, 3)
-        watched.heard = with_answer(watched.heard, self._now_ms(), took_ms)
+        watched.heard = with_answer(watched.heard, asked_ms, took_ms)
         return replies
 
     async def _read_view(self, address: Address) -> View:

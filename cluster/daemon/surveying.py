@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -78,6 +79,7 @@ class Surveyor:
     async def _look_at_backups(self) -> None:
         found = []
         for wish in self._desired().backups:
+            looked_ms = int(time.time() * 1000)
             try:
                 records = (await open_target(wish.target).catalog()).records
             except ManagerError as error:
@@ -90,6 +92,7 @@ class Surveyor:
                     newest_ms=int(newest.reaches.timestamp() * 1000) if newest else None,
                     proved_ms=self._proved_ms(wish.target),
                     count=len(records),
+                    as_of_ms=looked_ms,
                 )
             )
         self.backups = tuple(found)

@@ -64,7 +64,7 @@ class Heard:
     """Open slot -> when the first of the tables came that have its mark; 0 for the first table of all."""
     sample: Sample | None = None
     load: NodeLoad = field(default_factory=NodeLoad)
-    answered_at_ms: int = 0
+    as_of_ms: int = 0
     answered_in_ms: float | None = None
     silent_since_ms: int | None = None
     """When the first question went out that was not answered; None while it answers."""
@@ -232,7 +232,7 @@ def _draw_node(
         settings_unknown=heard.settings_unknown,
         settings_as_of_ms=heard.settings_as_of_ms,
         load=heard.load,
-        as_of_ms=heard.answered_at_ms,
+        as_of_ms=heard.as_of_ms,
         answered_in_ms=heard.answered_in_ms,
     )
 
@@ -318,9 +318,9 @@ def with_table(heard: Heard, view: View, asked_ms: int, now_ms: int) -> Heard:
     )
 
 
-def with_answer(heard: Heard, now_ms: int, took_ms: float) -> Heard:
-    """`heard` after an answer."""
-    return replace(heard, answered_at_ms=now_ms, answered_in_ms=took_ms, silent_since_ms=None, error="")
+def with_answer(heard: Heard, asked_ms: int, took_ms: float) -> Heard:
+    """`heard` after an answer. It counts from the question: what happened since it may not show."""
+    return replace(heard, as_of_ms=asked_ms, answered_in_ms=took_ms, silent_since_ms=None, error="")
 
 
 def without_answer(heard: Heard, asked_ms: int, error: str) -> Heard:

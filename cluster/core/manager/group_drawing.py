@@ -98,6 +98,6 @@ def _draw(member: Member, now_ms: int) -> NodePicture:
         uptime_s=sample.number("uptime_in_seconds") if sample else None,
         last_save_age_s=sample.last_save_age_s if sample else None,
         load=heard.load,
-        as_of_ms=heard.answered_at_ms,
+        as_of_ms=heard.as_of_ms,
         answered_in_ms=heard.answered_in_ms,
     )

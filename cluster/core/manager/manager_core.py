@@ -37,7 +37,7 @@ from garrison.cluster.core.manager.premises import named
 from garrison.cluster.core.manager.records_content import RecordsTooLargeError
 from garrison.cluster.core.manager.records_keeper import Keeping, RecordsKeeper
 from garrison.cluster.core.manager.requests import Adopt, Apply, Request, RequestError, StartAnew
-from garrison.cluster.core.manager.settings_read import SettingsRead
+from garrison.cluster.core.manager.settings_read import CLOCK_STEP_MS, SettingsRead
 from garrison.cluster.core.manager.voters import ALONE, voters_of
 
 Planner = Callable[[DesiredState, Picture, Records, int, Observations], Plan]
@@ -445,7 +445,7 @@ class ManagerCore:
         node = named(self._picture, node_id) if self._picture else None
         if node is None or node.state in (NodeState.SILENT, NodeState.FAILED) or not node.as_of_ms:
             return False
-        return node.as_of_ms <= self._fresh_from_unix_ms
+        return node.as_of_ms < self._fresh_from_unix_ms - CLOCK_STEP_MS
 
     def _is_ready(self, step: Step) -> bool:
         if step.kind is StepKind.HAND_OVER:

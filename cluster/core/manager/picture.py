@@ -93,7 +93,7 @@ class NodePicture(Document):
     )
     settings_as_of_ms: int = Field(default=0, description="when these were asked for; 0 for not known")
     load: NodeLoad = NodeLoad()
-    as_of_ms: int = Field(default=0, description="when it last answered; 0 for never")
+    as_of_ms: int = Field(default=0, description="when what it last answered was asked; 0 for never")
     answered_in_ms: float | None = None
 
 
@@ -204,6 +204,7 @@ class BackupPicture(Document):
     newest_ms: int | None = Field(default=None, description="when the newest backup was finished")
     proved_ms: int | None = Field(default=None, description="when one was last restored and compared")
     count: int = 0
+    as_of_ms: int = Field(default=0, description="when the target was looked at")
 
 
 class Complaint(Document):

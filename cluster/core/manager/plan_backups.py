@@ -1,7 +1,8 @@
 """Backups by schedule, and proofs that they can be restored.
 
-When the last one was made is what stands at the target; where the picture does not know it, what the records
-say. A backup reads all shards and so waits for every other job; a proof touches no node of the cluster.
+When the last one was made is what stands at the target; where nobody has looked there since, what the
+records say. So a backup that somebody has deleted is made anew. A backup reads all shards and so waits for
+every other job; a proof touches no node of the cluster.
 """
 
 from garrison.cluster.core.manager.desired import BackupWish
@@ -32,11 +33,12 @@ def _last(wish: BackupWish, draft: Draft) -> tuple[int | None, int | None]:
     found = next((each for each in draft.situation.picture.backups if each.target == wish.target), None)
     made = [found.newest_ms] if found and found.newest_ms else []
     proved = [found.proved_ms] if found and found.proved_ms else []
+    looked_ms = found.as_of_ms if found else 0
     for job in draft.situation.records.jobs:
         for step in job.steps:
             if step.arguments.get("target") != wish.target or step.state is not Progress.DONE:
                 continue
-            if step.kind is StepKind.BACKUP and step.ended_ms:
+            if step.kind is StepKind.BACKUP and step.ended_ms and step.ended_ms > looked_ms:
                 made.append(step.ended_ms)
             elif step.kind is StepKind.PROVE and step.ended_ms:
                 proved.append(step.ended_ms)

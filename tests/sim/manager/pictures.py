@@ -52,7 +52,7 @@ class Observer:
         if again:
             self._settings.clear()
         reached = {node.id for node in model.nodes.values() if self._reaches(node)}
-        for node_id in reached:
+        for node_id in sorted(reached):
             self._as_of[node_id] = unix_ms
             self._read_settings(model.nodes[node_id], set(desired.settings), unix_ms)
         key = (model.moved, tuple(sorted(reached)), self._majority(reached))
@@ -66,7 +66,7 @@ class Observer:
         )
         if unix_ms >= self._backups_due_ms:
             self._backups_due_ms = unix_ms + BACKUPS_EVERY_MS
-            self._backups = tuple(self._survey(desired))
+            self._backups = tuple(self._survey(desired, unix_ms))
         update = {"at_ms": unix_ms, "nodes": fresh, "backups": self._backups}
         return self._made[1].model_copy(update=update)
 
@@ -76,17 +76,19 @@ class Observer:
         if (is_due or self._names.get(node.id) != names) and self._rng.random() < SPOKEN:
             self._names[node.id] = names
             self._settings[node.id] = {
-                "settings": {name: node.settings[name] for name in names & node.settings.keys()},
+                "settings": {name: node.settings[name] for name in sorted(names & node.settings.keys())},
                 "settings_unknown": tuple(sorted(names - node.settings.keys())),
                 "settings_as_of_ms": unix_ms,
             }
 
-    def _survey(self, desired: DesiredState) -> Iterator[BackupPicture]:
+    def _survey(self, desired: DesiredState, unix_ms: int) -> Iterator[BackupPicture]:
         for wish in desired.backups:
             target = self._model.target(wish.target)
             if target.is_up:
                 newest_ms = target.newest.created_ms if target.newest else None
-                yield BackupPicture(target=wish.target, newest_ms=newest_ms, count=len(target.backups))
+                yield BackupPicture(
+                    target=wish.target, newest_ms=newest_ms, count=len(target.backups), as_of_ms=unix_ms
+                )
 
     def _reaches(self, node: ModelNode) -> bool:
         return node.answers and self._model.hears(self._me, node.id)

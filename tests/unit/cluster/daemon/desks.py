@@ -35,7 +35,7 @@ def picture_of(cluster: TinyCluster, at_ms: int | None = None) -> Picture:
         if node.is_up:
             view = parse_nodes(cluster.table(node), node.address)
             sample = read_sample(now / 1000, read_fields(cluster.info(node)), {})
-            heard[node.id] = Heard(view=view, view_at_ms=now, sample=sample, answered_at_ms=now)
+            heard[node.id] = Heard(view=view, view_at_ms=now, sample=sample, as_of_ms=now)
         else:
             heard[node.id] = Heard(silent_since_ms=1)
     return draw_cluster(heard, now, Surroundings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -149,3 +150,19 @@ def test_only_a_slot_that_stays_disputed_is_named() -> None:
         assert bool(said) == (moment_ms >= observing.DISAGREEMENT_MS_MIN)
     assert said == (f"{addresses[0]} and {addresses[1]} see different owners of slots 5",)
     assert observer._lasting({}, 12_000) == ()
+
+
+async def test_answer_counts_from_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done to a node between question and answer is not in it, so the answer is not that new."""
+    cluster = TinyCluster.of("a")
+    answer, asked_ms = cluster.call_many, set[int]()
+
+    async def late(address: Address, commands: Sequence[Command], lane: int = 0) -> list[object]:
+        asked_ms.add(int(time.time() * 1000))
+        await asyncio.sleep(0.1)
+        return await answer(address, commands, lane)
+
+    monkeypatch.setattr(cluster, "call_many", late)
+    async with observed(cluster, monkeypatch) as wait:
+        picture = await wait(lambda picture: any(node.as_of_ms for node in picture.nodes))  # type: ignore[misc]
+    assert min(abs(picture.nodes[0].as_of_ms - each) for each in asked_ms) < 50

@@ -29,7 +29,7 @@ def heard_of(cluster: TinyCluster, now_ms: int) -> dict[str, Heard]:
             view=parse_nodes(cluster.table(node), node.address),
             view_at_ms=now_ms,
             sample=read_sample(0.0, read_fields(cluster.info(node)), {}),
-            answered_at_ms=now_ms,
+            as_of_ms=now_ms,
         )
         for node in cluster.nodes.values()
     }

@@ -10,7 +10,7 @@ NOW_MS = 1_800_000_000_000
 
 def heard(role: str, **fields: str) -> Heard:
     info = {"redis_version": "7.0.15", "role": role, "master_link_status": "up", **fields}
-    return Heard(sample=read_sample(1.0, info, {}), answered_at_ms=NOW_MS, answered_in_ms=0.5)
+    return Heard(sample=read_sample(1.0, info, {}), as_of_ms=NOW_MS, answered_in_ms=0.5)
 
 
 def test_what_a_server_says_of_itself_counts_for_its_role() -> None:

@@ -1,5 +1,7 @@
 """Backups by schedule."""
 
+import pytest
+
 from garrison.cluster.core.manager.desired import BackupWish, DesiredState
 from garrison.cluster.core.manager.jobs import Job, JobKind, Progress, Records, Step, StepKind
 from garrison.cluster.core.manager.picture import BackupPicture
@@ -35,9 +37,9 @@ def test_same_backup_is_not_proved_twice() -> None:
     assert plan_for(model, desired).jobs == ()
 
 
-def test_records_count_where_the_target_is_not_known() -> None:
+def backed_up(ended_ms: int) -> Records:
     step = Step(
-        kind=StepKind.BACKUP, arguments={"target": "/backups"}, state=Progress.DONE, ended_ms=NOW_MS - 1000
+        kind=StepKind.BACKUP, arguments={"target": "/backups"}, state=Progress.DONE, ended_ms=ended_ms
     )
     done = Job(
         id="job-1",
@@ -48,8 +50,20 @@ def test_records_count_where_the_target_is_not_known() -> None:
         state=Progress.DONE,
         made_ms=1,
     )
-    plan = make_plan(DAILY, ClusterModel.of(3, 1).picture(), Records(jobs=(done,)), NOW_MS)
-    assert [job.steps[0].kind for job in plan.jobs] == [StepKind.PROVE]
+    return Records(jobs=(done,))
+
+
+@pytest.mark.parametrize(
+    ("looked_ms", "due"),
+    [(None, StepKind.PROVE), (NOW_MS - 2000, StepKind.PROVE), (NOW_MS - 500, StepKind.BACKUP)],
+    ids=["never looked", "looked before it was made", "it has gone since"],
+)
+def test_records_count_until_somebody_has_looked(looked_ms: int | None, due: StepKind) -> None:
+    model = ClusterModel.of(3, 1)
+    if looked_ms is not None:
+        model.backups = {"/backups": BackupPicture(target="/backups", as_of_ms=looked_ms)}
+    plan = make_plan(DAILY, model.picture(), backed_up(NOW_MS - 1000), NOW_MS)
+    assert [job.steps[0].kind for job in plan.jobs] == [due]
 
 
 def test_nothing_else_begins_while_a_backup_runs() -> None:
