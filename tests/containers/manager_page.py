@@ -53,9 +53,11 @@ async def shown(condition: Callable[[dict[str, Any]], object], what: str) -> dic
 
 
 def node_of(picture: dict[str, Any], service: str) -> dict[str, Any]:
-    """The node of a service: its port says which."""
+    """The node of a service: its port says which. AssertionError while a manager has not heard of it."""
     port = 7000 + int(service.removeprefix("node-"))
-    return next(node for node in picture["nodes"] if node["address"].endswith(f":{port}"))
+    found = [node for node in picture["nodes"] if node["address"].endswith(f":{port}")]
+    assert found, f"{service} is not in the picture"
+    return dict(found[0])
 
 
 async def leader_among(ports: dict[str, int]) -> str:
