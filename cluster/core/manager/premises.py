@@ -53,7 +53,7 @@ def doubt_about(step: Step, picture: Picture, replicas: int | None) -> Doubt | N
 def not_back(job: Job, picture: Picture) -> str:
     """The address of a node that a job has shut down and that does not serve again; empty for none."""
     for step in job.steps:
-        if step.kind is StepKind.RESTART and step.attempts and step.state is not Progress.DONE:
+        if step.kind is StepKind.RESTART and step.began_ms is not None and step.state is not Progress.DONE:
             node = named(picture, step.arguments["node"])
             if node is not None and (node.state in UNFIT or node.state is NodeState.LOADING):
                 return node.address

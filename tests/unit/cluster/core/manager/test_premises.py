@@ -78,13 +78,14 @@ def test_restart_leaves_its_shard_a_copy_in_sync(
 
 
 @pytest.mark.parametrize(
-    ("attempts", "state"), [(1, "silent"), (1, "failed"), (1, "loading"), (1, "ok"), (0, "failed")]
+    ("began_ms", "state"), [(5, "silent"), (5, "failed"), (5, "loading"), (5, "ok"), (None, "failed")]
 )
-def test_node_that_was_shut_down_is_missed_until_it_serves(attempts: int, state: str) -> None:
-    restart = RESTART.model_copy(update={"attempts": attempts, "state": Progress.WAITING})
+def test_node_that_was_shut_down_is_missed_until_it_serves(began_ms: int | None, state: str) -> None:
+    """Also when the step was cancelled after the shutdown, which does not count as an attempt."""
+    restart = RESTART.model_copy(update={"began_ms": began_ms, "attempts": 0, "state": Progress.WAITING})
     job = Job(id="job-1", kind=JobKind.UPGRADE, title="", reason="", steps=(restart,), made_ms=1)
     seen = picture(*TWO, replica("x", "a", state=NodeState(state)))
-    assert not_back(job, seen) == ("x:1" if attempts and state != "ok" else "")
+    assert not_back(job, seen) == ("x:1" if began_ms and state != "ok" else "")
     done = job.model_copy(update={"steps": (restart.model_copy(update={"state": Progress.DONE}),)})
     assert not_back(done, seen) == ""
 
