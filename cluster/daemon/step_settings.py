@@ -45,7 +45,7 @@ async def configure(context: StepContext) -> None:
 
 
 async def _demand_log(context: StepContext, admin: LeasedClient, node: Node, *, is_new: bool) -> None:
-    """Wait until the append-only file stands: CONFIG SET says OK before the node has tried to write it.
+    """Wait until the append-only file stands: CONFIG SET says OK before the node has written its data to it.
 
     One that could not be written before is tried once more.
     """

@@ -45,7 +45,7 @@ async def test_settings_and_release_are_rolled_over_all_nodes(tmp_path: Path) ->
             (refused,) = [job for job in jobs if job["state"] != "done"]
             assert refused["state"] == "stopped"
             assert str(blocked.address) in refused["why"]
-            assert "cannot write its append-only file" in refused["why"]
+            assert "Unable to turn on AOF" in refused["why"]
             obstacle.unlink()
             await manager.send("POST", f"/api/jobs/{refused['id']}/resume")
             await manager.wait("/api/jobs", lambda found: all(job["state"] == "done" for job in found))
