@@ -36,8 +36,8 @@ MANAGERS: Final = (
         (
             Change(
                 f"{CORE}/lease.py",
-                "self._granted_ms[node_id] = asked_ms",
-                "self._granted_ms[node_id] = self._now_ms",
+                "self._granted_until_ms[node_id] = asked_ms + int(lasts_ms * share)",
+                "self._granted_until_ms[node_id] = self._now_ms + int(lasts_ms * share)",
             ),
         ),
         Directed(f"{UNIT}/test_lease.py::test_lease_counts_from_when_it_was_asked_for"),
