@@ -43,6 +43,19 @@ MANAGERS: Final = (
         Directed(f"{UNIT}/test_lease.py::test_lease_counts_from_when_it_was_asked_for"),
     ),
     Fault(
+        "manager-counts-what-it-has-asked-for",
+        "A manager counts on the lease that it asked for, where nodes grant a shorter one.",
+        "the holder gives up before the nodes do",
+        (
+            Change(
+                f"{CORE}/lease.py",
+                "lasts_ms = min(left_ms, self._settings.lease_ms)",
+                "lasts_ms = self._settings.lease_ms",
+            ),
+        ),
+        Directed(f"{UNIT}/test_lease.py::test_node_that_grants_less_is_believed"),
+    ),
+    Fault(
         "manager-forgets-what-it-has-spent",
         "The harm of a step is not written into the records.",
         "harm stays within its budget in any hour",
