@@ -147,7 +147,7 @@ class Guard:
         if not is_nameless_check and not self._is_ours(host):
             return 403, "this manager does not have that name; start it with --allow-host NAME"
         origin = headers.get("origin")
-        if origin is not None and _site_of(origin) != host.lower():
+        if origin is not None and (not host or _site_of(origin) != host.lower()):
             return 403, "the request comes from another site"
         site = headers.get("sec-fetch-site", "none")
         if site not in ("none", "same-origin") and not _is_visit(scope, headers):

@@ -74,8 +74,7 @@ async def status_without_name(path: str, headers: dict[str, str]) -> int:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_health_needs_no_host_but_no_foreign_one(path: str) -> None:
-    evil = "https://evil.example"
-    cases = ({}, {"Host": ""}, {"Host": "rebound.example"}, {"Origin": evil})
+    cases: list[dict[str, str]] = [{}, {"Host": ""}, {"Host": "rebound.example"}, {"Origin": "null"}]
     assert [await status_without_name(path, headers) for headers in cases] == [200, 200, 403, 403]
     assert await status_without_name(f"{path}/../api/picture", {}) == 403
 
