@@ -8,19 +8,17 @@ This module defines the words of the command line only. What they do is in
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer.core import TyperGroup
 
-from garrison.base.command_line import HELP_OPTIONS
 from garrison.base.endpoint import split_list
 from garrison.base.login_options import (
     find_password,
 )
 from garrison.base.plain_help import PlainApp
+from garrison.cluster.admin_group import AdminGroup
 from garrison.cluster.cli_options import (
     MIGRATE_TIMEOUT_MS,
     PIPELINE_KEYS,
@@ -38,7 +36,6 @@ from garrison.cluster.cli_options import (
 from garrison.cluster.cli_running import fail, make_session, run
 from garrison.cluster.functions_cli import functions_app
 from garrison.cluster.option_groups import with_groups
-from garrison.cluster.redis_cli_options import Options, translate_options
 
 if TYPE_CHECKING:
     from garrison.cluster.core.reshard_plan import ReshardPlan
@@ -46,41 +43,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", int, str)
 
-
-class ClusterGroup(TyperGroup):
-    """Accepts the spellings of ``redis-cli --cluster`` beside ours."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, translate_options(args, self.options()))
-
-    def options(self) -> Options:
-        """The options of every command and of single ones, as the parsers have them."""
-        groups: dict[str, Any] = {
-            name: command for name, command in self.commands.items() if hasattr(command, "commands")
-        }
-        inner = [command for group in groups.values() for command in group.commands.values()]
-        of_commands = [param for command in (*self.commands.values(), *inner) for param in command.params]
-        return Options(
-            shared_flags=_names(self.params, are_flags=True),
-            shared_with_value=_names(self.params, are_flags=False),
-            flags=_names(of_commands, are_flags=True).union(HELP_OPTIONS["help_option_names"]),
-            groups=frozenset(groups),
-        )
-
-
-def _names(params: Sequence[Any], *, are_flags: bool) -> frozenset[str]:
-    """The spellings of the options among these parameters that have no value, or of those that have one."""
-    return frozenset(
-        name
-        for param in params
-        if param.param_type_name == "option" and param.is_flag == are_flags
-        for name in param.opts
-    )
-
-
 app = PlainApp(
     name="cluster",
-    cls=ClusterGroup,
+    cls=AdminGroup,
     help="Create, check, grow, shrink and reshard a cluster. Any node's address stands for the whole "
     "cluster. The options of 'redis-cli --cluster' are accepted as well.",
     epilog="Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 unreachable, 4 stopped.",

@@ -3,6 +3,8 @@
 BACKGROUND  The page runs in browsers, and a browser sends what any site tells it to. So a request says where
             it comes from, and is refused when that is another site; and the name it was sent to must be ours,
             because a foreign name that resolves to this address would make a foreign site look like ours.
+            A load balancer that speaks HTTP/1.0 sends no name at all; it may ask for the health pages, which
+            tell nothing secret. No browser leaves the name out.
 INVARIANTS  Nobody is asked for more than `body_bytes_max`, and nobody may keep a request open longer than
             `body_timeout_s` while sending it, or `send_timeout_s` while not reading the answer. The table of
             addresses is bounded. Every answer carries the security headers.
@@ -23,6 +25,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 SECURITY_HEADERS = (
     (
@@ -140,10 +143,11 @@ class Guard:
         if size > self._limits.header_bytes_max:
             return 431, f"the headers have more than {self._limits.header_bytes_max} bytes (header_bytes_max)"
         host = headers.get("host", "")
-        if not self._is_ours(host):
+        is_nameless_check = not host and scope["path"] in HEALTH_PATHS
+        if not is_nameless_check and not self._is_ours(host):
             return 403, "this manager does not have that name; start it with --allow-host NAME"
         origin = headers.get("origin")
-        if origin is not None and _site_of(origin) != host.lower():
+        if origin is not None and (not host or _site_of(origin) != host.lower()):
             return 403, "the request comes from another site"
         site = headers.get("sec-fetch-site", "none")
         if site not in ("none", "same-origin") and not _is_visit(scope, headers):

@@ -208,7 +208,10 @@ def _lock(path: Path) -> disk.FileLock:
             f"cannot use {path} for the records: {error.strerror}; name another with --records"
         ) from error
     if not acquired:
-        raise ManagerError(f"another manager works by {path}; stop it, or name another file with --records")
+        raise ManagerError(
+            f"another manager works by {path}: ask it with --manager, stop it, or name another file "
+            "with --records"
+        )
     return lock
 
 

@@ -9,6 +9,7 @@ BACKGROUND  The commands of `garrison manager` speak the HTTP API. Without a man
 import asyncio
 import contextlib
 import json
+import logging
 import secrets
 import socket
 import ssl
@@ -33,6 +34,9 @@ BRIEF_TIMEOUT_S = 30.0
 """How long a brief manager may take to see the cluster and to get lease and records."""
 BRIEF_LEASE_MS = 3_000
 BRIEF_POLL_S = 0.05
+
+# A command says itself why it cannot go on; Python would print the same warning before it.
+logging.getLogger("garrison.manager").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

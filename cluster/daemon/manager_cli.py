@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from garrison.base.plain_help import PlainApp
+from garrison.cluster.admin_group import AdminGroup
 from garrison.cluster.cli_options import (
     SENTINEL_PASSWORD_VARIABLE,
     DryRun,
@@ -63,6 +64,7 @@ class Where:
 
 app = PlainApp(
     name="manager",
+    cls=AdminGroup,
     help="Watch, plan and act: keep a cluster as a desired state says. 'run' is the process; the other "
     "commands ask it over HTTP, or work on the nodes where there is none.",
     epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 unreachable, 4 stopped.",
@@ -242,7 +244,7 @@ def undo(
     """Take back the newest desired state or reshard."""
     from garrison.cluster.daemon import manager_commands as commands
 
-    _run(context, where, commands.change("/api/undo"))
+    _run(context, where, commands.undo())
 
 
 @app.command()

@@ -115,6 +115,17 @@ def change(path: str) -> Work:
     return work
 
 
+def undo() -> Work:
+    """Take back what is newest, and show the line of the history that says what it was."""
+
+    async def work(manager: Manager, show: Callable[[Show], None]) -> Any:
+        document = (await manager.call("POST", "/api/undo")).document()
+        _, lines = await history(1, "undo")(manager, show)
+        return document, lines
+
+    return work
+
+
 def _status(document: Any) -> Any:
     return document, lambda console: render.show_status(ManagerStatus.model_validate(document), console)
 

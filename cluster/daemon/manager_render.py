@@ -5,8 +5,7 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
+from rich.text import Text
 
 from garrison.cluster.core.manager.jobs import AuditEntry, Job, Plan, Progress
 from garrison.cluster.core.manager.manager_names import shown_name
@@ -48,15 +47,21 @@ def show_plan(plan: Plan, console: Console) -> None:
 
 
 def _indented(text: str, console: Console) -> None:
-    """A paragraph that belongs to a job; folded lines stay below their first."""
-    console.print(Padding.indent(text, JOB_INDENT))
+    """A paragraph that belongs to a job."""
+    _folded(" " * JOB_INDENT, text, console)
 
 
 def _listed(text: str, console: Console, indent: int = 0) -> None:
-    """An item of a list; folded lines stand below its text, not below its dash."""
-    row = Table.grid(padding=0)
-    row.add_row(" " * indent + "- ", text)
-    console.print(row)
+    """An item of a list."""
+    _folded(" " * indent + "- ", text, console)
+
+
+def _folded(lead: str, text: str, console: Console) -> None:
+    """A paragraph whose folded lines stand below its text, not below what leads it."""
+    for line in Text.from_markup(text).wrap(console, max(console.width - len(lead), 1)):
+        line.rstrip()
+        console.print(Text(lead) + line)
+        lead = " " * len(lead)
 
 
 def show_stored(plan: Plan, console: Console) -> None:
@@ -82,9 +87,10 @@ def show_status(status: ManagerStatus, console: Console) -> None:
     console.print(f"slots     {status.slots_covered} served")
     console.print(f"jobs      {status.jobs_open} open")
     if status.why_idle:
-        console.print(f"idle      {escape(status.why_idle)}")
+        _folded("idle      ", escape(status.why_idle), console)
     for problem in status.problems:
-        console.print(f"[red]problem   {escape(problem)}[/red]")
+        if problem != status.why_idle:
+            _folded("problem   ", f"[red]{escape(problem)}[/red]", console)
 
 
 def show_jobs(jobs: Sequence[Job], console: Console) -> None:

@@ -27,20 +27,21 @@ EXIT_UNREACHABLE = 3
 PIPED_SIZE = (140, 10_000)
 """Columns and lines when nobody looks: nothing is left out."""
 
-app = PlainApp(
+app = PlainApp()
+
+
+@app.command(
     epilog="Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 nobody answers. "
     "'garrison sentinel status' says why Sentinels act or do not; 'garrison cluster check' compares the "
     "tables of all nodes."
 )
-
-
-@app.command()
 @with_groups
 def status(
     asked: Asked,
     as_json: Annotated[bool, typer.Option("--json", help="Print the picture as one JSON document.")] = False,
     watch: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Show it again at this interval.", min=0.0)
+        float,
+        typer.Option(metavar="SECONDS", help="Print it again at this interval.", min=0.0, show_default=False),
     ] = 0.0,
 ) -> None:
     """Print nodes, slots, jobs and what is wrong."""

@@ -63,13 +63,13 @@ def _loaded(text: str) -> Any:
 
 
 def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each field that is set, by its path; a list is one field."""
+    """Each field that is set and not an empty text, by its path; a list is one field."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _fields(each, f"{path}.{name}" if path else name)
     elif isinstance(value, float) and value.is_integer():
         yield path, str(int(value))
-    elif value is not None:
+    elif value not in (None, ""):
         yield path, value if isinstance(value, str) else json.dumps(value)
 
 

@@ -157,8 +157,8 @@ def _why_not_taken(kind: ValueType, value: str) -> str:
     """Why a directive does not take a value, and what it takes; empty if it does."""
     try:
         kind.canonical(value)
-    except ValueError as error:
-        return f"{value[:VALUE_CHARACTERS_SHOWN]!r} is not taken: {error}; it takes {kind.allowed}"
+    except ValueError:
+        return f"{value[:VALUE_CHARACTERS_SHOWN]!r} is not taken; it takes {kind.allowed}"
     return ""
 
 

@@ -3,19 +3,20 @@
 import pytest
 import typer.main
 
-from garrison.cluster.cli import ClusterGroup, app
+from garrison.cluster.admin_group import AdminGroup
+from garrison.cluster.cli import app
 from garrison.cluster.redis_cli_options import OURS, Options, translate_options
 
 
 @pytest.fixture(scope="module")
-def group() -> ClusterGroup:
+def group() -> AdminGroup:
     found = typer.main.get_command(app)
-    assert isinstance(found, ClusterGroup)
+    assert isinstance(found, AdminGroup)
     return found
 
 
 @pytest.fixture(scope="module")
-def options(group: ClusterGroup) -> Options:
+def options(group: AdminGroup) -> Options:
     return group.options()
 
 
@@ -71,13 +72,6 @@ def test_translate_options(theirs: str, ours: str, options: Options) -> None:
     )
 
 
-def test_each_option_of_redis_cli_is_one_of_a_command(group: ClusterGroup) -> None:
+def test_each_option_of_redis_cli_is_one_of_a_command(group: AdminGroup) -> None:
     known = {name for command in group.commands.values() for param in command.params for name in param.opts}
     assert set(OURS.values()) <= known
-
-
-def test_every_shared_option_may_stand_last(group: ClusterGroup, options: Options) -> None:
-    for param in group.params:
-        for name in param.opts:
-            words = [name] if name in options.shared_flags else [name, "x"]
-            assert translate_options(["check", "7000", *words], options) == [*words, "check", "7000"]

@@ -70,7 +70,7 @@ async def test_desired_state_is_stored_and_undone(client: httpx.AsyncClient, des
     audit = (await client.get("/api/audit")).json()
     assert audit[0]["by"] == "ann"
     assert audit[0]["origin"] == "127.0.0.1"
-    assert audit[0]["changes"] == ["name:  -> blue"]
+    assert audit[0]["changes"] == ["name: not set -> blue"]
     await client.put("/api/desired", json={"name": "red"})
     assert (await client.post("/api/undo")).status_code == 200
     assert (await client.get("/api/desired")).json()["name"] == "blue"

@@ -63,6 +63,27 @@ async def test_request_of_another_site_is_refused(headers: dict[str, str], statu
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def status_without_name(path: str, headers: dict[str, str]) -> int:
+    """What a request gets that is built without the Host that a client adds by itself."""
+    async with client_of() as client:
+        request = client.build_request("GET", path, headers=headers)
+        if "Host" not in headers:
+            del request.headers["host"]
+        return (await client.send(request)).status_code
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_needs_no_host_but_no_foreign_one(path: str) -> None:
+    cases: list[dict[str, str]] = [{}, {"Host": ""}, {"Host": "rebound.example"}, {"Origin": "null"}]
+    assert [await status_without_name(path, headers) for headers in cases] == [200, 200, 403, 403]
+    assert await status_without_name(f"{path}/../api/picture", {}) == 403
+
+
+async def test_other_pages_need_a_host() -> None:
+    for path in ("/", "/metrics", "/api/picture", "/openapi.json"):
+        assert await status_without_name(path, {}) == 403
+
+
 async def test_link_to_the_page_may_be_followed_but_not_to_the_api() -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     async with client_of() as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 import pytest
 
@@ -31,6 +32,11 @@ def test_refusals_have_the_exit_codes_of_the_cluster(status: int, error: type[Ma
     with pytest.raises(error, match=r"a\.b: too low") as refusal:
         Reply(status, body).document()
     assert type(refusal.value) is error
+
+
+def test_log_of_a_brief_manager_goes_nowhere_by_itself() -> None:
+    handlers = logging.getLogger("garrison.manager").handlers
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "http://x:99999999", "http://x:y"])

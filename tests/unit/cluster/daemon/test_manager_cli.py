@@ -62,7 +62,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Answering:
         (["plan"], [("GET", "/api/plan")], "nothing to do"),
         (["pause"], [("POST", "/api/pause")], "dry-run"),
         (["resume"], [("POST", "/api/resume")], "dry-run"),
-        (["undo"], [("POST", "/api/undo")], "dry-run"),
+        (["undo"], [("POST", "/api/undo"), ("GET", "/api/audit?limit=1&find=undo")], "ann: apply"),
         (["recover"], [("POST", "/api/records/adopt")], "dry-run"),
         (["recover", "--empty"], [("POST", "/api/records/start-anew")], "dry-run"),
         (["history", "--limit", "5"], [("GET", "/api/audit?limit=5&find=")], "ann: apply"),
@@ -105,8 +105,11 @@ def test_apply_shows_the_plan_and_stores_with_consent(
     assert "stored" in capsys.readouterr().out
 
 
-def test_json_is_one_document(manager: Answering, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["manager", "--json", "status"]) == 0
+@pytest.mark.parametrize("words", [["--json", "status"], ["status", "--json"]])
+def test_json_is_one_document_wherever_it_stands(
+    manager: Answering, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(["manager", *words]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
 
 

@@ -50,6 +50,8 @@ def test_status_says_why_nothing_is_done() -> None:
     text = shown(render.show_status, ManagerStatus(id="m", leader="n", why_idle="n leads", problems=("[x]",)))
     assert "n leads" in text
     assert "[x]" in text
+    watching = ManagerStatus(id="m", why_idle="it only watches", problems=("it only watches",))
+    assert shown(render.show_status, watching).count("it only watches") == 1
 
 
 def test_history_names_people() -> None:
@@ -68,6 +70,7 @@ def test_plan_folds_lines_below_their_text() -> None:
     assert lines[0].startswith("- one")
     assert len(lines) > 2
     assert all(line.startswith("  ") for line in lines[1:])
+    assert [line for line in lines if line.endswith(" ")] == []
 
 
 def test_command_line_is_not_folded() -> None:

@@ -75,3 +75,8 @@ def test_watch_goes_on_after_a_loss(
 def test_node_and_manager_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["7000", "--manager", "http://m:1"]) == 2
     assert "not both" in capsys.readouterr().err
+
+
+def test_help_lists_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "Exit codes: 0" in capsys.readouterr().out

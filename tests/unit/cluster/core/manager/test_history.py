@@ -15,10 +15,11 @@ def wishing(desired: DesiredState) -> Records:
 
 
 def test_changes_name_fields_that_differ_from_the_defaults() -> None:
-    after = DesiredState(shards=4, limits=Limits(memory_percent_max=90), spares=("a:1",))
+    after = DesiredState(name="shop", shards=4, limits=Limits(memory_percent_max=90), spares=("a:1",))
     assert changes_between(Records(), wishing(after)) == (
         'spares: [] -> ["a:1"]',
         "limits.memory_percent_max: 80 -> 90",
+        "name: not set -> shop",
         "shards: not set -> 4",
     )
     assert changes_between(wishing(after), wishing(after)) == ()

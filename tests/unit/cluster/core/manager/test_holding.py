@@ -52,7 +52,7 @@ def test_default_holds_everywhere() -> None:
         ({"settings": {"requirepass": "x"}}, "settings.requirepass", "not a directive that a manager"),
         ({"settings": {"maxmemroy": "1gb"}}, "settings.maxmemroy", "did you mean maxmemory?"),
         ({"settings": {"maxmemory": "1" * 5000}}, "settings.maxmemory", "longer than 4096 bytes"),
-        ({"settings": {"maxmemory": "banana"}}, "settings.maxmemory", "it takes a number of bytes from 0"),
+        ({"settings": {"maxmemory": "banana"}}, "settings.maxmemory", "not taken; it takes a number"),
         ({"settings": {"appendfsync": "never"}}, "settings.appendfsync", "one of everysec, always, no"),
         ({"settings": {"hz": "-1"}}, "settings.hz", "it takes an integer from 0"),
         ({"settings": {"save": "1 1\n2 2"}}, "settings.save", "write it on one line"),
