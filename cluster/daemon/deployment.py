@@ -18,7 +18,7 @@ from garrison.cluster.daemon.group_following import GroupFollower
 from garrison.cluster.daemon.group_observing import GroupObserver
 from garrison.cluster.daemon.observing import DRAW_INTERVAL_S, NODE_TIMEOUT_S, SEES, Observer
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
+from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields, server_mode
 
 Kind = Literal["cluster", "sentinel", "single"]
 
@@ -49,7 +49,7 @@ async def find_kind(entry: Address, access: Access, sentinel_access: Access | No
 async def ask_kind(entry: Address, access: Access) -> Found:
     """What it says that it is, with this access alone. Raises ManagerError."""
     async with AdminClient(entry, access) as admin:
-        mode = read_fields(await admin.call(entry, "INFO", "server")).get("redis_mode", "")
+        mode = server_mode(read_fields(await admin.call(entry, "INFO", "server")))
     by_mode: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
     return Found(entry, by_mode.get(mode, "single"), access)
 

@@ -36,6 +36,7 @@ from garrison.cluster.manager.admin_client import (
     AdminClient,
     read_status,
     read_view,
+    server_mode,
 )
 
 ASKED_AT_ONCE_MAX = 64
@@ -64,7 +65,7 @@ class Gatherer:
         first = await self._ask_node(entry)
         if first.error:
             raise UnreachableError(f"{entry} cannot be examined: {printable(first.error)}")
-        if first.info.get("redis_mode") == "sentinel":
+        if server_mode(first.info) == "sentinel":
             return await self._sentinels(entry)
         if first.info.get("cluster_enabled") == "1":
             return [await self._cluster(entry, first)]

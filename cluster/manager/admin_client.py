@@ -203,6 +203,11 @@ def read_fields(reply: Any) -> dict[str, str]:
     return {name: value.strip() for name, value in pairs}
 
 
+def server_mode(info: Mapping[str, str]) -> str:
+    """What INFO says that a server is: standalone, cluster or sentinel; Valkey has another name for it."""
+    return info.get("redis_mode") or info.get("server_mode", "")
+
+
 def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:
     """Node id to address."""
     return {node.id: node.address for node in primaries}
