@@ -43,6 +43,8 @@ class AdminClient:
     access: Access = field(default_factory=Access)
     _links: dict[tuple[Address, int], Connection] = field(default_factory=dict)
     _opening: dict[tuple[Address, int], asyncio.Lock] = field(default_factory=dict)
+    _transacts: dict[Address, bool] = field(default_factory=dict)
+    """Whether CLUSTER commands may be sent in a transaction, as long as a link is up."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,6 +99,7 @@ class AdminClient:
             return await link.call_many(commands)
         except ClientError as error:
             self._links.pop((address, lane), None)
+            self._transacts.pop(address, None)
             await link.close()
             raise UnreachableError(f"{address} stopped answering: {error}") from error
 
@@ -112,11 +115,16 @@ class AdminClient:
     ) -> list[Any]:
         """Send ``commands`` as one transaction and ``then`` behind it, all in one write; demand every reply.
 
+        A Valkey gets them one by one: there SETSLOT waits for the replicas, and in a transaction that ends
+        the process on an assertion.
+
         A node makes a promise of each CLUSTER command durable before it answers. Inside one transaction
         they share one sync of the disk, which makes hundreds of SETSLOT cost what one does.
         """
         if not commands:
             return await self.demand_many(address, then)
+        if not await self._may_transact(address):
+            return await self.demand_many(address, [*commands, *then])
         replies = await self.call_many(address, [("MULTI",), *commands, ("EXEC",), *then])
         executed = replies[len(commands) + 1]
         if isinstance(executed, ReplyError):
@@ -126,6 +134,13 @@ class AdminClient:
         for reply, command in zip(replies, [*commands, *then], strict=True):
             accepted(reply, address, command)
         return replies
+
+    async def _may_transact(self, address: Address) -> bool:
+        if address not in self._transacts:
+            (reply,) = await self.call_many(address, [("INFO", "server")])
+            fields = read_fields(reply)
+            self._transacts[address] = bool(fields) and "valkey_version" not in fields
+        return self._transacts[address]
 
     async def view(self, address: Address) -> View:
         """Ask one node for its table."""
