@@ -146,7 +146,8 @@ async def test_sentinels_failover_is_seen_within_a_second(program: str, tmp_path
             await group.nodes[0].kill()
             told_s = await switching
             picture = await manager.wait(
-                "/api/picture", lambda found: any(each["kind"] == "failover" for each in found["events"])
+                "/api/picture",
+                lambda found: {"failover", "node-down"} <= {each["kind"] for each in found["events"]},
             )
             events = {each["kind"]: each for each in picture["events"]}
             assert events["failover"]["text"] == f"{second} is primary instead of {first}"
