@@ -90,22 +90,12 @@ def _is_zone(name: str) -> str:
     return name
 
 
-def _has_no_offset(moment: time) -> time:
-    if moment.tzinfo is not None:
-        raise ValueError("write HH:MM, without an offset, and name the clock in `timezone`")
-    return moment
-
-
-LocalTime = Annotated[time, AfterValidator(_has_no_offset)]
-"""A time of the clock that the window names."""
-
-
 class Window(Wish):
     """When jobs may begin. Without any window they may at any time."""
 
     days: tuple[Weekday, ...] = Field(default=WEEKDAYS, description="on which it begins")
-    begins: LocalTime = Field(default=time(0, 0), description="HH:MM")
-    ends: LocalTime = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
+    begins: time = Field(default=time(0, 0), description="HH:MM")
+    ends: time = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
     timezone: Annotated[str, AfterValidator(_is_zone)] = Field(
         default="UTC", description="whose clock, as Europe/Berlin"
     )

@@ -100,10 +100,6 @@ def test_empty_text_asks_for_nothing(text: str) -> None:
             "windows: [{timezone: Mars}]",
             "windows.0.timezone: 'Mars' is not a time zone of this machine; write one as Europe/Berlin",
         ),
-        (
-            "windows: [{begins: '22:00Z', ends: '04:00'}]",
-            "windows.0.begins: write HH:MM, without an offset, and name the clock in `timezone`",
-        ),
         ("backups: [{target: ''}]", "backups.0.target: it is empty; write something, or leave it out"),
     ],
 )
