@@ -13,12 +13,13 @@ from garrison.base.clock import wall_ms
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.node_figures import Sample
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.server_fields import server_mode
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.group_following import GroupFollower
 from garrison.cluster.daemon.group_observing import GroupObserver
 from garrison.cluster.daemon.observing import DRAW_INTERVAL_S, NODE_TIMEOUT_S, SEES, Observer
 from garrison.cluster.errors import ManagerError
-from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields, server_mode
+from garrison.cluster.manager.admin_client import Access, AdminClient, read_fields
 
 Kind = Literal["cluster", "sentinel", "single"]
 

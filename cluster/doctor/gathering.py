@@ -26,17 +26,17 @@ from garrison.cluster.core.doctor.replies import (
     text_of,
 )
 from garrison.cluster.core.printable import printable
+from garrison.cluster.core.server_fields import server_mode
 from garrison.cluster.core.topology import Address, View
 from garrison.cluster.doctor.key_sample import sample_keys
 from garrison.cluster.doctor.this_host import read_host
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import (
-    LOGIN_ADVICE,
     Access,
     AdminClient,
+    advice_on,
     read_status,
     read_view,
-    server_mode,
 )
 
 ASKED_AT_ONCE_MAX = 64
@@ -177,7 +177,7 @@ class Gatherer:
             refused = named["info"]
             why = f"it refuses INFO: {refused}" if isinstance(refused, ReplyError) else "it sends no INFO"
             if isinstance(refused, AuthenticationError):
-                why += f"; {LOGIN_ADVICE}"
+                why += f"; {advice_on(refused)}"
             return NodeReading(address, error=why)
         self._replies[address] = {name: named[name] for name in ("nodes", "cluster", "info", "keys")}
         reached = self.access.address_map.reached(address)

@@ -14,6 +14,7 @@ from typing import Any, Self
 from garrison.client import ClientError, Connection, ReplyError, open_connection
 from garrison.client.errors import AuthenticationError
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
+from garrison.cluster.core.server_fields import server_version
 from garrison.cluster.core.topology import Address, Node, View, parse_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.address_map import NO_MAP, AddressMap
@@ -21,6 +22,7 @@ from garrison.cluster.manager.address_map import NO_MAP, AddressMap
 CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS_OPENING_MAX = 64
 LOGIN_ADVICE = "give --askpass or --password-file, and --user if it is not the default user"
+ALLOW_ADVICE = "allow it to the user by ACL SETUSER, or give another by --user"
 Command = Sequence[str | bytes | int]
 
 
@@ -191,7 +193,7 @@ def read_status(view: View, cluster: Any, info: Any, keys: Any) -> NodeStatus:
         data_lost=state.get("cluster_data", "").startswith("lost"),
         can_write=state.get("cluster_write_lease") != "lapsed",
         stray_keys=int(stray) if stray.isdecimal() else 0,
-        version=fields.get("garrison_version", "") or fields.get("redis_version", ""),
+        version=server_version(fields),
         bytes_per_key=_bytes_per_key(fields, keys),
     )
 
@@ -205,8 +207,13 @@ def accepted(reply: Any, address: Address, command: Command) -> Any:
     if "cluster support disabled" in reply.message:
         advice = "; start that node with --cluster-enabled yes"
     elif isinstance(reply, AuthenticationError):
-        raise UnreachableError(f"{address} refused {shown}: {reply}; {LOGIN_ADVICE}")
+        raise UnreachableError(f"{address} refused {shown}: {reply}; {advice_on(reply)}")
     raise ManagerError(f"{address} refused {shown}: {reply}{advice}")
+
+
+def advice_on(refusal: AuthenticationError) -> str:
+    """What to do about a command that was refused: log in, or let the user that is logged in send it."""
+    return ALLOW_ADVICE if str(refusal).startswith("NOPERM") else LOGIN_ADVICE
 
 
 def read_fields(reply: Any) -> dict[str, str]:
@@ -216,11 +223,6 @@ def read_fields(reply: Any) -> dict[str, str]:
     text = reply.decode(errors="backslashreplace") if isinstance(reply, bytes) else reply
     pairs = [line.split(":", 1) for line in text.splitlines() if ":" in line and line[0] != "#"]
     return {name: value.strip() for name, value in pairs}
-
-
-def server_mode(info: Mapping[str, str]) -> str:
-    """What INFO says that a server is: standalone, cluster or sentinel; Valkey has another name for it."""
-    return info.get("redis_mode") or info.get("server_mode", "")
 
 
 def pairs_of(primaries: Iterable[Node]) -> Mapping[str, Address]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from garrison.client import ReplyError
+from garrison.cluster.errors import UnreachableError
 from garrison.cluster.manager.admin_client import Access, AdminClient
 from garrison.cluster.manager.slot_commands import set_slots
 from tests.unit.cluster.doctor.talking import talking
@@ -36,3 +37,14 @@ async def test_slots_are_set_together_where_that_is_safe(info: Any, may_transact
     asked = [words for words in node.asked if words.startswith(("INFO", "MULTI", "CLUSTER", "EXEC"))]
     together = ["MULTI", *SENT, "EXEC"] if may_transact else SENT
     assert asked == ["INFO server", *together, *together], "it is asked once"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "advice"),
+    [("NOAUTH Authentication required.", "--password-file"), ("NOPERM no permissions", "ACL SETUSER")],
+)
+async def test_refusal_says_what_helps(refusal: str, advice: str) -> None:
+    answers = {"INFO": ReplyError(refusal)}
+    async with talking(answers) as (node,), AdminClient(node.address, Access(timeout_s=10)) as admin:
+        with pytest.raises(UnreachableError, match=advice):
+            await admin.call(node.address, "INFO")
