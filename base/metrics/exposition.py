@@ -44,9 +44,10 @@ class Family:
     name may not have becomes an underscore, as the exporter does."""
     kind: Kind
     help: str
-    lines: list[str] = field(default_factory=list)
-    suffixed: dict[str, list[str]] = field(default_factory=dict)
-    """The ``_sum`` and ``_count`` lines of a summary."""
+    samples: dict[str, float] = field(default_factory=dict)
+    """Values by name and labels. Of two with equal labels the later counts: readers want each series once."""
+    suffixed: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The ``_sum`` and ``_count`` samples of a summary."""
 
     def __post_init__(self) -> None:
         # One bad name, and a reader refuses the whole page. Fields of INFO may have any.
@@ -55,8 +56,8 @@ class Family:
 
     def add(self, value: float, labels: Labels = (), suffix: str = "") -> Family:
         """Add a sample; `suffix` is ``_sum`` or ``_count`` of a summary. Gives the family itself."""
-        lines = self.suffixed.setdefault(suffix, []) if suffix else self.lines
-        lines.append(f"{self.name}{suffix}{_label_text(labels)} {value}\n")
+        samples = self.suffixed.setdefault(suffix, {}) if suffix else self.samples
+        samples[f"{self.name}{suffix}{_label_text(labels)}"] = value
         return self
 
 
@@ -99,7 +100,7 @@ def render(families: Iterable[Family], *, openmetrics: bool = False) -> bytes:
     """The families that have samples as one text, in the order given."""
     pieces: list[str] = []
     for family in families:
-        if family.lines:
+        if family.samples:
             _write_openmetrics(family, pieces) if openmetrics else _write_text(family, pieces)
     if openmetrics:
         pieces.append("# EOF\n")
@@ -108,9 +109,9 @@ def render(families: Iterable[Family], *, openmetrics: bool = False) -> bytes:
 
 def _write_text(family: Family, pieces: list[str]) -> None:
     pieces.append(_head(family.name, family.kind.value, family.help))
-    pieces += family.lines
-    for lines in family.suffixed.values():
-        pieces += lines
+    pieces += _lines(family.samples)
+    for samples in family.suffixed.values():
+        pieces += _lines(samples)
 
 
 def _write_openmetrics(family: Family, pieces: list[str]) -> None:
@@ -120,10 +121,14 @@ def _write_openmetrics(family: Family, pieces: list[str]) -> None:
     elif family.kind is not Kind.GAUGE:
         kind = "unknown"
     pieces.append(_head(name, kind, family.help))
-    pieces += family.lines
-    for suffix, lines in family.suffixed.items():
+    pieces += _lines(family.samples)
+    for suffix, samples in family.suffixed.items():
         pieces.append(_head(name + suffix, "unknown", family.help))
-        pieces += lines
+        pieces += _lines(samples)
+
+
+def _lines(samples: dict[str, float]) -> list[str]:
+    return [f"{series} {value}\n" for series, value in samples.items()]
 
 
 def _head(name: str, kind: str, help_text: str) -> str:

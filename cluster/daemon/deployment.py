@@ -13,6 +13,7 @@ from garrison.base.clock import wall_ms
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.node_figures import Sample
 from garrison.cluster.core.manager.picture import Event, Picture
+from garrison.cluster.core.server_fields import server_mode
 from garrison.cluster.core.topology import Address
 from garrison.cluster.daemon.group_following import GroupFollower
 from garrison.cluster.daemon.group_observing import GroupObserver
@@ -49,7 +50,7 @@ async def find_kind(entry: Address, access: Access, sentinel_access: Access | No
 async def ask_kind(entry: Address, access: Access) -> Found:
     """What it says that it is, with this access alone. Raises ManagerError."""
     async with AdminClient(entry, access) as admin:
-        mode = read_fields(await admin.call(entry, "INFO", "server")).get("redis_mode", "")
+        mode = server_mode(read_fields(await admin.call(entry, "INFO", "server")))
     by_mode: dict[str, Kind] = {"cluster": "cluster", "sentinel": "sentinel"}
     return Found(entry, by_mode.get(mode, "single"), access)
 

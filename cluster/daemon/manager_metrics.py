@@ -53,12 +53,15 @@ def _of_cluster(picture: Picture) -> Iterator[Family]:
 
 
 def _of_nodes(picture: Picture, samples: Mapping[str, Sample | None]) -> Iterator[Family]:
-    """One family for each figure of INFO that has a name, a sample for each node."""
+    """One family for each figure of INFO that has a name, a sample for each node.
+
+    Of two with one address the later sample counts, so the dead come before those that answer there now.
+    """
     up = gauge("redis_up", "Whether the node answers the manager.")
     families: dict[str, Family] = {}
     lag = gauge("redis_replica_lag_seconds", "How far a replica is behind its primary.")
     keys = gauge("redis_db_keys", "Keys by database.")
-    for node in picture.nodes:
+    for node in sorted(picture.nodes, key=lambda node: node.state not in DOWN):
         labels = [("instance", node.address)]
         up.add(int(node.state not in DOWN), labels)
         sample = samples.get(node.id)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.jobs import Progress, Records, StepKind
 from garrison.cluster.core.manager.picture import BackupPicture, SparePicture
+from garrison.cluster.core.server_fields import server_version
 from garrison.cluster.daemon.carrying import address_of
 from garrison.cluster.daemon.step_backups import newest_of, open_target
 from garrison.cluster.errors import ManagerError
@@ -66,7 +67,7 @@ class Surveyor:
                 fields = read_fields(await admin.call(address, "INFO", "server"))
         except (ManagerError, TimeoutError, ValueError) as error:
             return SparePicture(address=name, usable=False, why=str(error) or "it does not answer in time")
-        version = fields.get("garrison_version") or fields.get("redis_version", "")
+        version = server_version(fields)
         why = ""
         if len(view.nodes) > 1:
             why = "it knows other nodes already"

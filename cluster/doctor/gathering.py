@@ -26,14 +26,15 @@ from garrison.cluster.core.doctor.replies import (
     text_of,
 )
 from garrison.cluster.core.printable import printable
+from garrison.cluster.core.server_fields import server_mode
 from garrison.cluster.core.topology import Address, View
 from garrison.cluster.doctor.key_sample import sample_keys
 from garrison.cluster.doctor.this_host import read_host
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.admin_client import (
-    LOGIN_ADVICE,
     Access,
     AdminClient,
+    advice_on,
     read_status,
     read_view,
 )
@@ -64,7 +65,7 @@ class Gatherer:
         first = await self._ask_node(entry)
         if first.error:
             raise UnreachableError(f"{entry} cannot be examined: {printable(first.error)}")
-        if first.info.get("redis_mode") == "sentinel":
+        if server_mode(first.info) == "sentinel":
             return await self._sentinels(entry)
         if first.info.get("cluster_enabled") == "1":
             return [await self._cluster(entry, first)]
@@ -176,7 +177,7 @@ class Gatherer:
             refused = named["info"]
             why = f"it refuses INFO: {refused}" if isinstance(refused, ReplyError) else "it sends no INFO"
             if isinstance(refused, AuthenticationError):
-                why += f"; {LOGIN_ADVICE}"
+                why += f"; {advice_on(refused)}"
             return NodeReading(address, error=why)
         self._replies[address] = {name: named[name] for name in ("nodes", "cluster", "info", "keys")}
         reached = self.access.address_map.reached(address)

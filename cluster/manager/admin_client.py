@@ -14,6 +14,7 @@ from typing import Any, Self
 from garrison.client import ClientError, Connection, ReplyError, open_connection
 from garrison.client.errors import AuthenticationError
 from garrison.cluster.core.cluster_state import ClusterState, NodeStatus
+from garrison.cluster.core.server_fields import server_version
 from garrison.cluster.core.topology import Address, Node, View, parse_nodes
 from garrison.cluster.errors import ManagerError, UnreachableError
 from garrison.cluster.manager.address_map import NO_MAP, AddressMap
@@ -21,6 +22,7 @@ from garrison.cluster.manager.address_map import NO_MAP, AddressMap
 CONNECT_TIMEOUT_S = 5.0
 CONNECTIONS_OPENING_MAX = 64
 LOGIN_ADVICE = "give --askpass or --password-file, and --user if it is not the default user"
+ALLOW_ADVICE = "allow it to the user by ACL SETUSER, or give another by --user"
 Command = Sequence[str | bytes | int]
 
 
@@ -43,6 +45,8 @@ class AdminClient:
     access: Access = field(default_factory=Access)
     _links: dict[tuple[Address, int], Connection] = field(default_factory=dict)
     _opening: dict[tuple[Address, int], asyncio.Lock] = field(default_factory=dict)
+    _transacts: dict[Address, bool] = field(default_factory=dict)
+    """Whether CLUSTER commands may be sent in a transaction, as long as a link is up."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,6 +101,7 @@ class AdminClient:
             return await link.call_many(commands)
         except ClientError as error:
             self._links.pop((address, lane), None)
+            self._transacts.pop(address, None)
             await link.close()
             raise UnreachableError(f"{address} stopped answering: {error}") from error
 
@@ -112,11 +117,16 @@ class AdminClient:
     ) -> list[Any]:
         """Send ``commands`` as one transaction and ``then`` behind it, all in one write; demand every reply.
 
+        A Valkey gets them one by one: there SETSLOT waits for the replicas, and in a transaction that ends
+        the process on an assertion.
+
         A node makes a promise of each CLUSTER command durable before it answers. Inside one transaction
         they share one sync of the disk, which makes hundreds of SETSLOT cost what one does.
         """
         if not commands:
             return await self.demand_many(address, then)
+        if not await self._may_transact(address):
+            return await self.demand_many(address, [*commands, *then])
         replies = await self.call_many(address, [("MULTI",), *commands, ("EXEC",), *then])
         executed = replies[len(commands) + 1]
         if isinstance(executed, ReplyError):
@@ -126,6 +136,13 @@ class AdminClient:
         for reply, command in zip(replies, [*commands, *then], strict=True):
             accepted(reply, address, command)
         return replies
+
+    async def _may_transact(self, address: Address) -> bool:
+        if address not in self._transacts:
+            (reply,) = await self.call_many(address, [("INFO", "server")])
+            fields = read_fields(reply)
+            self._transacts[address] = bool(fields) and "valkey_version" not in fields
+        return self._transacts[address]
 
     async def view(self, address: Address) -> View:
         """Ask one node for its table."""
@@ -176,7 +193,7 @@ def read_status(view: View, cluster: Any, info: Any, keys: Any) -> NodeStatus:
         data_lost=state.get("cluster_data", "").startswith("lost"),
         can_write=state.get("cluster_write_lease") != "lapsed",
         stray_keys=int(stray) if stray.isdecimal() else 0,
-        version=fields.get("garrison_version", "") or fields.get("redis_version", ""),
+        version=server_version(fields),
         bytes_per_key=_bytes_per_key(fields, keys),
     )
 
@@ -190,8 +207,13 @@ def accepted(reply: Any, address: Address, command: Command) -> Any:
     if "cluster support disabled" in reply.message:
         advice = "; start that node with --cluster-enabled yes"
     elif isinstance(reply, AuthenticationError):
-        raise UnreachableError(f"{address} refused {shown}: {reply}; {LOGIN_ADVICE}")
+        raise UnreachableError(f"{address} refused {shown}: {reply}; {advice_on(reply)}")
     raise ManagerError(f"{address} refused {shown}: {reply}{advice}")
+
+
+def advice_on(refusal: AuthenticationError) -> str:
+    """What to do about a command that was refused: log in, or let the user that is logged in send it."""
+    return ALLOW_ADVICE if str(refusal).startswith("NOPERM") else LOGIN_ADVICE
 
 
 def read_fields(reply: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A manager beyond our own clusters: plain Redis nodes with records in a file, Sentinels, a single server."""
+"""A manager beyond our own clusters: Redis or Valkey nodes with records in a file, Sentinels, a server."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from garrison.cluster.local.cluster import LocalCluster
 from garrison.cluster.local.sentinel_group import NAME, LocalGroup
 from garrison.cluster.manager.admin_client import Access, AdminClient
 from tests.integration.managers import RunningManager, calling
+from tests.integration.replicating import valkey
 from tests.integration.sentinels import redis_program
 
 KEYS = 12_000
@@ -28,9 +29,14 @@ MOVED_COUNT = 800
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 
+@pytest.fixture(scope="module", params=["redis", "valkey"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def program() -> str:
-    found = redis_program()
+def program(kind: str) -> str:
+    found = redis_program() if kind == "redis" else valkey()[0]
     if found is None:
         pytest.skip("no redis-server 7.0 on this machine")
     return found
@@ -42,7 +48,9 @@ async def cluster(program: str) -> AsyncIterator[LocalCluster]:
         yield cluster
 
 
-async def test_plain_nodes_are_only_watched_without_a_file(cluster: LocalCluster, tmp_path: Path) -> None:
+async def test_plain_nodes_are_only_watched_without_a_file(
+    cluster: LocalCluster, kind: str, tmp_path: Path
+) -> None:
     async with RunningManager(cluster, "watching", tmp_path) as manager:
         picture = await manager.wait("/api/picture", lambda found: found["slots_covered"] == SLOT_COUNT)
         status = await manager.wait("/api/status", lambda found: "--records FILE" in found["why_idle"])
@@ -51,7 +59,7 @@ async def test_plain_nodes_are_only_watched_without_a_file(cluster: LocalCluster
         picture = await manager.get("/api/picture")
         assert picture["read_only"]
         assert picture["why_read_only"] == status["why_idle"]
-        assert {node["server"] for node in picture["nodes"]} == {"redis"}
+        assert {node["server"] for node in picture["nodes"]} == {kind}
         refused = await manager.answer("PUT", "/api/desired", {"mode": "act"})
         assert (refused.status_code, refused.json()["error"]) == (409, status["why_idle"])
         assert manager.log.read_text().count(status["why_idle"]) == 1
@@ -138,7 +146,8 @@ async def test_sentinels_failover_is_seen_within_a_second(program: str, tmp_path
             await group.nodes[0].kill()
             told_s = await switching
             picture = await manager.wait(
-                "/api/picture", lambda found: any(each["kind"] == "failover" for each in found["events"])
+                "/api/picture",
+                lambda found: {"failover", "node-down"} <= {each["kind"] for each in found["events"]},
             )
             events = {each["kind"]: each for each in picture["events"]}
             assert events["failover"]["text"] == f"{second} is primary instead of {first}"

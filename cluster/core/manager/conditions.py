@@ -3,8 +3,9 @@
 BACKGROUND  A picture is one moment. Whether a replica has been failed for a minute, or a shard beyond a limit
             for ten seconds, nobody can see in it.
 INVARIANTS  A condition has a beginning only while it was seen without a gap: after `GAP_MS_MAX` without a
-            picture all count anew, because nobody knows what was between. So a new leader, or a manager that
-            slept, waits its full time before it acts; late is safe, early is not.
+            picture all count anew, because nobody knows what was between; and so they do when the clock was
+            set back by as much. So a new leader, or a manager that slept, waits its full time before it acts;
+            late is safe, early is not.
             Hysteresis: a load condition begins beyond its limit and ends below `CLEAR_FRACTION` of it, so a
             load that swings about the limit does not start anew with every swing.
             What is not known neither begins nor ends a condition.
@@ -73,12 +74,13 @@ class Conditions:
         return Observations(dict(self._since_ms))
 
     def feed(self, desired: DesiredState, picture: Picture) -> Observations:
-        """Learn from a picture. One that is older than the last changes nothing."""
+        """Learn from a picture. One that is a little older than the last changes nothing."""
         at_ms = picture.at_ms
-        if self._fed_ms is not None and at_ms < self._fed_ms:
-            return self.observations
-        if self._fed_ms is not None and at_ms - self._fed_ms > GAP_MS_MAX:
+        gap_ms = 0 if self._fed_ms is None else at_ms - self._fed_ms
+        if abs(gap_ms) > GAP_MS_MAX:
             self._since_ms.clear()
+        elif gap_ms < 0:
+            return self.observations
         self._fed_ms = at_ms
         known = set()
         for condition, holds in self._judge(desired, picture):

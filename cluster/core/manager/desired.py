@@ -9,7 +9,7 @@ from datetime import time
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from garrison.cluster.core.manager.jobs import JobKind
 
@@ -90,12 +90,16 @@ def _is_zone(name: str) -> str:
     return name
 
 
+LocalTime = Annotated[time, WithJsonSchema({"type": "string", "format": "time-local"})]
+"""A time of day by the window's own clock. The format `time` of JSON Schema demands an offset."""
+
+
 class Window(Wish):
     """When jobs may begin. Without any window they may at any time."""
 
     days: tuple[Weekday, ...] = Field(default=WEEKDAYS, description="on which it begins")
-    begins: time = Field(default=time(0, 0), description="HH:MM")
-    ends: time = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
+    begins: LocalTime = Field(default=time(0, 0), description="HH:MM")
+    ends: LocalTime = Field(default=time(0, 0), description="HH:MM; not after `begins` means on the next day")
     timezone: Annotated[str, AfterValidator(_is_zone)] = Field(
         default="UTC", description="whose clock, as Europe/Berlin"
     )

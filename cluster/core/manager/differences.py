@@ -37,12 +37,16 @@ def is_urgent(events: tuple[Event, ...]) -> bool:
 
 
 def _failovers(before: Picture, now: Picture) -> Iterator[Event]:
-    """A replica of a primary is now a primary and owns slots that its primary owned."""
+    """A replica of a primary is now a primary and owns slots that its primary owned.
+
+    Without slots, one that was down does not count: a former primary that starts again calls itself a primary
+    until the Sentinels have told it whom to follow.
+    """
     for node in now.nodes:
         earlier = before.node(node.id)
         if node.role == "primary" and earlier is not None and earlier.role == "replica":
             former = before.node(earlier.primary_id or "")
-            if node.slots or now.kind != "cluster":
+            if node.slots or (now.kind != "cluster" and earlier.state not in DOWN):
                 instead = f" instead of {former.address}" if former else ""
                 slots = f" of {node.slot_count} slots" if node.slot_count else ""
                 yield Event(

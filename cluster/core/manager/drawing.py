@@ -150,7 +150,9 @@ def draw_cluster(
 
 
 def is_silent(heard: Heard, now_ms: int) -> bool:
-    return heard.silent_since_ms is not None and now_ms - heard.silent_since_ms >= SILENT_AFTER_MS
+    """Whether it has not answered for long, also where the clock was set back meanwhile."""
+    since_ms = heard.silent_since_ms
+    return since_ms is not None and abs(now_ms - since_ms) >= SILENT_AFTER_MS
 
 
 def newest_slow_commands(heard: Iterable[Heard]) -> tuple[SlowCommand, ...]:

@@ -57,7 +57,7 @@ class ManagerCore:
         wall_offset_ms: int = 0,
         make_plan: Planner = make_plan,
     ) -> None:
-        self.wall_offset_ms = wall_offset_ms
+        self._wall_offset_ms = wall_offset_ms
         self._settings = settings
         self._make_plan = make_plan
         self._conditions = Conditions()
@@ -98,6 +98,20 @@ class ManagerCore:
             self._turn()
 
     # Inputs.
+
+    @property
+    def wall_offset_ms(self) -> int:
+        """What is added to the process's clock for Unix time."""
+        return self._wall_offset_ms
+
+    @wall_offset_ms.setter
+    def wall_offset_ms(self, offset_ms: int) -> None:
+        """Where the wall clock was set back, no picture would be newer than the last step until it is past
+        that again: what was seen by the old clock is dropped, and a picture by the new one waited for."""
+        was_ms, self._wall_offset_ms = self._wall_offset_ms, offset_ms
+        if offset_ms < was_ms - CLOCK_STEP_MS:
+            self._picture = None
+            self._fresh_from_unix_ms = min(self._fresh_from_unix_ms, self._unix_ms)
 
     def tick(self, now_ms: int) -> None:
         """Let time pass."""
@@ -264,7 +278,7 @@ class ManagerCore:
 
     @property
     def _unix_ms(self) -> int:
-        return self._now_ms + self.wall_offset_ms
+        return self._now_ms + self._wall_offset_ms
 
     def _clock(self, now_ms: int) -> None:
         """The first thing at every input: a lease that has run out is lost before anything else is done."""
@@ -445,7 +459,8 @@ class ManagerCore:
         node = named(self._picture, node_id) if self._picture else None
         if node is None or node.state in (NodeState.SILENT, NodeState.FAILED) or not node.as_of_ms:
             return False
-        return node.as_of_ms < self._fresh_from_unix_ms - CLOCK_STEP_MS
+        asked_before_clock_was_set_back = node.as_of_ms > self._picture.at_ms if self._picture else False
+        return asked_before_clock_was_set_back or node.as_of_ms < self._fresh_from_unix_ms - CLOCK_STEP_MS
 
     def _is_ready(self, step: Step) -> bool:
         if step.kind is StepKind.HAND_OVER:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from garrison.cluster.core.manager.picture import NodeLoad, SlotLoad, SlowCommand
+from garrison.cluster.core.server_fields import server_version
 
 BYTES_MAX = 1 << 50
 KEYS_MAX = 1 << 48
@@ -68,10 +69,7 @@ class Sample:
 
     @property
     def version(self) -> str:
-        fields = self.fields
-        return (
-            fields.get("garrison_version") or fields.get("valkey_version") or fields.get("redis_version", "")
-        )
+        return server_version(self.fields)
 
     @property
     def server(self) -> str:

@@ -33,7 +33,9 @@ def plan_settings(draft: Draft) -> None:
         living = [node for node in members if node.state is not NodeState.FAILED]
         unread = [node for node in living if _unread(node, wanted)]
         for node in unread:
-            draft.explain_of(node.address, f"has not said its {_unread(node, wanted)[0]} yet.")
+            draft.explain_of(
+                node.address, f"has not said its {_unread(node, wanted)[0]} yet, or refuses CONFIG GET."
+            )
         if unread:
             continue
         made: list[Step] = []

@@ -50,6 +50,9 @@ class SeriesKeeper:
         self._rings: dict[str, dict[str, array[float]]] = {}
 
     def add(self, picture: Picture) -> None:
+        """Take a picture's figures. Where the clock was set back, those of later times are dropped."""
+        while self._at_ms and self._at_ms[-1] > picture.at_ms + STEP_MS:
+            self._drop(slice(-1, None))
         if self._at_ms and picture.at_ms - self._at_ms[-1] < STEP_MS * 0.9:
             return
         rows = {node.id: _row(node) for node in picture.nodes[:NODES_KEPT_MAX]}
@@ -68,12 +71,15 @@ class SeriesKeeper:
     def _trim(self) -> None:
         surplus = len(self._at_ms) - POINTS_KEPT_MAX
         if surplus > 0:
-            del self._at_ms[:surplus]
-            for rings in self._rings.values():
-                for ring in rings.values():
-                    del ring[:surplus]
+            self._drop(slice(surplus))
         for name in [name for name, rings in self._rings.items() if all(map(_is_empty, rings.values()))]:
             del self._rings[name]
+
+    def _drop(self, points: slice) -> None:
+        del self._at_ms[points]
+        for rings in self._rings.values():
+            for ring in rings.values():
+                del ring[points]
 
     def last(self, minutes: float, now_ms: int) -> Series:
         """The figures of the last `minutes`."""

@@ -43,7 +43,6 @@ WITHOUT_TWIN = frozenset(
         "cluster/local/cluster.py",
         "cluster/local/process.py",
         "cluster/local/sentinel_group.py",
-        "cluster/manager/admin_client.py",
         "cluster/manager/commands.py",
         "cluster/manager/fix.py",
         "cluster/manager/form.py",

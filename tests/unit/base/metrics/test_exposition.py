@@ -82,6 +82,13 @@ def test_any_label_and_number_survives(label: str, value: float) -> None:
     assert (sample.labels, sample.value) == ({"name": label}, float(value))
 
 
+def test_of_equal_labels_the_later_sample_counts() -> None:
+    """As of a replica that has come again, beside its old connection."""
+    family = gauge("a", "Help.").add(1, [("ip", "x")]).add(2, [("ip", "y")]).add(3, [("ip", "x")])
+    lines = render([family]).decode().splitlines()
+    assert lines[2:] == ['a{ip="x"} 3', 'a{ip="y"} 2']
+
+
 @pytest.mark.parametrize(
     ("accept", "wanted"),
     [

@@ -45,6 +45,8 @@ class Server:
         (b"redis_mode:cluster", "cluster"),
         (b"redis_mode:sentinel", "sentinel"),
         (b"redis_mode:standalone", "single"),
+        (b"server_name:valkey\r\nserver_mode:cluster", "cluster"),
+        (b"server_name:valkey\r\nserver_mode:sentinel", "sentinel"),
         (b"", "single"),
     ],
 )

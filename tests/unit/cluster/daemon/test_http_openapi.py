@@ -45,6 +45,12 @@ def test_document_names_every_route_and_resolves() -> None:
     assert names <= set(document["components"]["schemas"])
 
 
+def test_time_of_day_has_no_offset() -> None:
+    """The format `time` demands one, which the manager refuses."""
+    window = make_document()["components"]["schemas"]["Window"]["properties"]
+    assert {window[name]["format"] for name in ("begins", "ends")} == {"time-local"}
+
+
 schema = schemathesis.openapi.from_dict(make_document())
 
 

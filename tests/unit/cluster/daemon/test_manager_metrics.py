@@ -29,3 +29,14 @@ async def test_manager_cluster_and_nodes_are_there() -> None:
     assert found["garrison_cluster_majority"] == {(): 0.0}
     assert found["redis_up"] == {("10.0.0.1:7001",): 1.0, ("10.0.0.1:7002",): 0.0, ("10.0.0.1:7003",): 1.0}
     assert found["redis_memory_used_bytes"] == {("10.0.0.1:7001",): 1e6, ("10.0.0.1:7003",): 1e6}
+
+
+async def test_dead_member_does_not_hide_the_new_one_at_its_address() -> None:
+    cluster = TinyCluster.of("a", "b", "a>c", "b>d")
+    cluster.node("d").is_up = False
+    cluster.node("d").address = cluster.node("c").address
+    page = write_metrics(await make_desk(cluster), {})
+    address = cluster.node("c").address
+    assert [line for line in page.splitlines() if f'"{address}"' in line and "redis_up" in line] == [
+        f'redis_up{{instance="{address}"}} 1'
+    ]

@@ -141,11 +141,13 @@ def sentinel(quorum: str, nodes: list[Talker], others: list[Talker]) -> dict[str
     }
 
 
-async def test_sentinels_lead_to_nodes_and_to_each_other() -> None:
+@pytest.mark.parametrize("mode", ["redis_mode", "server_mode"], ids=["Redis", "Valkey"])
+async def test_sentinels_lead_to_nodes_and_to_each_other(mode: str) -> None:
     async with talking(node("p"), node("x"), {}, {}, {}) as (primary, replica, *watching):
         for each in watching:
             others = [other for other in watching if other is not each]
             each.answers = sentinel("1", [primary, replica], others)
+            each.answers["INFO"] = each.answers["INFO"].replace("redis_mode", mode)
         watching[2].answers["SENTINEL MASTER orders"] = ReplyError("ERR No such master with that name")
         reading = await gathered(watching[0].address)
     assert (reading.kind, reading.primary_name) == ("sentinel", "orders")

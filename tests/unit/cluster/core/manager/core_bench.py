@@ -42,6 +42,7 @@ class Bench:
 
     def __init__(self, *jobs: Job, epoch: int = 3, **settings: Any) -> None:
         self.now_ms = 1_000
+        self.wall_offset_ms = UNIX_MS
         self.jobs = jobs
         self.slots = dict(SLOTS)
         self.stored: dict[str, StoredRecords] = {}
@@ -70,7 +71,7 @@ class Bench:
         return Plan(id=f"plan-{len(jobs)}", made_ms=unix_ms, jobs=jobs, explanations=())
 
     def picture(self, **more: Any) -> Picture:
-        unix_ms = self.now_ms + UNIX_MS
+        unix_ms = self.now_ms + self.wall_offset_ms
         nodes = tuple(
             NodePicture(
                 id=id,
@@ -144,6 +145,10 @@ class Bench:
         self.core.step_ended(begin.job_id, begin.index, StepOutcome(begin.epoch, result, why), self.now_ms)
         self.pump()
         self.run(1_500)
+
+    def set_clock_back(self, by_ms: int) -> None:
+        self.wall_offset_ms -= by_ms
+        self.core.wall_offset_ms = self.wall_offset_ms
 
     def states(self) -> list[str]:
         return [f"{each.id} {each.state}" for each in self.core.records.jobs]

@@ -44,6 +44,12 @@ def test_gap_starts_anew() -> None:
     assert [fed(conditions, at, cpu=0.9) for at in (0, 30, 61)] == [0, 30, 0]
 
 
+def test_clock_set_back_starts_anew() -> None:
+    """Otherwise nothing would be learned until the clock is past its old time again."""
+    conditions = Conditions()
+    assert [fed(conditions, at, cpu=0.9) for at in (3600, 3610, 10, 20)] == [0, 10, 0, 10]
+
+
 def test_older_picture_is_passed_over() -> None:
     conditions = Conditions()
     fed(conditions, 10, cpu=0.9)

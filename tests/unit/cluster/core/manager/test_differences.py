@@ -46,6 +46,17 @@ def test_failover_is_one_event_with_both_nodes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "kind"), [("ok", "failover"), ("silent", "node-up"), ("failed", "node-up")]
+)
+def test_former_primary_that_comes_back_is_no_failover(state: str, kind: str) -> None:
+    """Outside a cluster: it calls itself a primary until a Sentinel has told it otherwise."""
+    primary = node("a")
+    before = picture(primary, node("b", role="replica", primary_id="a", state=state), kind="sentinel")
+    after = picture(primary, node("b"), kind="sentinel")
+    assert [event.kind for event in events_between(before, after)] == [kind]
+
+
+@pytest.mark.parametrize(
     ("after", "kinds"),
     [
         (replaced(b=node("b", slots="0-19", slot_count=20), a=node("a")), ["slots"]),

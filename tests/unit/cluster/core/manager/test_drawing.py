@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from garrison.cluster.core.manager.desired import DesiredState
 from garrison.cluster.core.manager.drawing import (
     SLOT_LOADS_MAX,
@@ -11,6 +13,7 @@ from garrison.cluster.core.manager.drawing import (
     Surroundings,
     disputed_slots,
     draw_cluster,
+    is_silent,
     with_answer,
     with_table,
     without_answer,
@@ -164,3 +167,8 @@ def test_open_slot_lasts_when_its_mark_stays() -> None:
     assert lasts(heard, 60_000) == [False]
     assert lasts(hear(heard, 8_000, mark), 8_000) == [True]
     assert lasts(hear(hear(heard, 7_000, ""), 8_000, mark), 8_000) == [False]
+
+
+@pytest.mark.parametrize(("now_ms", "silent"), [(9_999_000, False), (10_001_000, False), (6_400_000, True)])
+def test_node_stays_silent_when_the_clock_is_set_back(now_ms: int, silent: bool) -> None:
+    assert is_silent(Heard(silent_since_ms=10_000_000), now_ms) is silent

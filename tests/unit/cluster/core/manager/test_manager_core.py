@@ -1,7 +1,7 @@
 """A manager as a whole: lease, records, jobs, persons."""
 
 from garrison.cluster.core.manager.desired import DesiredState, Harm
-from garrison.cluster.core.manager.effects import CancelStep, LeaseAnswer, StoredRecords
+from garrison.cluster.core.manager.effects import CancelStep, LeaseAnswer, StepOutcome, StoredRecords
 from garrison.cluster.core.manager.jobs import Progress
 from garrison.cluster.core.manager.records_content import decoded
 from garrison.cluster.core.manager.requests import Adopt, Apply, Consent, Pause, Resume, StartAnew
@@ -84,6 +84,25 @@ def test_next_leader_begins_the_running_step_again() -> None:
     assert [(begin.job_id, begin.index) for begin in second.begun] == [("job-1", 0)]
     assert second.begun[0].epoch > first.begun[0].epoch
     assert [cost for _, cost in second.core.records.harm_spent] == [1], "it was paid for"
+
+
+def test_clock_set_back_holds_no_job_up() -> None:
+    """The next step waits for a picture by the new clock, not until that is past its old time again."""
+    bench = Bench(job(move("0-9"), move("10-19"))).lead()
+    begin = bench.begun[0]
+    by_old_clock = bench.picture()
+    bench.core.step_ended(begin.job_id, 0, StepOutcome(begin.epoch, "done"), bench.now_ms)
+    bench.pump()
+    bench.set_clock_back(3_600_000)
+    bench.core.tick(bench.now_ms)
+    bench.pump()
+    nodes_by_old_clock = bench.picture().model_copy(update={"nodes": by_old_clock.nodes})
+    bench.now_ms += 500
+    bench.core.observed(nodes_by_old_clock.model_copy(update={"at_ms": bench.picture().at_ms}), bench.now_ms)
+    bench.pump()
+    assert len(bench.begun) == 1, "the nodes have not answered since"
+    bench.run(2_000)
+    assert [each.index for each in bench.begun] == [0, 1]
 
 
 def test_settings_read_too_early_are_not_planned_by() -> None:

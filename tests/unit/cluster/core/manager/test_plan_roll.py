@@ -106,7 +106,7 @@ def test_shard_is_configured_by_one_job_when_all_have_spoken() -> None:
     primary.settings = {}
     plan = plan_for(model, desired)
     assert [job.subject for job in plan.jobs] == [f"{1:040x}", f"{2:040x}"]
-    assert "10.0.0.1:7000 has not said its hz yet." in plan.explanations
+    assert "10.0.0.1:7000 has not said its hz yet, or refuses CONFIG GET." in plan.explanations
     primary.settings = {"hz": "10"}
     jobs = settle(model, desired)
     assert [step.arguments["node"] for step in jobs[0].steps] == [replica.id, primary.id]

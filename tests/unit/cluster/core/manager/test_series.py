@@ -22,6 +22,14 @@ def test_whole_is_sum_or_worst() -> None:
     assert series.nodes["0"]["ops_per_s"] == [1.0]
 
 
+def test_clock_set_back_drops_what_is_later() -> None:
+    """Otherwise the charts would stand still until the clock is past its old time again."""
+    keeper = SeriesKeeper()
+    for step, ops in ((1, 1.0), (900, 2.0), (901, 3.0), (2, 4.0), (3, 5.0)):
+        keeper.add(picture(step * STEP_MS, ops))
+    assert keeper.last(15, 3 * STEP_MS).whole["ops_per_s"] == [1.0, 4.0, 5.0]
+
+
 def test_late_node_has_gaps_and_gone_node_leaves() -> None:
     keeper = SeriesKeeper()
     keeper.add(picture(STEP_MS, 1.0))
