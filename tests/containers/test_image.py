@@ -38,6 +38,8 @@ def test_image_has_what_runs_and_nothing_that_builds(cluster: Compose) -> None:
         inside(cluster, "python3", "-c", "import setuptools")
     assert inside(cluster, "garrison", "cli", "--version").startswith("garrison cli ")
     assert "usage: garrison" in inside(cluster, "garrison", "help")
+    zone = inside(cluster, "python3", "-c", "import zoneinfo; print(zoneinfo.ZoneInfo('Europe/Berlin'))")
+    assert zone == "Europe/Berlin\n"
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6])

@@ -15,6 +15,8 @@ from tests.sources import parsed
 
 NO_IMPORT = {"pytest_timeout", "pytest_xdist", "mypy", "ruff", "coverage", "build", "moto", "types_PyYAML"}
 """Tools that are run, or plugins of pytest, rather than imported."""
+DATA = {"tzdata"}
+"""Read by the standard library where the system has none: time zones, in a container for instance."""
 IMPORTED_AS = {
     "python_redis_lock": "redis_lock",
     "pyyaml": "yaml",
@@ -63,7 +65,9 @@ def project(root: Path) -> dict[str, set[str]]:
 
 
 def test_package_declares_what_it_imports_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
-    assert third_party(sources(root, *COMPONENTS, "garrison")) == project["runtime"] | project["extras"]
+    assert (
+        third_party(sources(root, *COMPONENTS, "garrison")) == project["runtime"] - DATA | project["extras"]
+    )
 
 
 def test_tests_declare_what_they_import_and_no_more(root: Path, project: dict[str, set[str]]) -> None:
