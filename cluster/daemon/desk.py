@@ -180,6 +180,8 @@ class Desk:
                 "leader": core.leader,
                 "leader_address": address_in(core.leader),
                 "epoch": core.epoch,
+                "kind": picture.kind,
+                "only_watches": bool(core.only_watches),
                 "keeping": self.settings.keeping,
                 "mode": self.mode,
                 "paused_by": self.records.paused_by,

@@ -77,20 +77,28 @@ def show_stored(plan: Plan, console: Console) -> None:
 
 def show_status(status: ManagerStatus, console: Console) -> None:
     """One screen."""
-    role = (
-        "leads" if status.leads else f"{shown_name(status.leader)} leads" if status.leader else "nobody leads"
-    )
-    console.print(f"manager   {escape(shown_name(status.id))}, {escape(role)}, epoch {status.epoch}")
-    paused = f" by {status.paused_by}" if status.paused_by else ""
-    console.print(f"mode      {status.mode}{escape(paused)}")
-    console.print(f"records   kept in the {status.keeping}")
-    console.print(f"slots     {status.slots_covered} served")
-    console.print(f"jobs      {status.jobs_open} open")
+    console.print(f"manager   {escape(shown_name(status.id))}, {escape(_role(status))}")
+    if not status.only_watches:
+        paused = f" by {status.paused_by}" if status.paused_by else ""
+        console.print(f"mode      {status.mode}{escape(paused)}")
+        console.print(f"records   kept in the {status.keeping}")
+    if status.kind == "cluster":
+        console.print(f"slots     {status.slots_covered} served")
+    if not status.only_watches:
+        console.print(f"jobs      {status.jobs_open} open")
     if status.why_idle:
         _folded("idle      ", escape(status.why_idle), console)
     for problem in status.problems:
         if problem != status.why_idle:
             _folded("problem   ", f"[red]{escape(problem)}[/red]", console)
+
+
+def _role(status: ManagerStatus) -> str:
+    if status.only_watches:
+        return "only watches"
+    if status.leads:
+        return f"leads, epoch {status.epoch}"
+    return f"{shown_name(status.leader)} leads" if status.leader else "nobody leads"
 
 
 def show_jobs(jobs: Sequence[Job], console: Console) -> None:

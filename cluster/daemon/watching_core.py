@@ -24,7 +24,7 @@ class WatchingCore:
         self.records = Records()
         self.desired = DesiredState()
         self.plan: Plan | None = None
-        self.why_idle = WHY
+        self.why_idle = self.only_watches = WHY
         self._conditions = Conditions()
         self._effects = Effects()
 

@@ -124,7 +124,7 @@ class ManagerCore:
         self._picture, self._seen_ms = picture, now_ms
         self._is_new = self._plan_is_due = True
         self._conditions.feed(self.desired, picture)
-        if not self._is_alone and not self._only_watches:
+        if not self._is_alone and not self.only_watches:
             voters = voters_of(picture)
             self._lease.seen(voters)
             self._keeper.seen(voters)
@@ -256,8 +256,8 @@ class ManagerCore:
     @property
     def why_idle(self) -> str:
         """One sentence: why this manager does not act; empty when it does."""
-        if self._only_watches:
-            return self._only_watches
+        if self.only_watches:
+            return self.only_watches
         if not self._has_lease:
             return self._why_not_leading()
         if not self._was_ready or not self._keeper.settled:
@@ -273,6 +273,11 @@ class ManagerCore:
         if self.desired.mode == "dry-run":
             return self._no_desired or "the mode is dry-run: plans are shown, and carried out by consent only"
         return ""
+
+    @property
+    def only_watches(self) -> str:
+        """One sentence: why it only watches this deployment; empty where it may act."""
+        return why_only_watching(self._picture, self._settings.keeping) if self._picture else ""
 
     # Inner parts: time and lease.
 
@@ -441,8 +446,8 @@ class ManagerCore:
         age_ms = self._now_ms - self._seen_ms
         if age_ms > self._settings.picture_age_ms_max:
             return f"the picture is {age_ms // 1000} s old"
-        if self._only_watches:
-            return self._only_watches
+        if self.only_watches:
+            return self.only_watches
         if picture.read_only:
             return "this manager may only read"
         if not picture.majority_answers:
@@ -450,10 +455,6 @@ class ManagerCore:
         if picture.at_ms <= self._fresh_from_unix_ms or any(map(self._is_behind, self._fresh_nodes)):
             return "it waits for a picture newer than its last step"
         return ""
-
-    @property
-    def _only_watches(self) -> str:
-        return why_only_watching(self._picture, self._settings.keeping) if self._picture else ""
 
     def _is_behind(self, node_id: str) -> bool:
         node = named(self._picture, node_id) if self._picture else None

@@ -18,6 +18,8 @@ class ManagerStatus(Document):
     leader: str = Field(default="", description="the id of the manager that leads; empty for none")
     leader_address: str = Field(default="", description="of its HTTP API, where it has said so")
     epoch: int = 0
+    kind: Literal["cluster", "sentinel", "single"] = "cluster"
+    only_watches: bool = Field(default=False, description="it keeps no records here and begins no jobs")
     keeping: Literal["cluster", "file"] = "cluster"
     mode: Literal["dry-run", "act", "paused"] = "dry-run"
     paused_by: str = ""

@@ -50,8 +50,13 @@ def test_status_says_why_nothing_is_done() -> None:
     text = shown(render.show_status, ManagerStatus(id="m", leader="n", why_idle="n leads", problems=("[x]",)))
     assert "n leads" in text
     assert "[x]" in text
-    watching = ManagerStatus(id="m", why_idle="it only watches", problems=("it only watches",))
-    assert shown(render.show_status, watching).count("it only watches") == 1
+    idle = ManagerStatus(id="m", why_idle="it waits", problems=("it waits",))
+    assert shown(render.show_status, idle).count("it waits") == 1
+
+
+def test_status_of_one_that_watches_claims_no_records() -> None:
+    watching = ManagerStatus(id="m", kind="sentinel", only_watches=True, why_idle="it watches")
+    assert shown(render.show_status, watching) == "manager   m, only watches\nidle      it watches\n"
 
 
 def test_history_names_people() -> None:
