@@ -15,11 +15,15 @@ REFUSALS = {
     "401": "no token, or a wrong one",
     "403": "a token that may only read, or a request from another site",
     "404": "there is no such thing",
+    "408": "the request came too slowly",
     "409": "this manager does not lead, or the plan has changed",
     "413": "the body is too large",
+    "414": "the address is too long",
     "415": "another media type is needed",
     "422": "a document that cannot hold, with the path to what is wrong",
     "429": "too many requests",
+    "431": "the headers are too large",
+    "500": "a fault of the manager, whose log says more",
     "503": "nothing can be stored now",
 }
 PREFIX = "#/components/schemas/{model}"

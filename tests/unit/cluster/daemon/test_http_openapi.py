@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 from garrison.cluster.daemon.http_api import ROUTES
 from garrison.cluster.daemon.http_limits import App, HttpLimits
-from garrison.cluster.daemon.http_openapi import make_document
+from garrison.cluster.daemon.http_openapi import REFUSALS, make_document
+from tests.sources import parsed
 from tests.unit.cluster.daemon.desks import ACT, make_desk, site_on
 
 with warnings.catch_warnings():
@@ -34,6 +37,18 @@ def references(document: Any) -> Iterator[str]:
     elif isinstance(document, list):
         for value in document:
             yield from references(value)
+
+
+def test_document_names_every_status_of_a_refusal(root: Path) -> None:
+    """405 is for methods that are in no operation."""
+    sources = [*(root / "cluster" / "daemon").glob("http_*.py"), root / "cluster" / "daemon" / "desk.py"]
+    used = {
+        str(each.value)
+        for path in sources
+        for each in ast.walk(parsed(path))
+        if isinstance(each, ast.Constant) and type(each.value) is int and 400 <= each.value <= 505
+    }
+    assert used - {"405"} == set(REFUSALS)
 
 
 def test_document_names_every_route_and_resolves() -> None:
