@@ -29,6 +29,7 @@ COMPARED_MAX = 100
 """Keys whose values are compared at a time; both copies of them are in memory."""
 KEY_SHOWN_MAX = 64
 LEFT_NAMED_MAX = 100
+LEFT_REMEMBERED_MAX = 1_000_000
 REFUSED_KEY = "replied with error: ERR"
 """MIGRATE's words for a refusal that is about the key and not about the target as a whole."""
 
@@ -65,8 +66,14 @@ class ImportResult:
     meter: Meter = field(default_factory=Meter)
     left: list[LeftKey] = field(default_factory=list)
     left_count: int = 0
+    _left_keys: set[bytes] = field(default_factory=set)
+    """SCAN may name a key twice; of the first `LEFT_REMEMBERED_MAX` each counts once."""
 
     def leave(self, key: bytes, reason: str) -> None:
+        if key in self._left_keys:
+            return
+        if len(self._left_keys) < LEFT_REMEMBERED_MAX:
+            self._left_keys.add(key)
         self.left_count += 1
         if len(self.left) < LEFT_NAMED_MAX:
             self.left.append(LeftKey(key, reason))

@@ -48,7 +48,7 @@ def test_container_stops_at_any_moment(cluster: Compose, delay_s: float) -> None
     try:
         time.sleep(delay_s)
         container.stop(timeout=10)
-        # 137 is what a process has that had to be killed.
-        assert container.wait()["StatusCode"] in (0, 143), container.logs()
+        # 137 had to be killed. A signal that comes before our process has begun ends the runtime's, with 2.
+        assert container.wait()["StatusCode"] in (0, 2, 143), container.logs()
     finally:
         container.remove(force=True)

@@ -177,6 +177,14 @@ async def test_key_with_another_value_can_be_left(run: Callable[..., Any]) -> No
     assert servers.source == strings("b")
 
 
+def test_key_that_a_scan_names_twice_is_left_once() -> None:
+    result = ImportResult()
+    for key in (b"a", b"b", b"a"):
+        result.leave(key, "it exists")
+    assert [left.key for left in result.left] == [b"a", b"b"]
+    assert result.left_count == 2
+
+
 async def test_key_with_another_value_is_replaced_when_asked(run: Callable[..., Any]) -> None:
     servers = Servers(strings("a", "b"), strings("b", value="other"))
     await run(servers, replace=True)
