@@ -72,8 +72,8 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class SharedOptions:
-    """The group of options that becomes :class:`Shared`."""
+class LoginOptions:
+    """The group of options that say how servers are reached. Each method raises typer.BadParameter."""
 
     password: Password = None
     password_file: PasswordFile = None
@@ -85,14 +85,31 @@ class SharedOptions:
     cert: Cert = None
     key: Key = None
     insecure: Insecure = False
+
+    def find_password(self) -> str | None:
+        """The password, from the one place where it is given."""
+        return find_password(self.password, self.password_file, ask=self.askpass)
+
+    def make_tls(self, *, wanted: bool) -> ssl.SSLContext | None:
+        """How TLS is spoken, where it is `wanted`."""
+        return tls_context(self.cacert, self.cert, self.key, self.insecure) if wanted else None
+
+    def read_address_map(self) -> "AddressMap":
+        """Where announced addresses are reached."""
+        return parse_address_map(self.address_map)
+
+
+@dataclass(frozen=True)
+class SharedOptions(LoginOptions):
+    """The group of options that becomes :class:`Shared`."""
+
     timeout: Timeout = 5.0
     json: Json = False
 
     def read(self) -> Shared:
         """What the options come to. Raises typer.BadParameter."""
-        password = find_password(self.password, self.password_file, ask=self.askpass)
-        tls = tls_context(self.cacert, self.cert, self.key, self.insecure) if self.tls else None
-        return Shared(self.user, password, tls, self.timeout, self.json, parse_address_map(self.address_map))
+        password, tls = self.find_password(), self.make_tls(wanted=self.tls)
+        return Shared(self.user, password, tls, self.timeout, self.json, self.read_address_map())
 
 
 def parse_address(text: str) -> "Address":

@@ -7,24 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from garrison.base.address_map import read_address_map
-from garrison.base.login_options import (
-    AddressMapPairs,
-    AskPassword,
-    Password,
-    PasswordFile,
-    User,
-    find_password,
-)
-from garrison.cluster.cli_options import (
-    SENTINEL_PASSWORD_VARIABLE,
-    CaCert,
-    Cert,
-    Insecure,
-    Key,
-    Tls,
-    tls_context,
-)
+from garrison.cluster.cli_options import SENTINEL_PASSWORD_VARIABLE, LoginOptions
 from garrison.cluster.errors import UsageProblem
 from garrison.cluster.manager_token import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
 
@@ -68,29 +51,21 @@ class Asked:
     entry: Entry = ""
     manager: Manager = None
     token_file: TokenFile = None
-    password: Password = None
-    password_file: PasswordFile = None
-    askpass: AskPassword = False
-    user: User = None
-    address_map: AddressMapPairs = None
-    tls: Tls = False
-    cacert: CaCert = None
-    cert: Cert = None
-    key: Key = None
-    insecure: Insecure = False
 
 
-def choose_source(asked: Asked) -> "PictureSource":
+NO_LOGIN = LoginOptions()
+
+
+def choose_source(asked: Asked, login: LoginOptions = NO_LOGIN) -> "PictureSource":
     """The manager where one is named, else the nodes. Raises typer.BadParameter."""
     manager = asked.manager or (None if asked.entry else os.environ.get(MANAGER_VARIABLE))
     if not manager:
-        return _nodes(asked)
+        return _nodes(asked.entry, login)
     if asked.entry:
         raise typer.BadParameter("name either a node or a manager, not both", param_hint="--manager")
     from garrison.cluster.top.picture_sources import ManagerSource
 
-    secured = manager.startswith("https://")
-    tls = tls_context(asked.cacert, asked.cert, asked.key, asked.insecure) if secured else None
+    tls = login.make_tls(wanted=manager.startswith("https://"))
     try:
         return ManagerSource(manager, _token(asked.token_file), tls)
     except ValueError as error:
@@ -104,26 +79,23 @@ def _token(file: Path | None) -> str | None:
         raise typer.BadParameter(str(error), param_hint="--token-file") from error
 
 
-def _nodes(asked: Asked) -> "PictureSource":
+def _nodes(entry: str, login: LoginOptions) -> "PictureSource":
     from garrison.base.endpoint import THIS_MACHINE, parse_endpoint
     from garrison.cluster.core.topology import Address
-    from garrison.cluster.manager.address_map import AddressMap
     from garrison.cluster.manager.admin_client import Access
     from garrison.cluster.top.node_source import NodeSource
 
-    text = asked.entry or f"{THIS_MACHINE}:{os.environ.get('GARRISON_PORT') or DEFAULT_PORT}"
+    text = entry or f"{THIS_MACHINE}:{os.environ.get('GARRISON_PORT') or DEFAULT_PORT}"
     try:
         endpoint = parse_endpoint(text, DEFAULT_PORT)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="HOST:PORT") from error
-    found = find_password(asked.password, asked.password_file, ask=asked.askpass)
-    secured = asked.tls or endpoint.tls
-    tls = tls_context(asked.cacert, asked.cert, asked.key, asked.insecure) if secured else None
+    found = login.find_password()
     access = Access(
-        username=endpoint.username or asked.user,
+        username=endpoint.username or login.user,
         password=endpoint.password or found,
-        tls=tls,
-        address_map=read_address_map(asked.address_map, AddressMap),
+        tls=login.make_tls(wanted=login.tls or endpoint.tls),
+        address_map=login.read_address_map(),
     )
     sentinel_password = os.environ.get(SENTINEL_PASSWORD_VARIABLE)
     return NodeSource(Address(endpoint.host, endpoint.port), access, sentinel_password)

@@ -14,6 +14,7 @@ import typer
 
 from garrison.base.command_line import run_app
 from garrison.base.plain_help import PlainApp
+from garrison.cluster.cli_options import LoginOptions
 from garrison.cluster.option_groups import with_groups
 from garrison.cluster.top.source_options import Asked, choose_source
 
@@ -38,6 +39,7 @@ app = PlainApp()
 @with_groups
 def status(
     asked: Asked,
+    login: LoginOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print the picture as one JSON document.")] = False,
     watch: Annotated[
         float,
@@ -46,7 +48,7 @@ def status(
 ) -> None:
     """Print nodes, slots, jobs and what is wrong."""
     try:
-        code = asyncio.run(_show(choose_source(asked), as_json, watch))
+        code = asyncio.run(_show(choose_source(asked, login), as_json, watch))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     raise typer.Exit(code)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from garrison.cluster.cli_options import LoginOptions
 from garrison.cluster.top.node_source import NodeSource
 from garrison.cluster.top.picture_sources import ManagerSource
 from garrison.cluster.top.source_options import Asked, choose_source
@@ -58,15 +59,15 @@ def test_login_comes_from_the_address_first(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "login"),
     [
-        Asked("7000", manager="http://m:1"),
-        Asked("not an address:"),
-        Asked(manager="ftp://m"),
-        Asked(manager="http://m:1", token_file=Path("/nowhere")),
-        Asked("7000", address_map=["a"]),
+        (Asked("7000", manager="http://m:1"), LoginOptions()),
+        (Asked("not an address:"), LoginOptions()),
+        (Asked(manager="ftp://m"), LoginOptions()),
+        (Asked(manager="http://m:1", token_file=Path("/nowhere")), LoginOptions()),
+        (Asked("7000"), LoginOptions(address_map=["a"])),
     ],
 )
-def test_what_cannot_be_meant_is_refused(asked: Asked) -> None:
+def test_what_cannot_be_meant_is_refused(asked: Asked, login: LoginOptions) -> None:
     with pytest.raises(typer.BadParameter):
-        choose_source(asked)
+        choose_source(asked, login)

@@ -17,7 +17,7 @@ from tests.unit.cluster.top.scenes import FedSource, cluster, failover
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> FedSource:
     fed = FedSource()
-    monkeypatch.setattr(status_cli, "choose_source", lambda asked: fed)
+    monkeypatch.setattr(status_cli, "choose_source", lambda asked, login: fed)
     return fed
 
 
