@@ -45,7 +45,8 @@ def doubt_about(step: Step, picture: Picture, replicas: int | None) -> Doubt | N
         case StepKind.RESTART:
             return _of_a_restart(step, picture)
         case StepKind.CONFIGURE:
-            return _missing(picture, step.arguments.get("node", ""))
+            node = _fit(picture, step.arguments.get("node", ""))
+            return node if isinstance(node, Doubt) else None
         case _:
             return None
 
@@ -60,11 +61,12 @@ def not_back(job: Job, picture: Picture) -> str:
     return ""
 
 
-def _missing(picture: Picture, node_id: str) -> Doubt | None:
+def _fit(picture: Picture, node_id: str) -> NodePicture | Doubt:
+    """The node, if it is there and answers; else why not."""
     node = named(picture, node_id)
     if node is None:
         return Doubt(f"the node {node_id} is not in the picture")
-    return Doubt(f"{node.address} is {node.state}") if node.state in UNFIT else None
+    return Doubt(f"{node.address} is {node.state}") if node.state in UNFIT else node
 
 
 @lru_cache(maxsize=1_024)
@@ -74,21 +76,17 @@ def _slots(text: str) -> frozenset[int]:
 
 def _of_a_move(step: Step, picture: Picture) -> Doubt | None:
     source, target = step.arguments["source"], step.arguments["target"]
-    doubt = _missing(picture, target)
-    if doubt:
-        return doubt
-    to, wanted = named(picture, target), _slots(step.arguments["slots"])
-    assert to is not None
+    to, wanted = _fit(picture, target), _slots(step.arguments["slots"])
+    if isinstance(to, Doubt):
+        return to
     if to.role != "primary":
         return Doubt(f"{to.address}, the target, is a replica", final=True)
     left = wanted - _slots(to.slots)
     if not left:
         return None
-    doubt = _missing(picture, source)
-    if doubt:
-        return doubt
-    of = named(picture, source)
-    assert of is not None
+    of = _fit(picture, source)
+    if isinstance(of, Doubt):
+        return of
     strange = left - _slots(of.slots)
     if strange:
         where = f"{len(strange)} of its slots belong neither to {of.address} nor to {to.address}"
@@ -102,11 +100,9 @@ def _others_own(picture: Picture, slots: frozenset[int], but: set[str]) -> bool:
 
 def _of_a_hand_over(step: Step, picture: Picture) -> Doubt | None:
     former = step.arguments["from"]
-    doubt = _missing(picture, step.arguments["node"])
-    if doubt:
-        return doubt
-    node = named(picture, step.arguments["node"])
-    assert node is not None
+    node = _fit(picture, step.arguments["node"])
+    if isinstance(node, Doubt):
+        return node
     if node.role == "primary":
         if node.slot_count or not _owns(named(picture, former)):
             return None
@@ -121,13 +117,12 @@ def _owns(node: NodePicture | None) -> bool:
 
 
 def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
-    node_id, primary_id = step.arguments["node"], step.arguments["primary"]
-    doubt = _missing(picture, node_id) or _missing(picture, primary_id)
-    if doubt:
-        return doubt
-    node, primary = named(picture, node_id), named(picture, primary_id)
-    assert node is not None
-    assert primary is not None
+    node = _fit(picture, step.arguments["node"])
+    if isinstance(node, Doubt):
+        return node
+    primary = _fit(picture, step.arguments["primary"])
+    if isinstance(primary, Doubt):
+        return primary
     if node.slot_count:
         return Doubt(f"{node.address} owns slots: it cannot become a replica", final=True)
     if primary.role != "primary":
@@ -137,11 +132,9 @@ def _of_a_replica(step: Step, picture: Picture) -> Doubt | None:
 
 def _of_a_restart(step: Step, picture: Picture) -> Doubt | None:
     """A replica goes only while the rest of its shard has the data; a primary when it owns nothing."""
-    doubt = _missing(picture, step.arguments["node"])
-    if doubt:
-        return doubt
-    node = named(picture, step.arguments["node"])
-    assert node is not None
+    node = _fit(picture, step.arguments["node"])
+    if isinstance(node, Doubt):
+        return node
     if node.role == "primary":
         why = f"{node.address} is a primary that owns slots: hand its shard over first"
         return Doubt(why, final=True) if node.slot_count else None
