@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -57,6 +58,15 @@ def fill_up(manager: FakeManager) -> None:
     manager.answers["jobs"] = [samples.make_job(manager.now_ms), ended]
 
 
+def each_view(visitor: Visitor) -> Iterator[tuple[str, Page]]:
+    """All views one after the other, each when what it asks for is there."""
+    for view in VIEWS:
+        page = visitor.open(view)
+        if view == "jobs":
+            expect(page.locator(".planned")).to_be_visible()
+        yield view, page
+
+
 def settle(page: Page) -> None:
     page.wait_for_function("() => document.getAnimations().length === 0")
 
@@ -66,11 +76,8 @@ def settle(page: Page) -> None:
 )
 def test_every_text_has_contrast(manager: FakeManager, visitor: Visitor, options: dict[str, Any]) -> None:
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
+    for view, page in each_view(visitor):
         expect(page.locator(".banner", has_text="a problem")).to_be_visible()
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
         settle(page)
         count, low = page.evaluate(LOW_CONTRAST, CONTRAST_MIN)
         assert count > 20
@@ -91,10 +98,7 @@ def test_every_text_has_contrast(manager: FakeManager, visitor: Visitor, options
 def test_axe_finds_no_violation(manager: FakeManager, visitor: Visitor, options: dict[str, Any]) -> None:
     """axe-core is another program: the policy that forbids such ones is set aside for it."""
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         settle(page)
         found = Axe().run(page, options={"runOnly": AXE_RULES}).response
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
@@ -104,10 +108,7 @@ def test_axe_finds_no_violation(manager: FakeManager, visitor: Visitor, options:
 def test_browser_gives_every_control_a_role_and_a_name(manager: FakeManager, visitor: Visitor) -> None:
     """What a screen reader is told: Chromium's accessibility tree, over the DevTools protocol."""
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         controls = [node for node in accessible_nodes(page) if node.is_focusable]
         assert len(controls) > 10
         assert [node for node in controls if not node.name and node.role != "main"] == [], view
@@ -142,10 +143,7 @@ def test_contrast_check_sees_grey_on_grey(visitor: Visitor) -> None:
 
 def test_controls_have_names_and_headings_an_order(manager: FakeManager, visitor: Visitor) -> None:
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         assert page.evaluate(MISTAKES) == [], view
         levels = page.evaluate(HEADINGS)
         assert levels[:2] == [1, 2]
@@ -229,10 +227,7 @@ def test_targets_of_fingers_are_large_enough(
     manager: FakeManager, visitor: Visitor, options: dict[str, Any]
 ) -> None:
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         assert page.evaluate(SMALL_TARGETS, TARGET_PIXELS_MIN) == [], view
 
 
@@ -253,10 +248,7 @@ def test_zoomed_page_needs_no_sideways_scroll(
     manager: FakeManager, visitor: Visitor, options: dict[str, Any]
 ) -> None:
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         assert page.evaluate("document.documentElement.scrollWidth") == options["viewport"]["width"], view
 
 
@@ -265,10 +257,7 @@ def test_phone_needs_no_sideways_scroll(
     manager: FakeManager, visitor: Visitor, options: dict[str, Any]
 ) -> None:
     fill_up(manager)
-    for view in VIEWS:
-        page = visitor.open(view)
-        if view == "jobs":
-            expect(page.locator(".planned")).to_be_visible()
+    for view, page in each_view(visitor):
         assert page.evaluate("document.documentElement.scrollWidth") == 360, view
     page = visitor.open("overview")
     page.get_by_role("button", name="Move slots…").tap()
