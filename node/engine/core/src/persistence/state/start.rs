@@ -81,7 +81,7 @@ pub fn decide(appendonly: bool, may_be_torn: bool, names: Names<'_>, found: Foun
     if !appendonly {
         plan.parts.extend(snapshot());
         if let Some(text) = &found.manifest {
-            // What makes no sense is no reason not to start: nothing of it is needed.
+            // A manifest that makes no sense does not keep the node from starting: nothing of it is needed.
             plan.unread = Manifest::parse(text).unwrap_or_default();
             plan.warnings.push(format!(
                 "{} holds an append-only file that is NOT read, as appendonly is 'no'",
